@@ -1,0 +1,237 @@
+"""What may be asked of an owner, signed by who asks; and what comes back.
+
+The asker makes the hold's id and keeps it before the first send, so a retry is the same request and
+not a second one. Every command names the owner's *session*, so nothing sent before a restart is
+ever taken for new after it. The signature covers the owner's id too: a command cannot be replayed
+to somebody else.
+"""
+
+from enum import Enum
+from typing import Final, NamedTuple, TypeAlias
+
+import msgspec
+
+from mesh.identity import Identity, NodeId, PublicKey, verify
+from mesh.instant import SECOND, Duration
+
+COMMAND_TAG: Final = b"hf1.command"
+HOLD_ID_BYTES: Final = 16
+LEGS_MAX: Final = 64
+LABEL_CHARS_MAX: Final = 120
+AMOUNT_MAX: Final = 2**63 - 1
+
+TTL_MAX: Final[Duration] = 30 * SECOND
+"""The longest term of a carried lease. A protocol constant, not configuration: after a lost disk
+the quarantine must cover every lease that any former start of this node could have granted."""
+
+
+class Leg(NamedTuple):
+    """So much of one pool, in the pool's unit (bytes, millicores, slots)."""
+
+    pool: str
+    amount: int
+
+
+class GrantKind(Enum):
+    """How a grant ends when nobody ends it."""
+
+    CARRIED = "carried"
+    """Renewed by an agent for something that runs; gone soon after its carrier."""
+    BOOKING = "booking"
+    """Parked with the owner for its whole term; needs no heartbeat."""
+
+
+class Hold(msgspec.Struct, frozen=True, tag="hold", forbid_unknown_fields=True):
+    """Set `legs` aside: all of them or none. Pending until posted; lapses after `pending_ttl`.
+
+    `term`: a carried lease's time between renewals (≤ TTL_MAX) or a booking's whole length.
+    """
+
+    id: bytes
+    session: bytes
+    legs: tuple[Leg, ...]
+    kind: GrantKind
+    term: Duration
+    principal: str
+    label: str
+
+
+class Post(msgspec.Struct, frozen=True, tag="post", forbid_unknown_fields=True):
+    """Confirm a hold: from here on it is a grant."""
+
+    id: bytes
+    session: bytes
+
+
+class Renew(msgspec.Struct, frozen=True, tag="renew", forbid_unknown_fields=True):
+    """Keep a carried lease for another term. `nonce` comes back, so the carrier knows which send
+    was answered and counts its belief from that one."""
+
+    id: bytes
+    session: bytes
+    nonce: bytes
+
+
+class Void(msgspec.Struct, frozen=True, tag="void", forbid_unknown_fields=True):
+    """Give back a hold that was never posted."""
+
+    id: bytes
+    session: bytes
+
+
+class Release(msgspec.Struct, frozen=True, tag="release", forbid_unknown_fields=True):
+    """End a grant. Asking again is answered the same way."""
+
+    id: bytes
+    session: bytes
+
+
+class Resume(msgspec.Struct, frozen=True, tag="resume", forbid_unknown_fields=True):
+    """To an owner in quarantine: this carried lease is still believed in by its carrier.
+
+    `receipts` are `mesh.logs.Receipt`s as encoded by `ledger.blocks.encode_receipt`: the hold's
+    and, once posted, the post's.
+    """
+
+    id: bytes
+    session: bytes
+    receipts: tuple[bytes, ...]
+
+
+class Inquire(msgspec.Struct, frozen=True, tag="inquire", forbid_unknown_fields=True):
+    """What became of this id? The way out of an answer that never came."""
+
+    id: bytes
+    session: bytes
+
+
+Command: TypeAlias = Hold | Post | Renew | Void | Release | Resume | Inquire
+
+
+class SignedCommand(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A command as its asker signed it. `body` is kept and checked as received."""
+
+    body: bytes
+    public: bytes
+    signature: bytes
+
+
+class Outcome(Enum):
+    """How a command ended, refusals in the order in which they are checked."""
+
+    MALFORMED = "malformed"
+    BAD_SIGNATURE = "bad signature"
+    WRONG_SESSION = "wrong session"
+    QUARANTINED = "quarantined"
+    BOOKINGS_CLOSED = "bookings closed"
+    CLOSED = "closed"
+    ID_CONFLICT = "same id, other request"
+    TERM_TOO_LONG = "term too long"
+    POOL_UNKNOWN = "no such pool here"
+    POOL_NOT_OPEN = "pool not open"
+    TOO_MANY_ENTRIES = "too many entries"
+    ROOM_UNKNOWN = "room unknown"
+    NO_ROOM = "no room"
+    NOT_FOUND = "no such hold"
+    NOT_HOLDER = "not the holder"
+    NOT_RESUMABLE = "not resumable"
+    TOO_LATE = "too late"
+
+    HELD = "held"
+    POSTED = "posted"
+    RENEWED = "renewed"
+    RESUMED = "resumed"
+    VOIDED = "voided"
+    ENDING = "ending"
+    RELEASED = "released"
+    EXPIRED = "expired"
+
+    @property
+    def positive(self) -> bool:
+        """Whether the asker got what it asked for, now or by an earlier send."""
+        return self in _POSITIVE
+
+    @property
+    def may_change_on_retry(self) -> bool:
+        """Whether asking again later can end differently."""
+        return self in _TRANSIENT
+
+
+_POSITIVE: Final = frozenset(
+    {Outcome.HELD, Outcome.POSTED, Outcome.RENEWED, Outcome.RESUMED, Outcome.VOIDED}
+    | {Outcome.ENDING, Outcome.RELEASED}
+)
+_TRANSIENT: Final = frozenset(
+    {Outcome.WRONG_SESSION, Outcome.QUARANTINED, Outcome.BOOKINGS_CLOSED, Outcome.POOL_NOT_OPEN}
+    | {Outcome.TOO_MANY_ENTRIES, Outcome.ROOM_UNKNOWN, Outcome.NO_ROOM}
+)
+
+
+class Shortfall(msgspec.Struct, frozen=True):
+    """What one leg lacked. `have` None: the room is not known."""
+
+    pool: str
+    need: int
+    have: int | None
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """An owner's answer. `session` is always its current one, so a stale asker can catch up.
+
+    `token`: (era counter, height, index) of the posting entry, a fencing token that only grows.
+    `receipts`: encoded `Receipt`s that prove what was granted; empty on refusal.
+    `remaining`: nanoseconds the hold still has, by the owner's count; for QUARANTINED and
+    BOOKINGS_CLOSED, until the owner opens (None: not known).
+    """
+
+    outcome: Outcome
+    id: bytes
+    session: bytes
+    detail: str = ""
+    token: tuple[int, int, int] | None = None
+    receipts: tuple[bytes, ...] = ()
+    remaining: Duration | None = None
+    shortfalls: tuple[Shortfall, ...] = ()
+    nonce: bytes = b""
+
+
+_command_decoder: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)
+_answer_decoder = msgspec.msgpack.Decoder(Answer)
+_signed_decoder = msgspec.msgpack.Decoder(SignedCommand)
+
+
+def sign_command(identity: Identity, owner: NodeId, command: Command) -> SignedCommand:
+    """`command`, signed for `owner` alone."""
+    body = msgspec.msgpack.encode(command)
+    return SignedCommand(body, identity.public, identity.sign(COMMAND_TAG, owner + body))
+
+
+def check_command(signed: SignedCommand, owner: NodeId) -> bool:
+    """Whether the asker signed exactly this for exactly this owner."""
+    public = PublicKey(signed.public)
+    return verify(public, COMMAND_TAG, owner + signed.body, signed.signature)
+
+
+def decode_command(body: bytes) -> Command:
+    """Raises msgspec.MsgspecError on anything but a whole, well-typed command."""
+    return _command_decoder.decode(body)
+
+
+def encode_signed(signed: SignedCommand) -> bytes:
+    """For the stream between asker and owner."""
+    return msgspec.msgpack.encode(signed)
+
+
+def decode_signed(body: bytes) -> SignedCommand:
+    """Raises msgspec.MsgspecError on anything else."""
+    return _signed_decoder.decode(body)
+
+
+def encode_answer(answer: Answer) -> bytes:
+    """For the stream between owner and asker."""
+    return msgspec.msgpack.encode(answer)
+
+
+def decode_answer(body: bytes) -> Answer:
+    """Raises msgspec.MsgspecError on anything else."""
+    return _answer_decoder.decode(body)

@@ -1,0 +1,65 @@
+"""What the ledger asks of the agent around it. Order is a promise.
+
+`Append` stands before every `Reply` that rests on it; the agent turns it into a durable write, so
+no answer leaves before its entry is on disk.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ledger.commands import Answer
+from mesh.logs import Block
+from mesh.persistence import Persist
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """This block continues our own log: persist it, then let the mesh tell everyone."""
+
+    block: Block
+
+
+@dataclass(frozen=True, slots=True)
+class Rebase:
+    """Recovery chose `chain` (from our disk and our peers) as our log: it replaces what we had.
+
+    The opening block of the new era follows as an `Append`.
+    """
+
+    chain: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to the command that was asked with `token`."""
+
+    token: int
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """This grant is ending and nothing may revive it: end what *we* started under it, look, and
+    report `Fenced`. Its room returns only then."""
+
+    hold: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StandingChanged:
+    """Whether we grant has changed. `state` and `reason` as in `node.core.topics.Standing`."""
+
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something a person should know: one sentence, and the hold it concerns if there is one."""
+
+    code: str
+    sentence: str
+    hold: bytes | None = None
+
+
+LedgerEffect: TypeAlias = Append | Rebase | Reply | Fence | StandingChanged | Alarm | Persist

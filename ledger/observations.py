@@ -1,0 +1,64 @@
+"""What the ledger is told about the world it accounts for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from mesh.identity import NodeId
+from mesh.logs import Block
+
+
+@dataclass(frozen=True, slots=True)
+class PoolReading:
+    """One pool as a probe just saw it, in the pool's unit. None means it could not be read.
+
+    `used`: hold id → what that hold's own work was seen to use, read before *and* after `free`
+    with the smaller kept. A hold that is missing counts as using nothing.
+    """
+
+    pool: str
+    total: int | None
+    system: int
+    free: int | None
+    used: Mapping[bytes, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CapacitySeen:
+    """A full look at every pool this owner may promise. A pool that is missing has vanished."""
+
+    pools: tuple[PoolReading, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fenced:
+    """Nothing of ours runs under `hold` any more (`gone`), or it could not be ended."""
+
+    hold: bytes
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OwnLogSeen:
+    """A peer showed blocks of our own log that we do not have."""
+
+    peer: NodeId
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PeersKnown:
+    """Every peer on the roll that may keep a copy of our log, and those that have answered."""
+
+    known: frozenset[NodeId]
+    answered: frozenset[NodeId]
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A person opens the books by name, and why. Recorded in the log."""
+
+    reason: str
+
+
+Observation: TypeAlias = CapacitySeen | Fenced | OwnLogSeen | PeersKnown | Override

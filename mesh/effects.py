@@ -1,0 +1,168 @@
+"""What the mesh asks of the world, and what it tells its neighbours upstairs.
+
+Effects are data and their order is a promise: the shell carries them out first to last, and
+nothing behind a `Persist` leaves before it is durable. The one exception is a `Send` marked
+`urgent` (a ping, an ack, a handshake): it promises nothing, so it need not wait for a slow disk.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple, TypeAlias
+
+from mesh.facts import Fact
+from mesh.identity import Epoch, NodeId
+from mesh.instant import Instant
+from mesh.logs import Block, Position
+from mesh.persistence import Persist
+
+
+class Address(NamedTuple):
+    """An IP address as text, and a port. UDP and TCP share the port number."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Put one datagram on the wire."""
+
+    to: Address
+    datagram: bytes
+    urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """Put one beacon on every usable interface (broadcast and multicast)."""
+
+    datagram: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Ask a peer something over a mutual-TLS stream; the answer comes back by `id`.
+
+    The shell tries `addresses` in order, checks that the far end's key hashes to `to`, and gives up
+    at `deadline`; then, or on any failure, the machine is told `answered(id, None, now)`.
+    """
+
+    id: int
+    to: NodeId
+    addresses: tuple[Address, ...]
+    service: str
+    body: bytes
+    deadline: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Answer a stream request that was served: `token` is the one it came in with."""
+
+    token: int
+    body: bytes
+
+
+# What is told upstairs -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FactLearned:
+    """A newer fact is on the board. `fact.topic` says who should look at it."""
+
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class LogExtended:
+    """`blocks` continue the author's accepted chain."""
+
+    author: NodeId
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LogCut:
+    """A new era of `author` continues below its old head: fold again from height 0.
+
+    `chain` is the whole accepted chain after the cut.
+    """
+
+    author: NodeId
+    chain: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForkProven:
+    """Two different signed blocks at one (author, era, height). The log is frozen from here on."""
+
+    author: NodeId
+    first: Block
+    second: Block
+
+
+@dataclass(frozen=True, slots=True)
+class OwnLogAhead:
+    """A peer holds blocks of *our own* log that we do not: our disk forgot. `blocks` are theirs."""
+
+    peer: NodeId
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PeerAnsweredForOurLog:
+    """`peer` has shown us all that it keeps of our own log (perhaps nothing)."""
+
+    peer: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class BlockStored:
+    """`peer` has our block at `position` on its disk."""
+
+    peer: NodeId
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class EpochBehind:
+    """A peer proved, with our own signature, that we once reached a higher epoch."""
+
+    highest: Epoch
+
+
+class PeerChange(Enum):
+    """What happened to a member of the roll."""
+
+    DISCOVERED = "discovered"
+    VERIFIED = "verified"
+    ALIVE = "alive"
+    SUSPECT = "suspect"
+    DEAD = "dead"
+    LEFT = "left"
+    RESTARTED = "restarted"
+    CONFLICT = "name conflict"
+    CLONED = "cloned identity"
+
+
+@dataclass(frozen=True, slots=True)
+class PeerChanged:
+    """The roll changed. `detail` is one sentence for people."""
+
+    peer: NodeId
+    change: PeerChange
+    detail: str
+
+
+Learned: TypeAlias = (
+    FactLearned
+    | LogExtended
+    | LogCut
+    | ForkProven
+    | OwnLogAhead
+    | PeerAnsweredForOurLog
+    | BlockStored
+    | EpochBehind
+    | PeerChanged
+)
+MeshEffect: TypeAlias = Send | Broadcast | Call | Answer | Persist | Learned

@@ -1,0 +1,188 @@
+"""Logs: one author each, append-only, hash-linked, signed per block.
+
+A **block** is one group commit: several entries under one signature, because verifying one
+signature per entry would cost a peer twenty times as much. A **receipt** is one entry with its
+path to the block's Merkle root and the signed header, so a grant can be proven offline to someone
+who has never seen the log.
+
+Heights run on across **eras**. An era ends only when its author could not prove that nothing was
+lost; the next era's opening block names, by its link, the block it continues from. Whatever the
+old era had above that point is *cut off*: kept for audit, and no longer part of the chain. Two
+signed blocks at one (author, era, height) are therefore never innocent; they prove a fork.
+
+Entries are opaque here. The bytes that were signed are the bytes that are kept and compared;
+nothing is ever re-encoded to be checked.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import msgpack
+
+from mesh.identity import Identity, NodeId, PublicKey, id_of, verify
+
+BLOCK_TAG: Final = b"hf1.block"
+HASH_BYTES: Final = 32
+NO_BLOCK: Final = bytes(HASH_BYTES)
+"""The link of a first block: there is nothing before it."""
+
+BLOCK_ENTRIES_MAX: Final = 256
+ENTRY_BYTES_MAX: Final = 16 * 1024
+
+
+class Era(NamedTuple):
+    """A stretch of a log without doubt in it: the epoch it opened in, and that start's nonce."""
+
+    counter: int
+    nonce: bytes
+
+
+class Position(NamedTuple):
+    """Where a block stands in its author's log, and what it is."""
+
+    era: Era
+    height: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One signed group of entries.
+
+    Invariants (see `check_block`): `signature` covers the header; `root` is the Merkle root of
+    `entries`; 1 ≤ len(entries) ≤ BLOCK_ENTRIES_MAX; height 0 has `previous == NO_BLOCK`.
+    """
+
+    public: PublicKey
+    era: Era
+    height: int
+    previous: bytes
+    root: bytes
+    signature: bytes
+    entries: tuple[bytes, ...]
+
+    @property
+    def author(self) -> NodeId:
+        return id_of(self.public)
+
+    @property
+    def hash(self) -> bytes:
+        return header_hash(header_bytes(self))
+
+    @property
+    def position(self) -> Position:
+        return Position(self.era, self.height, self.hash)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One entry, provably in its author's log: the header as signed, and the path to its root.
+
+    `path` lists (sibling hash, whether the sibling stands on the left), leaf to root.
+    """
+
+    public: PublicKey
+    header: bytes
+    signature: bytes
+    entry: bytes
+    path: tuple[tuple[bytes, bool], ...]
+
+
+def seal_block(
+    identity: Identity, era: Era, height: int, previous: bytes, entries: Sequence[bytes]
+) -> Block:
+    """Sign `entries` as the block at `height` of `era`, linked to `previous`."""
+    if not 1 <= len(entries) <= BLOCK_ENTRIES_MAX:
+        raise ValueError(f"a block carries 1 to {BLOCK_ENTRIES_MAX} entries, not {len(entries)}")
+    root = merkle_root(entries)
+    unsigned = Block(identity.public, era, height, previous, root, b"", tuple(entries))
+    signature = identity.sign(BLOCK_TAG, header_bytes(unsigned))
+    return Block(identity.public, era, height, previous, root, signature, tuple(entries))
+
+
+def check_block(block: Block) -> bool:
+    """Whether the block is whole and its author signed it. Says nothing about its place."""
+    if not 1 <= len(block.entries) <= BLOCK_ENTRIES_MAX or block.height < 0:
+        return False
+    if any(len(entry) > ENTRY_BYTES_MAX for entry in block.entries):
+        return False
+    if len(block.previous) != HASH_BYTES or merkle_root(block.entries) != block.root:
+        return False
+    return verify(block.public, BLOCK_TAG, header_bytes(block), block.signature)
+
+
+def header_bytes(block: Block) -> bytes:
+    """What the signature covers: author, era, height, link and Merkle root."""
+    packed: bytes = msgpack.packb(
+        [
+            block.public, block.era.counter, block.era.nonce, block.height,
+            block.previous, block.root, len(block.entries),
+        ]
+    )  # fmt: skip
+    return packed
+
+
+def header_hash(header: bytes) -> bytes:
+    """The hash by which the next block links to this header."""
+    return hashlib.sha256(b"hf1.head" + header).digest()
+
+
+def receipt_for(block: Block, index: int) -> Receipt:
+    """Proof that entry `index` stands in `block`."""
+    path = merkle_path(block.entries, index)
+    return Receipt(block.public, header_bytes(block), block.signature, block.entries[index], path)
+
+
+def check_receipt(receipt: Receipt) -> Position | None:
+    """Where the entry stands, or None when the proof fails. Needs nothing but the receipt."""
+    if not verify(receipt.public, BLOCK_TAG, receipt.header, receipt.signature):
+        return None
+    try:
+        public, counter, nonce, height, _previous, root, _count = msgpack.unpackb(receipt.header)
+    except (ValueError, TypeError):
+        return None
+    if public != receipt.public:
+        return None
+    digest = _leaf(receipt.entry)
+    for sibling, on_the_left in receipt.path:
+        digest = _node(sibling, digest) if on_the_left else _node(digest, sibling)
+    if digest != root:
+        return None
+    return Position(Era(counter, nonce), height, header_hash(receipt.header))
+
+
+def merkle_root(leaves: Sequence[bytes]) -> bytes:
+    """The Merkle root over `leaves` (at least one). An odd node is carried up, never doubled."""
+    level = [_leaf(leaf) for leaf in leaves]
+    while len(level) > 1:
+        level = _level_above(level)
+    return level[0]
+
+
+def merkle_path(leaves: Sequence[bytes], index: int) -> tuple[tuple[bytes, bool], ...]:
+    """The siblings from leaf `index` up to the root: (hash, whether it stands on the left)."""
+    level = [_leaf(leaf) for leaf in leaves]
+    path: list[tuple[bytes, bool]] = []
+    while len(level) > 1:
+        sibling = index ^ 1
+        if sibling < len(level):
+            path.append((level[sibling], sibling < index))
+        level = _level_above(level)
+        index //= 2
+    return tuple(path)
+
+
+def _level_above(level: list[bytes]) -> list[bytes]:
+    pairs = [_node(left, right) for left, right in zip(level[::2], level[1::2], strict=False)]
+    return [*pairs, level[-1]] if len(level) % 2 else pairs
+
+
+def _leaf(entry: bytes) -> bytes:
+    # RFC 6962 §2.1 keeps leaves and inner nodes apart by a prefix byte; so do we.
+    return hashlib.sha256(b"\x00" + entry).digest()
+
+
+def _node(left: bytes, right: bytes) -> bytes:
+    return hashlib.sha256(b"\x01" + left + right).digest()

@@ -1,0 +1,43 @@
+"""What the core asks the disk to remember, as data.
+
+One shape for every room: a write to a named space of keys. The shell turns a batch of writes into
+one transaction of the journal; the simulator turns it into entries on an invented disk that may
+tear. Nothing behind a `Persist` in the outbox leaves the machine before the batch is durable.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Set `key` in `space` to `value`; `None` removes it."""
+
+    space: str
+    key: bytes
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Persist:
+    """Make all of `writes` durable, together, before any later effect is carried out."""
+
+    writes: tuple[Write, ...]
+
+
+SPACE_META: Final = "meta"
+"""One row per name: our epoch counter, the era, schema version."""
+SPACE_PEER: Final = "peer"
+"""Node id → what must survive a restart about a peer: pinned key, highest epoch, record."""
+SPACE_BLOCK: Final = "block"
+"""Author id + height → one signed block of that author's accepted chain."""
+SPACE_ATTIC: Final = "attic"
+"""Author id + era + height → blocks that a later era cut off; kept for audit."""
+SPACE_REMAINING: Final = "remaining"
+"""Hold id → nanoseconds a booking still had when last written."""
+SPACE_CARRY: Final = "carry"
+"""Hold id → what this node renews for something that runs, with its receipt."""
+SPACE_ASK: Final = "ask"
+"""Request id → a request of ours that was sent and not yet answered."""
+SPACE_INVITE: Final = "invite"
+"""Hash of a one-time token → when it lapses; removed when used."""

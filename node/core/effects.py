@@ -1,0 +1,65 @@
+"""What the agent asks of the world: the mesh's effects, and three of its own.
+
+Carried out by the shell strictly in order; nothing behind a `Persist` happens before it is durable,
+except a `Send` marked urgent.
+"""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from mesh.effects import Answer, Broadcast, Call, Send
+from mesh.persistence import Persist
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The end of a surface's request: `ok` with a plain JSON-able body, or a refusal."""
+
+    token: int
+    ok: bool
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One line for whoever waits on request `token`; `body` has at least a `sentence`."""
+
+    token: int
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something happened that a person or a log may want to know. `kind` is in the catalogue."""
+
+    kind: str
+    sentence: str
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Probe the machine again now, not at the next tick: a grant is about to rest on it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Tell us (`report(WorkEnded)`) when this process is gone. `started` guards a reused pid."""
+
+    hold: bytes
+    pid: int
+    started: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """We cannot go on safely: end the process with this sentence. A restart is safe."""
+
+    sentence: str
+
+
+Effect: TypeAlias = (
+    Send | Broadcast | Call | Answer | Persist | Reply | Progress | Event | Look | Watch | Stop
+)

@@ -1,0 +1,169 @@
+"""How this machine's hardware and standing travel: the bodies of the facts we sign.
+
+Two topics. `inventory` changes when someone opens the case; `live` changes all day and is published
+with hysteresis, so that an idle mesh stays silent. Unknown stays unknown: a metric that could not
+be read is `None` with a status and a note, never a zero. Ages are durations counted from the moment
+of reading, because no two clocks agree on when that was.
+"""
+
+from typing import Final
+
+import msgspec
+
+TOPIC_INVENTORY: Final = "inventory"
+TOPIC_LIVE: Final = "live"
+
+STATUS_OK: Final = "ok"
+STATUS_UNKNOWN: Final = "unknown"
+STATUS_ERROR: Final = "error"
+
+
+class Metric(msgspec.Struct, frozen=True, array_like=True):
+    """One figure: value (None = unknown), unit, where it came from, and how that went."""
+
+    value: int | float | str | None
+    unit: str
+    source: str
+    status: str = STATUS_OK
+    note: str = ""
+
+
+class PoolFact(msgspec.Struct, frozen=True):
+    """One real memory (or cores, or a disk) whose owner may promise it.
+
+    `total` None: could not be read; the pool exists and admits nothing.
+    """
+
+    pool: str
+    kind: str
+    """ram | cpu | vram | unified | disk"""
+    unit: str
+    """bytes | millicores"""
+    total: int | None
+    system_reserve: int
+    """What is never promised: the operating system's own share."""
+    label: str
+    source: str
+
+
+class GpuFact(msgspec.Struct, frozen=True):
+    """One card (or MIG instance). `pool` names the pool its memory is charged to."""
+
+    uuid: str
+    vendor: str
+    model: str
+    pool: str
+    memory_total: int | None
+    driver: str | None
+    capability: str | None
+    unified: bool = False
+
+
+class VolumeFact(msgspec.Struct, frozen=True):
+    """One mounted disk. `kind`: nvme | ssd | hdd | network | unknown."""
+
+    mount: str
+    device: str
+    filesystem: str
+    kind: str
+    total: int | None
+    pool: str
+
+
+class ToolFact(msgspec.Struct, frozen=True):
+    """A program found on PATH. `version` None: it did not say within its time limit."""
+
+    name: str
+    path: str
+    version: str | None
+
+
+class AddressFact(msgspec.Struct, frozen=True):
+    """One address of this machine. `kind`: ethernet | wifi | loopback | bridge | tunnel | other."""
+
+    host: str
+    interface: str
+    kind: str
+
+
+class Inventory(msgspec.Struct, frozen=True):
+    """What this machine is. Published when it changes."""
+
+    hostname: str
+    os: str
+    os_version: str
+    kernel: str
+    arch: str
+    cpu_model: Metric
+    cores_logical: Metric
+    cores_physical: Metric
+    memory_total: Metric
+    pools: tuple[PoolFact, ...]
+    gpus: tuple[GpuFact, ...]
+    volumes: tuple[VolumeFact, ...]
+    tools: tuple[ToolFact, ...]
+    addresses: tuple[AddressFact, ...]
+    labels: dict[str, str]
+    share: str | None
+    """The named share this agent offers, or None when it speaks for the whole machine."""
+    fingerprint: str | None
+    """A hash over what identifies the hardware; None when nothing readable does."""
+    boot: str | None
+    """A hash of the kernel's boot id: two agents that share it share a machine."""
+    version: str
+    """Of Holdfast."""
+
+
+class PoolLive(msgspec.Struct, frozen=True):
+    """One pool right now, in the pool's unit. None: unknown.
+
+    `used` is what each hold's own processes were seen to use (hold id as hex → amount); a hold
+    without an entry counts as 0 used. `foreign` is use that nobody reserved.
+    """
+
+    free: int | None
+    used: dict[str, int]
+    foreign: int | None
+    source: str
+
+
+class Live(msgspec.Struct, frozen=True):
+    """How this machine is doing. Published with hysteresis."""
+
+    pools: dict[str, PoolLive]
+    metrics: dict[str, Metric]
+    """load1, cpu_percent, psi_memory_some_avg10, psi_memory_full_avg10, temperature_max,
+    battery_percent, on_battery, gpu.<uuid>.utilisation, gpu.<uuid>.temperature …"""
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """Whether this owner grants, published under TOPIC_STANDING."""
+
+    state: str
+    """open | bookings_closed | quarantine | closed"""
+    reason: str
+    remaining_ms: int | None
+    """Until the next change of state, counted from signing; None when not known."""
+
+
+TOPIC_STANDING: Final = "standing"
+
+
+def encode(body: Inventory | Live | Standing) -> bytes:
+    """Canonical bytes: sorted keys, so equal bodies are equal bytes."""
+    return msgspec.msgpack.encode(body, order="sorted")
+
+
+def decode_inventory(body: bytes) -> Inventory:
+    """Raises msgspec.MsgspecError when the bytes are not an inventory."""
+    return msgspec.msgpack.decode(body, type=Inventory)
+
+
+def decode_live(body: bytes) -> Live:
+    """Raises msgspec.MsgspecError when the bytes are not a live sample."""
+    return msgspec.msgpack.decode(body, type=Live)
+
+
+def decode_standing(body: bytes) -> Standing:
+    """Raises msgspec.MsgspecError when the bytes are not a standing."""
+    return msgspec.msgpack.decode(body, type=Standing)

@@ -1,0 +1,77 @@
+"""The frozen picture a decision looks at.
+
+Everything here comes from signed facts, logs and the liveness column; nothing from vitals, clocks
+or who happens to be looking. So equal `versions` mean equal pictures, on every peer.
+Amounts are integers in the pool's unit; None is unknown and stays unknown.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PoolView:
+    """One pool: what it has in all, and what its owner could still promise (true room)."""
+
+    pool: str
+    kind: str
+    """ram | cpu | vram | unified | disk"""
+    unit: str
+    """bytes | millicores"""
+    total: int | None
+    room: int | None
+    state: str
+    """open | unknown | impaired | draining | closed (only `open` admits holds)"""
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    """One accelerator; its memory is the pool named by `pool`."""
+
+    uuid: str
+    vendor: str
+    model: str
+    pool: str
+    capability: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """One node of the mesh, as every peer with the same versions sees it."""
+
+    id: str
+    """`mesh.identity.id_text`: ties end here."""
+    name: str
+    liveness: str
+    """alive | suspect | dead | left"""
+    standing: str
+    """open | bookings_closed | quarantine | closed | unknown"""
+    os: str | None
+    arch: str | None
+    pools: tuple[PoolView, ...]
+    devices: tuple[DeviceView, ...] = ()
+    tools: frozenset[str] = frozenset()
+    labels: Mapping[str, str] | None = None
+    """None: the node has not said; then no label can be required of it."""
+    pressure: float | None = None
+    """PSI memory full avg10 in percent, or None when the kernel does not say."""
+    versions: tuple[tuple[str, str], ...] = ()
+    """(topic or "log", version as text), sorted: what this row was drawn from."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """All nodes, ordered by id. Build with `draw` in node/core/view, or `ClusterView.of`."""
+
+    nodes: tuple[NodeView, ...]
+
+    @classmethod
+    def of(cls, *nodes: NodeView) -> "ClusterView":
+        """A picture of these nodes, in the order that ties are broken in."""
+        return cls(tuple(sorted(nodes, key=lambda node: node.id)))
+
+    @property
+    def versions(self) -> dict[str, dict[str, str]]:
+        """What the picture rests on: node id → topic → version; plus its liveness."""
+        return {node.id: {**dict(node.versions), "liveness": node.liveness} for node in self.nodes}
