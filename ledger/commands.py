@@ -193,6 +193,8 @@ class Answer(msgspec.Struct, frozen=True):
     remaining: Duration | None = None
     shortfalls: tuple[Shortfall, ...] = ()
     nonce: bytes = b""
+    stored_on: tuple[bytes, ...] | None = None
+    """For a booking: ids of the peers that have the entry on their disks. None: not waited for."""
 
 
 _command_decoder: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)

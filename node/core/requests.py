@@ -1,0 +1,199 @@
+"""What the outside may ask of an agent: one vocabulary for the command, and later HTTP and MCP.
+
+A surface turns what it was told into one of these, hands it to the agent, and prints what comes
+back: any number of `Progress` lines, then one `Reply`. A reply is either `ok` with the body that is
+described beside each request, or a refusal `{code, sentence, hint}` whose code is in `REFUSALS`.
+
+Bodies are plain JSON: ids as text, amounts as integers in named units, durations as integer
+milliseconds under names that end in `_ms`, unknown as null.
+"""
+
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+
+class Status(msgspec.Struct, frozen=True, tag="status", forbid_unknown_fields=True):
+    """→ {node: {id, name, epoch, version, uptime_ms, state_folder}, mesh: {id, key_id, address},
+    standing: {state, reason, remaining_ms}, peers: [Peer…], holds: {live, pools: [{pool, kind, unit,
+    total, promised, room, state}]}, log: {era, height, head}, warnings: [sentence…],
+    rejections: {cause: count}}
+
+    Peer: {id, name, trust, liveness, address, heard_ms_ago, epoch, facts: {topic: version},
+    log: {era, height}, standing}
+    """
+
+
+class Facts(msgspec.Struct, frozen=True, tag="facts", forbid_unknown_fields=True):
+    """About one node (name, id or unambiguous start of an id), or about all.
+
+    → {nodes: [{id, name, liveness, inventory: {…}|null, live: {…}|null, standing: {…}|null,
+    ages_ms: {topic: ms}, versions: {topic: version}}]}; inventory and live as in
+    `node.core.topics`, with every Metric as {value, unit, source, status, note}.
+    """
+
+    node: str | None = None
+
+
+class Where(msgspec.Struct, frozen=True, tag="where", forbid_unknown_fields=True):
+    """`ask`: a request document (`placement.request.parse_document`), or {"words": "…"}.
+
+    → {decision: {…}, digest, view: {node: {topic: version}}, ages_ms: {node: {topic: ms}},
+    text: [line…], bytes: the canonical decision bytes as text}
+    """
+
+    ask: dict[str, Any]
+    list_all: bool = False
+
+
+class Reserve(msgspec.Struct, frozen=True, tag="reserve", forbid_unknown_fields=True):
+    """Hold and post; `hold_only` stops after the hold; `pid` ties a carried lease to a process of
+    this machine; `dry_run` decides only.
+
+    → {id, owner: {id, name}, state, legs: [{pool, amount, unit}], kind, term_ms, remaining_ms,
+    token, receipts: [base64…], stored_on: [name…]|null, tried: [{node, outcome, detail}],
+    warnings: [sentence…], environment: "HOLDFAST_HOLD=…"}
+    Progress lines carry {sentence, stage, node?, remaining_ms?}.
+    """
+
+    ask: dict[str, Any]
+    term_ms: int
+    label: str = ""
+    principal: str = ""
+    hold_only: bool = False
+    require_copy: bool = False
+    wait_for_opening: bool = True
+    pid: int | None = None
+    pid_started: int | None = None
+
+
+class Post(msgspec.Struct, frozen=True, tag="post", forbid_unknown_fields=True):
+    """Confirm a hold made with `hold_only`. → as Reserve."""
+
+    id: str
+
+
+class Release(msgspec.Struct, frozen=True, tag="release", forbid_unknown_fields=True):
+    """End a grant, or void a hold that was never posted. Ids may be shortened unambiguously.
+
+    → {id, owner: {id, name}, outcome, detail}
+    """
+
+    id: str
+
+
+class Holds(msgspec.Struct, frozen=True, tag="holds", forbid_unknown_fields=True):
+    """Every live hold in the mesh as this replica knows it; `ended` adds the last ended ones.
+
+    → {holds: [{id, owner: {id, name, liveness}, state, kind, legs: [{pool, amount, unit, used}],
+    principal, label, holder: {id, name}, term_ms, remaining_ms|null, as_of: {era, height},
+    age_ms, tied: bool|null, note}]}
+    `used` null: the owner has not said. `tied` false: nothing runs under it, an unused promise.
+    """
+
+    ended: bool = False
+
+
+class LedgerShow(msgspec.Struct, frozen=True, tag="ledger_show", forbid_unknown_fields=True):
+    """One owner's log (default: our own). → {author: {id, name}, blocks: [{era, height, hash,
+    previous, entries: [{kind, …}]}], balances: [{account, pool, debits_pending, debits_posted,
+    credits_pending, credits_posted, state}]}"""
+
+    node: str | None = None
+    last: int = 50
+
+
+class LedgerVerify(msgspec.Struct, frozen=True, tag="ledger_verify", forbid_unknown_fields=True):
+    """Check every log this replica keeps: signatures, links, roots, balances.
+
+    → {logs: [{author: {id, name}, blocks, entries, holds_live, era, height, head, ok, problem}],
+    ok: bool}
+    """
+
+
+class Invite(msgspec.Struct, frozen=True, tag="invite", forbid_unknown_fields=True):
+    """A one-time token. → {invite: text, expires_ms, addresses: ["host:port"…]}"""
+
+    ttl_ms: int = 3_600_000
+
+
+class Doctor(msgspec.Struct, frozen=True, tag="doctor", forbid_unknown_fields=True):
+    """→ {checks: [{name, ok: true|false|null, sentence, hint}], rejections: {cause: count},
+    interfaces: [{name, kind, addresses, beacons_sent, beacons_heard, problem}],
+    peers: [{name, id, beacon_heard, session, last_probe_ms, address, problem}]}"""
+
+
+class OpenBookings(msgspec.Struct, frozen=True, tag="open_bookings", forbid_unknown_fields=True):
+    """Open for bookings before every peer has answered; `reason` goes on record.
+
+    → {standing: {state, reason, remaining_ms}}"""
+
+    reason: str
+
+
+class Events(msgspec.Struct, frozen=True, tag="events", forbid_unknown_fields=True):
+    """Progress lines {kind, sentence, …} for as long as the caller listens; never a Reply."""
+
+
+class Leave(msgspec.Struct, frozen=True, tag="leave", forbid_unknown_fields=True):
+    """Say goodbye to the mesh and stop the agent. → {left: true}"""
+
+
+Request: TypeAlias = (
+    Status
+    | Facts
+    | Where
+    | Reserve
+    | Post
+    | Release
+    | Holds
+    | LedgerShow
+    | LedgerVerify
+    | Invite
+    | Doctor
+    | OpenBookings
+    | Events
+    | Leave
+)
+
+READ_ONLY: Final = (Status, Facts, Where, Holds, LedgerShow, LedgerVerify)
+"""What a peer may be asked over the mesh's TLS (`--peer`), answered from its replica."""
+
+REFUSALS: Final = {
+    "bad_request": 2,
+    "not_possible": 1,
+    "refused": 1,
+    "unknown": 1,
+    "not_found": 1,
+    "ambiguous": 2,
+    "policy": 4,
+    "timeout": 1,
+}
+"""Refusal code → the command's exit status."""
+
+
+class Refused(Exception):  # noqa: N818 - it is an answer, not a fault
+    """A request that ends in a no with a name: (code, sentence, hint)."""
+
+    def __init__(self, code: str, sentence: str, hint: str = "") -> None:
+        super().__init__(sentence)
+        assert code in REFUSALS
+        self.code = code
+        self.sentence = sentence
+        self.hint = hint
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """As a surface sends it."""
+        return {"code": self.code, "sentence": self.sentence, "hint": self.hint}
+
+
+_decoder: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
+
+
+def decode_request(line: bytes) -> Request:
+    """One request from its JSON (`{"type": "where", …}`). Raises Refused("bad_request")."""
+    try:
+        return _decoder.decode(line)
+    except msgspec.MsgspecError as error:
+        raise Refused("bad_request", f"that request cannot be read: {error}") from error
