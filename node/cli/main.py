@@ -1,0 +1,62 @@
+"""The door: `holdfast COMMAND …`.
+
+Check the rooms, parse, load the one module that was asked for, run it, and turn how it ended into
+an exit status. Every command module has `run(flags) -> int`.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from node.cli.exits import INTERRUPTED, YES, Unable
+from node.cli.parser import build, parse
+from node.cli.rooms import check_rooms
+
+
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        # A machine's name may hold letters this terminal can't show; that is no reason to fail.
+        getattr(stream, "reconfigure", lambda **_kept: None)(errors="replace")
+    try:
+        check_rooms()
+        return _dispatch(words)
+    except Unable as no:
+        _explain(no, as_json="--json" in words)
+        return no.status
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us (`| head`) has seen enough. Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return YES
+
+
+def _dispatch(words: Sequence[str]) -> int:
+    parser = build()
+    flags = parse(parser, words)
+    if flags.module is None:
+        parser.print_help()
+        return YES
+    command = import_module(f"node.cli.commands.{flags.module}")
+    status: int = command.run(flags)
+    sys.stdout.flush()
+    return status
+
+
+def _explain(no: Unable, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(no.body, sort_keys=True))
+    print(f"holdfast: {no.sentence}", file=sys.stderr)
+    if no.hint:
+        print(f"  {no.hint}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,274 @@
+"""Every command and flag, on one page.
+
+Built from argparse alone and without importing a single command, so that `holdfast --help` costs
+nothing. Flags are refused by name and with the nearest real one; they are never guessed from a
+prefix, because a shortened flag today is an ambiguous one tomorrow.
+"""
+
+import argparse
+import re
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from typing import Final, NamedTuple, NoReturn
+
+from node.cli.exits import wrong_usage
+from node.config import VERSION
+
+OBJECTIVES: Final = ("headroom", "pack", "local")
+SHELLS: Final = ("bash", "zsh", "fish")
+_CHOICE: Final = re.compile(r"invalid choice: '?(.*?)'? \(choose from")
+_ARGUMENT: Final = re.compile(r"argument (\S+?): (.*)", re.DOTALL)
+
+EPILOG: Final = """\
+first steps:
+  holdfast up                    start an agent on this machine
+  holdfast invite                print the line that lets the next machine join
+  holdfast where --ram 4GiB      where is there room?
+  holdfast reserve --ram 4GiB --for 2h
+
+exit status: 0 yes, 1 no, 2 wrong usage, 3 no agent, 4 refused by policy
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with a sentence instead of a usage dump when something is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        choice = _CHOICE.search(message)
+        if choice is not None and not message.startswith("argument --"):
+            raise self._no_such(choice.group(1))
+        raise wrong_usage(f"{self.prog}: {_reworded(message)}", f"`{self.prog} --help` shows how")
+
+    def _no_such(self, word: str) -> Exception:
+        known = self.words()
+        near = get_close_matches(word, known, n=1)
+        guess = f"; did you mean `{near[0]}`?" if near else ""
+        return wrong_usage(
+            f"{self.prog} has no command {word!r}{guess}", f"`{self.prog} --help` lists them"
+        )
+
+    def words(self) -> list[str]:
+        """The subcommands."""
+        return list(self.children())
+
+    def children(self) -> dict[str, "Parser"]:
+        """The subcommands' parsers by name."""
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - no public way in
+                return dict(action.choices)
+        return {}
+
+    def flags(self) -> list[str]:
+        """Every option string of this parser."""
+        return [flag for action in self._actions for flag in action.option_strings]
+
+
+class Command(NamedTuple):
+    """One command: its module below `node.cli.commands`, one line of help, and its flags."""
+
+    name: str
+    module: str
+    help: str
+    add_flags: Callable[[Parser], None]
+
+
+def build() -> Parser:
+    """The whole tree."""
+    parser = Parser(
+        prog="holdfast",
+        description="Where can this run, is there really room, and will nobody else grab it?",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"holdfast {VERSION}")
+    _everywhere(parser)
+    parser.set_defaults(state=None, json=False, module=None)
+    below = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
+    for command in COMMANDS:
+        child = below.add_parser(
+            command.name, help=command.help, description=command.help, allow_abbrev=False
+        )
+        command.add_flags(child)
+        _everywhere(child)
+        child.set_defaults(module=command.module, command=command.name)
+    return parser
+
+
+def parse(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
+    """The flags as written. Raises Unable (wrong usage) with a guess at what was meant."""
+    known, strangers = parser.parse_known_args(words)
+    if not strangers:
+        return known
+    child = parser.children().get(getattr(known, "command", ""), parser)
+    stranger = strangers[0].partition("=")[0]
+    if not stranger.startswith("-"):
+        raise wrong_usage(
+            f"{child.prog}: {stranger!r} is one word too many here",
+            "plain words belong together: put them in quotes",
+        )
+    near = get_close_matches(stranger, child.flags(), n=1)
+    guess = f"; did you mean {near[0]}?" if near else ""
+    raise wrong_usage(f"{child.prog} has no flag {stranger}{guess}", f"`{child.prog} --help`")
+
+
+def _reworded(message: str) -> str:
+    found = _ARGUMENT.match(message)
+    if found is None:
+        return message
+    flag, problem = found.groups()
+    if problem.startswith("expected"):
+        return f"{flag} needs a value (amounts are positive and carry a unit, as in 4GiB)"
+    if problem.startswith("invalid choice"):
+        return f"{flag}: {problem.removeprefix('invalid choice: ')}"
+    return f"{flag}: {problem}"
+
+
+def _everywhere(parser: Parser) -> None:
+    # SUPPRESS: a subcommand that was not given the flag must not undo the one before it.
+    gap = argparse.SUPPRESS
+    parser.add_argument("--state", metavar="DIR", default=gap, help="the agent's state folder")
+    parser.add_argument("--json", action="store_true", default=gap, help="one JSON object")
+
+
+def _none(_parser: Parser) -> None:
+    pass
+
+
+def _peer(parser: Parser) -> None:
+    parser.add_argument(
+        "--peer", metavar="NAME|ADDR", help="ask this peer over TLS (needs the mesh's secret)"
+    )
+    parser.add_argument("--secret-file", metavar="FILE", help="where the secret is, for --peer")
+
+
+def _up(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--detach", action="store_true", help="return once the agent is ready")
+    add("--name", help="how people call this node (default: the hostname)")
+    add("--port", help="UDP and TCP port (default 4653)")
+    add("--offer", metavar="ram=..,cores=..", help="share only this much of the machine")
+    add("--label", dest="labels", action="append", metavar="KEY=VALUE", help="may be repeated")
+    add("--seed", dest="seeds", action="append", metavar="HOST:PORT", help="may be repeated")
+    add("--interface", dest="interfaces", action="append", metavar="NAME", help="only these")
+    add("--beacon-port", help="where beacons go (default 4653)")
+    add("--system-reserve", metavar="AMOUNT", help="memory never promised, as in 2GiB")
+    add("--secret-file", metavar="FILE", help="take the mesh's secret from this file")
+    add("--json-logs", action="store_true", default=None, help="log as one JSON object per line")
+    first = add("--first", action="store_true", default=None)
+    first.help = "this machine has promised nothing yet: no quarantine (goes on record)"
+    moved = parser.add_mutually_exclusive_group()
+    moved.add_argument(
+        "--moved", action="store_true", default=None, help="this folder has moved here: keep its id"
+    )
+    moved.add_argument(
+        "--new-identity", action="store_true", default=None, help="this folder is a copy: new id"
+    )
+
+
+def _join(parser: Parser) -> None:
+    parser.add_argument(
+        "invite", nargs="?", metavar="INVITE", help="printed by `holdfast invite`"
+    )
+    _up(parser)
+
+
+def _invite(parser: Parser) -> None:
+    parser.add_argument("--ttl", metavar="TIME", default="1h", help="how long it is good (1h)")
+
+
+def _facts(parser: Parser) -> None:
+    parser.add_argument("node", nargs="?", metavar="NODE", help="name or id (default: all)")
+    _peer(parser)
+
+
+def _request(parser: Parser) -> None:
+    add = parser.add_argument
+    add("words", nargs="*", metavar="WORDS", help="what is to run, in plain words")
+    add("--ram", metavar="AMOUNT", help="main memory, as in 4GiB")
+    add("--memory", metavar="AMOUNT", help="memory of a card, else main memory")
+    add(
+        "--gpu", dest="gpus", action="append", metavar="SELECTOR",
+        help="as in nvidia:24GB..:2; may be repeated",
+    )  # fmt: skip
+    add("--cpu", metavar="CORES", help="as in 2 or 500m")
+    add("--disk", dest="disks", action="append", metavar="[KIND:]AMOUNT", help="as in ssd:100GB")
+    add("--os", dest="os", metavar="NAME", help="as in linux")
+    add("--arch", metavar="NAME", help="as in x86_64")
+    add("--tool", dest="tools", action="append", metavar="NAME", help="may be repeated")
+    add("--label", dest="labels", action="append", metavar="KEY=VALUE", help="may be repeated")
+    add("--node", metavar="NODE", help="this node and no other")
+    add("--objective", choices=OBJECTIVES, help="what makes one place better than another")
+
+
+def _where(parser: Parser) -> None:
+    _request(parser)
+    parser.add_argument("--all", action="store_true", help="list every candidate")
+    parser.add_argument("--for", dest="duration", metavar="TIME", help="as in 2h")
+    _peer(parser)
+
+
+def _reserve(parser: Parser) -> None:
+    _request(parser)
+    add = parser.add_argument
+    add("--for", dest="duration", metavar="TIME", help="how long, as in 2h (default 1h)")
+    add("--hold", action="store_true", help="stop after the hold; `holdfast post` confirms it")
+    add("--pid", help="tie it to this running process of this machine; ends with it")
+    add("--label-text", metavar="TEXT", default="", help="what others read beside it")
+    add("--principal", metavar="NAME", default="", help="on whose behalf")
+    add("--require-copy", action="store_true", help="void it unless another peer has stored it")
+    add("--no-wait", action="store_true", help="do not wait for an owner in quarantine")
+
+
+def _one_hold(parser: Parser) -> None:
+    parser.add_argument("id", metavar="ID", help="as printed by `reserve`; may be shortened")
+
+
+def _holds(parser: Parser) -> None:
+    parser.add_argument("--ended", action="store_true", help="the last ended ones too")
+    _peer(parser)
+
+
+def _ledger(parser: Parser) -> None:
+    add = parser.add_argument
+    add("what", choices=("show", "verify"), metavar="show|verify", help="what to do")
+    add("node", nargs="?", metavar="NODE", help="whose ledger to show (default: our own)")
+    add("--last", metavar="COUNT", default="50", help="blocks to show (50)")
+    add("--receipt", metavar="FILE", help="verify this receipt, with no agent and no network")
+
+
+def _keys(parser: Parser) -> None:
+    parser.add_argument("what", choices=("show",), metavar="show", help="what to do")
+    parser.add_argument("--reveal", action="store_true", help="print the secret itself")
+    parser.add_argument("--yes", action="store_true", help="also where nobody may be watching")
+
+
+def _config(parser: Parser) -> None:
+    parser.add_argument("what", choices=("show",), metavar="show", help="what to do")
+    parser.add_argument("--origin", action="store_true", help="where each value comes from")
+
+
+def _completion(parser: Parser) -> None:
+    parser.add_argument("shell", choices=SHELLS, metavar="|".join(SHELLS), help="which shell")
+
+
+COMMANDS: Final = (
+    Command("up", "up", "start an agent on this machine", _up),
+    Command("join", "join", "join the mesh of an invite, then go on as `up`", _join),
+    Command("invite", "invite", "print a one-time line with which a machine can join", _invite),
+    Command("leave", "leave", "say goodbye to the mesh and stop the agent", _none),
+    Command("status", "status", "this node, its standing, its peers", _peer),
+    Command("peers", "peers", "the other nodes, as this one knows them", _none),
+    Command("facts", "facts", "hardware and live figures, with their age", _facts),
+    Command("where", "where", "where can this run?", _where),
+    Command("reserve", "reserve", "take that room and keep it", _reserve),
+    Command("post", "post", "confirm a hold made with `reserve --hold`", _one_hold),
+    Command("release", "release", "give a hold back", _one_hold),
+    Command("holds", "holds", "who holds what", _holds),
+    Command("ledger", "ledger", "show or verify the ledgers", _ledger),
+    Command("doctor", "doctor", "what works, what does not, and what to do", _none),
+    Command("keys", "keys", "which mesh secret this node has", _keys),
+    Command("config", "config", "settings, and where they come from", _config),
+    Command("completion", "completion", "completion script for your shell", _completion),
+    Command("version", "version", "the version", _none),
+)

@@ -1,0 +1,265 @@
+"""What a person may set, where each value came from, and what it is when nobody says anything.
+
+Order: flag > environment (`HOLDFAST_*`) > file (`config.toml` in the state folder) > default. This
+module reads neither environment nor disk: it is told all four and settles them, so `config show
+--origin` and `up` can't disagree. Every setting is one row of `SETTINGS`.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+VERSION: Final = "0.1.0"
+PORT_DEFAULT: Final = 4653
+PORT_MAX: Final = 65_535
+NAME_CHARS_MAX: Final = 63
+LABELS_MAX: Final = 64
+SEEDS_MAX: Final = 64
+CONFIG_NAME: Final = "config.toml"
+CONFIG_BYTES_MAX: Final = 64 * 1024
+SERVICE_STATE: Final = "/var/lib/holdfast"
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_LABEL_KEY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}")
+
+
+class ConfigError(ValueError):
+    """A setting that cannot be: the sentence says which, where it came from and what to write."""
+
+
+class Origin(Enum):
+    """Who said so, first one wins."""
+
+    FLAG = "flag"
+    ENVIRONMENT = "environment"
+    FILE = "file"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class UpOptions:
+    """Everything `node.app.main` needs to know to start an agent."""
+
+    state: Path
+    port: int = PORT_DEFAULT
+    beacon_port: int = PORT_DEFAULT
+    """Where beacons are sent and heard; only tests and separate test meshes move it."""
+    name: str | None = None
+    """None: the hostname."""
+    offer: str | None = None
+    """`ram=2GiB,cores=1`, as `node.probes.shares` reads it. None: the whole machine."""
+    labels: tuple[tuple[str, str], ...] = ()
+    seeds: tuple[tuple[str, int], ...] = ()
+    interfaces: tuple[str, ...] = ()
+    """Names of the interfaces to speak on. Empty: every usable one."""
+    system_reserve: int | None = None
+    """Bytes of RAM never promised. None: the probes' own rule."""
+    first: bool = False
+    """This machine has promised nothing before: no quarantine, and that goes on record."""
+    moved: bool = False
+    """This state folder has come from another machine on purpose: keep its id."""
+    new_identity: bool = False
+    """This state folder is a copy: mint an id of its own."""
+    json_logs: bool = False
+    secret_file: Path | None = None
+
+
+class Setting(NamedTuple):
+    """One row: its name in the file and in code, how it is read, and the default."""
+
+    name: str
+    read: Callable[[Any], Any]
+    default: Any
+    flag: str
+    this_start_only: bool = False
+    """A word for one start. Kept in a file it would be said again at every later one."""
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return "HOLDFAST_" + self.name.upper()
+
+
+class Settled(NamedTuple):
+    """One setting as it came out."""
+
+    value: Any
+    origin: Origin
+
+
+def settle(
+    flags: Mapping[str, Any], environment: Mapping[str, str], document: Mapping[str, Any]
+) -> dict[str, Settled]:
+    """Every setting with its origin. Raises ConfigError at the first that cannot be read."""
+    known = [setting.name for setting in SETTINGS if not setting.this_start_only]
+    strangers = sorted(set(document) - set(known))
+    if strangers:
+        listed = ", ".join(known)
+        raise ConfigError(f"{CONFIG_NAME} has no setting {strangers[0]!r}; it may set: {listed}")
+    return {
+        setting.name: _settled(setting, flags, environment, document) for setting in SETTINGS
+    }
+
+
+def options(state: Path, settled: Mapping[str, Settled]) -> UpOptions:
+    """The settled values as the agent takes them."""
+    return UpOptions(state=state, **{name: entry.value for name, entry in settled.items()})
+
+
+def state_folder(flag: str | None, environment: Mapping[str, str], superuser: bool) -> Path:
+    """Which agent is meant: `--state`, HOLDFAST_STATE, else the usual place for this user."""
+    named = flag or environment.get("HOLDFAST_STATE")
+    if named:
+        return Path(named).expanduser().absolute()
+    if superuser:
+        return Path(SERVICE_STATE)
+    home = environment.get("XDG_STATE_HOME")
+    return Path(home) / "holdfast" if home else Path("~/.local/state/holdfast").expanduser()
+
+
+def _settled(
+    setting: Setting,
+    flags: Mapping[str, Any],
+    environment: Mapping[str, str],
+    document: Mapping[str, Any],
+) -> Settled:
+    said_where = [(Origin.FLAG, flags, setting.name)]
+    if not setting.this_start_only:
+        said_where.append((Origin.ENVIRONMENT, environment, setting.variable))
+        said_where.append((Origin.FILE, document, setting.name))
+    for origin, source, key in said_where:
+        said = source.get(key)
+        if said is not None and said != "":
+            return Settled(_read(setting, said, origin), origin)
+    return Settled(setting.default, Origin.DEFAULT)
+
+
+def _read(setting: Setting, said: object, origin: Origin) -> object:
+    where = {
+        Origin.FLAG: setting.flag,
+        Origin.ENVIRONMENT: setting.variable,
+        Origin.FILE: f"{setting.name} in {CONFIG_NAME}",
+    }[origin]
+    try:
+        return setting.read(said)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def read_port(said: object) -> int:
+    """1 to 65535."""
+    text = str(said).strip()
+    if isinstance(said, bool) or not text.isascii() or not text.isdigit():
+        raise ValueError(f"{text!r} is not a port: write a number from 1 to {PORT_MAX}")
+    if len(text) > 5 or not 1 <= int(text) <= PORT_MAX:
+        raise ValueError(f"{text} is not a port: write a number from 1 to {PORT_MAX}")
+    return int(text)
+
+
+def read_name(said: object) -> str:
+    """A name that fits in a table and on a command line."""
+    if not isinstance(said, str) or len(said) > NAME_CHARS_MAX or not _NAME.fullmatch(said):
+        raise ValueError(
+            f"{said!r} is not a name: use letters, digits, dots, dashes and underscores, "
+            f"at most {NAME_CHARS_MAX}, beginning with a letter or digit"
+        )
+    return said
+
+
+def read_seed(said: object) -> tuple[str, int]:
+    """`HOST`, `HOST:PORT` or `[IPV6]:PORT`."""
+    text = str(said).strip()
+    host, port = text, str(PORT_DEFAULT)
+    if text.startswith("["):
+        host, _bracket, rest = text[1:].partition("]")
+        port = rest.removeprefix(":") or port
+    elif text.count(":") == 1:
+        host, _colon, port = text.partition(":")
+    if not host or any(mark.isspace() or mark in "/[]@" for mark in host):
+        raise ValueError(f"{text!r} is not an address: write HOST:PORT, as in 10.0.0.5:4653")
+    return host, read_port(port)
+
+
+def read_label(said: object) -> tuple[str, str]:
+    """`key=value`."""
+    key, equals, value = str(said).partition("=")
+    if not equals or not _LABEL_KEY.fullmatch(key) or not value or len(value) > NAME_CHARS_MAX:
+        raise ValueError(f"{str(said)!r} is not a label: write key=value, as in room=attic")
+    return key, value
+
+
+def read_flag(said: object) -> bool:
+    """yes or no, as people write it."""
+    if isinstance(said, bool):
+        return said
+    word = str(said).strip().lower()
+    if word in ("1", "true", "yes", "on"):
+        return True
+    if word in ("0", "false", "no", "off"):
+        return False
+    raise ValueError(f"{str(said)!r} is neither yes nor no")
+
+
+def read_bytes(said: object) -> int:
+    """An amount of memory with its unit."""
+    from placement.amounts import parse_bytes
+
+    if not isinstance(said, str):
+        raise ValueError(f"{said!r} has no unit: write it as text, as in '2GiB'")
+    return parse_bytes(said)
+
+
+def _read_labels(said: object) -> tuple[tuple[str, str], ...]:
+    if isinstance(said, Mapping):
+        said = [f"{key}={value}" for key, value in said.items()]
+    labels = dict(read_label(entry) for entry in _listed(said, LABELS_MAX))
+    return tuple(sorted(labels.items()))
+
+
+def _read_seeds(said: object) -> tuple[tuple[str, int], ...]:
+    return tuple(dict.fromkeys(read_seed(entry) for entry in _listed(said, SEEDS_MAX)))
+
+
+def _read_interfaces(said: object) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(str(entry) for entry in _listed(said, SEEDS_MAX)))
+
+
+def _read_text(said: object) -> str:
+    if not isinstance(said, str):
+        raise ValueError(f"{said!r} is not text")
+    return said
+
+
+def _read_secret_file(said: object) -> Path:
+    return Path(_read_text(said)).expanduser()
+
+
+def _listed(said: object, most: int) -> Sequence[object]:
+    # In the environment a list is comma separated; flags and TOML bring real lists.
+    if isinstance(said, str):
+        said = [part.strip() for part in said.split(",") if part.strip()]
+    if not isinstance(said, Sequence):
+        raise ValueError(f"{said!r} is not a list")
+    if len(said) > most:
+        raise ValueError(f"that is {len(said)} entries; {most} is the most")
+    return said
+
+
+SETTINGS: Final = (
+    Setting("port", read_port, PORT_DEFAULT, "--port"),
+    Setting("beacon_port", read_port, PORT_DEFAULT, "--beacon-port"),
+    Setting("name", read_name, None, "--name"),
+    Setting("offer", _read_text, None, "--offer"),
+    Setting("labels", _read_labels, (), "--label"),
+    Setting("seeds", _read_seeds, (), "--seed"),
+    Setting("interfaces", _read_interfaces, (), "--interface"),
+    Setting("system_reserve", read_bytes, None, "--system-reserve"),
+    Setting("first", read_flag, False, "--first", this_start_only=True),
+    Setting("moved", read_flag, False, "--moved", this_start_only=True),
+    Setting("new_identity", read_flag, False, "--new-identity", this_start_only=True),
+    Setting("json_logs", read_flag, False, "--json-logs"),
+    Setting("secret_file", _read_secret_file, None, "--secret-file"),
+)
