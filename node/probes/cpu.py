@@ -1,0 +1,163 @@
+"""Cores: how many there are, how many we may use, and how busy they are.
+
+A control group's quota and our affinity both make the machine smaller; the smaller counts. Cores
+are shared in time, so a pool of them is promised by the books alone: see `sampler.py`.
+"""
+
+import os
+from dataclasses import dataclass
+
+from node.core.topics import STATUS_UNKNOWN, Metric
+from node.probes.cgroups import UNIFIED, own_folders
+from node.probes.sources import Roots, names_in, read_integer, read_text, read_word, whole
+
+
+@dataclass(frozen=True, slots=True)
+class CpuReading:
+    """What the processor is. `usable_millicores`: after affinity and quota; `source` names it."""
+
+    model: str | None
+    cores_logical: int | None
+    cores_physical: int | None
+    usable_millicores: int | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CpuTicks:
+    """Clock ticks since the start of the machine, over all cores."""
+
+    busy: int
+    total: int
+
+
+def parse_cpuinfo(text: str) -> tuple[str | None, int | None, int | None]:
+    """/proc/cpuinfo: model, logical cores, physical cores (None where it does not say)."""
+    model: str | None = None
+    logical = 0
+    physical: set[tuple[str, str]] = set()
+    package = ""
+    for line in text.splitlines():
+        name, _, figure = (part.strip() for part in line.partition(":"))
+        if name == "processor" and figure.isdigit():
+            logical += 1
+        elif name in ("model name", "Model") and model is None and figure:
+            model = figure
+        elif name == "physical id":
+            package = figure
+        elif name == "core id":
+            physical.add((package, figure))
+    return model, logical or None, len(physical) or None
+
+
+def parse_ticks(text: str) -> CpuTicks | None:
+    """The first line of /proc/stat. Guest time is already inside user time: only eight columns."""
+    words = text.partition("\n")[0].split()
+    ticks = [whole(word) for word in words[1:9]]
+    known = [tick for tick in ticks if tick is not None and tick >= 0]
+    if words[:1] != ["cpu"] or len(known) != len(ticks) or len(known) < 5:
+        return None
+    total = sum(known)
+    return CpuTicks(total - known[3] - known[4], total)  # idle and iowait are not busy
+
+
+def parse_load(text: str) -> float | None:
+    """/proc/loadavg: the first figure."""
+    words = text.split()
+    digits = words[0].replace(".", "", 1) if words else ""
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 12):
+        return None
+    return float(words[0])
+
+
+def parse_quota(text: str) -> int | None:
+    """cpu.max ("200000 100000" or "max 100000") as millicores; None: no quota."""
+    words = text.split()
+    if len(words) != 2:
+        return None
+    return quota_millicores(whole(words[0]), whole(words[1]))
+
+
+def quota_millicores(quota: int | None, period: int | None) -> int | None:
+    """So many microseconds in each period, as millicores. Version 1 writes "none" as -1."""
+    if quota is None or period is None or quota <= 0 or period <= 0:
+        return None
+    return quota * 1000 // period
+
+
+def percent_busy(before: CpuTicks | None, after: CpuTicks | None) -> float | None:
+    """How busy the cores were between two readings; None when there are not two to compare."""
+    if before is None or after is None or after.total <= before.total:
+        return None
+    busy = max(0, after.busy - before.busy)
+    return round(min(100.0, 100 * busy / (after.total - before.total)), 1)
+
+
+def read_cpu(roots: Roots) -> CpuReading:
+    """This machine's processor."""
+    model, logical, physical = parse_cpuinfo(read_text(f"{roots.proc}/cpuinfo") or "")
+    if physical is None:
+        physical = _physical_by_siblings(roots)
+    usable, source = _usable(roots, logical)
+    return CpuReading(model or _board(roots), logical, physical, usable, source)
+
+
+def _board(roots: Roots) -> str | None:
+    # Most ARM kernels name the board and not the core.
+    name = read_word(f"{roots.proc}/device-tree/model")
+    return name.rstrip("\x00") if name else None
+
+
+def _physical_by_siblings(roots: Roots) -> int | None:
+    folder = f"{roots.sys}/devices/system/cpu"
+    cores = [name for name in names_in(folder) if name[:3] == "cpu" and name[3:].isdigit()]
+    lists = [read_word(f"{folder}/{core}/topology/thread_siblings_list") for core in cores]
+    return len({siblings for siblings in lists if siblings}) or None
+
+
+def _usable(roots: Roots, logical: int | None) -> tuple[int | None, str]:
+    try:
+        cores: int | None = len(os.sched_getaffinity(0))
+    except (OSError, AttributeError):
+        cores = logical
+    usable, source = (None if cores is None else cores * 1000), "affinity"
+    for limit, folder in _quotas(roots):
+        if usable is None or limit < usable:
+            usable, source = limit, folder
+    return usable, source
+
+
+def _quotas(roots: Roots) -> list[tuple[int, str]]:
+    quotas: list[tuple[int, str]] = []
+    for folder in own_folders(roots, UNIFIED):
+        limit = parse_quota(read_text(f"{folder}/cpu.max") or "")
+        if limit is not None:
+            quotas.append((limit, f"{folder}/cpu.max"))
+    for folder in own_folders(roots, "cpu"):
+        quota = read_integer(f"{folder}/cpu.cfs_quota_us")
+        limit = quota_millicores(quota, read_integer(f"{folder}/cpu.cfs_period_us"))
+        if limit is not None:
+            quotas.append((limit, f"{folder}/cpu.cfs_quota_us"))
+    return quotas
+
+
+def read_ticks(roots: Roots) -> CpuTicks | None:
+    """One reading for `percent_busy`."""
+    return parse_ticks(read_text(f"{roots.proc}/stat") or "")
+
+
+def read_load(roots: Roots) -> Metric:
+    """The load of the last minute."""
+    load = parse_load(read_text(f"{roots.proc}/loadavg") or "")
+    if load is None:
+        return Metric(None, "processes", "/proc/loadavg", STATUS_UNKNOWN, "could not be read")
+    return Metric(load, "processes", "/proc/loadavg")
+
+
+def busy_metric(before: CpuTicks | None, after: CpuTicks | None) -> Metric:
+    """`cpu_percent`: the first sample of a run has nothing to compare with and says so."""
+    percent = percent_busy(before, after)
+    if percent is not None:
+        return Metric(percent, "percent", "/proc/stat")
+    note = "could not be read" if after is None else "needs two readings"
+    return Metric(None, "percent", "/proc/stat", STATUS_UNKNOWN, note)

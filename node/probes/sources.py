@@ -1,0 +1,118 @@
+"""Where the kernel tells things, and how a probe reads them without being hurt.
+
+Everything is read below `Roots`, so that a test can offer a machine of its own. A file that is
+missing, forbidden or broken is None: the caller says what that leaves unknown.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol, TypeVar
+
+Result = TypeVar("Result")
+
+TEXT_BYTES_MAX: Final = 4 * 1024 * 1024
+"""A kernel file longer than this is not what we think it is (cpuinfo of 512 cores: 0.8 MiB)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """The folders in which the operating system describes itself."""
+
+    proc: str = "/proc"
+    sys: str = "/sys"
+    etc: str = "/etc"
+
+
+class RunLimited(Protocol):
+    """Runs `function` for at most `seconds`: its result, its exception, or TimeoutError.
+
+    The caller of the probes chooses how (a thread left behind, a worker of its event loop); a call
+    that was given up must not hold anything the next one needs.
+    """
+
+    def __call__(self, function: Callable[[], Result], seconds: float) -> Result: ...
+
+
+def read_text(path: str) -> str | None:
+    """The file's text, or None. Not `Path.read_text`: a live sample opens hundreds of files."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return _read_all(descriptor).decode("utf-8", "replace")
+    except OSError:
+        return None  # a sensor that sleeps, a process that just ended
+    finally:
+        os.close(descriptor)
+
+
+def _read_all(descriptor: int) -> bytes:
+    pieces: list[bytes] = []
+    length = 0
+    while length < TEXT_BYTES_MAX:
+        piece = os.read(descriptor, 65536)
+        if not piece:
+            break
+        pieces.append(piece)
+        length += len(piece)
+    return b"".join(pieces)
+
+
+def read_word(path: str) -> str | None:
+    """The file's text without the white space around it; None when there is none."""
+    text = read_text(path)
+    return (text.strip() or None) if text is not None else None
+
+
+def read_integer(path: str) -> int | None:
+    """The one whole number a file holds, or None."""
+    return whole(read_word(path))
+
+
+def whole(word: str | None) -> int | None:
+    """`word` as an integer of plain ASCII digits (a minus allowed), or None."""
+    if word is None or len(word) > 24 or not word.isascii():
+        return None
+    return int(word) if word.removeprefix("-").isdigit() else None
+
+
+def names_in(folder: str) -> tuple[str, ...]:
+    """What a folder holds, in one order on every run; nothing when it cannot be listed."""
+    try:
+        return tuple(sorted(os.listdir(folder)))  # noqa: PTH208  a live sample lists /proc
+    except OSError:
+        return ()
+
+
+def exists(path: str) -> bool:
+    """Whether something is there."""
+    return Path(path).exists()
+
+
+def run_in_thread(function: Callable[[], Result], seconds: float) -> Result:
+    """The plain `RunLimited`: a thread of its own, left behind when it takes too long.
+
+    A driver that hangs in the kernel cannot be killed, only abandoned; the thread is a daemon so
+    that it does not keep the agent from stopping.
+    """
+    results: list[Result] = []
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            results.append(function())
+        except BaseException as failure:  # noqa: BLE001  carried to the caller, not swallowed
+            failures.append(failure)
+
+    thread = threading.Thread(target=work, name="probe", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if failures:
+        raise failures[0]
+    if not results:
+        raise TimeoutError(f"no answer within {seconds} s")
+    return results[0]
