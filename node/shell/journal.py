@@ -1,0 +1,403 @@
+"""The journal: what this node promised, on disk.
+
+One table of (space, key) → value, in SQLite. One connection, one writer, one transaction per batch
+of writes: `commit` returns when the batch is on the disk and not before.
+
+**When a sync fails** the kernel may already have thrown the unwritten pages away and marked them
+clean, so trying again succeeds and means nothing. A journal that failed once refuses everything
+after: the process must stop. A restart reads what is really there; a retry would lie.
+
+**Damage** shows in three ways. SQLite notices a broken structure (`quick_check`, on every load).
+It has no checksums on pages, so each value carries a seal over its space, key and bytes: a flipped
+bit is found when the row is read. And a tail that was cut off cleanly looks like an older, healthy
+journal: nothing here can see that; the continuity marker (`marker`) and the hash-linked log do.
+
+The file is born under another name and renamed when complete, so an empty `journal.sqlite3` is
+never a first start: it is a file that lost its contents.
+
+No shared memory: with `locking_mode=EXCLUSIVE` the index of the write-ahead log stays in our own
+heap. The command, when no agent runs, reads a private *copy*: it needs what lies in the write-ahead
+log, and opening the original would leave files behind, or move pages, in somebody's state folder.
+"""
+
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from mesh.persistence import Write
+from node.shell.state import StateError, sync_folder
+
+APPLICATION_ID: Final = 0x48466A31
+"""`HFj1`, in SQLite's header: says whose file this is."""
+JOURNAL_VERSION: Final = 1
+SEAL_BYTES: Final = 8
+BUSY_MILLISECONDS_MAX: Final = 2_000
+CHECKPOINT_PAGES: Final = 1_000
+"""Write-ahead pages before they are moved into the main file: 4 MiB, SQLite's own default."""
+WAL_KEEP_BYTES_MAX: Final = 16 * 1024 * 1024
+COPY_TRIES_MAX: Final = 5
+_HEADER_BYTES: Final = 100
+
+Spaces = dict[str, dict[bytes, bytes]]
+
+_SET: Final = (
+    "INSERT INTO journal (space, key, value) VALUES (?, ?, ?) "
+    "ON CONFLICT (space, key) DO UPDATE SET value = excluded.value"
+)
+_REMOVE: Final = "DELETE FROM journal WHERE space = ? AND key = ?"
+
+
+class JournalError(StateError):
+    """The journal can't be used. Its kind says what the agent may still do."""
+
+
+class JournalCorrupt(JournalError):
+    """Damaged. Set it aside and start as one who has forgotten; never guess."""
+
+
+class JournalFull(JournalError):
+    """No space. This batch is not durable; nothing before it was lost."""
+
+
+class JournalReadOnly(JournalError):
+    """The file or folder can't be written."""
+
+
+class JournalFailed(JournalError):
+    """The disk failed us. The process must stop; a restart is safe, a retry lies."""
+
+
+class JournalNewer(JournalError):
+    """Written by a later version of Holdfast."""
+
+
+class JournalForeign(JournalError):
+    """A database, but not one of ours."""
+
+
+class JournalBusy(JournalError):
+    """Another program has the file open."""
+
+
+class Journal:
+    """The open journal. One at a time per file; `commit` from one thread at a time."""
+
+    def __init__(self, connection: apsw.Connection, path: Path, *, fresh: bool) -> None:
+        """Use `Journal.open`."""
+        self._connection = connection
+        self._path = path
+        self._one_at_a_time = threading.Lock()
+        self._failed: JournalFailed | None = None
+        self._wal_pages = 0
+        self.fresh = fresh
+        """Whether there was no journal before this opening."""
+        connection.set_wal_hook(self._wal_grew)
+
+    @classmethod
+    def open(cls, path: Path) -> "Journal":
+        """Open the journal, or make it when there is none. Raises a JournalError."""
+        with _named(path):
+            fresh = not path.exists()
+            if fresh:
+                _make(path)
+        connection = _connect(path)
+        return cls(connection, path, fresh=fresh)
+
+    def load(self) -> Spaces:
+        """Everything, after a check that nothing is damaged. On JournalCorrupt it is closed."""
+        try:
+            return _load(self._connection, self._path)
+        except JournalCorrupt:
+            _close_untouched(self._connection)
+            raise
+
+    def commit(self, writes: Sequence[Write]) -> None:
+        """Make all of `writes` durable, together and in order. On return they are.
+
+        JournalFull: none of them is. JournalFailed: nobody can tell; stop.
+        """
+        if self._failed is not None:
+            raise self._failed
+        alone = self._one_at_a_time.acquire(blocking=False)
+        assert alone, "two commits at once: the driver has one writer"
+        try:
+            with _named(self._path, self._connection), self._connection:
+                for write in writes:
+                    self._put(write)
+            if self._wal_pages >= CHECKPOINT_PAGES:
+                self._checkpoint()
+        except JournalFailed as failure:
+            self._failed = failure
+            raise
+        finally:
+            self._one_at_a_time.release()
+
+    def quick_check(self) -> list[str]:
+        """What SQLite finds wrong with the file; empty when nothing is."""
+        return _quick_check(self._connection)
+
+    def close(self) -> None:
+        """Fold the write-ahead log into the file and let go of it."""
+        with _named(self._path, self._connection):
+            self._connection.close()
+
+    def _put(self, write: Write) -> None:
+        if write.value is None:
+            self._connection.execute(_REMOVE, (write.space, write.key))
+            return
+        sealed = write.value + _seal(write.space, write.key, write.value)
+        self._connection.execute(_SET, (write.space, write.key, sealed))
+
+    def _wal_grew(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self._wal_pages = pages
+        return apsw.SQLITE_OK
+
+    def _checkpoint(self) -> None:
+        # Ours rather than SQLite's automatic one, which swallows a failed sync of the main file.
+        try:
+            with _named(self._path, self._connection):
+                self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except JournalFull:
+            pass  # The batch is durable in the write-ahead log; that log just stays long.
+
+
+def read_only(path: Path) -> Spaces:
+    """What the journal says, write-ahead log included, without touching it.
+
+    For when no agent runs. No journal is an empty one. Raises a JournalError.
+    """
+    with _named(path):
+        if not path.exists():
+            return {}
+    with tempfile.TemporaryDirectory(prefix="holdfast-read-", dir=_memory_folder()) as folder:
+        copy = Path(folder) / path.name
+        with _named(path):
+            _copy_still(path, copy)
+        connection = _connect(copy)
+        try:
+            return _load(connection, path)
+        finally:
+            connection.close()
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged journal, with what belongs to it, for a person to look at. The new name."""
+    number = 1
+    while _beside(path, f".corrupt-{number}").exists():
+        number += 1
+    aside = _beside(path, f".corrupt-{number}")
+    with _named(path):
+        # The main file last: a crash half-way leaves it in place, and it is set aside again.
+        for suffix in ("-wal", "-shm", ""):
+            part = _beside(path, suffix)
+            if part.exists():
+                part.replace(_beside(aside, suffix))
+        sync_folder(path.parent)
+    return aside
+
+
+def _make(path: Path) -> None:
+    if _beside(path, "-wal").exists():
+        raise _corrupt(path, "it is gone, and its write-ahead log is still there")
+    unborn = _beside(path, ".new")
+    for suffix in ("", "-wal", "-journal"):
+        _beside(unborn, suffix).unlink(missing_ok=True)
+    # SQLite would create it by the umask; nobody else is to read who promised what to whom.
+    os.close(os.open(unborn, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    connection = apsw.Connection(str(unborn))
+    try:
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {JOURNAL_VERSION}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(
+            "CREATE TABLE journal (space TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, "
+            "PRIMARY KEY (space, key)) STRICT, WITHOUT ROWID"
+        )
+    finally:
+        connection.close()
+    unborn.replace(path)
+    sync_folder(path.parent)
+
+
+def _connect(path: Path) -> apsw.Connection:
+    with _named(path):
+        _check_header(path)
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        with _named(path, connection):
+            if connection.readonly("main"):
+                # SQLite falls back to reading by itself, and would fail at the first promise.
+                raise _read_only(path)
+            _settle(connection)
+    except JournalError:
+        _close_untouched(connection)
+        raise
+    return connection
+
+
+def _check_header(path: Path) -> None:
+    """Whose file it is, read without SQLite: even a refused opening may remove its log."""
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    if not header:
+        raise _corrupt(path, "it is empty")
+    if len(header) < _HEADER_BYTES or not header.startswith(b"SQLite format 3\0"):
+        raise _corrupt(path, "it is not a database")
+    version, application = int.from_bytes(header[60:64]), int.from_bytes(header[68:72])
+    if application != APPLICATION_ID:
+        raise JournalForeign(
+            f"{path} is not a journal of Holdfast", "move it away, or name another --state"
+        )
+    if version > JOURNAL_VERSION:
+        raise JournalNewer(
+            f"{path} was written by a later version (its format is {version}, "
+            f"ours is {JOURNAL_VERSION})",
+            "install that version again; going back is not possible",
+        )
+    if version != JOURNAL_VERSION:
+        raise _corrupt(path, f"its format is {version}, which never was")
+
+
+def _settle(connection: apsw.Connection) -> None:
+    connection.set_busy_timeout(BUSY_MILLISECONDS_MAX)
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    mode = connection.execute("PRAGMA journal_mode = WAL").get
+    assert mode == "wal", f"the journal is in mode {mode!r}"
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA fullfsync = 1")  # only macOS has a reason to need it
+    connection.execute(f"PRAGMA journal_size_limit = {WAL_KEEP_BYTES_MAX}")
+    connection.execute("PRAGMA cell_size_check = 1")
+    connection.wal_autocheckpoint(0)
+    # Takes the lock now: two agents learn of each other at once, not at the first promise.
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("COMMIT")
+
+
+def _load(connection: apsw.Connection, path: Path) -> Spaces:
+    spaces: Spaces = {}
+    with _named(path, connection):
+        found = _quick_check(connection)
+        if found:
+            raise _corrupt(path, found[0])
+        for space, key, sealed in connection.execute("SELECT space, key, value FROM journal"):
+            value, seal = sealed[:-SEAL_BYTES], sealed[-SEAL_BYTES:]
+            if seal != _seal(space, key, value):
+                raise _corrupt(path, f"a value in {space!r} does not match its seal")
+            spaces.setdefault(space, {})[key] = value
+    return spaces
+
+
+def _quick_check(connection: apsw.Connection) -> list[str]:
+    lines = [str(row[0]) for row in connection.execute("PRAGMA quick_check")]
+    return [] if lines == ["ok"] else lines
+
+
+def _seal(space: str, key: bytes, value: bytes) -> bytes:
+    name = space.encode()
+    head = len(name).to_bytes(2) + name + len(key).to_bytes(4) + key
+    return hashlib.blake2b(head + value, digest_size=SEAL_BYTES).digest()
+
+
+def _close_untouched(connection: apsw.Connection) -> None:
+    # Closing folds the write-ahead log away; of a damaged file that may be the better half.
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    connection.close()
+
+
+def _copy_still(path: Path, copy: Path) -> None:
+    for _ in range(COPY_TRIES_MAX):
+        before = _looks(path)
+        shutil.copyfile(path, copy)
+        wal = _beside(path, "-wal")
+        if wal.exists():
+            shutil.copyfile(wal, _beside(copy, "-wal"))
+        else:
+            _beside(copy, "-wal").unlink(missing_ok=True)
+        if _looks(path) == before:
+            return
+    raise JournalBusy(f"{path} keeps changing", "an agent is at work on it: ask that one")
+
+
+def _looks(path: Path) -> list[tuple[int, int, int] | None]:
+    looks: list[tuple[int, int, int] | None] = []
+    for part in (path, _beside(path, "-wal")):
+        found = part.stat() if part.exists() else None
+        looks.append(found and (found.st_ino, found.st_size, found.st_mtime_ns))
+    return looks
+
+
+def _memory_folder() -> str | None:
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 (mkdtemp makes it private)
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _corrupt(path: Path, why: str) -> JournalCorrupt:
+    return JournalCorrupt(
+        f"the journal {path} is damaged: {why}",
+        "it is set aside and this node goes through a quarantine; its peers keep copies of its log",
+    )
+
+
+def _read_only(path: Path) -> JournalReadOnly:
+    return JournalReadOnly(
+        f"the journal {path} can't be written", "make it writable, or name another --state"
+    )
+
+
+def _full(path: Path) -> JournalFull:
+    return JournalFull(
+        f"there is no space to write {path}", "free some space and start again; nothing was lost"
+    )
+
+
+def _failed(path: Path, error: Exception) -> JournalFailed:
+    return JournalFailed(
+        f"the disk failed under {path}: {error}",
+        "the agent stops; check the disk, then start again: a restart is safe, a retry lies",
+    )
+
+
+@contextmanager
+def _named(path: Path, connection: apsw.Connection | None = None) -> Iterator[None]:
+    """Give what SQLite or the system raises inside the block one of our names."""
+    try:
+        yield
+    except apsw.FullError as error:
+        raise _full(path) from error
+    except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError) as error:
+        # Our SQL is fixed: an error in it means that the file is not made as we made it.
+        raise _corrupt(path, str(error)) from error
+    except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError) as error:
+        raise _read_only(path) from error
+    except (apsw.BusyError, apsw.LockedError) as error:
+        raise JournalBusy(
+            f"another program has {path} open", "close it (sqlite3, a backup?) and start again"
+        ) from error
+    except UnicodeDecodeError as error:  # a flipped byte in a space's name
+        raise _corrupt(path, str(error)) from error
+    except apsw.Error as error:
+        number = connection.system_errno if connection is not None else 0
+        raise _by_errno(path, number, error) from error
+    except OSError as error:
+        raise _by_errno(path, error.errno or 0, error) from error
+
+
+def _by_errno(path: Path, number: int, error: Exception) -> JournalError:
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return _full(path)
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return _read_only(path)
+    return _failed(path, error)

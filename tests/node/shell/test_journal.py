@@ -1,0 +1,367 @@
+"""The journal, on real files: what was acknowledged survives, and damage never passes for truth."""
+
+import os
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import apsw
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mesh.persistence import Write
+from node.shell.journal import (
+    CHECKPOINT_PAGES,
+    Journal,
+    JournalBusy,
+    JournalCorrupt,
+    JournalFailed,
+    JournalForeign,
+    JournalFull,
+    JournalNewer,
+    Spaces,
+    read_only,
+    set_aside,
+)
+
+KILLS = 30
+
+COMMITTER = """
+import sys
+from pathlib import Path
+from mesh.persistence import Write
+from node.shell.journal import Journal
+journal = Journal.open(Path(sys.argv[1]))
+number = max((int.from_bytes(k, "big") for k in journal.load().get("n", {})), default=0)
+while True:
+    number += 1
+    key = number.to_bytes(4, "big")
+    journal.commit([Write("n", key, b"x" * 900), Write("twin", key, b"y" * 900)])
+    sys.stdout.write(f"{number}\\n")
+    sys.stdout.flush()
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.sqlite3"
+
+
+def filled(path: Path, rows: int = 200) -> Spaces:
+    journal = Journal.open(path)
+    dice = random.Random(7)
+    journal.commit(
+        [Write("block", dice.randbytes(20), dice.randbytes(300)) for _ in range(rows)]
+        + [Write("meta", b"epoch", b"1")]
+    )
+    spaces = journal.load()
+    journal.close()
+    return spaces
+
+
+def test_what_is_committed_is_there_after_reopening(path: Path) -> None:
+    journal = Journal.open(path)
+    assert journal.fresh
+    journal.commit([Write("meta", b"epoch", b"1"), Write("peer", b"a", b"")])
+    journal.commit([Write("meta", b"epoch", b"2"), Write("peer", b"a", None)])
+    journal.close()
+    again = Journal.open(path)
+    assert not again.fresh
+    assert again.load() == {"meta": {b"epoch": b"2"}}
+    assert again.quick_check() == []
+    again.close()
+
+
+WRITES = st.lists(
+    st.builds(
+        Write,
+        st.sampled_from(["a", "b"]),
+        st.binary(max_size=2),
+        st.none() | st.binary(max_size=9),
+    ),
+    max_size=12,
+)
+
+
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(batches=st.lists(WRITES, max_size=5), cut=st.integers(0, 5))
+def test_a_journal_is_a_dictionary_that_survives(
+    tmp_path_factory: pytest.TempPathFactory, batches: list[list[Write]], cut: int
+) -> None:
+    path = tmp_path_factory.mktemp("journal") / "journal.sqlite3"
+    model: Spaces = {}
+    journal = Journal.open(path)
+    for number, batch in enumerate(batches):
+        if number == cut:
+            journal.close()
+            journal = Journal.open(path)
+        journal.commit(batch)
+        for write in batch:
+            space = model.setdefault(write.space, {})
+            if write.value is None:
+                space.pop(write.key, None)
+            else:
+                space[write.key] = write.value
+    assert journal.load() == {name: space for name, space in model.items() if space}
+    journal.close()
+
+
+def test_the_file_is_for_its_owner_alone_and_no_shared_memory_appears(path: Path) -> None:
+    journal = Journal.open(path)
+    journal.commit([Write("meta", b"k", b"v")])
+    names = sorted(entry.name for entry in path.parent.iterdir())
+    assert names == ["journal.sqlite3", "journal.sqlite3-wal"]
+    assert all(entry.stat().st_mode & 0o077 == 0 for entry in path.parent.iterdir())
+    journal.close()
+
+
+def test_sync_is_full_and_the_log_is_written_ahead(path: Path) -> None:
+    journal = Journal.open(path)
+    connection = journal._connection
+    assert connection.execute("PRAGMA synchronous").get == 2
+    assert connection.execute("PRAGMA journal_mode").get == "wal"
+    assert connection.execute("PRAGMA locking_mode").get == "exclusive"
+    journal.close()
+
+
+def test_kill_nine_in_the_middle_of_commits_loses_nothing_acknowledged(path: Path) -> None:
+    acknowledged = 0
+    dice = random.Random(1)
+    for _ in range(KILLS):
+        with subprocess.Popen(
+            [sys.executable, "-c", COMMITTER, str(path)], stdout=subprocess.PIPE, text=True
+        ) as child:
+            assert child.stdout is not None
+            for _ in range(dice.randrange(1, 60)):
+                acknowledged = int(child.stdout.readline())
+            child.kill()
+            said = child.stdout.read().split("\n")[:-1]  # an unfinished line was never said
+        acknowledged = max([acknowledged, *(int(line) for line in said)])
+        spaces = read_only(path)
+        assert len(spaces["n"]) >= acknowledged
+        assert sorted(spaces["n"]) == sorted(spaces["twin"])  # a batch is whole or absent
+        assert len(spaces["n"]) == max(int.from_bytes(key) for key in spaces["n"])
+
+
+def test_a_long_run_of_commits_is_folded_into_the_file(path: Path) -> None:
+    journal = Journal.open(path)
+    for number in range(8):
+        journal.commit(
+            [Write("a", bytes([number, i % 256, i // 256]), b"z" * 3000) for i in range(300)]
+        )
+    wal = path.with_name("journal.sqlite3-wal")
+    assert wal.stat().st_size < 2 * CHECKPOINT_PAGES * 4120
+    assert path.stat().st_size > CHECKPOINT_PAGES * 4096
+    shutil.copy(path, path.with_name("copy"))
+    shutil.copy(wal, path.with_name("copy-wal"))
+    journal.close()
+    assert len(read_only(path.with_name("copy"))["a"]) == 2400
+
+
+def test_a_flipped_byte_is_found_or_changes_nothing(path: Path) -> None:
+    truth = filled(path, rows=60)
+    whole = path.read_bytes()
+    found = harmless = 0
+    for place in [*range(200), *range(200, len(whole), 41)]:
+        for bit in (0x01, 0x80):
+            damaged = bytearray(whole)
+            damaged[place] ^= bit
+            path.write_bytes(damaged)
+            try:
+                assert read_only(path) == truth, f"byte {place} changed the truth unseen"
+                harmless += 1
+            except (JournalCorrupt, JournalForeign, JournalNewer):
+                found += 1
+    assert found > 500
+
+
+def test_a_truncated_file_is_found_at_every_length(path: Path) -> None:
+    filled(path)
+    whole = path.read_bytes()
+    for length in [*range(0, 200, 23), *range(200, len(whole), 4096 // 3)]:
+        path.write_bytes(whole[:length])
+        with pytest.raises((JournalCorrupt, JournalForeign)):
+            Journal.open(path).load()
+
+
+def test_a_write_ahead_log_cut_anywhere_gives_whole_batches_only(path: Path) -> None:
+    journal = Journal.open(path)
+    for number in range(10):
+        journal.commit([Write("a", bytes([number]), b"1"), Write("b", bytes([number]), b"1")])
+    wal = path.with_name("journal.sqlite3-wal").read_bytes()
+    base = path.read_bytes()
+    journal.close()
+    copy = path.with_name("cut.sqlite3")
+    seen = set()
+    for length in [*range(0, len(wal), 1000), len(wal)]:
+        copy.write_bytes(base)
+        copy.with_name("cut.sqlite3-wal").write_bytes(wal[:length])
+        spaces = read_only(copy)
+        assert spaces.get("a", {}).keys() == spaces.get("b", {}).keys()
+        seen.add(len(spaces.get("a", {})))
+    assert seen == set(range(11))
+
+
+def test_an_emptied_file_is_not_a_first_start(path: Path) -> None:
+    filled(path)
+    path.write_bytes(b"")
+    with pytest.raises(JournalCorrupt, match="empty"):
+        Journal.open(path)
+    with pytest.raises(JournalCorrupt, match="empty"):
+        read_only(path)
+
+
+def test_a_log_without_its_file_is_not_a_first_start(path: Path) -> None:
+    path.with_name("journal.sqlite3-wal").write_bytes(b"left over")
+    with pytest.raises(JournalCorrupt, match="it is gone"):
+        Journal.open(path)
+
+
+def test_a_damaged_journal_is_set_aside_whole_and_a_new_one_begins(path: Path) -> None:
+    path.write_bytes(b"not a database at all, but long enough to be looked at" * 50)
+    path.with_name("journal.sqlite3-wal").write_bytes(b"its log")
+    with pytest.raises(JournalCorrupt):
+        Journal.open(path)
+    assert set_aside(path).name == "journal.sqlite3.corrupt-1"
+    assert path.with_name("journal.sqlite3.corrupt-1-wal").read_bytes() == b"its log"
+    Journal.open(path).close()
+    assert set_aside(path).name == "journal.sqlite3.corrupt-2"
+
+
+def test_a_later_version_and_a_strangers_database_are_told_apart(path: Path) -> None:
+    filled(path, rows=1)
+    with apsw.Connection(str(path)) as connection:
+        connection.execute("PRAGMA user_version = 2")
+    connection.close()
+    with pytest.raises(JournalNewer, match="later version"):
+        Journal.open(path)
+    with apsw.Connection(str(path)) as connection:
+        connection.execute("PRAGMA application_id = 7")
+    connection.close()
+    with pytest.raises(JournalForeign):
+        Journal.open(path)
+
+
+def test_a_journal_that_another_program_has_open_is_named(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.shell.journal.BUSY_MILLISECONDS_MAX", 1)
+    first = Journal.open(path)
+    with pytest.raises(JournalBusy):
+        Journal.open(path)
+    first.commit([Write("meta", b"k", b"v")])  # the first is not disturbed
+    first.close()
+
+
+def test_reading_disturbs_nothing_and_sees_the_write_ahead_log(path: Path) -> None:
+    journal = Journal.open(path)
+    journal.commit([Write("meta", b"k", b"v")])
+    before = {entry: entry.read_bytes() for entry in path.parent.iterdir()}
+    assert read_only(path) == {"meta": {b"k": b"v"}}
+    assert {entry: entry.read_bytes() for entry in path.parent.iterdir()} == before
+    journal.commit([Write("meta", b"k", b"w")])  # and the agent did not notice
+    journal.close()
+
+
+def test_no_journal_reads_as_an_empty_one(path: Path) -> None:
+    assert read_only(path) == {}
+    assert not path.exists()
+
+
+def test_a_full_disk_is_named_and_what_was_acknowledged_stays(path: Path) -> None:
+    journal = Journal.open(path)
+    journal.commit([Write("meta", b"k", b"v")])
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, old[1]))
+    try:
+        with pytest.raises(JournalFull):
+            journal.commit([Write("a", bytes([n]), b"x" * 4000) for n in range(100)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    assert journal.load() == {"meta": {b"k": b"v"}}
+    journal.commit([Write("meta", b"l", b"w")])  # with room again, it goes on
+    journal.close()
+    assert read_only(path) == {"meta": {b"k": b"v", b"l": b"w"}}
+
+
+def test_after_one_failed_sync_the_journal_says_no_for_ever(path: Path) -> None:
+    journal = Journal.open(path)
+    broken = _BrokenConnection(journal._connection)
+    journal._connection = broken  # type: ignore[assignment]  # a disk that fails on demand
+    with pytest.raises(JournalFailed, match="a retry lies"):
+        journal.commit([Write("meta", b"k", b"v")])
+    journal._connection = broken.whole
+    with pytest.raises(JournalFailed):
+        journal.commit([Write("meta", b"k", b"v")])
+    journal.close()
+
+
+class _BrokenConnection:
+    """SQLite on a disk whose sync fails: the commit at the end of the block raises."""
+
+    system_errno = 5
+
+    def __init__(self, whole: apsw.Connection) -> None:
+        self.whole = whole
+
+    def execute(self, *_arguments: object) -> None:
+        pass
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_error: object) -> None:
+        raise apsw.IOError("disk I/O error")
+
+
+def test_two_commits_at_once_are_a_bug_of_ours(path: Path) -> None:
+    journal = Journal.open(path)
+    with journal._one_at_a_time, pytest.raises(AssertionError):
+        journal.commit([])
+    journal.close()
+
+
+def test_commits_may_come_from_any_thread(path: Path) -> None:
+    journal = Journal.open(path)
+    writes = [Write("meta", b"k", b"v")]
+    worker = threading.Thread(target=journal.commit, args=(writes,))
+    worker.start()
+    worker.join()
+    assert journal.load() == {"meta": {b"k": b"v"}}
+    journal.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount")
+def test_a_read_only_disk_is_named_and_can_still_be_read(path: Path) -> None:
+    spaces = filled(path, rows=3)
+    mount = [sys.executable, "-c", READ_ONLY_MOUNT, str(path.parent)]
+    done = subprocess.run(
+        ["unshare", "--mount", *mount], capture_output=True, text=True, check=False
+    )
+    if "cannot mount" in done.stdout or "unshare failed" in done.stderr:
+        pytest.skip("mounting is not allowed here")
+    assert done.stdout == f"JournalReadOnly {len(spaces)}\n", done.stderr
+
+
+READ_ONLY_MOUNT = """
+import subprocess, sys
+from pathlib import Path
+from node.shell.journal import Journal, JournalReadOnly, read_only
+folder = sys.argv[1]
+bind = subprocess.run(["mount", "--bind", folder, folder], check=False)
+again = subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=False)
+if bind.returncode or again.returncode:
+    sys.exit(print("cannot mount"))
+path = Path(folder) / "journal.sqlite3"
+try:
+    Journal.open(path)
+except JournalReadOnly as error:
+    print(type(error).__name__, len(read_only(path)))
+"""
