@@ -1,0 +1,79 @@
+"""Beacons: "a member of this mesh may be found here". Readable by anyone, forgeable by none.
+
+A beacon is believed for nothing. It can be replayed from anywhere at any time, so the most it may
+cause is one rate-limited hello to the address it came from; what is true is settled there.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import msgpack
+
+from mesh.datagram import (
+    EPOCH_COUNTER_MAX,
+    HEADER_BYTES,
+    TAG_BYTES,
+    Header,
+    Kind,
+    tagged,
+    untagged,
+    write_header,
+)  # fmt: skip
+from mesh.identity import NodeId
+from mesh.rejections import Rejection
+from mesh.secret import MeshKeys
+
+BEACON_FIELDS_MAX: Final = 16
+BEACON_SEQUENCE_MAX: Final = 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Beacon:
+    """What a beacon says: who, in which run, and the port to knock on. `seq` tells copies apart."""
+
+    node: NodeId
+    epoch_counter: int
+    port: int
+    seq: int
+
+
+def write_beacon(keys: MeshKeys, beacon: Beacon) -> bytes:
+    """The beacon as a datagram of some 90 bytes."""
+    body: bytes = msgpack.packb(
+        {
+            "mesh": keys.mesh_id,
+            "epoch": beacon.epoch_counter,
+            "port": beacon.port,
+            "seq": beacon.seq,
+        }
+    )
+    return tagged(keys.beacon_mac, write_header(Kind.BEACON, keys.key_id, beacon.node) + body)
+
+
+def read_beacon(keys: MeshKeys, header: Header, datagram: bytes) -> Beacon | Rejection:
+    """The beacon in `datagram`, whose header has been read already."""
+    if len(datagram) <= HEADER_BYTES + TAG_BYTES:
+        return Rejection.TOO_SHORT
+    content = untagged(keys.beacon_mac, datagram)
+    if content is None:
+        return Rejection.BAD_TAG
+    try:
+        plain = msgpack.unpackb(
+            content[HEADER_BYTES:], max_map_len=BEACON_FIELDS_MAX, max_array_len=0, max_ext_len=0
+        )
+    except ValueError:
+        return Rejection.MALFORMED
+    if type(plain) is not dict or plain.get("mesh") != keys.mesh_id:
+        return Rejection.MALFORMED
+    epoch_counter, port, seq = plain.get("epoch"), plain.get("port"), plain.get("seq")
+    if not (
+        _is_within(epoch_counter, 0, EPOCH_COUNTER_MAX)
+        and _is_within(port, 1, 65535)
+        and _is_within(seq, 0, BEACON_SEQUENCE_MAX)
+    ):
+        return Rejection.MALFORMED
+    return Beacon(header.sender, epoch_counter, port, seq)
+
+
+def _is_within(value: object, least: int, most: int) -> bool:
+    return type(value) is int and least <= value <= most

@@ -1,0 +1,176 @@
+"""Handshakes under way: the hellos we said and the welcomes we gave, few and not for long.
+
+Both tables are bounded and lose their oldest entry first; an entry lives for five seconds, which
+outlasts any round trip we care for. Losing one costs its peer another hello and nothing else.
+"""
+
+from dataclasses import dataclass
+from itertools import takewhile
+from random import Random
+from typing import Final, TypeVar
+
+from mesh.handshake import (
+    FIRST_COUNTERS,
+    FIRST_COUNTERS_APART,
+    HELLO_CORE_BYTES,
+    KEY_BYTES,
+    WELCOME_CORE_BYTES,
+    Ephemeral,
+    Hello,
+    Welcome,
+    agree,
+    transcript_of,
+    write_hello,
+    write_welcome,
+)  # fmt: skip
+from mesh.identity import NONCE_BYTES, Epoch, Identity, NodeId
+from mesh.instant import SECOND, Duration, Instant, earliest
+from mesh.secret import MeshKeys
+from mesh.sessions import Session
+
+CHALLENGES_MAX: Final = 256
+CHALLENGE_LIFE: Final[Duration] = 5 * SECOND
+
+
+@dataclass(slots=True)
+class Asked:
+    """A hello of ours that waits for its welcome."""
+
+    target: NodeId | None
+    share: Ephemeral
+    core: bytes
+    expires: Instant
+    told_stale: bool = False
+
+
+@dataclass(slots=True)
+class Answered:
+    """A hello that we answered, and the session that a confirmation would open."""
+
+    hello: Hello
+    welcome: bytes
+    transcript: bytes
+    nonce: bytes
+    session: Session
+    expires: Instant
+    told_stale: bool = False
+
+
+_Entry = TypeVar("_Entry", Asked, Answered)
+
+
+class Challenges:
+    """Both tables, and the drawing of fresh shares for them."""
+
+    def __init__(self, identity: Identity, epoch: Epoch, keys: MeshKeys, random: Random) -> None:
+        self._identity = identity
+        self._epoch = epoch
+        self._keys = keys
+        self._random = random
+        self._begun = 0
+        # Oldest first, since every entry lives equally long.
+        self._asked: dict[bytes, Asked] = {}
+        self._answered: dict[bytes, Answered] = {}
+        self._by_tag: dict[tuple[NodeId, bytes], Answered] = {}
+
+    @property
+    def next_expiry(self) -> Instant | None:
+        """When the oldest entry lapses."""
+        return earliest(_first_expiry(self._asked), _first_expiry(self._answered))
+
+    def ask(self, target: NodeId | None, now: Instant) -> bytes:
+        """A new hello. `target` None: whoever hears it."""
+        self.expire(now)
+        share = self._fresh_share()
+        hello = write_hello(self._keys, self._identity, self._epoch, share, target)
+        if len(self._asked) >= CHALLENGES_MAX:
+            self._asked.pop(next(iter(self._asked)))
+        self._asked[share.nonce] = Asked(
+            target, share, hello[:HELLO_CORE_BYTES], now + CHALLENGE_LIFE
+        )
+        return hello
+
+    def answer(self, hello: Hello, now: Instant) -> Answered | None:
+        """The challenge to `hello`, the same one for the same hello; None when its share is void.
+
+        Told again (the network doubles, and strangers replay), we neither draw nor remember more.
+        """
+        self.expire(now)
+        known = self._answered.get(hello.core)
+        if known is not None:
+            return known
+        share = self._fresh_share()
+        welcome = write_welcome(self._keys, self._identity, self._epoch, share, hello)
+        transcript = transcript_of(hello.core, welcome[:WELCOME_CORE_BYTES])
+        agreed = agree(self._keys, self._identity.id, share, hello, transcript)
+        if agreed is None:
+            return None
+        expires = now + CHALLENGE_LIFE
+        answered = Answered(hello, welcome, transcript, share.nonce, Session(agreed, now), expires)
+        if len(self._answered) >= CHALLENGES_MAX:
+            self.settle(next(iter(self._answered.values())))
+        self._answered[hello.core] = answered
+        self._by_tag[agreed.peer, agreed.tag] = answered
+        return answered
+
+    def asked(self, nonce: bytes, now: Instant) -> Asked | None:
+        """Our hello with this nonce, if it still waits."""
+        self.expire(now)
+        return self._asked.get(nonce)
+
+    def answered(self, peer: NodeId, tag: bytes, now: Instant) -> Answered | None:
+        """Our welcome to `peer` whose session goes by `tag`, if it still waits."""
+        self.expire(now)
+        return self._by_tag.get((peer, tag))
+
+    def waiting_for(self, nonce: bytes, now: Instant) -> Asked | Answered | None:
+        """Whichever handshake of ours drew `nonce`."""
+        self.expire(now)
+        for answered in self._answered.values():
+            if answered.nonce == nonce:
+                return answered
+        return self._asked.get(nonce)
+
+    def settle(self, entry: Asked | Answered) -> None:
+        """Done with this one, either way."""
+        if isinstance(entry, Asked):
+            self._asked.pop(entry.share.nonce, None)
+        else:
+            agreed = entry.session.agreed
+            self._answered.pop(entry.hello.core, None)
+            self._by_tag.pop((agreed.peer, agreed.tag), None)
+
+    def forget(self, peer: NodeId) -> None:
+        """Drop every handshake with `peer`."""
+        asked = [entry for entry in self._asked.values() if entry.target == peer]
+        answered = [entry for entry in self._answered.values() if entry.hello.sender == peer]
+        for entry in (*asked, *answered):
+            self.settle(entry)
+
+    def expire(self, now: Instant) -> None:
+        """Drop what nobody came back for."""
+        for entry in (*_lapsed(self._asked, now), *_lapsed(self._answered, now)):
+            self.settle(entry)
+
+    def _fresh_share(self) -> Ephemeral:
+        first_counter = self._begun % FIRST_COUNTERS * FIRST_COUNTERS_APART
+        self._begun += 1
+        draw = self._random.randbytes
+        return Ephemeral(draw(KEY_BYTES), draw(NONCE_BYTES), first_counter)
+
+
+def accept_welcome(
+    keys: MeshKeys, us: NodeId, asked: Asked, welcome: Welcome, transcript: bytes, now: Instant
+) -> Session | None:
+    """The session that `welcome` opens; None when its share is void."""
+    agreed = agree(keys, us, asked.share, welcome, transcript)
+    return None if agreed is None else Session(agreed, now)
+
+
+def _lapsed(table: dict[bytes, _Entry], now: Instant) -> list[_Entry]:
+    return list(takewhile(lambda entry: entry.expires <= now, table.values()))
+
+
+def _first_expiry(table: dict[bytes, _Entry]) -> Instant | None:
+    first = next(iter(table.values()), None)
+    return None if first is None else first.expires

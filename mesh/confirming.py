@@ -1,0 +1,77 @@
+"""Confirmations that may have been lost: repeated until the far end is heard in the session.
+
+Without this, one lost datagram would leave us sealing in a session that the other side refuses.
+Four repeats at 0.2 s outlast a short burst of loss; a session still silent after five seconds is
+given up, and the next hello makes another.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from mesh.datagram import Kind
+from mesh.effects import Address, Send
+from mesh.identity import NodeId
+from mesh.instant import MILLISECOND, SECOND, Duration, Instant
+from mesh.sessions import Session, Sessions
+
+CONFIRM_INTERVAL: Final[Duration] = 200 * MILLISECOND
+CONFIRM_REPEATS_MAX: Final = 4
+SILENT_SESSION_LIFE: Final[Duration] = 5 * SECOND
+
+
+@dataclass(slots=True)
+class _Waiting:
+    session: Session
+    payload: bytes
+    to: Address
+    repeats_left: int
+    due: Instant
+
+
+class Confirmations:
+    """The sessions we opened and have not yet heard anything in."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self._waiting: dict[tuple[NodeId, bytes], _Waiting] = {}
+
+    @property
+    def next_due(self) -> Instant | None:
+        """When the next repeat, or the next giving up, is due."""
+        return min((waiting.due for waiting in self._waiting.values()), default=None)
+
+    def begin(self, session: Session, payload: bytes, to: Address, now: Instant) -> bytes:
+        """The first confirmation; `wake` repeats it."""
+        key = session.agreed.peer, session.agreed.tag
+        due = now + CONFIRM_INTERVAL
+        self._waiting[key] = _Waiting(session, payload, to, CONFIRM_REPEATS_MAX, due)
+        return session.seal(Kind.CONFIRM, payload)
+
+    def heard(self, session: Session) -> None:
+        """Something came back in `session`: the far end has it too."""
+        session.confirmed = True
+        self._waiting.pop((session.agreed.peer, session.agreed.tag), None)
+
+    def wake(self, now: Instant) -> list[Send]:
+        """The repeats that are due. Ends sessions that stayed silent to the last."""
+        due = [(key, waiting) for key, waiting in self._waiting.items() if waiting.due <= now]
+        sends = []
+        for key, waiting in due:
+            session = waiting.session
+            if self._sessions.find(*key, now) is not session:
+                del self._waiting[key]  # ended meanwhile, for another reason
+            elif waiting.repeats_left == 0:
+                del self._waiting[key]
+                self._sessions.drop(session)
+            else:
+                self._put_off(waiting, now)
+                again = session.seal(Kind.CONFIRM, waiting.payload)
+                sends.append(Send(waiting.to, again, urgent=True))
+        return sends
+
+    def _put_off(self, waiting: _Waiting, now: Instant) -> None:
+        waiting.repeats_left -= 1
+        waiting.due = now + CONFIRM_INTERVAL
+        if waiting.repeats_left == 0:
+            opened = waiting.session.opened_at
+            waiting.due = max(waiting.due, opened + SILENT_SESSION_LIFE)

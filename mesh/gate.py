@@ -1,0 +1,365 @@
+"""Passport control: every datagram is judged here, and most of what is refused dies here.
+
+`judge` either names a cause (`Rejection`; nothing has changed then) or says what the datagram
+establishes. The order of belief: a *beacon* is a hint and a *hello* may be a recording, so neither
+changes anything but a bounded table of open questions. Only an answer to our own fresh nonce,
+signed by the node's key, proves a peer and its epoch; only what is sealed in a session that such an
+answer opened is taken from it, and each datagram once.
+
+Epochs: a proven higher one ends all sessions with the peer's earlier runs. A lower one is told so
+(`LowerEpoch`), by its own later signature. The same counter with another start nonce is two
+machines with one key (`CloneSeen`), which is said only once it is proven.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from random import Random
+from typing import Final
+
+from mesh.allowance import HelloAllowance
+from mesh.beacon import BEACON_SEQUENCE_MAX, Beacon, read_beacon, write_beacon
+from mesh.challenges import Answered, Asked, Challenges, accept_welcome
+from mesh.confirming import Confirmations
+from mesh.datagram import Header, Kind, read_header
+from mesh.effects import Address, Send
+from mesh.handshake import (
+    STALE_RECORD_BYTES_MAX,
+    Hello,
+    Welcome,
+    confirmation,
+    is_confirmed,
+    is_welcome_signed,
+    read_hello,
+    read_stale,
+    read_welcome,
+    transcript_of,
+    write_stale,
+)  # fmt: skip
+from mesh.identity import Epoch, Identity, NodeId, PublicKey
+from mesh.instant import Instant, earliest
+from mesh.judgements import (
+    CloneSeen,
+    Established,
+    HeardBeacon,
+    Judgement,
+    LowerEpoch,
+    Respond,
+    ToldStale,
+    Verified,
+)  # fmt: skip
+from mesh.rejections import Rejection
+from mesh.secret import MeshKeys
+from mesh.sessions import PAYLOAD_BYTES_MAX, Session, Sessions, session_tag_of
+
+PEERS_MAX: Final = 4096
+"""Peers whose highest epoch we keep. Only holders of the secret can use this up."""
+
+
+class _Standing(Enum):
+    """How an epoch that someone claims compares with the highest we have proven."""
+
+    OPEN = "the same, a higher one, or a first"
+    LOWER = "an earlier run"
+    CLONED = "another run under the same number"
+    NO_ROOM = "a new peer, and the table is full"
+
+
+class Gate:
+    """One node's passport control, for one run of it. A new epoch takes a new Gate."""
+
+    payload_bytes_max: Final = PAYLOAD_BYTES_MAX
+
+    def __init__(
+        self,
+        identity: Identity,
+        epoch: Epoch,
+        keys: MeshKeys,
+        random: Random,
+        highest: Mapping[NodeId, Epoch],
+    ) -> None:
+        """`highest`: per peer, the highest epoch proven before this start."""
+        self._identity = identity
+        self._epoch = epoch
+        self._keys = keys
+        self._highest = dict(highest)
+        self._challenges = Challenges(identity, epoch, keys, random)
+        self._sessions = Sessions()
+        self._confirmations = Confirmations(self._sessions)
+        self._allowance = HelloAllowance()
+        self._beacons_sent = 0
+
+    # What we say ------------------------------------------------------------------------------
+
+    def beacon(self, port: int) -> bytes:
+        """A beacon that says: knock on `port`."""
+        seq = self._beacons_sent % (BEACON_SEQUENCE_MAX + 1)
+        self._beacons_sent += 1
+        return write_beacon(self._keys, Beacon(self._identity.id, self._epoch.counter, port, seq))
+
+    def hello(self, to: NodeId | None, now: Instant) -> bytes:
+        """A hello; may be sent to several addresses of `to`. The first good welcome wins."""
+        return self._challenges.ask(to, now)
+
+    def seal(self, to: NodeId, payload: bytes, now: Instant) -> bytes | None:
+        """`payload` for `to` alone, or None when there is no session with it."""
+        session = self._sessions.best(to, now)
+        return None if session is None else session.seal(Kind.SEALED, payload)
+
+    def stale(self, late: LowerEpoch, record: bytes) -> bytes | None:
+        """The answer to a run that is over: its own later `record`. None when that cannot fit."""
+        if not 0 < len(record) <= STALE_RECORD_BYTES_MAX:
+            return None
+        return write_stale(self._keys, self._identity.id, late.peer, late.echo, record)
+
+    # What we know -----------------------------------------------------------------------------
+
+    @property
+    def next_wake(self) -> Instant | None:
+        """When `wake` next has something to do; None while no handshake is under way."""
+        return earliest(self._challenges.next_expiry, self._confirmations.next_due)
+
+    def wake(self, now: Instant) -> list[Send]:
+        """Repeat what was not heard, and give up what has waited too long."""
+        self._challenges.expire(now)
+        return self._confirmations.wake(now)
+
+    def has_session(self, peer: NodeId) -> bool:
+        """Whether we share keys with `peer`."""
+        return self._sessions.has(peer)
+
+    def wants_hello(self, peer: NodeId, now: Instant) -> bool:
+        """Whether it is time to say hello: no session is left, or the best is worn."""
+        best = self._sessions.best(peer, now)
+        return best is None or best.is_worn(now)
+
+    def epochs(self) -> dict[NodeId, Epoch]:
+        """The highest proven epoch of every peer we know."""
+        return dict(self._highest)
+
+    def hang_up(self, peer: NodeId) -> None:
+        """End all sessions and handshakes with `peer`, but remember its highest epoch."""
+        self._sessions.drop_peer(peer)
+        self._challenges.forget(peer)
+
+    def forget(self, peer: NodeId) -> None:
+        """`hang_up`, and forget its highest epoch too: an older run would be believed again."""
+        self.hang_up(peer)
+        self._highest.pop(peer, None)
+
+    # What we hear -----------------------------------------------------------------------------
+
+    def judge(self, datagram: bytes, source: Address, now: Instant) -> Judgement | Rejection:
+        """What this datagram establishes, or why it is refused (then nothing has changed)."""
+        header = read_header(datagram)
+        if isinstance(header, Rejection):
+            return header
+        if header.key_id != self._keys.key_id:
+            return Rejection.UNKNOWN_KEY
+        match header.kind:
+            case Kind.BEACON:
+                return self._judge_beacon(header, datagram, source)
+            case Kind.HELLO:
+                return self._judge_hello(header, datagram, source, now)
+            case Kind.WELCOME:
+                return self._judge_welcome(header, datagram, source, now)
+            case Kind.CONFIRM:
+                return self._judge_confirm(header, datagram, source, now)
+            case Kind.SEALED:
+                return self._judge_sealed(header, datagram, source, now)
+            case Kind.STALE:
+                return self._judge_stale(datagram, now)
+
+    def believes(self, hello: Hello) -> bool:
+        """Whether a hello alone proves its sender. Never: it may be a recording.
+
+        The one home of that rule; a simulation that plants its opposite here must be caught.
+        """
+        return False
+
+    def _judge_beacon(
+        self, header: Header, datagram: bytes, source: Address
+    ) -> Judgement | Rejection:
+        beacon = read_beacon(self._keys, header, datagram)
+        if isinstance(beacon, Rejection):
+            return beacon
+        if beacon.node == self._identity.id:
+            return Rejection.FROM_OURSELVES
+        return HeardBeacon(beacon.node, beacon.epoch_counter, Address(source.host, beacon.port))
+
+    def _judge_hello(
+        self, header: Header, datagram: bytes, source: Address, now: Instant
+    ) -> Judgement | Rejection:
+        hello = read_hello(self._keys, header, datagram)
+        if isinstance(hello, Rejection):
+            return hello
+        refusal = self._refusal_of(hello, source, now)
+        if refusal is not None:
+            return refusal
+        match self._standing(hello.sender, hello.epoch):
+            case _Standing.LOWER:
+                return self._lower(hello, source)
+            case _Standing.NO_ROOM:
+                return Rejection.TABLE_FULL
+            case _Standing.OPEN | _Standing.CLONED:
+                return self._challenge(hello, source, now)
+
+    def _refusal_of(self, hello: Hello, source: Address, now: Instant) -> Rejection | None:
+        if hello.sender == self._identity.id and hello.epoch == self._epoch:
+            return Rejection.FROM_OURSELVES
+        if hello.target not in (None, self._identity.id):
+            return Rejection.NOT_FOR_US
+        if self._sessions.answers(hello.sender, hello.nonce):
+            return Rejection.REPLAYED
+        if not self._allowance.take(source, now):
+            return Rejection.RATE_LIMITED
+        return None
+
+    def _challenge(self, hello: Hello, source: Address, now: Instant) -> Judgement | Rejection:
+        answered = self._challenges.answer(hello, now)
+        if answered is None:
+            return Rejection.MALFORMED
+        if self.believes(hello):
+            return self._admit(answered, source)
+        return Respond(answered.welcome)
+
+    def _judge_welcome(
+        self, header: Header, datagram: bytes, source: Address, now: Instant
+    ) -> Judgement | Rejection:
+        welcome = read_welcome(self._keys, header, datagram)
+        if isinstance(welcome, Rejection):
+            return welcome
+        if welcome.to != self._identity.id:
+            return Rejection.NOT_FOR_US
+        asked = self._challenges.asked(welcome.echo, now)
+        if asked is None or asked.target not in (None, welcome.sender):
+            return Rejection.UNKNOWN_CHALLENGE
+        transcript = transcript_of(asked.core, welcome.core)
+        if not is_welcome_signed(welcome, transcript):
+            return Rejection.BAD_SIGNATURE
+        # From here on the peer is proven live, whatever we may think of its epoch.
+        self._challenges.settle(asked)
+        doubt = self._doubt(welcome, source)
+        if doubt is not None:
+            return doubt
+        return self._enter(asked, welcome, transcript, source, now)
+
+    def _enter(
+        self, asked: Asked, welcome: Welcome, transcript: bytes, source: Address, now: Instant
+    ) -> Judgement | Rejection:
+        session = accept_welcome(self._keys, self._identity.id, asked, welcome, transcript, now)
+        if session is None:
+            return Rejection.MALFORMED
+        self._prove(session)
+        payload = confirmation(self._identity, transcript)
+        respond = self._confirmations.begin(session, payload, source, now)
+        return Established(welcome.sender, welcome.public, welcome.epoch, source, respond)
+
+    def _judge_confirm(
+        self, header: Header, datagram: bytes, source: Address, now: Instant
+    ) -> Judgement | Rejection:
+        tag = session_tag_of(datagram)
+        if isinstance(tag, Rejection):
+            return tag
+        answered = self._challenges.answered(header.sender, tag, now)
+        if answered is None:
+            return self._confirm_again(header.sender, tag, datagram, now)
+        payload = answered.session.open(datagram)
+        if isinstance(payload, Rejection):
+            return payload
+        if not is_confirmed(answered.hello, answered.transcript, payload):
+            return Rejection.BAD_SIGNATURE
+        self._challenges.settle(answered)
+        return self._doubt(answered.hello, source) or self._admit(answered, source)
+
+    def _confirm_again(
+        self, sender: NodeId, tag: bytes, datagram: bytes, now: Instant
+    ) -> Judgement | Rejection:
+        """It did not hear us in the session we already share: say something in it."""
+        session = self._sessions.find(sender, tag, now)
+        if session is None or session.agreed.initiated:
+            return Rejection.NO_SESSION
+        payload = session.open(datagram)
+        if isinstance(payload, Rejection):
+            return payload
+        return Respond(session.seal(Kind.SEALED, b""))
+
+    def _admit(self, answered: Answered, source: Address) -> Established:
+        hello, session = answered.hello, answered.session
+        self._prove(session)
+        respond = session.seal(Kind.SEALED, b"")
+        return Established(hello.sender, hello.public, hello.epoch, source, respond)
+
+    def _judge_sealed(
+        self, header: Header, datagram: bytes, source: Address, now: Instant
+    ) -> Judgement | Rejection:
+        tag = session_tag_of(datagram)
+        if isinstance(tag, Rejection):
+            return tag
+        session = self._sessions.find(header.sender, tag, now)
+        if session is None:
+            return Rejection.NO_SESSION
+        payload = session.open(datagram)
+        if isinstance(payload, Rejection):
+            return payload
+        self._confirmations.heard(session)
+        return Verified(header.sender, session.agreed.epoch, payload, source)
+
+    def _judge_stale(self, datagram: bytes, now: Instant) -> Judgement | Rejection:
+        stale = read_stale(self._keys, datagram)
+        if isinstance(stale, Rejection):
+            return stale
+        if stale.to != self._identity.id:
+            return Rejection.NOT_FOR_US
+        entry = self._challenges.waiting_for(stale.echo, now)
+        if entry is None:
+            return Rejection.UNKNOWN_CHALLENGE
+        if entry.told_stale:
+            return Rejection.REPLAYED
+        # The handshake goes on: what we are shown is unsigned gossip until the caller has checked.
+        entry.told_stale = True
+        return ToldStale(stale.record)
+
+    # Epochs -----------------------------------------------------------------------------------
+
+    def _standing(self, peer: NodeId, claimed: Epoch) -> _Standing:
+        known = self._known(peer)
+        if known is None:
+            return _Standing.NO_ROOM if len(self._highest) >= PEERS_MAX else _Standing.OPEN
+        if claimed.counter < known.counter:
+            return _Standing.LOWER
+        if claimed.counter == known.counter and claimed.nonce != known.nonce:
+            return _Standing.CLONED
+        return _Standing.OPEN
+
+    def _known(self, peer: NodeId) -> Epoch | None:
+        return self._epoch if peer == self._identity.id else self._highest.get(peer)
+
+    def _doubt(self, said: Hello | Welcome, source: Address) -> Judgement | Rejection | None:
+        """What stands between a peer that has proven its key and its admission."""
+        match self._standing(said.sender, said.epoch):
+            case _Standing.LOWER:
+                return self._lower(said, source)
+            case _Standing.CLONED:
+                return self._clone(said.sender, said.public, said.epoch, source)
+            case _Standing.NO_ROOM:
+                return Rejection.TABLE_FULL
+            case _Standing.OPEN if said.sender == self._identity.id:
+                return self._clone(said.sender, said.public, said.epoch, source)
+            case _Standing.OPEN:
+                return None
+
+    def _lower(self, said: Hello | Welcome, source: Address) -> LowerEpoch:
+        known = self._known(said.sender)
+        assert known is not None, "a lower epoch is lower than one we know"
+        return LowerEpoch(said.sender, said.epoch, known, source, said.nonce)
+
+    def _clone(self, peer: NodeId, public: PublicKey, epoch: Epoch, source: Address) -> CloneSeen:
+        known = self._known(peer)
+        assert known is not None, "a clone is a clone of one we know"
+        return CloneSeen(peer, public, epoch, known, source)
+
+    def _prove(self, session: Session) -> None:
+        """The peer is live in this epoch: earlier runs of it are over."""
+        agreed = session.agreed
+        self._highest[agreed.peer] = agreed.epoch
+        self._sessions.add(session)

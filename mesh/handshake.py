@@ -1,0 +1,281 @@
+"""The challenge: how two nodes prove to each other that they live now, and agree on keys.
+
+    initiator                                                     responder
+    HELLO     key, epoch, X25519 ephemeral, nonce, target     →
+              key, epoch, ephemeral, nonce, signature of all  ←     WELCOME
+    CONFIRM   signature of all, sealed                        →
+
+The **transcript** is the hash of the hello and of the welcome up to its signature: both ids, keys,
+epochs, nonces, ephemerals and first counters. A signature over it can only have been made by the
+owner of the key, after the other side drew its nonce; so it proves life, not merely knowledge, and
+a recording of it proves nothing to anyone else. The session keys come from the X25519 secret mixed
+with the mesh's handshake key: a stranger who breaks one, or a member who knows the other, is still
+outside.
+
+A hello proves nothing. It carries the mesh's tag, but it may be a recording; so it buys its sender
+one welcome no larger than itself (a hello is padded to a full datagram for that), and a slot in a
+bounded table. STALE is the other answer: "you speak from an earlier run than I have proven; here is
+your own signature on a later one".
+
+First counters are set apart per handshake, so that even dice that repeat themselves (a cloned
+machine's, say) cannot make one run use one nonce twice.
+"""
+
+import hashlib
+import struct
+from dataclasses import dataclass, field
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from mesh.datagram import (
+    DATAGRAM_BYTES_MAX,
+    EPOCH_COUNTER_MAX,
+    HEADER_BYTES,
+    TAG_BYTES,
+    Header,
+    Kind,
+    tagged,
+    untagged,
+    write_header,
+)  # fmt: skip
+from mesh.identity import (
+    NODE_ID_BYTES,
+    SIGNATURE_BYTES,
+    Epoch,
+    Identity,
+    NodeId,
+    PublicKey,
+    id_of,
+    verify,
+)  # fmt: skip
+from mesh.rejections import Rejection
+from mesh.secret import MeshKeys
+from mesh.sessions import SESSION_DATAGRAMS_MAX, SESSION_TAG_BYTES, Agreement
+
+WELCOME_TAG: Final = b"hf1.welcome"
+CONFIRM_TAG: Final = b"hf1.confirm"
+KEY_BYTES: Final = 32
+FIRST_COUNTERS_APART: Final = SESSION_DATAGRAMS_MAX + 1
+FIRST_COUNTERS: Final = 2**64 // FIRST_COUNTERS_APART
+"""How many handshakes of one run have counters of their own: 16 million, years at full rate."""
+
+# key, epoch counter, epoch nonce, ephemeral, nonce, target (zeros: anybody), first counter
+_HELLO: Final = struct.Struct(">32sQ16s32s16s16sQ")
+HELLO_CORE_BYTES: Final = HEADER_BYTES + _HELLO.size
+# to, nonce of the hello, then as above
+_WELCOME: Final = struct.Struct(">16s16s32sQ16s32s16sQ")
+WELCOME_CORE_BYTES: Final = HEADER_BYTES + _WELCOME.size
+WELCOME_BYTES: Final = WELCOME_CORE_BYTES + SIGNATURE_BYTES + TAG_BYTES
+# to, nonce of the hello or welcome it answers
+_STALE: Final = struct.Struct(">16s16s")
+_STALE_CORE_BYTES: Final = HEADER_BYTES + _STALE.size
+STALE_RECORD_BYTES_MAX: Final = DATAGRAM_BYTES_MAX - _STALE_CORE_BYTES - TAG_BYTES
+_ANYBODY: Final = NodeId(bytes(NODE_ID_BYTES))
+
+
+@dataclass(frozen=True, slots=True)
+class Ephemeral:
+    """One side's fresh share of a handshake; gone when the handshake is."""
+
+    private: bytes = field(repr=False)
+    nonce: bytes
+    first_counter: int
+
+    @property
+    def public(self) -> bytes:
+        return X25519PrivateKey.from_private_bytes(self.private).public_key().public_bytes_raw()
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """What an initiator says. `core` is what of it goes into the transcript."""
+
+    sender: NodeId
+    public: PublicKey
+    epoch: Epoch
+    ephemeral: bytes
+    nonce: bytes
+    target: NodeId | None
+    first_counter: int
+    core: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """What a responder says. `core` is what of it goes into the transcript."""
+
+    sender: NodeId
+    to: NodeId
+    echo: bytes
+    public: PublicKey
+    epoch: Epoch
+    ephemeral: bytes
+    nonce: bytes
+    first_counter: int
+    core: bytes = field(repr=False)
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """Somebody shows us our own later record."""
+
+    to: NodeId
+    echo: bytes
+    record: bytes
+
+
+def write_hello(
+    keys: MeshKeys, identity: Identity, epoch: Epoch, share: Ephemeral, target: NodeId | None
+) -> bytes:
+    """A hello, padded to a full datagram: no answer to it is larger."""
+    body = _HELLO.pack(
+        identity.public, epoch.counter, epoch.nonce, share.public, share.nonce,
+        target or _ANYBODY, share.first_counter,
+    )  # fmt: skip
+    core = write_header(Kind.HELLO, keys.key_id, identity.id) + body
+    return tagged(keys.handshake, core.ljust(DATAGRAM_BYTES_MAX - TAG_BYTES, b"\0"))
+
+
+def read_hello(keys: MeshKeys, header: Header, datagram: bytes) -> Hello | Rejection:
+    """The hello in `datagram`. A good tag says: a member once wrote this. No more."""
+    if len(datagram) != DATAGRAM_BYTES_MAX:
+        return Rejection.TOO_SHORT
+    content = untagged(keys.handshake, datagram)
+    if content is None:
+        return Rejection.BAD_TAG
+    public, counter, start, ephemeral, nonce, target, first = _HELLO.unpack_from(
+        content, HEADER_BYTES
+    )
+    if not _names_match(header.sender, public, counter, first):
+        return Rejection.MALFORMED
+    return Hello(
+        sender=header.sender,
+        public=PublicKey(public),
+        epoch=Epoch(counter, start),
+        ephemeral=ephemeral,
+        nonce=nonce,
+        target=None if target == _ANYBODY else NodeId(target),
+        first_counter=first,
+        core=content[:HELLO_CORE_BYTES],
+    )
+
+
+def write_welcome(
+    keys: MeshKeys, identity: Identity, epoch: Epoch, share: Ephemeral, hello: Hello
+) -> bytes:
+    """The answer to `hello`, signed over both."""
+    body = _WELCOME.pack(
+        hello.sender, hello.nonce, identity.public, epoch.counter, epoch.nonce,
+        share.public, share.nonce, share.first_counter,
+    )  # fmt: skip
+    core = write_header(Kind.WELCOME, keys.key_id, identity.id) + body
+    signature = identity.sign(WELCOME_TAG, transcript_of(hello.core, core))
+    return tagged(keys.handshake, core + signature)
+
+
+def read_welcome(keys: MeshKeys, header: Header, datagram: bytes) -> Welcome | Rejection:
+    """The welcome in `datagram`, its signature not yet checked: that takes the hello."""
+    if len(datagram) < WELCOME_BYTES:
+        return Rejection.TOO_SHORT
+    content = untagged(keys.handshake, datagram)
+    if content is None:
+        return Rejection.BAD_TAG
+    to, echo, public, counter, start, ephemeral, nonce, first = _WELCOME.unpack_from(
+        content, HEADER_BYTES
+    )
+    if len(datagram) != WELCOME_BYTES or not _names_match(header.sender, public, counter, first):
+        return Rejection.MALFORMED
+    return Welcome(
+        sender=header.sender,
+        to=NodeId(to),
+        echo=echo,
+        public=PublicKey(public),
+        epoch=Epoch(counter, start),
+        ephemeral=ephemeral,
+        nonce=nonce,
+        first_counter=first,
+        core=content[:WELCOME_CORE_BYTES],
+        signature=content[WELCOME_CORE_BYTES:],
+    )
+
+
+def write_stale(keys: MeshKeys, sender: NodeId, to: NodeId, echo: bytes, record: bytes) -> bytes:
+    """`record`, the addressee's own later word, in answer to the nonce `echo`."""
+    core = write_header(Kind.STALE, keys.key_id, sender) + _STALE.pack(to, echo)
+    return tagged(keys.handshake, core + record)
+
+
+def read_stale(keys: MeshKeys, datagram: bytes) -> Stale | Rejection:
+    """What is shown to us; whether the record is really ours is for the caller to verify."""
+    if len(datagram) <= _STALE_CORE_BYTES + TAG_BYTES:
+        return Rejection.TOO_SHORT
+    content = untagged(keys.handshake, datagram)
+    if content is None:
+        return Rejection.BAD_TAG
+    to, echo = _STALE.unpack_from(content, HEADER_BYTES)
+    return Stale(NodeId(to), echo, content[_STALE_CORE_BYTES:])
+
+
+def transcript_of(hello_core: bytes, welcome_core: bytes) -> bytes:
+    """The hash of all that both sides said before they signed."""
+    return hashlib.sha256(b"hf1.transcript" + hello_core + welcome_core).digest()
+
+
+def is_welcome_signed(welcome: Welcome, transcript: bytes) -> bool:
+    """Whether the responder answered *this* hello, now."""
+    return verify(welcome.public, WELCOME_TAG, transcript, welcome.signature)
+
+
+def confirmation(identity: Identity, transcript: bytes) -> bytes:
+    """The payload of a CONFIRM."""
+    return identity.sign(CONFIRM_TAG, transcript)
+
+
+def is_confirmed(hello: Hello, transcript: bytes, payload: bytes) -> bool:
+    """Whether the initiator answered *our* welcome, now."""
+    return verify(hello.public, CONFIRM_TAG, transcript, payload)
+
+
+def agree(
+    keys: MeshKeys, us: NodeId, share: Ephemeral, said: Hello | Welcome, transcript: bytes
+) -> Agreement | None:
+    """What follows from our `share` and what the far end said; None when its share is void.
+
+    A void share is one of the few points that make every secret zero (RFC 7748 §6.1).
+    """
+    try:
+        secret = X25519PrivateKey.from_private_bytes(share.private).exchange(
+            X25519PublicKey.from_public_bytes(said.ephemeral)
+        )
+    except ValueError:
+        return None
+    length = 2 * KEY_BYTES + SESSION_TAG_BYTES
+    kdf = HKDF(algorithm=SHA256(), length=length, salt=transcript, info=b"holdfast v1 session")
+    grown = kdf.derive(secret + keys.handshake)
+    to_responder, to_initiator = grown[:KEY_BYTES], grown[KEY_BYTES : 2 * KEY_BYTES]
+    initiated = isinstance(said, Welcome)
+    return Agreement(
+        us=us,
+        peer=said.sender,
+        epoch=said.epoch,
+        initiated=initiated,
+        hello_nonce=share.nonce if initiated else said.nonce,
+        key_id=keys.key_id,
+        tag=grown[2 * KEY_BYTES :],
+        key_out=to_responder if initiated else to_initiator,
+        key_in=to_initiator if initiated else to_responder,
+        first_out=share.first_counter,
+        first_in=said.first_counter,
+    )
+
+
+def _names_match(sender: NodeId, public: bytes, counter: int, first_counter: int) -> bool:
+    return (
+        id_of(PublicKey(public)) == sender
+        and counter <= EPOCH_COUNTER_MAX
+        and first_counter % FIRST_COUNTERS_APART == 0
+    )

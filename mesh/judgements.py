@@ -1,0 +1,90 @@
+"""What passport control may say of a datagram that it did not refuse."""
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from mesh.effects import Address
+from mesh.identity import Epoch, NodeId, PublicKey
+
+
+@dataclass(frozen=True, slots=True)
+class HeardBeacon:
+    """Somebody who knew the secret once said: look for `node` at `address`. Only a hint."""
+
+    node: NodeId
+    epoch_counter: int
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Respond:
+    """Send this back to where the datagram came from. Nothing is believed yet."""
+
+    datagram: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Established:
+    """`peer` answered our challenge: it lives, in this epoch, at this address.
+
+    Send `respond` back to `address` (our confirmation if we said hello, an empty sealed datagram
+    if we were told it). Record `epoch` durably as the highest proven one.
+    """
+
+    peer: NodeId
+    public: PublicKey
+    epoch: Epoch
+    address: Address
+    respond: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LowerEpoch:
+    """A run of `peer` older than the one we have proven is talking. Unproven; believe nothing.
+
+    Answer with `Gate.stale(this, record)`, `record` being the peer's own signed word from `known`.
+    `peer` may be ourselves: a copy of us that was restored from an old disk.
+    """
+
+    peer: NodeId
+    claimed: Epoch
+    known: Epoch
+    source: Address
+    echo: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ToldStale:
+    """A member shows us what may be our own later record. Verify that we signed it."""
+
+    record: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CloneSeen:
+    """Proven live: a second run of `peer` under the number of the one we know.
+
+    Same counter, other start nonce; or, when `peer` is ourselves, any run that is not this one. No
+    session was opened. Count it as `Rejection.CLONED` and tell people.
+    """
+
+    peer: NodeId
+    public: PublicKey
+    epoch: Epoch
+    known: Epoch
+    source: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A fresh payload from a proven peer: it needs no second look at who said it, or when."""
+
+    sender: NodeId
+    epoch: Epoch
+    payload: bytes = field(repr=False)
+    source: Address
+
+
+Judgement: TypeAlias = (
+    HeardBeacon | Respond | Established | LowerEpoch | ToldStale | CloneSeen | Verified
+)

@@ -1,0 +1,97 @@
+"""The letters that travel inside a sealed payload: a closed union of frozen dataclasses.
+
+Each says what its sender knows first hand or passes on signed; nothing here is believed because of
+who relayed it. Limits stand beside the fields they bound and are enforced by `wire.py`, so that a
+message that exists is a message within them.
+"""
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from mesh.facts import Fact
+from mesh.identity import NodeId
+from mesh.logs import Block, Position
+
+VITALS_BYTES_MAX: Final = 16
+SCOPE_CHARS_MAX: Final = 24
+SEQUENCE_MAX: Final = 2**32 - 1
+ROOT_MAX: Final = 2**64 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Are you there? With the asker's state root and live figures, which cost nothing extra."""
+
+    seq: int
+    root: int
+    vitals: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """I am here: the answer to the ping (or to the request) numbered `seq`."""
+
+    seq: int
+    root: int
+    vitals: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeFor:
+    """Please ping `target` for me: I cannot reach it. A member's id, never an address."""
+
+    seq: int
+    target: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """What came of `ProbeFor(seq, target)`; `alive` False is an early no, not a verdict."""
+
+    seq: int
+    target: NodeId
+    alive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Accuse:
+    """I could not reach this run of `target`. `scope` names who should care ("" is everyone)."""
+
+    target: NodeId
+    epoch_counter: int
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FactNews:
+    """A fact, as its author signed it."""
+
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class BlockNews:
+    """A block, as its author signed it; `wants_receipt`: tell the author once it is on disk."""
+
+    block: Block
+    wants_receipt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """`author`'s block at `position` is on my disk."""
+
+    author: NodeId
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A letter of a kind we do not know, from a newer peer. Counted and otherwise ignored."""
+
+    kind: int
+
+
+Message: TypeAlias = (
+    Ping | Ack | ProbeFor | ProbeResult | Accuse | FactNews | BlockNews | Stored | Unknown
+)

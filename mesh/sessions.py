@@ -1,0 +1,186 @@
+"""Sessions: what two proven nodes share until one of them restarts, or an hour is over.
+
+A session has one AES-256-GCM key per direction and counts its datagrams; the counter is the nonce,
+so a nonce cannot repeat, and the whole header is associated data, so nothing in it can be bent.
+Both ends may open one at the same moment, and a handshake may be repeated while an older session
+still carries traffic; hence up to three live sessions per peer, the newest confirmed one used for
+sending. *Confirmed* means: the far end is known to have it too.
+
+    24-byte header | 8-byte session tag | 8-byte counter | ciphertext and its 16-byte tag
+"""
+
+import struct
+from dataclasses import dataclass, field
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from mesh.datagram import DATAGRAM_BYTES_MAX, HEADER_BYTES, Kind, write_header
+from mesh.identity import Epoch, NodeId
+from mesh.instant import HOUR, MINUTE, Duration, Instant
+from mesh.rejections import Rejection
+from mesh.window import ReplayWindow
+
+SESSION_TAG_BYTES: Final = 8
+_HEAD: Final = struct.Struct(f">{SESSION_TAG_BYTES}sQ")
+SEALED_HEADER_BYTES: Final = HEADER_BYTES + _HEAD.size
+AEAD_TAG_BYTES: Final = 16
+PAYLOAD_BYTES_MAX: Final = DATAGRAM_BYTES_MAX - SEALED_HEADER_BYTES - AEAD_TAG_BYTES
+
+SESSIONS_PER_PEER_MAX: Final = 3
+SESSION_AGE_REKEY: Final[Duration] = HOUR
+SESSION_AGE_MAX: Final[Duration] = HOUR + 10 * MINUTE
+"""Ten minutes to agree on the next one; past that the old one is neither used nor heard."""
+SESSION_DATAGRAMS_REKEY: Final = 2**32
+SESSION_DATAGRAMS_MAX: Final = 2**40 - 1
+"""The width of the counter range that `handshake.py` sets apart for each session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What a finished handshake leaves both ends with, as seen from one of them."""
+
+    us: NodeId
+    peer: NodeId
+    epoch: Epoch
+    """The peer's."""
+    initiated: bool
+    """Whether we said hello first."""
+    hello_nonce: bytes
+    key_id: bytes
+    tag: bytes
+    key_out: bytes = field(repr=False)
+    key_in: bytes = field(repr=False)
+    first_out: int
+    first_in: int
+
+
+class Session:
+    """One agreed pair of keys with one run of one peer."""
+
+    __slots__ = ("_key_in", "_key_out", "_next_out", "_window", "agreed", "confirmed", "opened_at")
+
+    def __init__(self, agreed: Agreement, now: Instant) -> None:
+        self.agreed = agreed
+        self.opened_at = now
+        # Whoever answered a hello learns of the session by its confirmation; whoever said it
+        # must first hear something in it.
+        self.confirmed = not agreed.initiated
+        self._key_out = AESGCM(agreed.key_out)
+        self._key_in = AESGCM(agreed.key_in)
+        self._next_out = agreed.first_out
+        self._window = ReplayWindow(agreed.first_in)
+
+    @property
+    def sent(self) -> int:
+        """Datagrams sealed so far."""
+        return self._next_out - self.agreed.first_out
+
+    def is_over(self, now: Instant) -> bool:
+        """Whether it may no longer be used at all."""
+        return now - self.opened_at > SESSION_AGE_MAX or self.sent >= SESSION_DATAGRAMS_MAX
+
+    def is_worn(self, now: Instant) -> bool:
+        """Whether it is time to agree on the next one."""
+        return now - self.opened_at > SESSION_AGE_REKEY or self.sent >= SESSION_DATAGRAMS_REKEY
+
+    def seal(self, kind: Kind, payload: bytes) -> bytes:
+        """`payload` as a datagram that only the peer can read, and only once."""
+        assert len(payload) <= PAYLOAD_BYTES_MAX, f"{len(payload)} bytes do not fit a datagram"
+        assert self.sent < SESSION_DATAGRAMS_MAX, "the counter would leave its session's range"
+        counter = self._next_out
+        self._next_out += 1
+        agreed = self.agreed
+        head = write_header(kind, agreed.key_id, agreed.us) + _HEAD.pack(agreed.tag, counter)
+        return head + self._key_out.encrypt(_nonce(counter), payload, head)
+
+    def open(self, datagram: bytes) -> bytes | Rejection:
+        """The payload, once. The order is the rule: check, authenticate, then record."""
+        counter = _counter_of(datagram)
+        if not self._window.would_accept(counter):
+            return Rejection.REPLAYED
+        payload = self._decrypted(datagram, counter)
+        if payload is None:
+            return Rejection.BAD_TAG
+        self._window.accept(counter)
+        return payload
+
+    def _decrypted(self, datagram: bytes, counter: int) -> bytes | None:
+        head, sealed = datagram[:SEALED_HEADER_BYTES], datagram[SEALED_HEADER_BYTES:]
+        try:
+            return self._key_in.decrypt(_nonce(counter), sealed, head)
+        except InvalidTag:
+            return None
+
+
+def session_tag_of(datagram: bytes) -> bytes | Rejection:
+    """Which session a sealed datagram claims; TOO_SHORT when it cannot be one."""
+    if len(datagram) < SEALED_HEADER_BYTES + AEAD_TAG_BYTES:
+        return Rejection.TOO_SHORT
+    return datagram[HEADER_BYTES : HEADER_BYTES + SESSION_TAG_BYTES]
+
+
+def _counter_of(datagram: bytes) -> int:
+    _tag, counter = _HEAD.unpack_from(datagram, HEADER_BYTES)
+    return int(counter)
+
+
+def _nonce(counter: int) -> bytes:
+    return counter.to_bytes(12, "big")
+
+
+class Sessions:
+    """All live sessions, by peer, the newest last."""
+
+    def __init__(self) -> None:
+        self._of_peer: dict[NodeId, list[Session]] = {}
+
+    def add(self, session: Session) -> None:
+        """Take in a session with a peer that has just been proven.
+
+        Sessions with an earlier run of that peer end here: that run is over.
+        """
+        agreed = session.agreed
+        kept = [old for old in self._live(agreed.peer) if old.agreed.epoch == agreed.epoch]
+        while len(kept) >= SESSIONS_PER_PEER_MAX:
+            # One that the far end may never have got goes before one that works.
+            kept.remove(next((old for old in kept if not old.confirmed), kept[0]))
+        self._of_peer[agreed.peer] = [*kept, session]
+
+    def find(self, peer: NodeId, tag: bytes, now: Instant) -> Session | None:
+        """The session that `peer` calls by `tag`, unless it is over."""
+        for session in self._live(peer):
+            if session.agreed.tag == tag and not session.is_over(now):
+                return session
+        return None
+
+    def best(self, peer: NodeId, now: Instant) -> Session | None:
+        """The one to send in: the newest confirmed, else the newest."""
+        usable = [session for session in self._live(peer) if not session.is_over(now)]
+        confirmed = [session for session in usable if session.confirmed]
+        return next(reversed(confirmed or usable), None)
+
+    def answers(self, peer: NodeId, hello_nonce: bytes) -> bool:
+        """Whether a hello with this nonce has already become a session."""
+        return any(session.agreed.hello_nonce == hello_nonce for session in self._live(peer))
+
+    def drop(self, session: Session) -> None:
+        """End one session. Dropped already: nothing to do."""
+        peer = session.agreed.peer
+        kept = [other for other in self._live(peer) if other is not session]
+        if kept:
+            self._of_peer[peer] = kept
+        else:
+            self.drop_peer(peer)
+
+    def drop_peer(self, peer: NodeId) -> None:
+        """End all sessions with `peer`."""
+        self._of_peer.pop(peer, None)
+
+    def has(self, peer: NodeId) -> bool:
+        """Whether there is any session with `peer`, of whatever age."""
+        return peer in self._of_peer
+
+    def _live(self, peer: NodeId) -> list[Session]:
+        return self._of_peer.get(peer, [])

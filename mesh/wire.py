@@ -1,0 +1,320 @@
+"""The reading room: letters to bytes and back, the whole letter or none of it.
+
+A payload is letters laid end to end, each a MessagePack array `[kind, field, …]`; so lengths add
+up, and whoever fills a datagram can count. Reading takes three steps: MessagePack under limits,
+then plain values, then a typed message whose every field was checked by `type() is` (a bool is an
+int to `isinstance`). One bad letter refuses the whole payload: half a letter acted upon is a state
+that no sender ever meant.
+
+For rolling upgrades, a kind we do not know becomes `Unknown`, and fields past those we know are
+ignored. Both are still bounded in count, length and depth.
+"""
+
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import Any, Final
+
+import msgpack
+
+from mesh.datagram import EPOCH_COUNTER_MAX
+from mesh.facts import FACT_BODY_BYTES_MAX, TOPIC_CHARS_MAX, Fact
+from mesh.identity import (
+    NODE_ID_BYTES,
+    NONCE_BYTES,
+    PUBLIC_KEY_BYTES,
+    SIGNATURE_BYTES,
+    NodeId,
+    PublicKey,
+)  # fmt: skip
+from mesh.logs import (
+    BLOCK_ENTRIES_MAX,
+    ENTRY_BYTES_MAX,
+    HASH_BYTES,
+    Block,
+    Era,
+    Position,
+)  # fmt: skip
+from mesh.messages import (
+    ROOT_MAX,
+    SCOPE_CHARS_MAX,
+    SEQUENCE_MAX,
+    VITALS_BYTES_MAX,
+    Accuse,
+    Ack,
+    BlockNews,
+    FactNews,
+    Message,
+    Ping,
+    ProbeFor,
+    ProbeResult,
+    Stored,
+    Unknown,
+)  # fmt: skip
+from mesh.rejections import Rejection
+
+PAYLOAD_MESSAGES_MAX: Final = 64
+FIELDS_MAX: Final = 32
+DEPTH_MAX: Final = 4
+"""The deepest known letter is a block: letter > entries. Two more are room to grow."""
+FACT_BYTES_MAX: Final = FACT_BODY_BYTES_MAX + 512
+BLOCK_BYTES_MAX: Final = BLOCK_ENTRIES_MAX * (ENTRY_BYTES_MAX + 8) + 512
+NUMBER_MAX: Final = 2**63 - 1
+"""The largest version or height: what SQLite can hold."""
+
+
+class _Letter(IntEnum):
+    """The first field of a letter. Numbers are never given to another kind."""
+
+    PING = 1
+    ACK = 2
+    PROBE_FOR = 3
+    PROBE_RESULT = 4
+    ACCUSE = 5
+    FACT = 6
+    BLOCK = 7
+    STORED = 8
+
+
+class _Refused(ValueError):
+    """A plain value is not what its place in the letter asks for. Never leaves this file."""
+
+
+def encode(messages: Iterable[Message]) -> bytes:
+    """The payload that carries `messages` in order. Lengths add up over messages."""
+    return b"".join(_packed(_plain_message(message)) for message in messages)
+
+
+def decode(payload: bytes) -> tuple[Message, ...] | Rejection:
+    """The letters in `payload`, all of them, or why none is taken."""
+    try:
+        return tuple(_message(_Fields(plain)) for plain in _unpacked(payload))
+    except ValueError:
+        return Rejection.MALFORMED
+
+
+def fact_bytes(fact: Fact) -> bytes:
+    """A fact on a stream or on disk."""
+    return _packed(_plain_fact(fact))
+
+
+def parse_fact(content: bytes) -> Fact | Rejection:
+    """The inverse of `fact_bytes`. Says nothing about the signature: see `check_fact`."""
+    if len(content) > FACT_BYTES_MAX:
+        return Rejection.OVERSIZED
+    try:
+        return _fact(_Fields(_unpacked_one(content)))
+    except ValueError:
+        return Rejection.MALFORMED
+
+
+def block_bytes(block: Block) -> bytes:
+    """A block on a stream or on disk."""
+    return _packed(_plain_block(block))
+
+
+def parse_block(content: bytes) -> Block | Rejection:
+    """The inverse of `block_bytes`. Says nothing about the signature: see `check_block`."""
+    if len(content) > BLOCK_BYTES_MAX:
+        return Rejection.OVERSIZED
+    try:
+        return _block(_Fields(_unpacked_one(content)))
+    except ValueError:
+        return Rejection.MALFORMED
+
+
+# Writing ---------------------------------------------------------------------------------------
+
+
+def _plain_message(message: Message) -> list[Any]:
+    match message:
+        case Ping(seq, root, vitals):
+            return [_Letter.PING, seq, root, vitals]
+        case Ack(seq, root, vitals):
+            return [_Letter.ACK, seq, root, vitals]
+        case ProbeFor(seq, target):
+            return [_Letter.PROBE_FOR, seq, target]
+        case ProbeResult(seq, target, alive):
+            return [_Letter.PROBE_RESULT, seq, target, alive]
+        case Accuse(target, epoch_counter, scope):
+            return [_Letter.ACCUSE, target, epoch_counter, scope]
+        case FactNews(fact):
+            return [_Letter.FACT, *_plain_fact(fact)]
+        case BlockNews(block, wants_receipt):
+            return [_Letter.BLOCK, wants_receipt, *_plain_block(block)]
+        case Stored(author, Position(era, height, head)):
+            return [_Letter.STORED, author, era.counter, era.nonce, height, head]
+        case Unknown(kind):
+            raise ValueError(f"a letter of kind {kind} is read past, never sent")
+
+
+def _plain_fact(fact: Fact) -> list[Any]:
+    return [fact.public, fact.topic, fact.version, fact.body, fact.signature]
+
+
+def _plain_block(block: Block) -> list[Any]:
+    return [
+        block.public, block.era.counter, block.era.nonce, block.height,
+        block.previous, block.root, block.signature, list(block.entries),
+    ]  # fmt: skip
+
+
+def _packed(plain: list[Any]) -> bytes:
+    packed: bytes = msgpack.packb(plain)
+    return packed
+
+
+# Reading ---------------------------------------------------------------------------------------
+
+
+def _unpacked(content: bytes) -> list[Any]:
+    unpacker = msgpack.Unpacker(
+        max_buffer_size=max(1, len(content)),
+        max_str_len=256,
+        max_bin_len=FACT_BODY_BYTES_MAX,
+        max_array_len=max(FIELDS_MAX, BLOCK_ENTRIES_MAX),
+        max_map_len=FIELDS_MAX,
+        max_ext_len=0,
+    )
+    unpacker.feed(content)
+    values: list[Any] = []
+    for value in unpacker:
+        values.append(value)
+        if len(values) > PAYLOAD_MESSAGES_MAX or _deeper_than(DEPTH_MAX, value):
+            raise _Refused
+    if unpacker.tell() != len(content):
+        raise _Refused  # it ends in the middle of a letter
+    return values
+
+
+def _unpacked_one(content: bytes) -> Any:
+    values = _unpacked(content)
+    if len(values) != 1:
+        raise _Refused
+    return values[0]
+
+
+def _deeper_than(levels: int, value: Any) -> bool:
+    if type(value) is list:
+        return levels == 0 or any(_deeper_than(levels - 1, inner) for inner in value)
+    if type(value) is dict:
+        return levels == 0 or any(_deeper_than(levels - 1, inner) for inner in value.values())
+    return False
+
+
+class _Fields:
+    """The fields of one letter, taken off from the left, each checked as it is taken."""
+
+    def __init__(self, plain: Any) -> None:
+        if type(plain) is not list or not 1 <= len(plain) <= FIELDS_MAX:
+            raise _Refused
+        self._rest = iter(plain)
+
+    def _next(self, kind: type) -> Any:
+        value = next(self._rest, None)
+        if type(value) is not kind:
+            raise _Refused
+        return value
+
+    def number(self, most: int = NUMBER_MAX) -> int:
+        value: int = self._next(int)
+        if not 0 <= value <= most:
+            raise _Refused
+        return value
+
+    def flag(self) -> bool:
+        value: bool = self._next(bool)
+        return value
+
+    def exactly(self, length: int) -> bytes:
+        value: bytes = self._next(bytes)
+        if len(value) != length:
+            raise _Refused
+        return value
+
+    def bytes_up_to(self, length_max: int) -> bytes:
+        value: bytes = self._next(bytes)
+        if len(value) > length_max:
+            raise _Refused
+        return value
+
+    def text(self, chars_max: int, chars_min: int = 0) -> str:
+        value: str = self._next(str)
+        if not chars_min <= len(value) <= chars_max:
+            raise _Refused
+        return value
+
+    def entries(self) -> tuple[bytes, ...]:
+        value: list[Any] = self._next(list)
+        if not 1 <= len(value) <= BLOCK_ENTRIES_MAX:
+            raise _Refused
+        if any(type(entry) is not bytes or len(entry) > ENTRY_BYTES_MAX for entry in value):
+            raise _Refused
+        return tuple(value)
+
+
+def _message(fields: _Fields) -> Message:
+    kind = fields.number()
+    match kind:
+        case _Letter.PING:
+            return Ping(*_heartbeat(fields))
+        case _Letter.ACK:
+            return Ack(*_heartbeat(fields))
+        case _Letter.PROBE_FOR:
+            return ProbeFor(fields.number(SEQUENCE_MAX), _node(fields))
+        case _Letter.PROBE_RESULT:
+            return ProbeResult(fields.number(SEQUENCE_MAX), _node(fields), fields.flag())
+        case _Letter.ACCUSE:
+            node = _node(fields)
+            return Accuse(node, fields.number(EPOCH_COUNTER_MAX), fields.text(SCOPE_CHARS_MAX))
+        case _Letter.FACT:
+            return FactNews(_fact(fields))
+        case _Letter.BLOCK:
+            wants_receipt = fields.flag()
+            return BlockNews(_block(fields), wants_receipt)
+        case _Letter.STORED:
+            return _stored(fields)
+        case _:
+            return Unknown(kind)
+
+
+def _heartbeat(fields: _Fields) -> tuple[int, int, bytes]:
+    return (
+        fields.number(SEQUENCE_MAX),
+        fields.number(ROOT_MAX),
+        fields.bytes_up_to(VITALS_BYTES_MAX),
+    )
+
+
+def _node(fields: _Fields) -> NodeId:
+    return NodeId(fields.exactly(NODE_ID_BYTES))
+
+
+def _era(fields: _Fields) -> Era:
+    return Era(fields.number(EPOCH_COUNTER_MAX), fields.exactly(NONCE_BYTES))
+
+
+def _fact(fields: _Fields) -> Fact:
+    return Fact(
+        PublicKey(fields.exactly(PUBLIC_KEY_BYTES)),
+        fields.text(TOPIC_CHARS_MAX, chars_min=1),
+        fields.number(),
+        fields.bytes_up_to(FACT_BODY_BYTES_MAX),
+        fields.exactly(SIGNATURE_BYTES),
+    )
+
+
+def _block(fields: _Fields) -> Block:
+    return Block(
+        public=PublicKey(fields.exactly(PUBLIC_KEY_BYTES)),
+        era=_era(fields),
+        height=fields.number(),
+        previous=fields.exactly(HASH_BYTES),
+        root=fields.exactly(HASH_BYTES),
+        signature=fields.exactly(SIGNATURE_BYTES),
+        entries=fields.entries(),
+    )
+
+
+def _stored(fields: _Fields) -> Stored:
+    author = _node(fields)
+    return Stored(author, Position(_era(fields), fields.number(), fields.exactly(HASH_BYTES)))
