@@ -23,6 +23,8 @@ class PoolView:
     state: str
     """open | unknown | impaired | draining | closed (only `open` admits holds)"""
     label: str = ""
+    media: str = ""
+    """Of a disk: nvme | ssd | hdd | network | unknown. Empty for everything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,10 @@ class NodeView:
     """PSI memory full avg10 in percent, or None when the kernel does not say."""
     versions: tuple[tuple[str, str], ...] = ()
     """(topic or "log", version as text), sorted: what this row was drawn from."""
+    battery_percent: float | None = None
+    """Charge left while running on it; None on mains, without one, or when nobody says."""
+    temperature_celsius: float | None = None
+    """The hottest sensor, or None when there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,151 @@
+"""decide(request, picture, policy) → Decision: the middle of this room.
+
+Three steps, all pure. *Screen*: every rule against every node, by masks (`screening.py`). *Rank*:
+the best of those that pass, by one figure (`ranking.py`). *Tell*: for the nodes worth showing, the
+exact legs that would be held or every rule that failed (`legs.py`, `rules.py`). Up to a few dozen
+nodes everybody is worth showing; beyond that the nearest, with exact counts for all.
+
+A decision is a hint. Only the owner's grant binds, after its own look at live room; so a decision
+carries runners-up, and costs nothing to make again.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from placement.columns import Prepared, prepare
+from placement.decision import Change, Decision, Fit, Leg, Metric, PassedOver, PoolFit
+from placement.needs import RAM, Need, supply
+from placement.ranking import Placing, best_first, nearest_first, place
+from placement.reasons import ORDER, Miss, Reason, verdict_of, worst
+from placement.request import Objective, Request, question_digest
+from placement.rules import misses, verdict_of_misses
+from placement.screening import Screening, screen
+from placement.view import ClusterView, NodeView, PoolView
+
+TOLD_IN_FULL_NODES_MAX: Final = 64
+TOLD_FITTING: Final = 16
+TOLD_NEAR: Final = 16
+CHANGES_MAX: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a decision is told. `list_all`: every node in full, however many there are."""
+
+    list_all: bool = False
+
+
+TELL_THE_NEAREST: Final = Policy()
+
+
+def decide(
+    request: Request, view: ClusterView | Prepared, policy: Policy = TELL_THE_NEAREST
+) -> Decision:
+    """Where this should run, and why. Equal questions about equal pictures get equal decisions."""
+    prepared = prepare(view) if isinstance(view, ClusterView) else view
+    screening = screen(request, prepared)
+    count = len(prepared.view.nodes)
+    in_full = policy.list_all or count <= TOLD_IN_FULL_NODES_MAX
+    fits = _fits(
+        request, prepared, screening, screening.fitting, count if in_full else TOLD_FITTING
+    )
+    soon = [] if fits else _fits(request, prepared, screening, screening.soon, TOLD_FITTING)
+    near = nearest_first(prepared, screening, screening.nearness(), count if in_full else TOLD_NEAR)
+    passed_over = tuple(_passed_over(request, prepared.view.nodes[at]) for at in near)
+    return Decision(
+        question=question_digest(request),
+        objective=request.objective.value,
+        chosen=fits[0] if fits else None,
+        runners_up=tuple(fits[1:]),
+        soon=tuple(soon),
+        passed_over=passed_over,
+        changes=() if fits else _changes(passed_over),
+        considered=count,
+        fitting=screening.fitting.bit_count(),
+        counts=tuple((reason.value, number) for reason, number in screening.counts().items()),
+        complete=in_full,
+        guesses=request.guesses,
+    )
+
+
+def _fits(
+    request: Request, prepared: Prepared, screening: Screening, among: int, limit: int
+) -> list[Fit]:
+    if not among:
+        return []
+    best = best_first(request, prepared, screening, among, limit)
+    return [_fit(request, prepared.view.nodes[at], screening.needs) for at in best]
+
+
+def _fit(request: Request, node: NodeView, needs: tuple[Need, ...]) -> Fit:
+    placing = place(request, node, needs)
+    assert placing is not None, "screening lets no node pass that cannot be placed on"
+    pools = _pool_fits(placing)
+    metric, score = _metric(request, node, placing)
+    return Fit(
+        node=node.id,
+        name=node.name,
+        verdict=worst([pool.verdict for pool in pools]),
+        metric=metric,
+        score=score,
+        legs=tuple(Leg(pool.pool, pool.amount) for pool in pools),
+        pools=pools,
+    )
+
+
+def _pool_fits(placing: Placing) -> tuple[PoolFit, ...]:
+    """One line per pool: needs that meet in a pool are one leg, charged once."""
+    pools = {one.pool.pool: one.pool for one in placing.taken}
+    return tuple(_pool_fit(pool, placing.left[pool.pool]) for pool in pools.values())
+
+
+def _pool_fit(pool: PoolView, left: int) -> PoolFit:
+    room = pool.room or 0
+    label = pool.label or pool.pool
+    return PoolFit(pool.pool, label, pool.unit, room - left, room, left, verdict_of(room, left))
+
+
+def _metric(request: Request, node: NodeView, placing: Placing) -> tuple[Metric, int]:
+    """The figure that ranked this node, and its score: the share of the whole pool, in percent."""
+    if request.objective is Objective.LOCAL:
+        hops = 0 if node.id == request.asker else 1
+        return Metric("distance from the asker", hops, "hops", "", "computed"), 100 - 50 * hops
+    pool = placing.deciding or supply(RAM, node).best
+    if pool is None or pool.room is None:
+        return Metric("room left", None, "bytes", "", "unknown"), 0
+    left = placing.left.get(pool.pool, pool.room)
+    share = min(100, 100 * left // max(1, pool.total or pool.room))
+    score = 100 - share if request.objective is Objective.PACK else share
+    return Metric("room left", left, pool.unit, pool.pool, "computed"), score
+
+
+def _passed_over(request: Request, node: NodeView) -> PassedOver:
+    found = misses(request, node)
+    return PassedOver(node.id, node.name, verdict_of_misses(found), found)
+
+
+def _changes(passed_over: tuple[PassedOver, ...]) -> tuple[Change, ...]:
+    """The nearest change of each kind: nodes that fail one rule, the kinds in checking order."""
+    nearest: dict[Reason, Change] = {}
+    for node in passed_over:
+        if len(node.misses) == 1 and _can_change(node.misses[0]):
+            miss = node.misses[0]
+            nearest.setdefault(miss.reason, Change(node.node, node.name, miss))
+    ordered = sorted(nearest.values(), key=_easiest)
+    return tuple(ordered[:CHANGES_MAX])
+
+
+def _can_change(miss: Miss) -> bool:
+    """Whether the asker could ask for something that this node has."""
+    return miss.reason is not Reason.NOT_ENOUGH_ROOM or bool(miss.have)
+
+
+def _easiest(change: Change) -> tuple[bool, int]:
+    # Asking for less is in the asker's hand; the rest is not always.
+    reason = change.miss.reason
+    return reason is not Reason.NOT_ENOUGH_ROOM, ORDER[reason]
+
+
+def listed(decision: Decision) -> tuple[Fit, ...]:
+    """Where to ask, in turn: the chosen node, then each runner-up."""
+    return (() if decision.chosen is None else (decision.chosen,)) + decision.runners_up

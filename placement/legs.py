@@ -1,0 +1,114 @@
+"""Which pools, exactly: a concrete (pool, amount) for every need, all of them together.
+
+Needs can meet in one pool: a card and main memory on a machine with unified memory, two disks on
+one volume, two selectors after the same card. So the choice is a search: slots in order (cards,
+largest first, then memory, RAM, cores, disks), each trying its pools in the objective's order,
+stepping back when a later slot finds nothing left. Machines are small and needs few, so the first
+try is nearly always the answer; the search is bounded all the same, and giving up means no.
+"""
+
+from typing import Final, NamedTuple
+
+from placement.needs import ANY_CARD, RAM, Need, Offer, Source, needs_of, offers_of, supply
+from placement.request import Objective, Request
+from placement.view import NodeView, PoolView
+
+STEPS_MAX: Final = 4096
+"""Pools looked at per node. Sixteen disks on sixteen equal volumes need 256 when they fit."""
+
+_SLOT_ORDER: Final = {"card": 0, "memory": 1, "ram": 2, "cpu": 3, "disk": 4}
+
+
+class Taken(NamedTuple):
+    """What one slot takes. `need` is its place among the request's needs."""
+
+    need: int
+    pool: PoolView
+    amount: int
+
+
+class _Slot(NamedTuple):
+    need: int
+    amount: int
+    offers: tuple[Offer, ...]
+
+
+class _Search:
+    """One node's search. `left` and `used` follow the slots taken so far."""
+
+    def __init__(self, slots: list[_Slot]) -> None:
+        self.slots = slots
+        self.left: dict[str, int] = {}
+        self.used: set[str] = set()
+        self.steps = 0
+
+    def from_slot(self, place: int) -> list[Taken] | None:
+        if place == len(self.slots):
+            return []
+        slot = self.slots[place]
+        for offer in slot.offers:
+            self.steps += 1
+            if self.steps > STEPS_MAX:
+                return None
+            if self._take(slot, offer):
+                rest = self.from_slot(place + 1)
+                if rest is not None:
+                    return [Taken(slot.need, offer.pool, slot.amount), *rest]
+                self._give_back(slot, offer)
+        return None
+
+    def _take(self, slot: _Slot, offer: Offer) -> bool:
+        room = self.left.get(offer.pool.pool, offer.pool.room or 0)
+        if room < slot.amount or offer.device in self.used:
+            return False
+        self.left[offer.pool.pool] = room - slot.amount
+        if offer.device:
+            self.used.add(offer.device)
+        return True
+
+    def _give_back(self, slot: _Slot, offer: Offer) -> None:
+        self.left[offer.pool.pool] += slot.amount
+        self.used.discard(offer.device)
+
+
+def choose(
+    request: Request, node: NodeView, needs: tuple[Need, ...] | None = None
+) -> tuple[Taken, ...] | None:
+    """What would be held of `node`, in the order of the request's needs; None when not together."""
+    needs = needs_of(request) if needs is None else needs
+    slots = [
+        _Slot(place, need.amount, _offers(request, need.source, node))
+        for place, need in sorted(enumerate(needs), key=_slot_order)
+        for _ in range(need.source.at_once)
+    ]
+    taken = _Search(slots).from_slot(0)
+    return None if taken is None else tuple(sorted(taken, key=lambda one: one.need))
+
+
+def _slot_order(placed: tuple[int, Need]) -> tuple[int, int, int]:
+    place, need = placed
+    return _SLOT_ORDER[need.source.kind], -need.amount, place
+
+
+def _offers(request: Request, source: Source, node: NodeView) -> tuple[Offer, ...]:
+    if source.kind == "memory":
+        cards = _ordered(request, supply(ANY_CARD, node).offers if _has_cards(node) else ())
+        return _without_devices(cards) + _ordered(request, supply(RAM, node).offers)
+    return _ordered(request, supply(source, node).offers)
+
+
+def _has_cards(node: NodeView) -> bool:
+    return bool(offers_of(ANY_CARD, node))
+
+
+def _without_devices(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
+    # Memory may share a card that a selector took: it wants bytes, not the card for itself.
+    return tuple(Offer(offer.pool, "") for offer in offers)
+
+
+def _ordered(request: Request, offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
+    """Smallest room first to pack, else largest first; equal rooms by uuid either way."""
+    usable = [offer for offer in offers if offer.pool.state == "open"]
+    if request.objective is not Objective.PACK:
+        usable.sort(key=lambda offer: -(offer.pool.room or 0))
+    return tuple(usable)

@@ -1,0 +1,147 @@
+"""Who is better: one figure of the objective, then the calmer, the smaller pool, the lower id.
+
+The figure is room on the *deciding* pool: that of the request's first need, or main memory when
+nothing is asked. Everyone needs the same amount of it, so the order by room before is the order by
+room after, and the best few are read off a column from its end. Where needs meet in one pool that
+is not so; those nodes are worked out one by one and merged in.
+"""
+
+from collections.abc import Iterator
+from heapq import merge
+from itertools import islice
+from typing import NamedTuple
+
+from placement.columns import Entry, Order, Prepared, places_of, strain_of
+from placement.legs import Taken, choose
+from placement.needs import ANY_CARD, RAM, Need, Source
+from placement.request import Objective, Request
+from placement.screening import Screening
+from placement.view import NodeView, PoolView
+
+
+class Placing(NamedTuple):
+    """What a node would give, and what that leaves of each pool it touches."""
+
+    taken: tuple[Taken, ...]
+    left: dict[str, int]
+
+    @property
+    def deciding(self) -> PoolView | None:
+        """Of the pools that the first need takes, the one with the least left."""
+        pools = [one.pool for one in self.taken if one.need == 0]
+        return min(pools, key=lambda pool: (self.left[pool.pool], pool.pool), default=None)
+
+
+def place(request: Request, node: NodeView, needs: tuple[Need, ...]) -> Placing | None:
+    """The node's legs and what they leave; None when the needs do not fit together."""
+    taken = choose(request, node, needs)
+    if taken is None:
+        return None
+    left: dict[str, int] = {}
+    for one in taken:
+        left[one.pool.pool] = left.get(one.pool.pool, one.pool.room or 0) - one.amount
+    return Placing(taken, left)
+
+
+def best_first(
+    request: Request, prepared: Prepared, screening: Screening, among: int, limit: int
+) -> list[int]:
+    """The best `limit` nodes of `among` (which all fit, or all will soon), as places."""
+    first: list[int] = []
+    if request.objective is Objective.LOCAL and request.asker is not None:
+        own = prepared.named.get(request.asker, ())
+        first = [
+            at for at in own if among >> at & 1 and prepared.view.nodes[at].id == request.asker
+        ]
+    rest = among & ~sum(1 << at for at in first)
+    ranked: list[int] = []
+    for tier, source in _tiers(request, prepared, screening, rest):
+        ranked += islice(_ranked(request, prepared, screening, tier, source), limit)
+    return (first + ranked)[:limit]
+
+
+def nearest_first(
+    prepared: Prepared, screening: Screening, nearness: list[int], limit: int
+) -> list[int]:
+    """Misses: fewest failing rules first, then most room on the deciding source, then id."""
+    order = prepared.column(_deciding_source(screening.needs)).best
+    found: list[int] = []
+    for level in nearness:
+        if len(found) >= limit:
+            break
+        if level:
+            found += islice(_walk(order, level), limit - len(found))
+    return found
+
+
+def _deciding_source(needs: tuple[Need, ...]) -> Source:
+    return needs[0].source if needs else RAM
+
+
+def _tiers(
+    request: Request, prepared: Prepared, screening: Screening, among: int
+) -> list[tuple[int, Source]]:
+    """A card's memory before main memory, for who asked for either; else all in one."""
+    source = _deciding_source(screening.needs)
+    if source.kind != "memory":
+        return [(among, source)]
+    needs = screening.needs
+    met = places_of(among & screening.met)
+    on_cards = prepared.column(ANY_CARD).best.up_to(-needs[0].amount) & among & ~screening.met
+    for at in met:
+        if _is_on_card(request, prepared.view.nodes[at], needs):
+            on_cards |= 1 << at
+    return [(on_cards, ANY_CARD), (among & ~on_cards, RAM)]
+
+
+def _is_on_card(request: Request, node: NodeView, needs: tuple[Need, ...]) -> bool:
+    placing = place(request, node, needs)
+    pool = placing.deciding if placing is not None else None
+    return pool is not None and any(device.pool == pool.pool for device in node.devices)
+
+
+def _ranked(
+    request: Request, prepared: Prepared, screening: Screening, among: int, source: Source
+) -> Iterator[int]:
+    column = prepared.column(source)
+    amount = screening.needs[0].amount if screening.needs else 0
+    plain = among & ~screening.met
+    packing = request.objective is Objective.PACK
+    if packing:
+        columnwise = _shifted(column.each.walk(plain, amount), -amount)
+    else:
+        columnwise = _shifted(column.best.walk(plain), amount)
+    single = sorted(
+        _exact(request, screening.needs, prepared.view.nodes[at], at, packing=packing)
+        for at in places_of(among & screening.met)
+    )
+    seen = 0
+    for entry in merge(columnwise, single):
+        if not seen >> entry.node & 1:
+            seen |= 1 << entry.node
+            yield entry.node
+    yield from places_of(among & ~seen)
+
+
+def _shifted(entries: Iterator[Entry], by: int) -> Iterator[Entry]:
+    for entry in entries:
+        yield entry._replace(value=entry.value + by)
+
+
+def _exact(
+    request: Request, needs: tuple[Need, ...], node: NodeView, at: int, *, packing: bool
+) -> Entry:
+    placing = place(request, node, needs)
+    assert placing is not None, "screening lets no node pass that cannot be placed on"
+    pool = placing.deciding
+    assert pool is not None, "needs that meet are at least two"
+    left = placing.left[pool.pool]
+    return Entry(left if packing else -left, strain_of(node), pool.total or 0, at)
+
+
+def _walk(order: Order, among: int) -> Iterator[int]:
+    seen = 0
+    for entry in order.walk(among):
+        seen |= 1 << entry.node
+        yield entry.node
+    yield from places_of(among & ~seen)

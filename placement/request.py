@@ -1,0 +1,220 @@
+"""What is asked: amounts of pools, properties of the machine, and the one objective that ranks.
+
+A `Request` that exists is valid: construction checks and normalises, so nobody downstream looks
+twice. Two requests that mean the same have the same canonical bytes. Who asks is part of the
+request but not of the question, unless the objective is `local`: that is what lets two peers
+compare answers byte for byte.
+"""
+
+import hashlib
+from enum import Enum
+from typing import Any, Final, Self
+
+import msgspec
+
+from mesh.instant import Duration
+from placement.amounts import AMOUNT_MAX
+
+GPU_COUNT_MAX: Final = 64
+GPU_SELECTORS_MAX: Final = 8
+DISKS_MAX: Final = 16
+TOOLS_MAX: Final = 64
+LABELS_MAX: Final = 64
+GUESSES_MAX: Final = 16
+WORD_CHARS_MAX: Final = 200
+REQUEST_BYTES_MAX: Final = 64 * 1024
+
+VENDORS: Final = ("amd", "apple", "intel", "nvidia")
+DISK_CLASSES: Final = ("hdd", "network", "nvme", "ssd")
+
+_OS_NAMES: Final = {"macos": "darwin", "mac": "darwin", "osx": "darwin", "win32": "windows"}
+_ARCH_NAMES: Final = {"amd64": "x86_64", "x64": "x86_64", "x86-64": "x86_64", "aarch64": "arm64"}
+
+
+class RequestError(ValueError):
+    """The request cannot be meant; the message says what to write instead."""
+
+
+class Objective(Enum):
+    """What makes one fitting node better than another."""
+
+    HEADROOM = "headroom"
+    """Most room left afterwards: the safest place."""
+    PACK = "pack"
+    """Least room left afterwards: keeps the big machines free for big work."""
+    LOCAL = "local"
+    """The asker's own node if it fits, else as headroom."""
+
+
+class Kind(Enum):
+    """How the hold would end when nobody ends it; the words are the ledger's."""
+
+    BOOKING = "booking"
+    CARRIED = "carried"
+
+
+class GpuSelector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`count` different cards with `memory_min` of room each.
+
+    `memory_max` bounds what a card has in all, to keep small work off big cards. `model` is looked
+    for in the card's name, whatever the case.
+    """
+
+    memory_min: int
+    vendor: str | None = None
+    memory_max: int | None = None
+    count: int = 1
+    model: str = ""
+
+    def __post_init__(self) -> None:
+        _check_amount("a card's memory", self.memory_min)
+        if self.vendor is not None and self.vendor not in VENDORS:
+            raise RequestError(f"no cards of vendor {self.vendor!r}: write {', '.join(VENDORS)}")
+        if self.memory_max is not None and self.memory_max < self.memory_min:
+            raise RequestError("a card's memory range ends before it begins: write 16GiB..32GiB")
+        if not 1 <= self.count <= GPU_COUNT_MAX:
+            raise RequestError(f"{self.count} cards: write a count from 1 to {GPU_COUNT_MAX}")
+        _check_words("a card's model", self.model)
+
+
+class DiskNeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """So much of one disk, of a class when it matters."""
+
+    amount: int
+    disk_class: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_amount("disk", self.amount)
+        if self.disk_class is not None and self.disk_class not in DISK_CLASSES:
+            raise RequestError(
+                f"no disks of class {self.disk_class!r}: write {', '.join(DISK_CLASSES)}"
+            )
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One thing to place. None and empty mean: not asked for.
+
+    `memory_bytes` is wanted in one piece, in a card's memory before main memory. `node` pins by
+    name or id. `asker` is the id of the node where the question was put. `guesses` are sentences:
+    what was read into plain words.
+    """
+
+    ram_bytes: int | None = None
+    memory_bytes: int | None = None
+    gpus: tuple[GpuSelector, ...] = ()
+    cpu_millicores: int | None = None
+    disks: tuple[DiskNeed, ...] = ()
+    os: str | None = None
+    arch: str | None = None
+    tools: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    objective: Objective = Objective.HEADROOM
+    node: str | None = None
+    kind: Kind = Kind.BOOKING
+    duration: Duration | None = None
+    principal: str = ""
+    asker: str | None = None
+    guesses: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for what, amount in (
+            ("ram", self.ram_bytes),
+            ("memory", self.memory_bytes),
+            ("cpu", self.cpu_millicores),
+            ("the duration", self.duration),
+        ):
+            if amount is not None:
+                _check_amount(what, amount)
+        self._check_lists()
+        self._normalise()
+        if self.objective is Objective.LOCAL and self.asker is None:
+            raise RequestError("objective local needs to know who asks: name the asker's node")
+
+    def _check_lists(self) -> None:
+        for what, count, most in (
+            ("gpu selectors", len(self.gpus), GPU_SELECTORS_MAX),
+            ("disks", len(self.disks), DISKS_MAX),
+            ("tools", len(self.tools), TOOLS_MAX),
+            ("labels", len(self.labels), LABELS_MAX),
+            ("guesses", len(self.guesses), GUESSES_MAX),
+        ):
+            if count > most:
+                raise RequestError(f"{count} {what}: {most} is the most that can be asked at once")
+        if sum(selector.count for selector in self.gpus) > GPU_COUNT_MAX:
+            raise RequestError(f"more than {GPU_COUNT_MAX} cards: no machine has them")
+        pairs = [word for label in self.labels for word in label]
+        names: list[str | None] = [
+            self.os,
+            self.arch,
+            self.node,
+            self.principal,
+            self.asker,
+            *self.tools,
+        ]
+        for word in (*names, *pairs):
+            _check_words("a name", word or "")
+        if not all(self.tools) or not all(name for name, _ in self.labels):
+            raise RequestError("a tool or label has no name: leave it out")
+        if len({name for name, _ in self.labels}) != len({*self.labels}):
+            raise RequestError("a label is asked to have two values: ask for one")
+
+    def _normalise(self) -> None:
+        # Order and spelling carry no meaning, so equal questions must be equal bytes.
+        msgspec.structs.force_setattr(self, "tools", tuple(sorted({*self.tools})))
+        msgspec.structs.force_setattr(self, "labels", tuple(sorted({*self.labels})))
+        msgspec.structs.force_setattr(self, "os", os_family(self.os))
+        msgspec.structs.force_setattr(self, "arch", arch_family(self.arch))
+
+    def but(self, **changes: Any) -> Self:
+        """The same request with some fields changed, checked again."""
+        return msgspec.structs.replace(self, **changes)
+
+
+def os_family(name: str | None) -> str | None:
+    """One spelling per operating system: what Python's `sys.platform` means, in lower case."""
+    lowered = name.strip().lower() if name else ""
+    return _OS_NAMES.get(lowered, lowered) or None
+
+
+def arch_family(name: str | None) -> str | None:
+    """One spelling per instruction set: Linux says aarch64 where macOS says arm64."""
+    lowered = name.strip().lower() if name else ""
+    return _ARCH_NAMES.get(lowered, lowered) or None
+
+
+def encode_request(request: Request) -> bytes:
+    """For another process or peer; `decode_request` is the inverse."""
+    return msgspec.json.encode(request, order="sorted")
+
+
+def decode_request(body: bytes) -> Request:
+    """Raises RequestError on anything but a whole, valid request."""
+    if len(body) > REQUEST_BYTES_MAX:
+        raise RequestError(f"the request is {len(body)} bytes; {REQUEST_BYTES_MAX} is the limit")
+    try:
+        return msgspec.json.decode(body, type=Request)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise RequestError(f"that is not a request: {error}") from error
+
+
+def question(request: Request) -> bytes:
+    """The canonical bytes of what a decision may depend on: not who asks, nor in whose name."""
+    asker = request.asker if request.objective is Objective.LOCAL else None
+    return encode_request(request.but(asker=asker, principal=""))
+
+
+def question_digest(request: Request) -> str:
+    """SHA-256 of `question`, as hex: the name of a question in a decision."""
+    return hashlib.sha256(question(request)).hexdigest()
+
+
+def _check_amount(what: str, amount: int) -> None:
+    if amount <= 0:
+        raise RequestError(f"{what}: {amount} asks for nothing: leave it out")
+    if amount > AMOUNT_MAX:
+        raise RequestError(f"{what}: {amount} is more than any machine has")
+
+
+def _check_words(what: str, text: str) -> None:
+    if len(text) > WORD_CHARS_MAX or not text.isprintable():
+        raise RequestError(f"{what} is longer than {WORD_CHARS_MAX} characters or not printable")

@@ -1,0 +1,187 @@
+"""One function per reason to pass a node over; every failing one is reported.
+
+A node says *words* about itself: ("os", "linux"), ("tool", "git"), ("standing", "open"). Most rules
+ask for one word or forbid one, which is why a thousand nodes can be screened by the columns of
+`columns.py` without looking at any of them: both paths ask the same rules about the same words.
+Amounts are the business of `needs.py`, and whether they fit at once of `legs.py`.
+"""
+
+from typing import Final, NamedTuple
+
+from placement.amounts import GIB
+from placement.legs import choose
+from placement.needs import Need, need_misses, needs_of
+from placement.reasons import DOUBTS, ORDER, Miss, Reason, Verdict
+from placement.request import Kind, Request, arch_family, os_family
+from placement.view import NodeView
+
+PRESSURE_FULL_PERCENT_MAX: Final = 15.0
+"""Everyone on the machine stalled 15 % of the last ten seconds: it is swapping. systemd-oomd kills
+at 60; we only stay away, so we start sooner."""
+
+BATTERY_PERCENT_MIN: Final = 20.0
+TEMPERATURE_CELSIUS_MAX: Final = 85.0
+"""Most processors throttle from 85 to 95 °C: work sent there runs slower than it looks."""
+
+_LABEL: Final = "label "
+
+HEAVY_BYTES_MIN: Final = 4 * GIB
+"""From here on pressure, battery and heat count against a node; a small script runs anywhere."""
+
+
+class Word(NamedTuple):
+    """One thing a node says about itself, or that follows from what it says."""
+
+    topic: str
+    value: str
+
+
+class WordRule(NamedTuple):
+    """`reason` holds against a node that has `word` although it is not `wanted`, or the reverse."""
+
+    reason: Reason
+    word: Word
+    wanted: bool
+    option: str = ""
+
+    def fails(self, words: frozenset[Word]) -> bool:
+        """Whether a node that says `words` is passed over for this."""
+        return (self.word in words) != self.wanted
+
+
+def words_of(node: NodeView) -> tuple[Word, ...]:
+    """Everything the word rules may ask about, in a fixed order."""
+    words = [Word("liveness", _liveness(node)), Word("standing", _standing(node))]
+    words += [Word("os", os_family(node.os) or ""), Word("arch", arch_family(node.arch) or "")]
+    words += [Word("tool", tool) for tool in sorted(node.tools)]
+    words += [_label(name, value) for name, value in sorted(_labels(node).items())]
+    if node.pressure is not None and node.pressure >= PRESSURE_FULL_PERCENT_MAX:
+        words.append(Word("strain", "pressure"))
+    if node.battery_percent is not None and node.battery_percent < BATTERY_PERCENT_MIN:
+        words.append(Word("strain", "battery"))
+    if node.temperature_celsius is not None and node.temperature_celsius >= TEMPERATURE_CELSIUS_MAX:
+        words.append(Word("strain", "heat"))
+    return tuple(words)
+
+
+def word_rules(request: Request) -> tuple[WordRule, ...]:
+    """The rules about words that this request brings with it, in the order of `Reason`."""
+    rules = [*_state_rules(request)]
+    if request.os is not None:
+        rules.append(WordRule(Reason.OTHER_OS, Word("os", request.os), True, "--os"))
+    if request.arch is not None:
+        rules.append(WordRule(Reason.OTHER_ARCH, Word("arch", request.arch), True, "--arch"))
+    tools = [Word("tool", tool) for tool in request.tools]
+    rules += [WordRule(Reason.TOOL_MISSING, word, True, "--tool") for word in tools]
+    labels = [_label(name, value) for name, value in request.labels]
+    rules += [WordRule(Reason.LABEL_DIFFERS, word, True, "--label") for word in labels]
+    if is_heavy(request):
+        rules.append(WordRule(Reason.PRESSURE, Word("strain", "pressure"), False))
+        rules.append(WordRule(Reason.BATTERY_LOW, Word("strain", "battery"), False))
+        rules.append(WordRule(Reason.TOO_HOT, Word("strain", "heat"), False))
+    return tuple(rules)
+
+
+def is_heavy(request: Request) -> bool:
+    """Whether this would be felt on a machine that is already struggling."""
+    memory = (request.ram_bytes or 0, request.memory_bytes or 0)
+    return bool(request.gpus) or max(memory) >= HEAVY_BYTES_MIN
+
+
+def is_pinned_elsewhere(request: Request, node: NodeView) -> bool:
+    """Whether the request names another node, by name or by id."""
+    return request.node is not None and request.node not in {node.id, node.name}
+
+
+def misses(request: Request, node: NodeView) -> tuple[Miss, ...]:
+    """Every failing rule of this candidate, in the order of `Reason`. Empty: it fits."""
+    needs = needs_of(request)
+    words = frozenset(words_of(node))
+    found = [_word_miss(rule, node) for rule in word_rules(request) if rule.fails(words)]
+    short = [miss for need in needs for miss in need_misses(need, node)]
+    found += short or not_together(request, node, needs)
+    if is_pinned_elsewhere(request, node):
+        found.append(Miss(Reason.PINNED_ELSEWHERE, request.node or "", node.name, option="--node"))
+    return tuple(sorted(found, key=lambda miss: ORDER[miss.reason]))
+
+
+def not_together(request: Request, node: NodeView, needs: tuple[Need, ...]) -> list[Miss]:
+    """Asked only where each need fits alone: whether they fit at the same time."""
+    if choose(request, node, needs) is not None:
+        return []
+    options = " and ".join(sorted({need.option for need in needs}))
+    return [Miss(Reason.NOT_TOGETHER, options)]
+
+
+def verdict_of_misses(found: tuple[Miss, ...]) -> Verdict:
+    """No, unless all that speaks against the node is that we do not know."""
+    doubtful = all(miss.reason in DOUBTS for miss in found)
+    return Verdict.UNKNOWN if doubtful else Verdict.NO
+
+
+def _state_rules(request: Request) -> tuple[WordRule, ...]:
+    rules = [
+        WordRule(Reason.NOT_ALIVE, Word("liveness", "gone"), False),
+        WordRule(Reason.QUARANTINED, Word("standing", "quarantine"), False),
+        WordRule(Reason.CLOSED, Word("standing", "closed"), False),
+        WordRule(Reason.STANDING_UNKNOWN, Word("standing", "unknown"), False),
+        WordRule(Reason.SUSPECT, Word("liveness", "suspect"), False),
+    ]
+    if request.kind is Kind.BOOKING:
+        word = Word("standing", "bookings_closed")
+        rules.insert(2, WordRule(Reason.BOOKINGS_CLOSED, word, False))
+    return tuple(rules)
+
+
+def _word_miss(rule: WordRule, node: NodeView) -> Miss:
+    topic, subject = rule.word
+    if topic.startswith(_LABEL):
+        subject = f"{topic.removeprefix(_LABEL)}={subject}"
+    return Miss(rule.reason, subject, _found(rule, node), option=rule.option)
+
+
+def _found(rule: WordRule, node: NodeView) -> str:
+    """What the node says where the rule wanted something else."""
+    match rule.word.topic:
+        case "liveness":
+            return node.liveness
+        case "os":
+            return node.os or "not said"
+        case "arch":
+            return node.arch or "not said"
+        case "strain":
+            return _strain(rule.reason, node)
+        case topic if topic.startswith(_LABEL):
+            if node.labels is None:
+                return "not said"
+            return node.labels.get(topic.removeprefix(_LABEL), "not set")
+        case _:
+            return ""
+
+
+def _strain(reason: Reason, node: NodeView) -> str:
+    match reason:
+        case Reason.PRESSURE:
+            return f"stalled {node.pressure or 0:.1f} % of the time"
+        case Reason.BATTERY_LOW:
+            return f"{node.battery_percent or 0:.0f} % left, on battery"
+        case _:
+            return f"{node.temperature_celsius or 0:.0f} °C"
+
+
+def _label(name: str, value: str) -> Word:
+    # The name is part of the topic: joined to the value, "a=b" could be cut in two places.
+    return Word(_LABEL + name, value)
+
+
+def _liveness(node: NodeView) -> str:
+    return node.liveness if node.liveness in {"alive", "suspect"} else "gone"
+
+
+def _standing(node: NodeView) -> str:
+    known = {"open", "bookings_closed", "quarantine", "closed"}
+    return node.standing if node.standing in known else "unknown"
+
+
+def _labels(node: NodeView) -> dict[str, str]:
+    return dict(node.labels) if node.labels is not None else {}
