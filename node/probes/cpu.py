@@ -98,7 +98,7 @@ def read_cpu(roots: Roots) -> CpuReading:
     model, logical, physical = parse_cpuinfo(read_text(f"{roots.proc}/cpuinfo") or "")
     if physical is None:
         physical = _physical_by_siblings(roots)
-    usable, source = _usable(roots, logical)
+    usable, source = read_usable(roots)
     return CpuReading(model or _board(roots), logical, physical, usable, source)
 
 
@@ -115,14 +115,17 @@ def _physical_by_siblings(roots: Roots) -> int | None:
     return len({siblings for siblings in lists if siblings}) or None
 
 
-def _usable(roots: Roots, logical: int | None) -> tuple[int | None, str]:
+def read_usable(roots: Roots) -> tuple[int | None, str]:
+    """How many millicores we may use, and what says so: our affinity, or a quota below it."""
     try:
-        cores: int | None = len(os.sched_getaffinity(0))
-    except (OSError, AttributeError):
-        cores = logical
-    usable, source = (None if cores is None else cores * 1000), "affinity"
+        usable, source = len(os.sched_getaffinity(0)) * 1000, "affinity"
+    except (OSError, AttributeError):  # not every system has affinities
+        cores = os.cpu_count()
+        if cores is None:
+            return None, "unknown"
+        usable, source = cores * 1000, "online cores"
     for limit, folder in _quotas(roots):
-        if usable is None or limit < usable:
+        if limit < usable:
             usable, source = limit, folder
     return usable, source
 
@@ -154,10 +157,8 @@ def read_load(roots: Roots) -> Metric:
     return Metric(load, "processes", "/proc/loadavg")
 
 
-def busy_metric(before: CpuTicks | None, after: CpuTicks | None) -> Metric:
-    """`cpu_percent`: the first sample of a run has nothing to compare with and says so."""
-    percent = percent_busy(before, after)
-    if percent is not None:
-        return Metric(percent, "percent", "/proc/stat")
-    note = "could not be read" if after is None else "needs two readings"
-    return Metric(None, "percent", "/proc/stat", STATUS_UNKNOWN, note)
+def busy_metric(percent: float | None) -> Metric:
+    """`cpu_percent`; until there are two readings to compare it says so."""
+    if percent is None:
+        return Metric(None, "percent", "/proc/stat", STATUS_UNKNOWN, "needs two readings")
+    return Metric(percent, "percent", "/proc/stat")

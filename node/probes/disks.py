@@ -19,14 +19,14 @@ VOLUMES_MAX: Final = 64
 STACK_DEPTH_MAX: Final = 8
 """Device mapper layers (crypt on lvm on raid …) followed down to the disk."""
 
-LOCAL_FILESYSTEMS: Final = frozenset(
-    ("bcachefs", "btrfs", "exfat", "ext2", "ext3", "ext4", "f2fs", "fuseblk", "jfs", "ntfs3")
-    + ("overlay", "reiserfs", "vfat", "xfs", "zfs")
-)
-NETWORK_FILESYSTEMS: Final = frozenset(
-    ("9p", "afs", "ceph", "cifs", "fuse.cephfs", "fuse.glusterfs", "fuse.sshfs", "gpfs", "lustre")
-    + ("nfs", "nfs4", "smb3", "virtiofs")
-)
+LOCAL_FILESYSTEMS: Final = (
+    "bcachefs", "btrfs", "exfat", "ext2", "ext3", "ext4", "f2fs", "fuseblk", "jfs", "ntfs3",
+    "overlay", "reiserfs", "vfat", "xfs", "zfs",
+)  # fmt: skip
+NETWORK_FILESYSTEMS: Final = (
+    "9p", "afs", "ceph", "cifs", "fuse.cephfs", "fuse.glusterfs", "fuse.sshfs", "gpfs", "lustre",
+    "nfs", "nfs4", "smb3", "virtiofs",
+)  # fmt: skip
 BOOT_MOUNTS: Final = ("/boot", "/efi")
 
 FLASH_PREFIXES: Final = ("mmcblk", "mtd", "pmem")

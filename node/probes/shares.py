@@ -20,7 +20,6 @@ import stat
 import time
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -46,13 +45,37 @@ def registry_folder(environment: Mapping[str, str]) -> Path:
     return Path(environment.get(FOLDER_VARIABLE) or FOLDER_DEFAULT)
 
 
-class Claim:
+class Onlooker:
+    """Someone who promises nothing (`where` without an agent), and so only looks at the shares."""
+
+    def __init__(self, folder: Path, own_name: str = "") -> None:
+        self._folder = folder
+        self._own_name = own_name
+
+    @property
+    def offer(self) -> Offer | None:
+        """None: the whole machine."""
+        return None
+
+    def publish_use(self, ram_used: int, now: Instant) -> None:
+        """Nobody rests on what an onlooker uses."""
+
+    def outstanding_of_others(self, now: Instant) -> int:
+        """Σ (offer − used) over the other shares: free bytes that are not ours to promise. `now`
+        is CLOCK_BOOTTIME, which all agents of one kernel share."""
+        total = 0
+        for record, used in live_shares(self._folder, now, leave_out=self._own_name):
+            if record.offer is not None:
+                total += max(0, record.offer.ram - used)
+        return total
+
+
+class Claim(Onlooker):
     """A share that is ours while this object (and our process) lives. See `claim_share`."""
 
     def __init__(self, folder: Path, name: str, record: ShareRecord, descriptor: int) -> None:
+        super().__init__(folder, name)
         self.record = record
-        self._folder = folder
-        self._name = name
         self._descriptor = descriptor
         self._use_offset = len(msgspec.json.encode(record)) + 1
 
@@ -62,21 +85,12 @@ class Claim:
         return self.record.offer
 
     def publish_use(self, ram_used: int, now: Instant) -> None:
-        """Tell the other agents what our holds' own work uses. `now` is CLOCK_BOOTTIME, which all
-        agents of one kernel share."""
+        """Tell the other agents what our holds' own work uses, as just measured."""
         os.pwrite(self._descriptor, use_line(ram_used, now), self._use_offset)
-
-    def outstanding_of_others(self, now: Instant) -> int:
-        """Σ (offer − used) over the other shares: free bytes that are not ours to promise."""
-        total = 0
-        for record, use in live_shares(self._folder, now, leave_out=self._name):
-            if record.offer is not None:
-                total += max(0, record.offer.ram - use)
-        return total
 
     def release(self) -> None:
         """Give the share back. Ending the process does the same."""
-        (self._folder / self._name).unlink(missing_ok=True)
+        (self._folder / self._own_name).unlink(missing_ok=True)
         os.close(self._descriptor)
 
 

@@ -88,6 +88,14 @@ def names_in(folder: str) -> tuple[str, ...]:
         return ()
 
 
+def owner_of(path: str) -> int | None:
+    """The numeric user that a file belongs to, or None."""
+    try:
+        return Path(path).stat().st_uid
+    except OSError:
+        return None
+
+
 def exists(path: str) -> bool:
     """Whether something is there."""
     return Path(path).exists()
