@@ -99,9 +99,7 @@ def settle(
     if strangers:
         listed = ", ".join(known)
         raise ConfigError(f"{CONFIG_NAME} has no setting {strangers[0]!r}; it may set: {listed}")
-    return {
-        setting.name: _settled(setting, flags, environment, document) for setting in SETTINGS
-    }
+    return {setting.name: _settled(setting, flags, environment, document) for setting in SETTINGS}
 
 
 def options(state: Path, settled: Mapping[str, Settled]) -> UpOptions:
@@ -153,16 +151,16 @@ def read_port(said: object) -> int:
     """1 to 65535."""
     text = str(said).strip()
     if isinstance(said, bool) or not text.isascii() or not text.isdigit():
-        raise ValueError(f"{text!r} is not a port: write a number from 1 to {PORT_MAX}")
+        raise ConfigError(f"{text!r} is not a port: write a number from 1 to {PORT_MAX}")
     if len(text) > 5 or not 1 <= int(text) <= PORT_MAX:
-        raise ValueError(f"{text} is not a port: write a number from 1 to {PORT_MAX}")
+        raise ConfigError(f"{text} is not a port: write a number from 1 to {PORT_MAX}")
     return int(text)
 
 
 def read_name(said: object) -> str:
     """A name that fits in a table and on a command line."""
     if not isinstance(said, str) or len(said) > NAME_CHARS_MAX or not _NAME.fullmatch(said):
-        raise ValueError(
+        raise ConfigError(
             f"{said!r} is not a name: use letters, digits, dots, dashes and underscores, "
             f"at most {NAME_CHARS_MAX}, beginning with a letter or digit"
         )
@@ -179,7 +177,7 @@ def read_seed(said: object) -> tuple[str, int]:
     elif text.count(":") == 1:
         host, _colon, port = text.partition(":")
     if not host or any(mark.isspace() or mark in "/[]@" for mark in host):
-        raise ValueError(f"{text!r} is not an address: write HOST:PORT, as in 10.0.0.5:4653")
+        raise ConfigError(f"{text!r} is not an address: write HOST:PORT, as in 10.0.0.5:4653")
     return host, read_port(port)
 
 
@@ -187,7 +185,7 @@ def read_label(said: object) -> tuple[str, str]:
     """`key=value`."""
     key, equals, value = str(said).partition("=")
     if not equals or not _LABEL_KEY.fullmatch(key) or not value or len(value) > NAME_CHARS_MAX:
-        raise ValueError(f"{str(said)!r} is not a label: write key=value, as in room=attic")
+        raise ConfigError(f"{str(said)!r} is not a label: write key=value, as in room=attic")
     return key, value
 
 
@@ -200,7 +198,7 @@ def read_flag(said: object) -> bool:
         return True
     if word in ("0", "false", "no", "off"):
         return False
-    raise ValueError(f"{str(said)!r} is neither yes nor no")
+    raise ConfigError(f"{str(said)!r} is neither yes nor no")
 
 
 def read_bytes(said: object) -> int:
@@ -208,7 +206,7 @@ def read_bytes(said: object) -> int:
     from placement.amounts import parse_bytes
 
     if not isinstance(said, str):
-        raise ValueError(f"{said!r} has no unit: write it as text, as in '2GiB'")
+        raise ConfigError(f"{said!r} has no unit: write it as text, as in '2GiB'")
     return parse_bytes(said)
 
 
@@ -229,7 +227,7 @@ def _read_interfaces(said: object) -> tuple[str, ...]:
 
 def _read_text(said: object) -> str:
     if not isinstance(said, str):
-        raise ValueError(f"{said!r} is not text")
+        raise ConfigError(f"{said!r} is not text")
     return said
 
 
@@ -242,9 +240,9 @@ def _listed(said: object, most: int) -> Sequence[object]:
     if isinstance(said, str):
         said = [part.strip() for part in said.split(",") if part.strip()]
     if not isinstance(said, Sequence):
-        raise ValueError(f"{said!r} is not a list")
+        raise ConfigError(f"{said!r} is not a list")
     if len(said) > most:
-        raise ValueError(f"that is {len(said)} entries; {most} is the most")
+        raise ConfigError(f"that is {len(said)} entries; {most} is the most")
     return said
 
 

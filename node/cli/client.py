@@ -17,7 +17,7 @@ from node.cli.exits import NO_AGENT, Unable, refused
 
 SOCKET_NAME: Final = "agent.sock"
 ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
-"""`where --all` over 10,000 nodes is some 10 MiB; an agent that sends more than this is not well."""
+"""`where --all` over 10,000 nodes is some 10 MiB; an agent that sends more is not well."""
 READ_BYTES: Final = 64 * 1024
 SILENCE_SECONDS_MAX: Final = 30.0
 """An agent with nothing to say still answers at once; one that waits for others says so."""

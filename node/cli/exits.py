@@ -11,7 +11,7 @@ INTERRUPTED: Final = 130
 """What a shell expects of a program that was stopped with Ctrl-C (128 + SIGINT)."""
 
 
-class Unable(Exception):  # noqa: N818 - it is an answer, not a fault
+class Unable(Exception):
     """The command ends here: one sentence, and what to do about it."""
 
     def __init__(self, code: str, sentence: str, hint: str = "", status: int = NO) -> None:

@@ -15,8 +15,6 @@ from node.cli.parser import build, parse
 from node.cli.rooms import check_rooms
 
 
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
     words = sys.argv[1:] if arguments is None else list(arguments)
@@ -53,7 +51,8 @@ def _dispatch(words: Sequence[str]) -> int:
 def _explain(no: Unable, as_json: bool) -> None:
     if as_json:
         print(json.dumps(no.body, sort_keys=True))
-    print(f"holdfast: {no.sentence}", file=sys.stderr)
+    named = no.sentence.startswith("holdfast ")
+    print(no.sentence if named else f"holdfast: {no.sentence}", file=sys.stderr)
     if no.hint:
         print(f"  {no.hint}", file=sys.stderr)
 

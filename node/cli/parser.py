@@ -167,9 +167,7 @@ def _up(parser: Parser) -> None:
 
 
 def _join(parser: Parser) -> None:
-    parser.add_argument(
-        "invite", nargs="?", metavar="INVITE", help="printed by `holdfast invite`"
-    )
+    parser.add_argument("invite", nargs="?", metavar="INVITE", help="printed by `holdfast invite`")
     _up(parser)
 
 

@@ -16,34 +16,21 @@ COLUMN_GAP: Final = "  "
 CELL_CHARS_MAX: Final = 72
 ID_CHARS: Final = 10
 
-_BINARY_UNITS: Final = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 _SPANS: Final = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"))
 
 
 def clean(text: object) -> str:
     """`text` without control characters: a name must not move anybody's cursor."""
-    return "".join(
-        mark if unicodedata.category(mark)[0] != "C" else "�" for mark in str(text)
-    )
+    return "".join(mark if unicodedata.category(mark)[0] != "C" else "�" for mark in str(text))
 
 
 def amount(value: int | None, unit: str) -> str:
     """An amount of a pool: `3.5 GiB`, `1.5 cores`, `unknown`."""
     if value is None:
         return UNKNOWN
-    if unit == "bytes":
-        return size(value)
-    if unit == "millicores":
-        return f"{value / 1000:g} cores" if value != 1000 else "1 core"
-    return f"{value} {clean(unit)}"
+    from placement.amounts import format_amount  # rounds room down: the one home of how
 
-
-def size(count: int) -> str:
-    """Bytes in the largest binary unit that leaves at least one whole."""
-    for factor, name in _BINARY_UNITS:
-        if abs(count) >= factor:
-            return f"{count / factor:.1f} {name}".replace(".0 ", " ")
-    return f"{count} B"
+    return clean(format_amount(value, unit))
 
 
 def span(ms: int | None) -> str:
@@ -104,7 +91,9 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     cells = [[_fitting(clean(cell)) for cell in row] for row in (headers, *rows)]
     columns = list(zip(*cells, strict=True))
     widths = [max(_width(cell) for cell in column) for column in columns]
-    right = [all(cell[:1].isdigit() or cell == UNKNOWN for cell in column[1:]) for column in columns]
+    right = [
+        all(cell[:1].isdigit() or cell == UNKNOWN for cell in column[1:]) for column in columns
+    ]
     return [
         COLUMN_GAP.join(
             _pad(cell, width, to_the_right)

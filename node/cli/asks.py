@@ -1,0 +1,113 @@
+"""Flags become a request document: the same keys as a TOML or JSON table of `placement.documents`.
+
+Checked here by placement's own reader before anything is sent, so a mistyped amount is wrong usage
+(2) at once and with the same sentence everywhere, with or without an agent.
+"""
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Any, Final
+
+from node.cli.exits import wrong_usage
+
+DURATION_DEFAULT: Final = "1h"
+PID_MAX: Final = 1 << 22
+"""The kernel's own limit on 64-bit machines."""
+_EXAMPLE: Final = "as in `--ram 4GiB --cpu 2`, or in words: 'run ollama inference on a 7b model'"
+_STARTED_FIELD: Final = 22
+"""starttime in /proc/PID/stat (proc(5)), in clock ticks since boot."""
+
+
+def document(flags: Namespace) -> dict[str, Any]:
+    """What is asked for: `{"words": …}`, or the flags as a document that placement can read."""
+    written = {key: value for key, value in _written(flags).items() if value}
+    if flags.words:
+        if written:
+            raise wrong_usage(
+                f"say it in plain words or with flags, not both: {_listed(written)} stands "
+                f"beside {' '.join(flags.words)!r}",
+                f"with flags, {_EXAMPLE}",
+            )
+        return {"words": " ".join(flags.words)}
+    if not written:
+        raise wrong_usage("say what is needed", _EXAMPLE)
+    _check(written)
+    return written
+
+
+def term_ms(text: str | None, flag: str = "--for") -> int:
+    """`--for 2h` in milliseconds."""
+    from mesh.instant import MILLISECOND
+    from placement.amounts import AmountError, parse_duration
+
+    try:
+        duration = parse_duration(text or DURATION_DEFAULT)
+    except AmountError as error:
+        raise wrong_usage(f"{flag}: {error}") from error
+    if duration < MILLISECOND:
+        raise wrong_usage(f"{flag}: {text!r} is under a millisecond", "write it as 2h or 90s")
+    return duration // MILLISECOND
+
+
+def process(text: str) -> tuple[int, int]:
+    """A running process of this machine: (pid, when it started in clock ticks since boot)."""
+    if not text.isascii() or not text.isdigit() or not 0 < int(text[:12]) <= PID_MAX:
+        raise wrong_usage(f"--pid: {text!r} is not a process id", "`ps` lists them")
+    try:
+        # The name in brackets may hold blanks and brackets itself: count from the last one.
+        after_name = Path(f"/proc/{int(text)}/stat").read_text().rpartition(")")[2].split()
+    except OSError as error:
+        raise wrong_usage(
+            f"--pid: no process {text} runs on this machine",
+            "a grant that ends with a process needs one that has started: `ps` lists them",
+        ) from error
+    return int(text), int(after_name[_STARTED_FIELD - 3])
+
+
+def _written(flags: Namespace) -> dict[str, Any]:
+    cores = flags.cpu
+    if cores is not None and cores.replace(".", "", 1).isdigit():
+        cores = f"{cores} cores"  # the flag says CORES, so a bare number is no guess here
+    return {
+        "ram": flags.ram,
+        "memory": flags.memory,
+        "cpu": cores,
+        "gpus": flags.gpus,
+        "disks": flags.disks,
+        "os": flags.os,
+        "arch": flags.arch,
+        "tools": flags.tools,
+        "labels": _labels(flags.labels or []),
+        "node": flags.node,
+        "objective": flags.objective,
+    }
+
+
+def _labels(written: list[str]) -> dict[str, str]:
+    from node.config import read_label
+
+    try:
+        return dict(read_label(entry) for entry in written)
+    except ValueError as error:
+        raise wrong_usage(f"--label: {error}") from error
+
+
+def _check(written: dict[str, Any]) -> None:
+    from placement.documents import request_from_document
+    from placement.request import RequestError
+
+    try:
+        # Any asker will do: this checks how it is written, not who writes it.
+        request_from_document(written, asker="here")
+    except RequestError as error:
+        raise wrong_usage(f"--{_flag_named(str(error))}") from error
+
+
+def _flag_named(sentence: str) -> str:
+    key, colon, rest = sentence.partition(":")
+    flag = {"gpus": "gpu", "disks": "disk", "tools": "tool", "labels": "label"}.get(key, key)
+    return f"{flag}{colon}{rest}"
+
+
+def _listed(written: dict[str, Any]) -> str:
+    return ", ".join("--" + _flag_named(key) for key in written)

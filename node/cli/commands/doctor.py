@@ -1,0 +1,73 @@
+"""`holdfast doctor`: what works, what does not, and what to do about it."""
+
+from argparse import Namespace
+from typing import Any
+
+from node.cli.asking import answer, show, state_of
+from node.cli.exits import NO, YES, Unable
+from node.cli.render import Ink, clean, or_unknown, short, span, table
+
+MARKS = {True: "ok", False: "NO", None: "unknown"}
+
+
+def run(flags: Namespace) -> int:
+    """0 when every check passes; with no agent, this machine alone is examined."""
+    try:
+        body = answer(flags, {"type": "doctor"})
+    except Unable as no:
+        if no.code != "no_agent":
+            raise
+        from node.cli import alone
+
+        body = alone.examine(state_of(flags), no.sentence)
+    show(flags, body, lambda ink: _drawn(body, ink))
+    return NO if any(check["ok"] is False for check in body["checks"]) else YES
+
+
+def _drawn(body: dict[str, Any], ink: Ink) -> list[str]:
+    lines: list[str] = []
+    width = max((len(check["name"]) for check in body["checks"]), default=0)
+    for check in body["checks"]:
+        lines += _check(check, width, ink)
+    lines += _titled("interfaces", _interfaces(body["interfaces"]))
+    lines += _titled("peers", _peers(body["peers"]))
+    refused = [[clean(cause), str(count)] for cause, count in sorted(body["rejections"].items())]
+    lines += _titled("datagrams refused", table(("CAUSE", "COUNT"), refused))
+    return lines
+
+
+def _check(check: dict[str, Any], width: int, ink: Ink) -> list[str]:
+    paint = {True: ink.good, False: ink.bad, None: ink.warn}[check["ok"]]
+    mark = paint(MARKS[check["ok"]].ljust(7))
+    lines = [f"{mark}  {clean(check['name']).ljust(width)}  {clean(check['sentence'])}"]
+    if check["hint"] and check["ok"] is not True:
+        lines.append(f"{' ' * (11 + width)}{clean(check['hint'])}")
+    return lines
+
+
+def _interfaces(interfaces: list[dict[str, Any]]) -> list[str]:
+    rows = [
+        [
+            clean(each["name"]), or_unknown(each["kind"]), ", ".join(map(clean, each["addresses"])),
+            or_unknown(each["beacons_sent"]), or_unknown(each["beacons_heard"]),
+            clean(each["problem"] or "none"),
+        ]
+        for each in interfaces
+    ]  # fmt: skip
+    return table(("NAME", "KIND", "ADDRESSES", "BEACONS SENT", "HEARD", "PROBLEM"), rows)
+
+
+def _peers(peers: list[dict[str, Any]]) -> list[str]:
+    rows = [
+        [
+            or_unknown(peer["name"]), short(peer["id"]), or_unknown(peer["beacon_heard"]),
+            or_unknown(peer["session"]), span(peer["last_probe_ms"]), or_unknown(peer["address"]),
+            clean(peer["problem"] or "none"),
+        ]
+        for peer in peers
+    ]  # fmt: skip
+    return table(("NAME", "ID", "BEACON HEARD", "SESSION", "PROBED", "ADDRESS", "PROBLEM"), rows)
+
+
+def _titled(title: str, lines: list[str]) -> list[str]:
+    return ["", title, *(f"  {line}" for line in lines)] if lines else []

@@ -1,0 +1,26 @@
+"""`holdfast invite`: a one-time line by which the next machine joins."""
+
+from argparse import Namespace
+from typing import Any
+
+from node.cli.asking import answer, show
+from node.cli.asks import term_ms
+from node.cli.exits import YES
+from node.cli.render import clean, span, tell
+
+
+def run(flags: Namespace) -> int:
+    """Ask for a token; stdout carries the line to paste and nothing else."""
+    body = answer(flags, {"type": "invite", "ttl_ms": term_ms(flags.ttl, "--ttl")})
+    show(flags, body, lambda _ink: [f"holdfast join {clean(body['invite'])}"])
+    if not flags.json:
+        tell(_note(body))
+    return YES
+
+
+def _note(body: dict[str, Any]) -> str:
+    doors = ", ".join(clean(address) for address in body["addresses"]) or "no address"
+    return (
+        f"good once, within {span(body['expires_ms'])}, for a machine that can reach {doors}; "
+        "it does not hold the secret"
+    )

@@ -1,0 +1,90 @@
+"""`holdfast ledger show|verify`: what was promised, and the proof of it.
+
+`verify --receipt FILE` needs neither agent nor network: a receipt carries its own proof.
+"""
+
+from argparse import Namespace
+from typing import Any
+
+from node.cli.asking import answer, show
+from node.cli.exits import NO, YES, wrong_usage
+from node.cli.render import Ink, amount, clean, or_unknown, short, table
+
+BLOCKS_SHOWN_MAX = 10_000
+PLAIN = ("kind", "id", "hold", "pool", "state", "reason", "principal", "label", "by")
+"""What an entry's line begins with, in this order, when it has it."""
+
+
+def run(flags: Namespace) -> int:
+    """Show one log, or verify all of them, or one receipt."""
+    if flags.receipt is not None:
+        if flags.what != "verify":
+            raise wrong_usage("--receipt goes with `ledger verify`")
+        from node.cli import receipts
+
+        return receipts.run(flags)
+    return _show(flags) if flags.what == "show" else _verify(flags)
+
+
+def _show(flags: Namespace) -> int:
+    if not flags.last.isascii() or not flags.last.isdigit():
+        raise wrong_usage(f"--last: {flags.last!r} is not a count of blocks", "as in --last 50")
+    last = min(int(flags.last[:9]), BLOCKS_SHOWN_MAX)
+    body = answer(flags, {"type": "ledger_show", "node": flags.node, "last": last})
+    show(flags, body, lambda ink: _log_lines(body, ink))
+    return YES
+
+
+def _log_lines(body: dict[str, Any], ink: Ink) -> list[str]:
+    author = body["author"]
+    lines = [ink.bold(f"ledger of {or_unknown(author['name'])} ({short(author['id'])})")]
+    for block in body["blocks"]:
+        lines.append(
+            f"era {block['era']} height {block['height']}  {short(block['hash'])}"
+            f"  after {short(block['previous'])}"
+        )
+        lines += [f"    {_entry(entry)}" for entry in block["entries"]]
+    return [*lines, "", *_balances(body["balances"])]
+
+
+def _entry(entry: dict[str, Any]) -> str:
+    first = [key for key in PLAIN if entry.get(key) not in (None, "")]
+    rest = sorted(key for key in entry if key not in PLAIN and entry[key] not in (None, "", []))
+    said = [clean(entry[key]) if key == "kind" else f"{key} {_value(entry[key])}" for key in first]
+    return "  ".join([*said, *(f"{key} {_value(entry[key])}" for key in rest)])
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_value(each) for each in value) + "]"
+    if isinstance(value, dict):
+        if {"pool", "amount", "unit"} <= value.keys():
+            return f"{clean(value['pool'])} {amount(value['amount'], value['unit'])}"
+        return " ".join(f"{clean(key)} {_value(each)}" for key, each in sorted(value.items()))
+    return clean(value)
+
+
+def _balances(balances: list[dict[str, Any]]) -> list[str]:
+    counters = ("debits_pending", "debits_posted", "credits_pending", "credits_posted")
+    rows = [
+        [clean(row["account"]), clean(row["pool"]), *(str(row[name]) for name in counters),
+         or_unknown(row["state"])]
+        for row in balances
+    ]  # fmt: skip
+    headers = (name.replace("_", " ").upper() for name in counters)
+    return table(("ACCOUNT", "POOL", *headers, "STATE"), rows)
+
+
+def _verify(flags: Namespace) -> int:
+    body = answer(flags, {"type": "ledger_verify"})
+    rows = [
+        [
+            or_unknown(log["author"]["name"]), short(log["author"]["id"]), str(log["blocks"]),
+            str(log["entries"]), str(log["holds_live"]), str(log["era"]), str(log["height"]),
+            short(log["head"]), "verified" if log["ok"] else f"NO: {clean(log['problem'])}",
+        ]
+        for log in body["logs"]
+    ]  # fmt: skip
+    headers = ("OF", "ID", "BLOCKS", "ENTRIES", "LIVE HOLDS", "ERA", "HEIGHT", "HEAD", "VERDICT")
+    show(flags, body, lambda _ink: table(headers, rows) or ["no log is kept here yet"])
+    return YES if body["ok"] else NO

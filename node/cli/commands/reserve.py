@@ -1,0 +1,69 @@
+"""`holdfast reserve …`: take room and keep it."""
+
+from argparse import Namespace
+from typing import Any
+
+from node.cli.asking import Body, answer, show, warn
+from node.cli.asks import document, process, term_ms
+from node.cli.exits import YES, wrong_usage
+from node.cli.render import Ink, clean, legs, pairs, span
+
+SILENCE_SECONDS_MAX = 120.0
+"""An owner may wait 2 s for a copy and a quarantine tells its seconds; this is neither."""
+
+
+def run(flags: Namespace) -> int:
+    """Hold and post, or hold alone."""
+    request: Body = {
+        "type": "reserve",
+        "ask": document(flags),
+        "term_ms": term_ms(flags.duration),
+        "label": flags.label_text,
+        "principal": flags.principal,
+        "hold_only": flags.hold,
+        "require_copy": flags.require_copy,
+        "wait_for_opening": not flags.no_wait,
+    }
+    if flags.pid is not None:
+        if flags.duration is not None:
+            raise wrong_usage(
+                "--pid and --for exclude each other: a grant tied to a process ends with it",
+                "leave one of the two out",
+            )
+        request["pid"], request["pid_started"] = process(flags.pid)
+    body = answer(flags, request, SILENCE_SECONDS_MAX)
+    show(flags, body, lambda ink: _drawn(body, ink))
+    if not flags.json:
+        warn(body["warnings"])
+    return YES
+
+
+def _drawn(body: Body, ink: Ink) -> list[str]:
+    pending = body["state"] in ("held", "pending")
+    headline = "held, not yet confirmed" if pending else "reserved"
+    rows = [
+        ("id", str(body["id"])),
+        ("on", clean(body["owner"]["name"])),
+        ("what", legs(body["legs"])),
+        ("kind", _kind(body)),
+        ("left", span(body["remaining_ms"])),
+        ("stored on", _copies(body)),
+        ("for its processes", str(body["environment"])),
+        ("ends with", f"holdfast release {str(body['id'])[:10]}"),
+    ]
+    if pending:
+        rows.append(("confirm with", f"holdfast post {str(body['id'])[:10]}"))
+    return [ink.warn(headline) if pending else ink.good(headline), *pairs(rows)]
+
+
+def _kind(body: Body) -> str:
+    if body["kind"] == "carried":
+        return f"carried lease, renewed every {span(body['term_ms'])} at the latest"
+    return f"booking for {span(body['term_ms'])}"
+
+
+def _copies(body: dict[str, Any]) -> str:
+    stored = body["stored_on"]
+    if stored is None:
+        return "its owner alone (no copy was waited for)"
+    return ", ".join(clean(name) for name in stored) or "its owner alone"

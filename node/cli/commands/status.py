@@ -1,0 +1,72 @@
+"""`holdfast status`: this node, its standing, what it has promised, and its peers."""
+
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import Any
+
+from node.cli.asking import answer, show, warn
+from node.cli.commands.peers import peer_rows
+from node.cli.exits import YES
+from node.cli.render import Ink, amount, clean, or_unknown, pairs, short, span, table
+
+
+def run(flags: Namespace) -> int:
+    """Ask and show."""
+    body = answer(flags, {"type": "status"})
+    show(flags, body, lambda ink: _drawn(body, ink))
+    if not flags.json:
+        warn(body["warnings"])
+    return YES
+
+
+def _drawn(body: dict[str, Any], ink: Ink) -> list[str]:
+    node, mesh, log = body["node"], body["mesh"], body["log"]
+    live = sum(1 for peer in body["peers"] if peer["liveness"] == "alive")
+    lines = pairs(
+        [
+            ("node", f"{clean(node['name'])} ({short(node['id'])})"),
+            ("up for", f"{span(node['uptime_ms'])}, epoch {node['epoch']}"),
+            ("mesh", f"{mesh['id']}, here {or_unknown(mesh['address'])}"),
+            ("standing", standing(body["standing"])),
+            ("peers", f"{live} alive of {len(body['peers'])} known"),
+            ("holds", str(body["holds"]["live"])),
+            ("ledger", f"era {log['era']}, height {log['height']}, head {short(log['head'])}"),
+            ("state", node["state_folder"]),
+        ]
+    )
+    lines += _section("pools", _pools(body["holds"]["pools"]), ink)
+    lines += _section("peers", peer_rows(body["peers"]), ink)
+    refused = sorted(body["rejections"].items())
+    if refused:
+        told = ", ".join(f"{count} {clean(cause)}" for cause, count in refused)
+        lines += ["", f"datagrams refused: {told}"]
+    return lines
+
+
+def standing(body: dict[str, Any] | None) -> str:
+    """`open`, or why not and for how long."""
+    if body is None:
+        return "unknown"
+    text = clean(body["state"]).replace("_", " ")
+    reason = clean(body["reason"])
+    if reason and body["state"] != "open":
+        text += f": {reason}"
+    if body.get("remaining_ms") is not None:
+        text += f" ({span(body['remaining_ms'])} to go)"
+    return text
+
+
+def _pools(pools: Sequence[dict[str, Any]]) -> list[str]:
+    rows = [
+        [
+            pool["pool"], pool["kind"], amount(pool["total"], pool["unit"]),
+            amount(pool["promised"], pool["unit"]), amount(pool["room"], pool["unit"]),
+            pool["state"],
+        ]
+        for pool in pools
+    ]  # fmt: skip
+    return table(("POOL", "KIND", "TOTAL", "PROMISED", "ROOM", "STATE"), rows)
+
+
+def _section(title: str, lines: list[str], ink: Ink) -> list[str]:
+    return ["", ink.bold(title), *lines] if lines else []

@@ -1,0 +1,28 @@
+"""`holdfast where …`: can it run, where, and why not elsewhere."""
+
+from argparse import Namespace
+
+from node.cli import client
+from node.cli.asking import answer, show, state_of
+from node.cli.asks import document, term_ms
+from node.cli.exits import NO, YES
+from node.cli.render import clean, tell
+
+
+def run(flags: Namespace) -> int:
+    """0 when a node fits now, 1 when none does."""
+    ask = document(flags)
+    if flags.duration is not None:
+        term_ms(flags.duration)
+        if "words" not in ask:
+            ask["for"] = flags.duration
+    if flags.peer or client.running(state_of(flags)):
+        body = answer(flags, {"type": "where", "ask": ask, "list_all": flags.all})
+    else:
+        from node.cli import alone
+
+        here = alone.look(state_of(flags))
+        tell(here.sentence)
+        body = here.where(ask, list_all=flags.all)
+    show(flags, body, lambda _ink: [clean(line) for line in body["text"]])
+    return YES if body["decision"].get("chosen") is not None else NO

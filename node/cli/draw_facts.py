@@ -1,0 +1,142 @@
+"""Facts as people read them: what a machine is, how it is doing, and what nobody could tell."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from node.cli.render import (
+    UNKNOWN,
+    Ink,
+    age,
+    amount,
+    clean,
+    metric,
+    or_unknown,
+    pairs,
+    short,
+    table,
+)
+
+LIVE_FIRST: Final = (
+    "cpu_percent",
+    "load1",
+    "psi_memory_some_avg10",
+    "psi_memory_full_avg10",
+    "temperature_max",
+    "battery_percent",
+    "on_battery",
+)
+"""What people look for first; every other metric follows in the order of its name."""
+
+
+def facts_lines(body: Mapping[str, Any], ink: Ink) -> list[str]:
+    """The answer to `facts`, node after node."""
+    lines: list[str] = []
+    for node in body["nodes"]:
+        lines += [""] if lines else []
+        lines += _node_lines(node, ink)
+    return lines or ["no node is known by that name"]
+
+
+def _node_lines(node: Mapping[str, Any], ink: Ink) -> list[str]:
+    headline = f"{or_unknown(node['name'])} ({short(node['id'])}), {or_unknown(node['liveness'])}"
+    lines = [ink.bold(headline)]
+    inventory, live = node["inventory"], node["live"]
+    ages = node["ages_ms"]
+    if inventory is None:
+        return [*lines, "  it has not told its inventory yet"]
+    lines += _machine(inventory, node.get("standing"), ages)
+    lines += ["", *_pools(inventory["pools"], live)]
+    lines += _titled("cards", _gpus(inventory["gpus"]))
+    lines += _titled("disks", _volumes(inventory["volumes"]))
+    lines += _titled(f"live figures, {age(ages.get('live'))}", _metrics(live))
+    lines += _foreign(live)
+    return lines
+
+
+def _machine(
+    inventory: Mapping[str, Any], standing: Mapping[str, Any] | None, ages: Mapping[str, Any]
+) -> list[str]:
+    tools = ", ".join(_tool(tool) for tool in inventory["tools"])
+    labels = ", ".join(f"{key}={value}" for key, value in sorted(inventory["labels"].items()))
+    addresses = ", ".join(f"{entry['host']} ({entry['kind']})" for entry in inventory["addresses"])
+    cores = f"{metric(inventory['cores_logical'])} ({metric(inventory['cores_physical'])} physical)"
+    return pairs(
+        [
+            ("system", f"{inventory['os']} {inventory['os_version']}, {inventory['arch']}"),
+            ("kernel", or_unknown(inventory["kernel"])),
+            ("processor", metric(inventory["cpu_model"])),
+            ("cores", cores),
+            ("memory", metric(inventory["memory_total"])),
+            ("share", or_unknown(inventory["share"] or "the whole machine")),
+            ("standing", or_unknown(standing and standing["state"])),
+            ("tools", tools or "none known"),
+            ("labels", labels or "none"),
+            ("addresses", addresses or UNKNOWN),
+            ("inventory", f"told {age(ages.get('inventory'))}, by version {inventory['version']}"),
+        ]
+    )
+
+
+def _tool(tool: Mapping[str, Any]) -> str:
+    return f"{tool['name']} {tool['version']}" if tool["version"] else str(tool["name"])
+
+
+def _pools(pools: Sequence[Mapping[str, Any]], live: Mapping[str, Any] | None) -> list[str]:
+    rows = []
+    for pool in pools:
+        now = (live or {}).get("pools", {}).get(pool["pool"]) or {}
+        unit = pool["unit"]
+        row = [
+            pool["pool"], pool["kind"], amount(pool["total"], unit),
+            amount(pool["system_reserve"], unit), amount(now.get("free"), unit),
+            amount(sum(now["used"].values()), unit) if "used" in now else UNKNOWN,
+            amount(now.get("foreign"), unit), clean(pool["label"]),
+        ]  # fmt: skip
+        rows.append(row)
+    headers = ("POOL", "KIND", "TOTAL", "RESERVED", "FREE", "USED BY HOLDS", "FOREIGN", "LABEL")
+    return table(headers, rows)
+
+
+def _gpus(gpus: Sequence[Mapping[str, Any]]) -> list[str]:
+    rows = [
+        [
+            clean(gpu["model"]), clean(gpu["vendor"]), amount(gpu["memory_total"], "bytes"),
+            or_unknown(gpu["driver"]), or_unknown(gpu["capability"]),
+            "shared with main memory" if gpu["unified"] else "its own", clean(gpu["uuid"]),
+        ]
+        for gpu in gpus
+    ]  # fmt: skip
+    return table(("MODEL", "VENDOR", "MEMORY", "DRIVER", "CAPABILITY", "KIND", "UUID"), rows)
+
+
+def _volumes(volumes: Sequence[Mapping[str, Any]]) -> list[str]:
+    rows = [
+        [
+            clean(volume["mount"]), clean(volume["kind"]), amount(volume["total"], "bytes"),
+            clean(volume["filesystem"]), clean(volume["device"]),
+        ]
+        for volume in volumes
+    ]  # fmt: skip
+    return table(("MOUNT", "KIND", "SIZE", "FILESYSTEM", "DEVICE"), rows)
+
+
+def _metrics(live: Mapping[str, Any] | None) -> list[str]:
+    if live is None:
+        return []
+    metrics = live["metrics"]
+    names = [name for name in LIVE_FIRST if name in metrics]
+    names += sorted(set(metrics) - set(names))
+    return pairs([(clean(name), metric(metrics[name])) for name in names])
+
+
+def _foreign(live: Mapping[str, Any] | None) -> list[str]:
+    unread = sorted(
+        pool for pool, figures in (live or {}).get("pools", {}).items() if figures["free"] is None
+    )
+    if not unread:
+        return []
+    return ["", f"could not be read, so nothing is promised there: {clean(', '.join(unread))}"]
+
+
+def _titled(title: str, lines: list[str]) -> list[str]:
+    return ["", title, *(f"  {line}" for line in lines)] if lines else []

@@ -1,0 +1,52 @@
+"""Reading what `node.config` settles: the flags, this process's environment, the folder's file."""
+
+import os
+import tomllib
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from node.cli.exits import wrong_usage
+from node.config import (
+    CONFIG_BYTES_MAX,
+    CONFIG_NAME,
+    SETTINGS,
+    ConfigError,
+    Settled,
+    UpOptions,
+    options,
+    settle,
+)
+
+
+def up_options(state: Path, flags: Namespace) -> UpOptions:
+    """What the agent starts with. Raises Unable (wrong usage) naming the setting at fault."""
+    written = {setting.name: getattr(flags, setting.name, None) for setting in SETTINGS}
+    return options(state, settled(state, written))
+
+
+def settled(state: Path, flags: Mapping[str, Any]) -> dict[str, Settled]:
+    """Every setting with its origin."""
+    try:
+        return settle(flags, os.environ, _document(state / CONFIG_NAME))
+    except ConfigError as error:
+        raise wrong_usage(
+            str(error), "`holdfast config show --origin` lists what is set"
+        ) from error
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            content = file.read(CONFIG_BYTES_MAX + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    if len(content) > CONFIG_BYTES_MAX:
+        raise ConfigError(f"{path} is over {CONFIG_BYTES_MAX} bytes: that is no configuration")
+    try:
+        return tomllib.loads(content.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from error
