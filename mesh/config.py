@@ -1,0 +1,95 @@
+"""Every number the mesh may be told, with its unit, its default and the reason for it.
+
+One frozen value, checked once when it is built. The machine takes it whole, so two machines of one
+simulation may differ, and a test may make an hour pass in a second.
+"""
+
+from dataclasses import dataclass
+
+from mesh.instant import MILLISECOND, SECOND, Duration
+
+
+@dataclass(frozen=True, slots=True)
+class MeshConfig:
+    """How often, how many, how long. See `lan` for the values we ship."""
+
+    # The probe cycle ---------------------------------------------------------------------------
+    probe_period: Duration = SECOND
+    """One member is looked at per period. Shorter finds a death sooner and costs everyone more."""
+    probe_tries: tuple[Duration, ...] = (0, 250 * MILLISECOND, 600 * MILLISECOND)
+    """When, within the period, the target is pinged: one lost packet must not accuse anybody."""
+    helpers_after: Duration = 700 * MILLISECOND
+    """When others are asked to look: late enough to spare them, early enough to hear back."""
+    helpers_count: int = 3
+    helper_patience: Duration = 200 * MILLISECOND
+    """How long a helper waits for its own ping before it says no."""
+    suspicion: Duration = 4 * SECOND
+    """Silence between SUSPECT and DEAD. Python, a swapping laptop and Wi-Fi pause for seconds."""
+    lag_forgiven: Duration = SECOND
+    """Woken later than this we were the ones who slept: we look again before we accuse."""
+
+    # Finding each other ------------------------------------------------------------------------
+    greet_first: Duration = 250 * MILLISECOND
+    greet_longest: Duration = 10 * SECOND
+    """A hello to a node that has never answered is repeated at doubling intervals."""
+    dead_retry_first: Duration = 10 * SECOND
+    dead_retry_longest: Duration = 60 * SECOND
+    """The dead are still tried, for ever, so that a healed network needs nobody's help."""
+    beacon_burst: tuple[Duration, ...] = (0, 300 * MILLISECOND, 700 * MILLISECOND)
+    beacon_shortest: Duration = SECOND
+    beacon_longest: Duration = 30 * SECOND
+    """After the burst the interval doubles (Trickle, RFC 6206) and starts over at a new face."""
+
+    # Telling each other ------------------------------------------------------------------------
+    gossip_delay: Duration = 20 * MILLISECOND
+    """News waits this long for company: one datagram then carries several."""
+    gossip_fanout: int = 3
+    gossip_transmissions: int = 4
+    """How often we tell one rumour. Few on purpose: the state root finds whoever missed it."""
+    gossip_slots_max: int = 4096
+    sync_after: Duration = 100 * MILLISECOND
+    """Roots that differ for less than this are a rumour under way, not a gap."""
+    sync_calls_max: int = 2
+    sync_deadline: Duration = 5 * SECOND
+    sync_pause: Duration = 10 * SECOND
+    """After a sync that brought nothing and left the roots as they were: ask again only then."""
+
+    # How much we remember ----------------------------------------------------------------------
+    members_max: int = 1024
+    hints_max: int = 256
+    """Nodes that we know only by hearsay; the oldest gives way."""
+    seeds_max: int = 256
+    topics_per_author_max: int = 16
+    attic_blocks_max: int = 4096
+    """Per author. What is cut off by an honest restart is a handful of blocks."""
+
+    def __post_init__(self) -> None:
+        if not self.probe_tries or list(self.probe_tries) != sorted(self.probe_tries):
+            raise ValueError("probe_tries must be one or more ascending delays")
+        if not self.probe_tries[-1] < self.helpers_after < self.probe_period:
+            raise ValueError("helpers must be asked after the last try and within the period")
+        for name in _POSITIVE:
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be more than nothing")
+        for shorter, longer in _ORDERED:
+            if getattr(self, shorter) > getattr(self, longer):
+                raise ValueError(f"{shorter} must not exceed {longer}")
+
+
+_POSITIVE = (
+    "helpers_count", "helper_patience", "suspicion", "lag_forgiven", "greet_first",
+    "dead_retry_first", "beacon_shortest", "gossip_delay", "gossip_fanout",
+    "gossip_transmissions", "gossip_slots_max", "sync_after", "sync_calls_max", "sync_deadline",
+    "sync_pause", "members_max", "hints_max", "seeds_max", "topics_per_author_max",
+    "attic_blocks_max",
+)  # fmt: skip
+_ORDERED = (
+    ("greet_first", "greet_longest"),
+    ("dead_retry_first", "dead_retry_longest"),
+    ("beacon_shortest", "beacon_longest"),
+)
+
+
+def lan() -> MeshConfig:
+    """A few dozen machines in one building: the defaults."""
+    return MeshConfig()

@@ -1,0 +1,138 @@
+"""Digests: what two machines keep, compared by name.
+
+A **digest** names, in a few bytes each, every fact and every log that its sender keeps. A log is
+named by its *eras*: where each began, how long the chain is, and the hash of its head. Two chains
+without a fork agree exactly as far as their eras do, because a block is fixed by its (era, height);
+so the last common height needs no search. Where labels agree and heads do not, somebody forked, and
+everything is sent so that the receiver can prove it.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from mesh.board import Board, supersedes
+from mesh.chains import NO_ERA, Chains, Label
+from mesh.identity import NodeId
+from mesh.logs import Block, Era
+
+ERAS_MAX: Final = 64
+"""Per log in a digest, the newest. A node that lost more continuity than that is sent whole."""
+
+Cursor: TypeAlias = tuple[int, int, bytes, bytes]
+"""(height, era counter, era nonce, hash): behind which block of our own log to go on."""
+BEGINNING: Final[Cursor] = (-1, 0, b"", b"")
+NOTHING: Final = (-1, 0)
+"""The mark of a fact that is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A log in a few bytes. `eras`: (era, height of its first block), ascending."""
+
+    eras: tuple[tuple[Era, int], ...] = ()
+    length: int = 0
+    head: bytes = b""
+    forked: bool = False
+
+    @property
+    def label(self) -> Label:
+        return Label(self.eras[-1][0] if self.eras else NO_ERA, self.length - 1)
+
+    def era_at(self, height: int) -> Era | None:
+        """The era of the block at `height`; None below the oldest era that is listed."""
+        found = None
+        for era, first in self.eras:
+            if first <= height:
+                found = era
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """Everything (or everything that differs) on a board and in the chains, by name."""
+
+    facts: Mapping[tuple[NodeId, str], tuple[int, int]]
+    logs: Mapping[NodeId, Summary]
+
+
+# Comparing -------------------------------------------------------------------------------------
+
+
+def summarise(chains: Chains, author: NodeId) -> Summary:
+    """Our copy of `author`'s log in a few bytes."""
+    chain = chains.chain(author)
+    eras: list[tuple[Era, int]] = []
+    first = 0
+    while first < len(chain):
+        era = chain[first].era
+        eras.append((era, first))
+        first = bisect_right(chain, era, lo=first, key=lambda block: block.era)
+    head = chain[-1].hash if chain else b""
+    return Summary(tuple(eras[-ERAS_MAX:]), len(chain), head, chains.fork(author) is not None)
+
+
+def digest_of(board: Board, chains: Chains) -> Digest:
+    """All we keep, by name."""
+    facts = {(fact.author, fact.topic): mark_on(board, fact.author, fact.topic) for fact in board}
+    return Digest(facts, {author: summarise(chains, author) for author in chains.authors()})
+
+
+def common_height(mine: Summary, theirs: Summary) -> int:
+    """How many blocks from the front the two chains share, told by their eras alone."""
+    top = min(mine.length, theirs.length)
+    listed = [summary.eras[0][1] for summary in (mine, theirs) if summary.eras]
+    low = max(listed, default=0)
+    turns = sorted({low, *(first for _, first in (*mine.eras, *theirs.eras) if low < first < top)})
+    for turn in turns:
+        if turn < top and mine.era_at(turn) != theirs.era_at(turn):
+            return 0 if turn == low else turn
+    return top if low < top or low == 0 else 0
+
+
+def start_for(chains: Chains, author: NodeId, theirs: Summary) -> int | None:
+    """From which height the other side needs our copy; None when it needs nothing of it."""
+    mine = summarise(chains, author)
+    if mine.forked or theirs.forked or mine.head == theirs.head or mine.label < theirs.label:
+        return None
+    common = common_height(mine, theirs)
+    last = chains.block(author, common - 1)
+    if common == theirs.length and last is not None and last.hash != theirs.head:
+        return 0  # same labels, other blocks: the receiver will find the fork
+    return common
+
+
+def lacking(digest: Digest, board: Board, chains: Chains) -> Digest:
+    """What of `digest` is newer than ours, in terms of what *we* have."""
+    facts = {
+        key: mark_on(board, *key)
+        for key, shown in digest.facts.items()
+        if supersedes(shown, mark_on(board, *key))
+    }
+    logs = {}
+    for author, theirs in digest.logs.items():
+        mine = summarise(chains, author)
+        fork_news = theirs.forked and not mine.forked
+        newer = not mine.forked and mine.head != theirs.head and theirs.label >= mine.label
+        if fork_news or newer:
+            logs[author] = mine
+    return Digest(facts, logs)
+
+
+def beyond(chains: Chains, author: NodeId, shown: Summary, after: Cursor) -> Iterator[Block]:
+    """All we keep of `author`'s log that its own chain, as `shown`, does not account for."""
+    kept = (*chains.chain(author), *chains.attic(author))
+    for block in sorted(kept, key=cursor_of):
+        accounted = block.height < shown.length and shown.era_at(block.height) == block.era
+        if cursor_of(block) > after and not accounted:
+            yield block
+
+
+def cursor_of(block: Block) -> Cursor:
+    return (block.height, block.era.counter, block.era.nonce, block.hash)
+
+
+def mark_on(board: Board, author: NodeId, topic: str) -> tuple[int, int]:
+    """(version, stamp) of what is pinned there, or the mark of nothing."""
+    return board.mark(author, topic) or NOTHING

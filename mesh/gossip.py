@@ -1,0 +1,107 @@
+"""Rumours: news that fits a datagram, told a few times to a few members, and then let go.
+
+Event-driven: nothing ticks while there is no news. News waits a moment for company, then each round
+tells a random few of those who may not have it, several rumours to a datagram. After a fixed number
+of transmissions the rumour is dropped; whoever missed it notices by the state root and asks.
+One slot per subject: a newer fact takes the place of the older one, so the queue is bounded by what
+exists and not by how often it changes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import NamedTuple, TypeAlias
+
+from mesh.config import MeshConfig
+from mesh.identity import NodeId
+from mesh.instant import Instant
+
+Subject: TypeAlias = tuple[str, NodeId, str, int]
+"""("fact", author, topic, 0) or ("block", author, era as hex, height)."""
+
+
+@dataclass(slots=True)
+class _Rumour:
+    letter: bytes
+    left: int
+    told: dict[NodeId, None] = field(default_factory=dict)
+
+
+class Telling(NamedTuple):
+    """One payload, ready to be sealed for `to`."""
+
+    to: NodeId
+    payload: bytes
+
+
+class Gossip:
+    """The rumours we are still telling, oldest first."""
+
+    def __init__(self, config: MeshConfig, random: Random, payload_bytes_max: int) -> None:
+        self._config = config
+        self._random = random
+        self._payload_max = payload_bytes_max
+        self._rumours: dict[Subject, _Rumour] = {}
+        self._next_round: Instant | None = None
+
+    @property
+    def next_wake(self) -> Instant | None:
+        return self._next_round
+
+    def fits(self, letter: bytes) -> bool:
+        """Whether this letter can travel as a rumour at all."""
+        return len(letter) <= self._payload_max
+
+    def spread(self, subject: Subject, letter: bytes, knows: Sequence[NodeId], now: Instant) -> None:
+        """Tell others, except those in `knows`. Too big, or no slot: left to reconciliation."""
+        full = len(self._rumours) >= self._config.gossip_slots_max
+        if not self.fits(letter) or (full and subject not in self._rumours):
+            return
+        rumour = _Rumour(letter, self._config.gossip_transmissions, dict.fromkeys(knows))
+        self._rumours[subject] = rumour
+        if self._next_round is None:
+            self._next_round = now + self._config.gossip_delay
+
+    def wake(self, now: Instant, members: Sequence[NodeId]) -> list[Telling]:
+        """One round, if it is time."""
+        if self._next_round is None or now < self._next_round:
+            return []
+        targets = self._targets(members)
+        tellings = [telling for target in targets for telling in self._tell(target)]
+        self._drop_told(members)
+        again = now + self._config.gossip_delay
+        self._next_round = again if self._rumours and members else None
+        return tellings
+
+    def _targets(self, members: Sequence[NodeId]) -> list[NodeId]:
+        curious = [
+            member
+            for member in sorted(members)
+            if any(member not in rumour.told for rumour in self._rumours.values())
+        ]
+        return self._random.sample(curious, min(self._config.gossip_fanout, len(curious)))
+
+    def _tell(self, target: NodeId) -> list[Telling]:
+        letters: list[bytes] = []
+        for rumour in self._rumours.values():
+            if rumour.left > 0 and target not in rumour.told:
+                rumour.left -= 1
+                rumour.told[target] = None
+                letters.append(rumour.letter)
+        return [Telling(target, payload) for payload in _packed(letters, self._payload_max)]
+
+    def _drop_told(self, members: Sequence[NodeId]) -> None:
+        for subject, rumour in list(self._rumours.items()):
+            if rumour.left <= 0 or all(member in rumour.told for member in members):
+                del self._rumours[subject]
+
+
+def _packed(letters: Sequence[bytes], payload_bytes_max: int) -> list[bytes]:
+    """The letters laid end to end, in as few payloads as their order allows."""
+    payloads: list[bytes] = []
+    for letter in letters:
+        if payloads and len(payloads[-1]) + len(letter) <= payload_bytes_max:
+            payloads[-1] += letter
+        else:
+            payloads.append(letter)
+    return payloads

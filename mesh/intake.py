@@ -1,0 +1,243 @@
+"""Where a fact or a block of somebody's is checked, kept, and told upstairs: one place for all doors.
+
+It does not matter whether it came as a rumour, in a parcel, or was pushed: who vouches for it is
+its signature. What one datagram or one parcel brings is gathered in a **harvest**, so that it is
+written in one transaction and told only behind that write.
+
+Our own facts and blocks, coming back from others, are never simply taken. A fact of ours that we
+have not said in this epoch proves that we have had a later one (our disk forgot); a block of ours
+that we do not have is handed up, each one once, and what to do about it is the ledger's business.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from mesh.board import Board, Pinned
+from mesh.chains import Chains, Filed, ForkPair, Offered
+from mesh.effects import (
+    EpochBehind, FactLearned, ForkProven, Learned, LogCut, LogExtended, MeshEffect, OwnLogAhead,
+    PeerChange, PeerChanged,
+)  # fmt: skip
+from mesh.facts import Fact, check_fact
+from mesh.identity import Epoch, NodeId, id_of
+from mesh.logs import Block, Position, check_block
+from mesh.membership import NEVER_MET, Member, Roll
+from mesh.persistence import Persist, Write
+from mesh.record import TOPIC_NODE, NodeRecord, parse_record
+from mesh.rejections import Rejection
+from mesh.storage import peer_write, writes_for
+
+OWN_BLOCKS_REPORTED_MAX: Final = 65_536
+"""Hashes of our own lost blocks that were handed up: each one once per run."""
+
+
+@dataclass(slots=True)
+class Harvest:
+    """What came of one letter."""
+
+    writes: list[Write] = field(default_factory=list)
+    told: list[Learned] = field(default_factory=list)
+    news: list[Fact | Block] = field(default_factory=list)
+    stored: dict[NodeId, Position] = field(default_factory=dict)
+    """Per author, the newest position that is on our disk once `writes` are."""
+    introduced: list[NodeId] = field(default_factory=list)
+    """Whose record is new."""
+    gaps: list[NodeId] = field(default_factory=list)
+    """Of whose log we lack something below what was offered."""
+    own_blocks: list[Block] = field(default_factory=list)
+    spoiled: bool = False
+    """Something in it was not what its author signed: believe no more of this letter."""
+
+    def effects(self) -> list[MeshEffect]:
+        """Durable first, then told."""
+        written: list[MeshEffect] = [Persist(tuple(self.writes))] if self.writes else []
+        return [*written, *self.told]
+
+
+class Intake:
+    """Checks against the roll, keeps on the board and in the chains."""
+
+    def __init__(
+        self, own: NodeId, mesh_id: bytes, roll: Roll, board: Board, chains: Chains,
+        refused: Counter[Rejection | str],
+    ) -> None:  # fmt: skip
+        self._own = own
+        self._mesh_id = mesh_id
+        self._roll = roll
+        self._board = board
+        self._chains = chains
+        self._refused = refused
+        self._own_counter = 0
+        self._own_version = 0
+        self._behind: Epoch | None = None
+        self._reported: dict[bytes, None] = {}
+
+    def rise(self, epoch: Epoch) -> None:
+        """A new run of ours begins: what was handed up before is handed up again."""
+        self._own_counter = epoch.counter
+        self._own_version = 0
+        self._behind = None
+        self._reported.clear()
+
+    def said(self, fact: Fact) -> None:
+        """We have just published this ourselves."""
+        self._own_version = max(self._own_version, fact.version)
+
+    # Facts -------------------------------------------------------------------------------------
+
+    def fact(self, fact: Fact, harvest: Harvest) -> None:
+        """Take one fact from anybody."""
+        if fact.author == self._own:
+            self._own_fact(fact, harvest)
+            return
+        record = parse_record(fact.body) if fact.topic == TOPIC_NODE else None
+        if fact.topic == TOPIC_NODE and record is None:
+            self._refuse("fact: its record cannot be read", harvest)
+        elif record is None and not self._roll.admits(fact.author):
+            self._refused["fact: its author is not on the roll"] += 1
+        else:
+            self._pin(fact, record, harvest)
+
+    def _pin(self, fact: Fact, record: NodeRecord | None, harvest: Harvest) -> None:
+        if record is not None and not self._admit(fact, harvest):
+            return
+        pinned = self._board.offer(fact)
+        if pinned is Pinned.NEWS:
+            harvest.news.append(fact)
+            harvest.told.append(FactLearned(fact))
+            if record is not None:
+                self._record(fact, record, harvest)
+        elif pinned is Pinned.BAD:
+            self._refuse("fact: " + pinned.value, harvest)
+        elif pinned is Pinned.FULL:
+            self._refused["fact: " + pinned.value] += 1
+
+    def _admit(self, fact: Fact, harvest: Harvest) -> bool:
+        """A place on the roll for the author of a record, if it really signed it."""
+        if self._roll.admits(fact.author):
+            return True
+        if not check_fact(fact, self._mesh_id):
+            self._refuse("fact: " + Pinned.BAD.value, harvest)
+            return False
+        known = self._roll.member(fact.author) is not None
+        member = self._roll.admit(fact.author, fact.public)
+        if member is None or not self._roll.admits(fact.author):
+            self._refused[Rejection.TABLE_FULL] += 1
+            return False
+        if not known:
+            detail = f"{member.name}: a record that somebody passed on"
+            harvest.told.append(PeerChanged(fact.author, PeerChange.DISCOVERED, detail))
+        return True
+
+    def _record(self, fact: Fact, record: NodeRecord, harvest: Harvest) -> None:
+        harvest.told += self._roll.recorded(fact, record)
+        harvest.introduced.append(fact.author)
+        member = self._roll.member(fact.author)
+        assert member is not None, "a record was pinned for a node that is not on the roll"
+        harvest.writes += peer_writes(member)
+
+    def _own_fact(self, fact: Fact, harvest: Harvest) -> None:
+        if fact.version <= self._own_version and fact.epoch_counter == self._own_counter:
+            return  # told our own words again
+        if not check_fact(fact, self._mesh_id):
+            self._refuse("fact: " + Pinned.BAD.value, harvest)
+        elif fact.epoch_counter < self._own_counter:
+            # Our words of an earlier run, on a topic we have not spoken about since: they stand
+            # until we do. Nobody upstairs learns anything from hearing them.
+            self._board.offer(fact)
+        else:
+            self._fell_behind(fact, harvest)
+
+    def _fell_behind(self, fact: Fact, harvest: Harvest) -> None:
+        record = parse_record(fact.body) if fact.topic == TOPIC_NODE else None
+        nonce = record.nonce if record else NEVER_MET.nonce
+        highest = Epoch(fact.epoch_counter, nonce)
+        if self._behind is None or highest.counter > self._behind.counter:
+            self._behind = highest
+            harvest.told.append(EpochBehind(highest))
+
+    # Blocks ------------------------------------------------------------------------------------
+
+    def block(self, block: Block, sender: NodeId, harvest: Harvest) -> None:
+        """Take one block from `sender`, whoever wrote it."""
+        author = block.author
+        if author == self._own:
+            self._own_block(block, sender, harvest)
+        elif not self._roll.admits(author):
+            self._refused["block: its author is not on the roll"] += 1
+        else:
+            self._file(author, block, self._chains.offer(block), harvest)
+
+    def fork(self, pair: ForkPair, harvest: Harvest) -> None:
+        """Take a proof that an author signed two blocks for one place."""
+        author = pair.first.author
+        if author != self._own and not self._roll.admits(author):
+            self._refused["block: its author is not on the roll"] += 1
+        else:
+            self._file(author, pair.second, self._chains.prove_fork(*pair), harvest)
+
+    def _file(self, author: NodeId, block: Block, filed: Filed, harvest: Harvest) -> None:
+        harvest.writes += writes_for(author, filed)
+        match filed.offered:
+            case Offered.APPENDED:
+                harvest.told.append(LogExtended(author, filed.gained))
+            case Offered.CUT:
+                harvest.told.append(LogCut(author, self._chains.chain(author)))
+            case Offered.FORK:
+                assert filed.fork is not None, "a fork without its proof"
+                harvest.told.append(ForkProven(author, *filed.fork))
+            case Offered.GAP:
+                harvest.gaps.append(author)
+            case Offered.BAD:
+                self._refuse("block: " + filed.offered.value, harvest)
+            case Offered.FULL | Offered.FROZEN:
+                self._refused["block: " + filed.offered.value] += 1
+            case Offered.STALE_ERA | Offered.KNOWN:
+                pass  # filed without a word, or told again
+        if filed.offered in _NEWS:
+            harvest.news.append(block)
+        if filed.offered in _KEPT:
+            harvest.stored[author] = block.position
+
+    def _own_block(self, block: Block, sender: NodeId, harvest: Harvest) -> None:
+        digest = block.hash
+        if self._chains.has(block) or digest in self._reported:
+            return
+        if not check_block(block):
+            self._refuse("block: " + Offered.BAD.value, harvest)
+            return
+        if len(self._reported) >= OWN_BLOCKS_REPORTED_MAX:
+            del self._reported[next(iter(self._reported))]
+        self._reported[digest] = None
+        harvest.own_blocks.append(block)
+        self._report_own(sender, harvest)
+
+    def _report_own(self, sender: NodeId, harvest: Harvest) -> None:
+        """One report per letter, growing, at the place of the first."""
+        report = OwnLogAhead(sender, tuple(harvest.own_blocks))
+        for index, told in enumerate(harvest.told):
+            if isinstance(told, OwnLogAhead):
+                harvest.told[index] = report
+                return
+        harvest.told.append(report)
+
+    def _refuse(self, cause: str, harvest: Harvest) -> None:
+        self._refused[cause] += 1
+        harvest.spoiled = True
+
+
+_NEWS = (Offered.APPENDED, Offered.CUT, Offered.FORK, Offered.STALE_ERA)
+_KEPT = (Offered.APPENDED, Offered.CUT, Offered.STALE_ERA, Offered.KNOWN)
+
+
+def peer_writes(member: Member) -> Sequence[Write]:
+    """The row of a member whose key we know."""
+    remembered = member.remembered
+    return () if remembered is None else (peer_write(member.id, remembered),)
+
+
+def introduce_author(roll: Roll, block: Block) -> bool:
+    """A place on the roll for the author of a log that our disk kept but whose row is gone."""
+    return roll.admit(id_of(block.public), block.public) is not None

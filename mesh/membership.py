@@ -1,0 +1,281 @@
+"""The roll: one member per node, and who may change what about it.
+
+Trust and liveness are two fields. **Trust** is about identity: DISCOVERED is hearsay (a beacon, a
+seed, a record that somebody passed on), VERIFIED has answered our challenge with its key, TRUSTED
+is pinned and counts everywhere. **Liveness** is about now, and stays None while all is hearsay.
+
+The origin rule: an address, a name, a leave, "I live" count only from their subject, signed or
+sealed. What anyone else says about a node makes us look, and never makes us believe.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from mesh.config import MeshConfig
+from mesh.effects import Address, PeerChange, PeerChanged
+from mesh.facts import Fact
+from mesh.identity import Epoch, NodeId, PublicKey, short_id
+from mesh.instant import Instant
+from mesh.record import NodeRecord, parse_record
+from mesh.storage import ADDRESSES_REMEMBERED_MAX, Remembered
+from mesh.timers import Timers
+
+
+class Trust(Enum):
+    """How sure we are who this is."""
+
+    DISCOVERED = "discovered"
+    VERIFIED = "verified"
+    TRUSTED = "trusted"
+    REVOKED = "revoked"
+
+
+class Liveness(Enum):
+    """How sure we are that it is there now."""
+
+    ALIVE = "alive"
+    SUSPECT = "suspect"
+    DEAD = "dead"
+    LEFT = "left"
+
+
+NEVER_MET = Epoch(0, bytes(16))
+"""The epoch of a node that has proven none. Real counters begin at 1."""
+
+
+@dataclass(slots=True)
+class Member:
+    """One node as we see it. `public` None: a mere hint; `fact` is the signed `record`."""
+
+    id: NodeId
+    public: PublicKey | None = None
+    trust: Trust = Trust.DISCOVERED
+    liveness: Liveness | None = None
+    epoch: Epoch = NEVER_MET
+    record: NodeRecord | None = None
+    fact: Fact | None = None
+    answered: tuple[Address, ...] = ()
+    """Where it has proven itself to us, newest first."""
+    hints: tuple[Address, ...] = ()
+    """Where somebody said it might be."""
+    last_heard: Instant | None = None
+
+    @property
+    def name(self) -> str:
+        return self.record.name if self.record else short_id(self.id)
+
+    @property
+    def address(self) -> Address | None:
+        """The address in use."""
+        return self.answered[0] if self.answered else None
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Everywhere it might be reached, the most likely first."""
+        said = self.record.addresses if self.record else ()
+        return tuple(dict.fromkeys((*self.answered, *said, *self.hints)))
+
+    @property
+    def has_left(self) -> bool:
+        """Whether its own newest word is that it leaves."""
+        return self.record is not None and self.record.left
+
+    @property
+    def met(self) -> bool:
+        """Whether it has ever answered our challenge."""
+        return self.trust in (Trust.VERIFIED, Trust.TRUSTED)
+
+    @property
+    def remembered(self) -> Remembered | None:
+        """What must survive our restart; None for a mere hint."""
+        if self.public is None:
+            return None
+        return Remembered(self.public, self.epoch, self.answered, self.fact)
+
+
+class Roll:
+    """All members but ourselves. Every change returns what to tell upstairs."""
+
+    def __init__(self, own: NodeId, own_name: str, config: MeshConfig) -> None:
+        self._own = own
+        self._own_name = own_name
+        self._config = config
+        self._members: dict[NodeId, Member] = {}
+        self._conflicts: dict[tuple[NodeId, NodeId], str] = {}
+        self._deaths: Timers[NodeId] = Timers()
+
+    # Reading -----------------------------------------------------------------------------------
+
+    def member(self, node: NodeId) -> Member | None:
+        return self._members.get(node)
+
+    def members(self) -> tuple[Member, ...]:
+        """Everyone we know of, by id."""
+        return tuple(self._members[node] for node in sorted(self._members))
+
+    def reachable(self) -> tuple[Member, ...]:
+        """Those worth talking to: ALIVE or SUSPECT, by id."""
+        talking = (Liveness.ALIVE, Liveness.SUSPECT)
+        return tuple(member for member in self.members() if member.liveness in talking)
+
+    def admits(self, author: NodeId) -> bool:
+        """Whether `author` may have facts and a log here: its key is known and not revoked."""
+        member = self._members.get(author)
+        return member is not None and member.public is not None and member.trust != Trust.REVOKED
+
+    @property
+    def next_death(self) -> Instant | None:
+        """When the oldest suspicion is over."""
+        return self._deaths.next
+
+    # Hearsay -----------------------------------------------------------------------------------
+
+    def hint(self, node: NodeId, address: Address) -> tuple[PeerChanged, ...]:
+        """Somebody (perhaps itself, unproven) says that `node` is at `address`."""
+        member = self._members.get(node)
+        if member is not None:
+            if member.public is None:
+                # Newest first, and only a few: a liar must not crowd the truth out for good.
+                member.hints = tuple(dict.fromkeys((address, *member.hints)))[:4]
+            return ()
+        self._make_room_for_hint()
+        self._members[node] = Member(node, hints=(address,))
+        return (self._told(node, PeerChange.DISCOVERED, f"somebody at {address.host}"),)
+
+    def admit(self, node: NodeId, public: PublicKey) -> Member | None:
+        """A place on the roll for a node whose key is known; None when the roll is full."""
+        member = self._members.get(node)
+        if member is not None and member.public is not None:
+            return member
+        keyed = sum(1 for other in self._members.values() if other.public is not None)
+        if keyed >= self._config.members_max:
+            return None
+        member = self._members.setdefault(node, Member(node))
+        member.public = public
+        return member
+
+    def restore(self, node: NodeId, remembered: Remembered) -> None:
+        """A peer from before our restart. Pinned, but not yet heard of: hence under suspicion."""
+        member = Member(node, remembered.public, answered=remembered.addresses)
+        member.epoch, member.fact = remembered.epoch, remembered.record
+        member.record = parse_record(remembered.record.body) if remembered.record else None
+        if remembered.epoch != NEVER_MET:
+            member.trust = Trust.TRUSTED
+            member.liveness = Liveness.LEFT if member.has_left else Liveness.SUSPECT
+        self._members[node] = member
+
+    # What a node proves or signs about itself ---------------------------------------------------
+
+    def greeted(
+        self, node: NodeId, public: PublicKey, epoch: Epoch, address: Address, now: Instant
+    ) -> tuple[PeerChanged, ...] | None:
+        """`node` has answered our challenge from `address`. None when the roll is full."""
+        member = self.admit(node, public)
+        if member is None:
+            return None
+        changes: list[PeerChanged] = []
+        if not member.met:
+            # Trust on first use: the id is the hash of the key, and the secret was proven too.
+            member.trust = Trust.TRUSTED
+            changes.append(self._told(node, PeerChange.VERIFIED, f"met at {address.host}"))
+        elif epoch.counter > member.epoch.counter:
+            changes.append(self._told(node, PeerChange.RESTARTED, "a new run of the same node"))
+        if epoch.counter > member.epoch.counter:
+            member.epoch = epoch
+        answered = tuple(dict.fromkeys((address, *member.answered)))
+        member.answered = answered[:ADDRESSES_REMEMBERED_MAX]
+        member.hints = ()
+        return (*changes, *self.heard(node, now))
+
+    def heard(self, node: NodeId, now: Instant) -> tuple[PeerChanged, ...]:
+        """A fresh sealed word from `node` itself: whatever we feared, it lives."""
+        member = self._members.get(node)
+        if member is None or not member.met:
+            return ()
+        member.last_heard = now
+        if member.liveness is Liveness.ALIVE or self._is_going(member):
+            return ()
+        member.liveness = Liveness.ALIVE
+        self._deaths.cancel(node)
+        return (self._told(node, PeerChange.ALIVE, "heard from the node itself"),)
+
+    def recorded(self, fact: Fact, record: NodeRecord) -> tuple[PeerChanged, ...]:
+        """The node's own newest record (checked, and pinned on the board)."""
+        member = self._members[fact.author]
+        member.fact, member.record = fact, record
+        changes = self._conflicts_of(member)
+        if record.left and member.met and member.liveness is not Liveness.LEFT:
+            member.liveness = Liveness.LEFT
+            self._deaths.cancel(member.id)
+            changes += (self._told(member.id, PeerChange.LEFT, "it said good-bye"),)
+        return changes
+
+    # What we find out by looking ----------------------------------------------------------------
+
+    def suspect(self, node: NodeId, now: Instant) -> tuple[PeerChanged, ...]:
+        """Our own probe of `node` went unanswered."""
+        member = self._members.get(node)
+        if member is None or member.liveness is not Liveness.ALIVE:
+            return ()
+        member.liveness = Liveness.SUSPECT
+        self._deaths.set(node, now + self._config.suspicion)
+        return (self._told(node, PeerChange.SUSPECT, "it does not answer"),)
+
+    def renew_suspicions(self, now: Instant) -> None:
+        """Give every suspect the whole time again: we have just started, or we were asleep."""
+        for member in self.members():
+            if member.liveness is Liveness.SUSPECT:
+                self._deaths.set(member.id, now + self._config.suspicion)
+
+    def bury(self, now: Instant) -> tuple[PeerChanged, ...]:
+        """Declare dead whose suspicion is over."""
+        changes = []
+        for node in self._deaths.due(now):
+            self._members[node].liveness = Liveness.DEAD
+            silence = self._config.suspicion // 1_000_000_000
+            detail = f"no word from the node itself for {silence} s after the first doubt"
+            changes.append(self._told(node, PeerChange.DEAD, detail))
+        return tuple(changes)
+
+    # ---------------------------------------------------------------------------------------------
+
+    def _is_going(self, member: Member) -> bool:
+        # A leaving node still acks for a moment; only a later run, or its word, brings it back.
+        said_by_this_run = member.fact and member.fact.epoch_counter >= member.epoch.counter
+        return member.liveness is Liveness.LEFT and member.has_left and bool(said_by_this_run)
+
+    def _conflicts_of(self, member: Member) -> tuple[PeerChanged, ...]:
+        names = [(self._own, self._own_name)]
+        names += [(other.id, other.name) for other in self.members() if other.id != member.id]
+        clashes = [node for node, name in names if name == member.name]
+        return tuple(self._conflict(member, node) for node in self._new_clashes(member, clashes))
+
+    def _new_clashes(self, member: Member, clashes: Iterable[NodeId]) -> list[NodeId]:
+        fresh = []
+        for node in clashes:
+            pair = (min(node, member.id), max(node, member.id))
+            if self._conflicts.get(pair) != member.name:
+                self._conflicts[pair] = member.name
+                fresh.append(node)
+        return fresh
+
+    def _conflict(self, member: Member, other: NodeId) -> PeerChanged:
+        detail = f"{short_id(member.id)} and {short_id(other)} both call themselves {member.name}"
+        return PeerChanged(member.id, PeerChange.CONFLICT, detail)
+
+    def _make_room_for_hint(self) -> None:
+        hints = [node for node, member in self._members.items() if member.public is None]
+        if len(hints) >= self._config.hints_max:
+            del self._members[hints[0]]
+
+    def _told(self, node: NodeId, change: PeerChange, detail: str) -> PeerChanged:
+        return PeerChanged(node, change, f"{self._members[node].name}: {detail}")
+
+
+def check_roll(roll: Roll) -> None:
+    """The invariants: liveness exactly for those we have met, and a key behind every trust."""
+    for member in roll.members():
+        met = member.met or member.trust is Trust.REVOKED
+        assert (member.liveness is not None) == met, "liveness without an identity, or without one"
+        assert not met or member.public is not None, "trust without a key"

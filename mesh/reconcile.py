@@ -1,0 +1,301 @@
+"""Reconciliation: finding out that two machines differ, and making them equal.
+
+Every ping and ack carries the sender's 64-bit root. Equal roots cost nothing. Roots that stay
+different for a moment lead to one stream call, "mesh.sync": our digest there, a parcel back with
+what we lack, and the names of what the peer lacks, which we push with "mesh.push". The same call
+asks what the peer keeps of our *own* log, and everyone we meet is asked for that reason alone: only
+the answer lets us say that a peer has shown us all.
+
+At most one call per peer and two overall, so a thousand differences never become a thousand
+streams. A sync that brought nothing is not repeated until one of the roots has moved or a pause is
+over; without that, two machines that cannot agree would ask each other for ever.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final, NamedTuple, TypeAlias
+
+from mesh.board import Board
+from mesh.chains import ROOT_MODULUS, Chains
+from mesh.config import MeshConfig
+from mesh.digest import BEGINNING, Cursor, Digest, Summary, digest_of, lacking
+from mesh.effects import Call, MeshEffect, PeerAnsweredForOurLog
+from mesh.identity import NodeId
+from mesh.instant import MILLISECOND, Duration, Instant
+from mesh.intake import Harvest, Intake
+from mesh.membership import Roll
+from mesh.parcels import (
+    PARCEL_BYTES_MAX, Item, Parcel, items_for, own_items, parcel_bytes, parse_parcel,
+    parse_question, question_bytes,
+)  # fmt: skip
+from mesh.rejections import Rejection
+from mesh.timers import Timers
+
+SERVICE_SYNC: Final = "mesh.sync"
+SERVICE_PUSH: Final = "mesh.push"
+TOOK_NEWS: Final = b"\x01"
+TOOK_NOTHING: Final = b"\x00"
+OWN_BATCH_MAX: Final = 1024
+BUSY_RETRY: Final[Duration] = 20 * MILLISECOND
+ROUNDS_MAX: Final = 4096
+"""Of one sync, a quarter of a megabyte each. A peer that always has more is cut off."""
+
+Reap: TypeAlias = Callable[[Harvest, Instant], list[MeshEffect]]
+
+
+@dataclass(slots=True)
+class _Sync:
+    """A conversation with one peer. `own_after`: how far it has shown us our own log."""
+
+    peer: NodeId
+    own_after: Cursor = BEGINNING
+    whole: dict[NodeId, None] = field(default_factory=dict)
+    """Authors whose blocks did not link: we claim to have nothing, and get the log from 0."""
+    gained: bool = False
+    rounds: int = 0
+    push: list[Item] = field(default_factory=list)
+    pushing: bool = False
+
+
+class _Futile(NamedTuple):
+    ours: int
+    theirs: int
+    until: Instant
+
+
+class Reconciler:
+    """When to talk to whom, and the talking itself."""
+
+    def __init__(
+        self, own: NodeId, config: MeshConfig, roll: Roll, board: Board, chains: Chains,
+        intake: Intake, refused: Counter[Rejection | str],
+    ) -> None:  # fmt: skip
+        self._own = own
+        self._config = config
+        self._roll = roll
+        self._board = board
+        self._chains = chains
+        self._intake = intake
+        self._refused = refused
+        self._due: Timers[NodeId] = Timers()
+        self._roots: dict[NodeId, int] = {}
+        self._unasked: dict[NodeId, None] = {}
+        self._answered: dict[NodeId, None] = {}
+        self._futile: dict[NodeId, _Futile] = {}
+        self._calls: dict[int, _Sync] = {}
+        self._next_call = 1
+
+    @property
+    def root(self) -> int:
+        """Our state in 64 bits."""
+        return (self._board.root + self._chains.root) % ROOT_MODULUS
+
+    @property
+    def next_wake(self) -> Instant | None:
+        return self._due.next
+
+    def rise(self) -> None:
+        """A new run of ours: everybody is asked about our own log again."""
+        self._answered.clear()
+        self._futile.clear()
+
+    # When --------------------------------------------------------------------------------------
+
+    def met(self, peer: NodeId, at: Instant) -> None:
+        """A session has been opened: unless it has told us all in this run, ask it."""
+        if peer not in self._answered:
+            self._unasked[peer] = None
+            self.urge(peer, at)
+
+    def urge(self, peer: NodeId, at: Instant) -> None:
+        """Sync with `peer` at `at`, or sooner if that was planned."""
+        planned = self._due.at(peer)
+        self._due.set(peer, at if planned is None else min(at, planned))
+
+    def heard_root(self, peer: NodeId, root: int, now: Instant) -> None:
+        """`peer` says what its state adds up to."""
+        self._roots[peer] = root
+        if root == self.root:
+            self._futile.pop(peer, None)
+            if peer not in self._unasked:
+                self._due.cancel(peer)
+        elif self._due.at(peer) is None and not self._is_futile(peer, now):
+            self._due.set(peer, now + self._config.sync_after)
+
+    def wake(self, now: Instant) -> list[MeshEffect]:
+        """Start the syncs that are due, as far as there are calls to spare."""
+        effects: list[MeshEffect] = []
+        for peer in self._due.due(now):
+            busy = any(sync.peer == peer for sync in self._calls.values())
+            if busy or len(self._calls) >= self._config.sync_calls_max:
+                self._due.set(peer, now + BUSY_RETRY)
+            elif peer in self._unasked or self._roots.get(peer) != self.root:
+                effects += self._ask(_Sync(peer), now)
+        return effects
+
+    def _is_futile(self, peer: NodeId, now: Instant) -> bool:
+        futile = self._futile.get(peer)
+        same = futile is not None and (futile.ours, futile.theirs) == (self.root, self._roots[peer])
+        return futile is not None and same and now < futile.until
+
+    # Asking ------------------------------------------------------------------------------------
+
+    def answered(
+        self, call_id: int, body: bytes | None, now: Instant, reap: Reap
+    ) -> list[MeshEffect]:
+        """A call came back, or failed (`body` None). Foreign call ids are nobody's."""
+        sync = self._calls.pop(call_id, None)
+        if sync is None:
+            return []
+        if body is None:
+            return self._failed(sync, now)
+        if sync.pushing:
+            sync.gained = sync.gained or body == TOOK_NEWS
+            return self._push(sync, now)
+        parcel = parse_parcel(body)
+        if parcel is None:
+            self._refused["sync: an answer that cannot be read"] += 1
+            return self._failed(sync, now)
+        return self._unpack(sync, parcel, now, reap)
+
+    def push(self, peer: NodeId, items: Iterable[Item], now: Instant) -> list[MeshEffect]:
+        """Give `peer` these at once: news too big to travel as a rumour."""
+        return self._push(_Sync(peer, push=list(items), gained=True), now)
+
+    def _ask(self, sync: _Sync, now: Instant) -> list[MeshEffect]:
+        sync.rounds += 1
+        digest = digest_of(self._board, self._chains)
+        logs = {**digest.logs, **dict.fromkeys(sync.whole, Summary())}
+        body = question_bytes(Digest(digest.facts, logs), sync.own_after)
+        return self._call(sync, SERVICE_SYNC, body, now)
+
+    def _unpack(self, sync: _Sync, parcel: Parcel, now: Instant, reap: Reap) -> list[MeshEffect]:
+        harvest = Harvest()
+        take_parcel(parcel, sync.peer, self._intake, harvest)
+        effects = reap(harvest, now)
+        advanced = bool(harvest.news) or bool(parcel.own)
+        sync.gained = sync.gained or bool(harvest.news)
+        if harvest.spoiled or sync.rounds >= ROUNDS_MAX:
+            return effects + self._failed(sync, now)
+        doubted = [author for author in harvest.gaps if author not in sync.whole]
+        sync.whole |= dict.fromkeys(doubted)
+        if parcel.own_next is not None:
+            sync.own_after = parcel.own_next
+        if doubted or ((parcel.more or parcel.own_next is not None) and advanced):
+            return effects + self._ask(sync, now)
+        return effects + self._finish(sync, parcel, now)
+
+    def _finish(self, sync: _Sync, parcel: Parcel, now: Instant) -> list[MeshEffect]:
+        effects: list[MeshEffect] = []
+        if parcel.own_next is None:
+            self._unasked.pop(sync.peer, None)
+            if sync.peer not in self._answered:
+                self._answered[sync.peer] = None
+                effects.append(PeerAnsweredForOurLog(sync.peer))
+        if parcel.lacks is not None:
+            theirs = parcel.lacks
+            sync.push = list(
+                items_for(theirs, sync.peer, self._board, self._chains, only_named=True)
+            )
+        if sync.push:
+            return effects + self._push(sync, now)
+        self._rest(sync, now)
+        return effects
+
+    def _push(self, sync: _Sync, now: Instant) -> list[MeshEffect]:
+        batch = within_budget(sync.push)
+        del sync.push[: len(batch)]
+        if not batch:
+            self._rest(sync, now)
+            return []
+        sync.pushing = True
+        body = parcel_bytes(batch, None, more=bool(sync.push), lacks=None)
+        return self._call(sync, SERVICE_PUSH, body, now)
+
+    def _failed(self, sync: _Sync, now: Instant) -> list[MeshEffect]:
+        sync.push = []
+        sync.gained = False
+        self._rest(sync, now)
+        return []
+
+    def _rest(self, sync: _Sync, now: Instant) -> None:
+        """The conversation is over. If it changed nothing, do not begin it again too soon."""
+        pause = now + self._config.sync_pause
+        if not sync.gained:
+            theirs = self._roots.get(sync.peer, self.root)
+            self._futile[sync.peer] = _Futile(self.root, theirs, pause)
+        if sync.peer in self._unasked:
+            self.urge(sync.peer, pause)
+
+    def _call(self, sync: _Sync, service: str, body: bytes, now: Instant) -> list[MeshEffect]:
+        member = self._roll.member(sync.peer)
+        if member is None or not member.addresses:
+            return self._failed(sync, now)
+        call_id = self._next_call
+        self._next_call += 2  # the odd numbers are the mesh's, the even ones the agent's
+        self._calls[call_id] = sync
+        deadline = now + self._config.sync_deadline
+        return [Call(call_id, sync.peer, member.addresses, service, body, deadline)]
+
+    # Answering ---------------------------------------------------------------------------------
+
+    def serve_sync(self, peer: NodeId, body: bytes) -> bytes | None:
+        """The parcel for `peer`'s digest; None when it cannot be read."""
+        question = parse_question(body)
+        if question is None:
+            self._refused["sync: a question that cannot be read"] += 1
+            return None
+        digest, own_after = question
+        lost = own_items(digest, peer, own_after or BEGINNING, self._chains)
+        own = list(islice(lost, OWN_BATCH_MAX))
+        own_batch = within_budget([item for item, _ in own])
+        items = items_for(digest, peer, self._board, self._chains, only_named=False)
+        budget = PARCEL_BYTES_MAX - sum(item.size for item in own_batch)
+        batch, more = take_within(items, budget)
+        own_next = own[len(own_batch) - 1][1] if own_batch else None
+        lacks = lacking(digest, self._board, self._chains)
+        return parcel_bytes([*own_batch, *batch], own_next, more=more, lacks=lacks)
+
+    def serve_push(
+        self, peer: NodeId, body: bytes, now: Instant, reap: Reap
+    ) -> tuple[list[MeshEffect], bytes]:
+        """Take what `peer` pushes, and the answer: whether any of it was news."""
+        parcel = parse_parcel(body)
+        if parcel is None:
+            self._refused["sync: a parcel that cannot be read"] += 1
+            return [], TOOK_NOTHING
+        harvest = Harvest()
+        take_parcel(parcel, peer, self._intake, harvest)
+        return reap(harvest, now), TOOK_NEWS if harvest.news else TOOK_NOTHING
+
+
+def take_parcel(parcel: Parcel, sender: NodeId, intake: Intake, harvest: Harvest) -> None:
+    """Everything in the parcel, in order, up to the first thing that is bad."""
+    for fact in parcel.facts:
+        if not harvest.spoiled:
+            intake.fact(fact, harvest)
+    for pair in parcel.forks:
+        if not harvest.spoiled:
+            intake.fork(pair, harvest)
+    for block in (*parcel.own, *parcel.blocks):
+        if not harvest.spoiled:
+            intake.block(block, sender, harvest)
+
+
+def within_budget(items: list[Item]) -> list[Item]:
+    """As many from the front as one parcel takes; one at least."""
+    return take_within(iter(items), PARCEL_BYTES_MAX)[0]
+
+
+def take_within(items: Iterable[Item], budget_bytes: int) -> tuple[list[Item], bool]:
+    """(as many as fit, at least one; whether there was more)."""
+    taken: list[Item] = []
+    spent = 0
+    for item in items:
+        if taken and spent + item.size > budget_bytes:
+            return taken, True
+        taken.append(item)
+        spent += item.size
+    return taken, False

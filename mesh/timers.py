@@ -1,0 +1,56 @@
+"""Alarms by key: one deadline each, the earliest at hand without a search.
+
+A heap with lazy removal: an alarm that was moved or cancelled leaves its old heap entry behind, and
+that entry is recognised as stale when it surfaces. Ties go off in the order they were set, so two
+runs of one seed agree.
+"""
+
+import heapq
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+from mesh.instant import Instant
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class Timers(Generic[Key]):
+    """At most one alarm per key."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[Instant, int, Key]] = []
+        self._set: dict[Key, tuple[Instant, int]] = {}
+        self._count = 0
+
+    def set(self, key: Key, at: Instant) -> None:
+        """(Re)set the alarm of `key`."""
+        self._count += 1
+        self._set[key] = (at, self._count)
+        heapq.heappush(self._heap, (at, self._count, key))
+
+    def cancel(self, key: Key) -> None:
+        self._set.pop(key, None)
+
+    def at(self, key: Key) -> Instant | None:
+        """When the alarm of `key` goes off, if one is set."""
+        entry = self._set.get(key)
+        return None if entry is None else entry[0]
+
+    @property
+    def next(self) -> Instant | None:
+        """The earliest alarm."""
+        while self._heap and self._set.get(self._heap[0][2]) != self._heap[0][:2]:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def due(self, now: Instant) -> list[Key]:
+        """The keys whose alarm has gone off; their alarms are over."""
+        keys: list[Key] = []
+        while (at := self.next) is not None and at <= now:
+            key = heapq.heappop(self._heap)[2]
+            del self._set[key]
+            keys.append(key)
+        return keys
+
+    def __len__(self) -> int:
+        return len(self._set)
