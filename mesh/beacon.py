@@ -5,7 +5,7 @@ cause is one rate-limited hello to the address it came from; what is true is set
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import msgpack
 
@@ -65,15 +65,14 @@ def read_beacon(keys: MeshKeys, header: Header, datagram: bytes) -> Beacon | Rej
         return Rejection.MALFORMED
     if type(plain) is not dict or plain.get("mesh") != keys.mesh_id:
         return Rejection.MALFORMED
-    epoch_counter, port, seq = plain.get("epoch"), plain.get("port"), plain.get("seq")
-    if not (
-        _is_within(epoch_counter, 0, EPOCH_COUNTER_MAX)
-        and _is_within(port, 1, 65535)
-        and _is_within(seq, 0, BEACON_SEQUENCE_MAX)
-    ):
+    epoch_counter = _number(plain, "epoch", 0, EPOCH_COUNTER_MAX)
+    port = _number(plain, "port", 1, 65535)
+    seq = _number(plain, "seq", 0, BEACON_SEQUENCE_MAX)
+    if epoch_counter is None or port is None or seq is None:
         return Rejection.MALFORMED
     return Beacon(header.sender, epoch_counter, port, seq)
 
 
-def _is_within(value: object, least: int, most: int) -> bool:
-    return type(value) is int and least <= value <= most
+def _number(plain: dict[Any, Any], name: str, least: int, most: int) -> int | None:
+    value = plain.get(name)
+    return value if type(value) is int and least <= value <= most else None

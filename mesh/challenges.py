@@ -142,15 +142,19 @@ class Challenges:
 
     def forget(self, peer: NodeId) -> None:
         """Drop every handshake with `peer`."""
-        asked = [entry for entry in self._asked.values() if entry.target == peer]
-        answered = [entry for entry in self._answered.values() if entry.hello.sender == peer]
-        for entry in (*asked, *answered):
-            self.settle(entry)
+        for asked in list(self._asked.values()):
+            if asked.target == peer:
+                self.settle(asked)
+        for answered in list(self._answered.values()):
+            if answered.hello.sender == peer:
+                self.settle(answered)
 
     def expire(self, now: Instant) -> None:
         """Drop what nobody came back for."""
-        for entry in (*_lapsed(self._asked, now), *_lapsed(self._answered, now)):
-            self.settle(entry)
+        for asked in _lapsed(self._asked, now):
+            self.settle(asked)
+        for answered in _lapsed(self._answered, now):
+            self.settle(answered)
 
     def _fresh_share(self) -> Ephemeral:
         first_counter = self._begun % FIRST_COUNTERS * FIRST_COUNTERS_APART

@@ -27,7 +27,7 @@ class Mistyped(ValueError):
 
 def write_checked(prefix: str, content: bytes) -> str:
     """`content` as text: `prefix`, then groups of base32 that end with a checksum."""
-    letters = _spell(content) + _spell(zlib.crc32(content).to_bytes(CHECK_BYTES, "big"))
+    letters = _spell(content) + _spell(_checksum(content))
     groups = [letters[at : at + GROUP_CHARS] for at in range(0, len(letters), GROUP_CHARS)]
     return "-".join([prefix, *groups])
 
@@ -38,14 +38,27 @@ def read_checked(prefix: str, text: str) -> bytes:
     Raises NotThisText when the prefix is another, Mistyped when the rest does not add up.
     """
     letters = "".join(character for character in text.lower() if not _is_separator(character))
-    if len(letters) > TEXT_CHARS_MAX or not letters.startswith(prefix):
-        raise NotThisText(f"it does not begin with {prefix}-")
-    body = letters[len(prefix) :]
-    content = _unspell(body[:-CHECK_CHARS])
-    check = _unspell(body[-CHECK_CHARS:])
-    if check != zlib.crc32(content).to_bytes(CHECK_BYTES, "big"):
-        raise Mistyped("its checksum does not match")
+    if len(letters) > TEXT_CHARS_MAX:
+        raise NotThisText("it is far too long")
+    beginning, body = letters[: len(prefix)], letters[len(prefix) :]
+    if beginning == prefix:
+        return _checked(body)
+    try:
+        _checked(body)
+    except Mistyped:
+        raise NotThisText(f"it does not begin with {prefix}-") from None
+    raise Mistyped(f"its beginning should be {prefix}-")
+
+
+def _checked(letters: str) -> bytes:
+    content = _unspell(letters[:-CHECK_CHARS])
+    if _unspell(letters[-CHECK_CHARS:]) != _checksum(content):
+        raise Mistyped("a character is wrong, missing or too many")
     return content
+
+
+def _checksum(content: bytes) -> bytes:
+    return zlib.crc32(content).to_bytes(CHECK_BYTES, "big")
 
 
 def _is_separator(character: str) -> bool:

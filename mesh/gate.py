@@ -35,7 +35,7 @@ from mesh.handshake import (
     transcript_of,
     write_stale,
 )  # fmt: skip
-from mesh.identity import Epoch, Identity, NodeId, PublicKey
+from mesh.identity import Epoch, Identity, NodeId
 from mesh.instant import Instant, earliest
 from mesh.judgements import (
     CloneSeen,
@@ -336,27 +336,27 @@ class Gate:
 
     def _doubt(self, said: Hello | Welcome, source: Address) -> Judgement | Rejection | None:
         """What stands between a peer that has proven its key and its admission."""
+        if said.sender == self._identity.id:
+            return self._clone(said, source)
         match self._standing(said.sender, said.epoch):
+            case _Standing.OPEN:
+                return None
             case _Standing.LOWER:
                 return self._lower(said, source)
             case _Standing.CLONED:
-                return self._clone(said.sender, said.public, said.epoch, source)
+                return self._clone(said, source)
             case _Standing.NO_ROOM:
                 return Rejection.TABLE_FULL
-            case _Standing.OPEN if said.sender == self._identity.id:
-                return self._clone(said.sender, said.public, said.epoch, source)
-            case _Standing.OPEN:
-                return None
 
     def _lower(self, said: Hello | Welcome, source: Address) -> LowerEpoch:
         known = self._known(said.sender)
         assert known is not None, "a lower epoch is lower than one we know"
         return LowerEpoch(said.sender, said.epoch, known, source, said.nonce)
 
-    def _clone(self, peer: NodeId, public: PublicKey, epoch: Epoch, source: Address) -> CloneSeen:
-        known = self._known(peer)
+    def _clone(self, said: Hello | Welcome, source: Address) -> CloneSeen:
+        known = self._known(said.sender)
         assert known is not None, "a clone is a clone of one we know"
-        return CloneSeen(peer, public, epoch, known, source)
+        return CloneSeen(said.sender, said.public, said.epoch, known, source)
 
     def _prove(self, session: Session) -> None:
         """The peer is live in this epoch: earlier runs of it are over."""

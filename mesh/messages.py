@@ -1,8 +1,8 @@
 """The letters that travel inside a sealed payload: a closed union of frozen dataclasses.
 
 Each says what its sender knows first hand or passes on signed; nothing here is believed because of
-who relayed it. Limits stand beside the fields they bound and are enforced by `wire.py`, so that a
-message that exists is a message within them.
+who relayed it. The limits on their fields are named here and enforced where letters are read, in
+`wire.py`.
 """
 
 from dataclasses import dataclass

@@ -5,10 +5,10 @@ way: scrypt makes a try cost 32 MiB and some 80 ms, and we refuse what has less 
 estimated entropy, so that the tries are too many.
 
 The estimate is deliberately simple and errs on the low side: a run of three or more letters counts
-as a *word*, worth 12 bits (about one of 4,000) plus 2 for every letter past the eighth, and a word
-said again is worth nothing. A loose letter is worth 4 bits, a digit 3, a mark 4. A repeated or
-counted-on character (aaa, 123) is worth 1. Blanks and hyphens are worth nothing. We would rather
-refuse a good passphrase, which costs its owner a word more, than take a poor one.
+as a *word*, worth 12 bits (about one of 4,000) plus 2 for every letter past the eighth. A loose
+letter is worth 4 bits, a digit 3, a mark 4; a repeated or counted-on character (aaa, 123), or
+anything said before, is worth 1. Blanks and hyphens are worth nothing. We would rather refuse a
+good passphrase, which costs its owner a word more, than take a poor one.
 """
 
 import re
@@ -29,6 +29,9 @@ _SALT: Final = b"holdfast v1 passphrase"
 
 WORD_LETTERS_MIN: Final = 3
 WORD_BITS: Final = 12
+WORD_TAIL_AFTER_LETTERS: Final = 8
+WORD_TAIL_BITS: Final = 2
+REPEATED_BITS: Final = 1
 _RUNS: Final = re.compile(r"[^\W\d_]+|\d+|[^\w\s]+|_+")
 
 
@@ -62,17 +65,18 @@ def estimated_bits(passphrase: str) -> int:
     bits = 0
     said: list[str] = []
     for run in _RUNS.findall(passphrase):
-        word = run.lower()
-        if word.isalpha() and len(word) >= WORD_LETTERS_MIN:
-            bits += 0 if word in said else _word_bits(word)
-            said.append(word)
-        else:
-            bits += _loose_bits(run)
+        heard = run.lower()
+        bits += REPEATED_BITS if heard in said else _run_bits(heard)
+        said.append(heard)
     return bits
 
 
-def _word_bits(word: str) -> int:
-    return min(WORD_BITS + 2 * max(0, len(word) - 8), _loose_bits(word))
+def _run_bits(run: str) -> int:
+    """What one run of letters, digits or marks is worth when it is first said."""
+    loose = _loose_bits(run)
+    if run.isalpha() and len(run) >= WORD_LETTERS_MIN:
+        return min(WORD_BITS + WORD_TAIL_BITS * max(0, len(run) - WORD_TAIL_AFTER_LETTERS), loose)
+    return loose
 
 
 def _loose_bits(run: str) -> int:

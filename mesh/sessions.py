@@ -150,14 +150,12 @@ class Sessions:
 
     def find(self, peer: NodeId, tag: bytes, now: Instant) -> Session | None:
         """The session that `peer` calls by `tag`, unless it is over."""
-        for session in self._live(peer):
-            if session.agreed.tag == tag and not session.is_over(now):
-                return session
-        return None
+        usable = self._usable(peer, now)
+        return next((session for session in usable if session.agreed.tag == tag), None)
 
     def best(self, peer: NodeId, now: Instant) -> Session | None:
         """The one to send in: the newest confirmed, else the newest."""
-        usable = [session for session in self._live(peer) if not session.is_over(now)]
+        usable = self._usable(peer, now)
         confirmed = [session for session in usable if session.confirmed]
         return next(reversed(confirmed or usable), None)
 
@@ -168,19 +166,27 @@ class Sessions:
     def drop(self, session: Session) -> None:
         """End one session. Dropped already: nothing to do."""
         peer = session.agreed.peer
-        kept = [other for other in self._live(peer) if other is not session]
-        if kept:
-            self._of_peer[peer] = kept
-        else:
-            self.drop_peer(peer)
+        self._keep(peer, [other for other in self._live(peer) if other is not session])
 
     def drop_peer(self, peer: NodeId) -> None:
         """End all sessions with `peer`."""
         self._of_peer.pop(peer, None)
 
     def has(self, peer: NodeId) -> bool:
-        """Whether there is any session with `peer`, of whatever age."""
+        """Whether there is a session with `peer`; one run out counts until it is asked for."""
         return peer in self._of_peer
+
+    def _usable(self, peer: NodeId, now: Instant) -> list[Session]:
+        live = self._live(peer)
+        if any(session.is_over(now) for session in live):
+            self._keep(peer, [session for session in live if not session.is_over(now)])
+        return self._live(peer)
+
+    def _keep(self, peer: NodeId, sessions: list[Session]) -> None:
+        if sessions:
+            self._of_peer[peer] = sessions
+        else:
+            self.drop_peer(peer)
 
     def _live(self, peer: NodeId) -> list[Session]:
         return self._of_peer.get(peer, [])

@@ -1,0 +1,369 @@
+"""Passport control: only an answer to our own fresh nonce proves a peer, and each word once."""
+
+from random import Random
+
+import pytest
+
+from mesh.confirming import CONFIRM_INTERVAL, CONFIRM_REPEATS_MAX
+from mesh.datagram import DATAGRAM_BYTES_MAX
+from mesh.effects import Address
+from mesh.gate import PEERS_MAX, Gate
+from mesh.identity import Epoch, NodeId
+from mesh.instant import HOUR, SECOND
+from mesh.judgements import (
+    CloneSeen,
+    Established,
+    HeardBeacon,
+    LowerEpoch,
+    Respond,
+    ToldStale,
+    Verified,
+)  # fmt: skip
+from mesh.rejections import Rejection
+from mesh.sessions import PAYLOAD_BYTES_MAX, SESSIONS_PER_PEER_MAX
+from tests.mesh.border import KEYS, OTHER_KEYS, Road, Traveller, met
+
+
+def test_both_prove_each_other_in_one_handshake() -> None:
+    road, ann, bob = met()
+    assert [(seen.peer, seen.epoch, seen.address) for seen in ann.established()] == [
+        (bob.id, bob.epoch, bob.address)
+    ]
+    assert [(seen.peer, seen.epoch, seen.address) for seen in bob.established()] == [
+        (ann.id, ann.epoch, ann.address)
+    ]
+    assert ann.gate.epochs() == {bob.id: bob.epoch}
+    assert len(road.capture) == 4  # hello, welcome, confirm, and a word in the session
+
+
+def test_a_sealed_payload_arrives_whole_and_names_its_sender() -> None:
+    road, ann, bob = met()
+    road.tell(ann, bob, b"from ann")
+    road.tell(bob, ann, b"from bob")
+    assert bob.judged[-1] == Verified(ann.id, ann.epoch, b"from ann", ann.address)
+    assert ann.judged[-1] == Verified(bob.id, bob.epoch, b"from bob", bob.address)
+
+
+def test_both_may_say_hello_at_the_same_moment() -> None:
+    road, ann, bob = Road(), Traveller("ann"), Traveller("bob")
+    from_ann, from_bob = ann.gate.hello(bob.id, 0), bob.gate.hello(ann.id, 0)
+    road.carry(ann, bob, from_ann)
+    road.carry(bob, ann, from_bob)
+    road.tell(ann, bob, b"one")
+    road.tell(bob, ann, b"two")
+    assert (bob.payloads(), ann.payloads()) == ([b"one"], [b"two"])
+    assert ann.gate.next_wake is None
+    assert bob.gate.next_wake is None
+
+
+def test_a_hello_to_whom_it_may_concern_is_answered_by_anybody() -> None:
+    road, ann, bob = Road(), Traveller("ann"), Traveller("bob")
+    road.carry(ann, bob, ann.gate.hello(None, 0))
+    assert ann.gate.has_session(bob.id)
+
+
+def test_a_hello_for_another_is_left_alone() -> None:
+    ann, bob, cid = Traveller("ann"), Traveller("bob"), Traveller("cid")
+    assert cid.judge(ann.gate.hello(bob.id, 0), ann.address, 0) is Rejection.NOT_FOR_US
+
+
+def test_another_node_cannot_answer_for_the_one_we_asked() -> None:
+    ann, bob, eve = Traveller("ann"), Traveller("bob"), Traveller("eve")
+    asked_anybody = ann.gate.hello(None, 0)
+    asked_bob = ann.gate.hello(bob.id, 0)
+    assert eve.judge(asked_bob, ann.address, 0) is Rejection.NOT_FOR_US
+    welcome = eve.judge(asked_anybody, ann.address, 0)
+    assert isinstance(welcome, Respond)
+    bobs = bob.judge(asked_bob, ann.address, 0)
+    assert isinstance(bobs, Respond)
+    assert isinstance(ann.judge(bobs.datagram, eve.address, 0), Established)
+    assert ann.established()[-1].peer == bob.id
+
+
+@pytest.mark.parametrize("lost", range(4))
+def test_the_loss_of_any_one_datagram_delays_and_harms_nothing(lost: int) -> None:
+    road, ann, bob = Road(lost), Traveller("ann"), Traveller("bob")
+    road.meet(ann, bob)
+    road.wait(ann, bob, road.now + SECOND)
+    if not ann.gate.has_session(bob.id):
+        road.meet(ann, bob)  # the hello or the welcome was lost: the caller says hello again
+    road.tell(ann, bob, b"one")
+    road.tell(bob, ann, b"two")
+    assert (bob.payloads(), ann.payloads()) == ([b"one"], [b"two"])
+    assert len(bob.established()) == len(ann.established()) == 1
+
+
+def test_a_confirmation_is_repeated_until_something_is_heard_and_then_given_up() -> None:
+    road, ann, bob = Road(2, 3, 4, 5, 6, 7), Traveller("ann"), Traveller("bob")
+    road.meet(ann, bob)
+    due = ann.gate.next_wake
+    assert due == road.now - 5_000_000 + CONFIRM_INTERVAL
+    road.wait(ann, bob, 10 * SECOND)
+    assert len(road.capture) == 3 + CONFIRM_REPEATS_MAX
+    assert not ann.gate.has_session(bob.id)
+    assert ann.gate.next_wake is None
+
+
+def test_nothing_waits_once_a_handshake_is_over() -> None:
+    _, ann, bob = met()
+    assert (ann.gate.next_wake, bob.gate.next_wake) == (None, None)
+
+
+def test_a_hello_alone_proves_nothing() -> None:
+    ann, bob = Traveller("ann"), Traveller("bob")
+    assert isinstance(bob.judge(ann.gate.hello(bob.id, 0), ann.address, 0), Respond)
+    assert bob.gate.epochs() == {}
+    assert not bob.gate.has_session(ann.id)
+    assert bob.gate.seal(ann.id, b"", 0) is None
+
+
+def test_a_repeated_hello_gets_the_same_welcome() -> None:
+    ann, bob = Traveller("ann"), Traveller("bob")
+    hello = ann.gate.hello(bob.id, 0)
+    assert bob.judge(hello, ann.address, 0) == bob.judge(hello, ann.address, 1)
+
+
+def test_no_answer_to_an_unproven_datagram_is_larger_than_it() -> None:
+    road, _ann, _bob = met()
+    hello, welcome = road.capture[0].datagram, road.capture[1].datagram
+    assert len(welcome) <= len(hello) == DATAGRAM_BYTES_MAX
+
+
+def test_datagrams_may_overtake_each_other() -> None:
+    road, ann, bob = met()
+    sealed = [ann.gate.seal(bob.id, b"%d" % number, road.now) for number in range(300)]
+    Random(1).shuffle(sealed)
+    for datagram in sealed:
+        assert datagram is not None
+        road.carry(ann, bob, datagram)
+    assert sorted(bob.payloads(), key=int) == [b"%d" % number for number in range(300)]
+
+
+def test_the_largest_payload_fits_exactly() -> None:
+    road, ann, bob = met()
+    datagram = ann.gate.seal(bob.id, bytes(Gate.payload_bytes_max), road.now)
+    assert datagram is not None
+    assert len(datagram) == DATAGRAM_BYTES_MAX
+    with pytest.raises(AssertionError):
+        ann.gate.seal(bob.id, bytes(PAYLOAD_BYTES_MAX + 1), road.now)
+
+
+def test_three_sessions_per_peer_are_enough_and_the_newest_is_used() -> None:
+    road, ann, bob = met(rounds=SESSIONS_PER_PEER_MAX + 1)
+    first_word = road.capture[3].datagram
+    road.tell(ann, bob, b"still here")
+    assert bob.payloads() == [b"still here"]
+    assert ann.judge(first_word, bob.address, road.now) is Rejection.NO_SESSION
+
+
+def test_a_stranger_with_another_secret_is_told_nothing() -> None:
+    ann, eve = Traveller("ann"), Traveller("eve", keys=OTHER_KEYS)
+    assert ann.judge(eve.gate.hello(ann.id, 0), eve.address, 0) is Rejection.UNKNOWN_KEY
+    assert ann.judge(eve.gate.beacon(1), eve.address, 0) is Rejection.UNKNOWN_KEY
+
+
+def test_a_beacon_is_a_hint_at_the_address_it_came_from() -> None:
+    ann, bob = Traveller("ann", counter=9), Traveller("bob")
+    heard = bob.judge(ann.gate.beacon(5000), Address("fe80::7", 60001), 0)
+    assert heard == HeardBeacon(ann.id, 9, Address("fe80::7", 5000))
+    assert bob.gate.epochs() == {}
+
+
+def test_what_comes_back_to_us_is_known_as_ours() -> None:
+    ann = Traveller("ann")
+    for datagram in (ann.gate.beacon(1), ann.gate.hello(None, 0)):
+        assert ann.judge(datagram, ann.address, 0) is Rejection.FROM_OURSELVES
+
+
+# Epochs ----------------------------------------------------------------------------------------
+
+
+def test_a_restarted_peer_is_believed_and_its_old_sessions_end() -> None:
+    road, ann, bob = met()
+    old_word = bob.gate.seal(ann.id, b"old", road.now)
+    newer = bob.restarted()
+    road.meet(newer, ann)
+    assert ann.gate.epochs() == {bob.id: newer.epoch}
+    road.tell(ann, newer, b"welcome back")
+    assert newer.payloads() == [b"welcome back"]
+    assert old_word is not None
+    assert ann.judge(old_word, bob.address, road.now) is Rejection.NO_SESSION
+
+
+def test_an_unproven_higher_epoch_ends_no_session() -> None:
+    road, ann, bob = met()
+    ann.judge(bob.restarted().gate.hello(ann.id, road.now), bob.address, road.now)
+    road.tell(ann, bob, b"still you")
+    assert bob.payloads() == [b"still you"]
+
+
+def test_a_lower_epoch_is_shown_its_own_later_record() -> None:
+    road, ann, bob = met()
+    later = bob.restarted()
+    road.meet(later, ann)
+    hello = bob.gate.hello(ann.id, road.now)
+    judged = ann.judge(hello, bob.address, road.now)
+    assert isinstance(judged, LowerEpoch)
+    assert (judged.peer, judged.claimed, judged.known) == (bob.id, bob.epoch, later.epoch)
+    answer = ann.gate.stale(judged, b"record")
+    assert answer is not None
+    assert len(answer) <= len(hello)
+    assert bob.judge(answer, ann.address, road.now) == ToldStale(b"record")
+    assert bob.judge(answer, ann.address, road.now) is Rejection.REPLAYED
+
+
+def test_a_lower_epoch_that_was_asked_is_told_so_too() -> None:
+    bob = Traveller("bob")
+    ann = Traveller("ann", highest={bob.id: Epoch(7, bytes(16))})
+    judged = bob.judge(ann.gate.hello(bob.id, 0), ann.address, 0)
+    assert isinstance(judged, Respond)
+    late = ann.judge(judged.datagram, bob.address, 0)
+    assert isinstance(late, LowerEpoch)
+    answer = ann.gate.stale(late, b"record")
+    assert answer is not None
+    assert bob.judge(answer, ann.address, 0) == ToldStale(b"record")
+    assert not ann.gate.has_session(bob.id)
+
+
+def test_nobody_is_shown_a_record_without_having_asked() -> None:
+    ann, bob = Traveller("ann"), Traveller("bob")
+    late = LowerEpoch(bob.id, bob.epoch, bob.epoch, bob.address, b"?" * 16)
+    answer = ann.gate.stale(late, b"record")
+    assert answer is not None
+    assert bob.judge(answer, ann.address, 0) is Rejection.UNKNOWN_CHALLENGE
+    assert ann.judge(answer, ann.address, 0) is Rejection.NOT_FOR_US
+
+
+def test_a_record_that_cannot_fit_is_not_sent() -> None:
+    ann, bob = Traveller("ann"), Traveller("bob")
+    late = LowerEpoch(bob.id, bob.epoch, bob.epoch, bob.address, b"?" * 16)
+    assert ann.gate.stale(late, bytes(DATAGRAM_BYTES_MAX)) is None
+
+
+def test_the_same_counter_from_another_start_is_a_clone_once_proven() -> None:
+    road, ann, bob = met()
+    twin = Traveller("bob", start=b"another start...")
+    hello = twin.gate.hello(ann.id, road.now)
+    welcome = ann.judge(hello, twin.address, road.now)
+    assert isinstance(welcome, Respond)  # a claim of that kind is not yet worth an alarm
+    met_ann = twin.judge(welcome.datagram, ann.address, road.now)
+    assert isinstance(met_ann, Established)
+    seen = ann.judge(met_ann.respond, twin.address, road.now)
+    assert isinstance(seen, CloneSeen)
+    assert (seen.peer, seen.epoch, seen.known) == (bob.id, twin.epoch, bob.epoch)
+    road.tell(ann, bob, b"you remain")
+    assert bob.payloads() == [b"you remain"]
+    assert ann.gate.epochs() == {bob.id: bob.epoch}
+
+
+def test_a_clone_that_we_asked_is_seen_in_its_welcome() -> None:
+    road, ann, bob = met()
+    twin = Traveller("bob", start=b"another start...")
+    road.meet(ann, twin)
+    assert isinstance(ann.judged[-1], CloneSeen)
+    assert not twin.gate.has_session(ann.id)
+    road.tell(bob, ann, b"it is me")
+    assert ann.payloads() == [b"it is me"]
+
+
+@pytest.mark.parametrize("counter", [2, 3, 4])
+def test_a_second_machine_with_our_own_key_is_seen_whatever_its_epoch(counter: int) -> None:
+    road = Road()
+    ann, copy = Traveller("ann", counter=3), Traveller("ann", counter=counter, start=b"?" * 16)
+    road.carry(ann, copy, ann.gate.hello(None, 0))
+    road.carry(copy, ann, copy.gate.hello(None, 0))
+    seen = [one for one in ann.judged + copy.judged if isinstance(one, CloneSeen)]
+    assert seen
+    assert all(one.peer == ann.id for one in seen)
+    assert not ann.gate.has_session(ann.id)
+    assert not copy.gate.has_session(ann.id)
+
+
+# Bounds ----------------------------------------------------------------------------------------
+
+
+def test_one_source_is_answered_only_so_often() -> None:
+    ann, bob = Traveller("ann"), Traveller("bob")
+    judged = [bob.judge(ann.gate.hello(bob.id, 0), ann.address, 0) for _ in range(30)]
+    assert sum(isinstance(one, Respond) for one in judged) == 20
+    assert judged[-1] is Rejection.RATE_LIMITED
+    assert isinstance(bob.judge(ann.gate.hello(bob.id, SECOND), ann.address, SECOND), Respond)
+
+
+def test_all_sources_together_are_answered_only_so_often() -> None:
+    ann, bob = Traveller("ann"), Traveller("bob")
+    judged = [
+        bob.judge(ann.gate.hello(bob.id, 0), Address(f"10.1.0.{host}", 1), 0) for host in range(150)
+    ]
+    assert sum(isinstance(one, Respond) for one in judged) == 100
+
+
+def test_forged_hellos_use_up_nobodys_allowance() -> None:
+    ann, bob = Traveller("ann"), Traveller("bob")
+    forged = ann.gate.hello(bob.id, 0)[:-1] + b"?"
+    for _ in range(200):
+        assert bob.judge(forged, ann.address, 0) is Rejection.BAD_TAG
+    assert isinstance(bob.judge(ann.gate.hello(bob.id, 0), ann.address, 0), Respond)
+
+
+def test_open_questions_are_bounded_and_lapse() -> None:
+    ann, bob = Traveller("ann"), Traveller("bob")
+    first = bob.judge(ann.gate.hello(bob.id, 0), ann.address, 0)
+    assert isinstance(first, Respond)
+    for _ in range(256):
+        ann.gate.hello(bob.id, 0)
+    assert ann.judge(first.datagram, bob.address, 0) is Rejection.UNKNOWN_CHALLENGE
+    assert ann.gate.next_wake == 5 * SECOND
+    assert ann.gate.wake(5 * SECOND) == []
+    assert ann.gate.next_wake is None
+
+
+def test_a_late_welcome_answers_nothing() -> None:
+    ann, bob = Traveller("ann"), Traveller("bob")
+    welcome = bob.judge(ann.gate.hello(bob.id, 0), ann.address, 0)
+    assert isinstance(welcome, Respond)
+    judged = ann.judge(welcome.datagram, bob.address, 5 * SECOND)
+    assert judged is Rejection.UNKNOWN_CHALLENGE
+
+
+def test_new_peers_are_refused_when_the_table_is_full_and_old_ones_are_not() -> None:
+    ann, bob = Traveller("ann"), Traveller("bob")
+    crowd = {NodeId(number.to_bytes(16, "big")): Epoch(1, bytes(16)) for number in range(PEERS_MAX)}
+    full = Traveller("full", highest=crowd)
+    assert full.judge(ann.gate.hello(None, 0), ann.address, 0) is Rejection.TABLE_FULL
+    crowd.popitem()
+    crowd[bob.id] = bob.epoch
+    full = Traveller("full", highest=crowd)
+    assert isinstance(full.judge(bob.gate.hello(None, 0), bob.address, 0), Respond)
+
+
+def test_a_worn_session_asks_for_a_hello_and_an_old_one_ends() -> None:
+    road, ann, bob = met()
+    assert not ann.gate.wants_hello(bob.id, road.now + HOUR - SECOND)
+    assert ann.gate.wants_hello(bob.id, road.now + HOUR + SECOND)
+    assert ann.gate.seal(bob.id, b"", road.now + HOUR + SECOND) is not None
+    assert ann.gate.seal(bob.id, b"", road.now + 2 * HOUR) is None
+    assert not ann.gate.has_session(bob.id)
+
+
+def test_hanging_up_ends_sessions_and_remembers_the_epoch() -> None:
+    road, ann, bob = met()
+    ann.gate.hang_up(bob.id)
+    assert not ann.gate.has_session(bob.id)
+    assert ann.gate.epochs() == {bob.id: bob.epoch}
+    ann.gate.forget(bob.id)
+    assert ann.gate.epochs() == {}
+    road.meet(bob, ann)
+    assert ann.gate.epochs() == {bob.id: bob.epoch}
+
+
+def test_counter_ranges_of_one_run_never_overlap() -> None:
+    road, ann, bob = met(rounds=3)
+    counters = [
+        int.from_bytes(packet.datagram[32:40], "big")
+        for packet in road.capture
+        if packet.source is ann and packet.datagram[3] in (4, 5)
+    ]
+    assert len({*counters}) == len(counters) == 3
+    assert KEYS.key_id == road.capture[0].datagram[4:8]
+    assert bob.established()
