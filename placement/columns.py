@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from placement.needs import Offer, Source, supply
+from placement.needs import Offer, Source, shares_pools, supply
 from placement.rules import Word, words_of
 from placement.view import ClusterView, NodeView
 
@@ -125,6 +125,10 @@ class Prepared:
     """Nodes where two needs can meet in one pool: unified memory, or cards that share a pool."""
     columns: dict[Source, Column] = field(default_factory=dict)
 
+    def says(self, place: int, word: Word) -> bool:
+        """Whether the node at `place` says this word."""
+        return bool(self.words.get(word, 0) >> place & 1)
+
     def column(self, source: Source) -> Column:
         """The column of `source`, worked out when first asked for."""
         found = self.columns.get(source)
@@ -146,7 +150,7 @@ def prepare(view: ClusterView) -> Prepared:
         for name in _names(node):
             named[name] = (*named.get(name, ()), place)
     words = {word: mask_of(places, len(view.nodes)) for word, places in said.items()}
-    shares = [place for place, node in enumerate(view.nodes) if _shares(node)]
+    shares = [place for place, node in enumerate(view.nodes) if shares_pools(node)]
     everyone = (1 << len(view.nodes)) - 1
     return Prepared(view, everyone, named, words, mask_of(shares, len(view.nodes)))
 
@@ -171,7 +175,7 @@ def redraw(prepared: Prepared, view: ClusterView) -> Prepared:
     for place in changed:
         bit = 1 << place
         _replace_words(words, before[place], after[place], bit)
-        sharing = sharing | bit if _shares(after[place]) else sharing & ~bit
+        sharing = sharing | bit if shares_pools(after[place]) else sharing & ~bit
         for source, column in columns.items():
             columns[source] = _replace(source, column, place, before[place], after[place])
     return Prepared(view, prepared.everyone, prepared.named, words, sharing, columns)
@@ -200,11 +204,6 @@ def strain_of(node: NodeView) -> int:
 
 def _names(node: NodeView) -> tuple[str, ...]:
     return (node.id,) if node.name == node.id else (node.id, node.name)
-
-
-def _shares(node: NodeView) -> bool:
-    pools = [device.pool for device in node.devices]
-    return len({*pools}) < len(pools) or any(pool.kind == "unified" for pool in node.pools)
 
 
 class _Summary(NamedTuple):

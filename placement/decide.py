@@ -10,15 +10,17 @@ carries runners-up, and costs nothing to make again.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from placement.columns import Prepared, prepare
 from placement.decision import Change, Decision, Fit, Leg, Metric, PassedOver, PoolFit
+from placement.legs import Placing, choose
 from placement.needs import RAM, Need, supply
-from placement.ranking import Placing, best_first, nearest_first, place
+from placement.ranking import best_first, nearest_first
 from placement.reasons import ORDER, Miss, Reason, verdict_of, worst
 from placement.request import Objective, Request, question_digest
-from placement.rules import misses, verdict_of_misses
+from placement.rules import misses_of, verdict_of_misses
 from placement.screening import Screening, screen
 from placement.view import ClusterView, NodeView, PoolView
 
@@ -51,7 +53,7 @@ def decide(
     )
     soon = [] if fits else _fits(request, prepared, screening, screening.soon, TOLD_FITTING)
     near = nearest_first(prepared, screening, screening.nearness(), count if in_full else TOLD_NEAR)
-    passed_over = tuple(_passed_over(request, prepared.view.nodes[at]) for at in near)
+    passed_over = tuple(_passed_over(prepared, screening, at) for at in near)
     return Decision(
         question=question_digest(request),
         objective=request.objective.value,
@@ -78,7 +80,7 @@ def _fits(
 
 
 def _fit(request: Request, node: NodeView, needs: tuple[Need, ...]) -> Fit:
-    placing = place(request, node, needs)
+    placing = choose(request, node, needs)
     assert placing is not None, "screening lets no node pass that cannot be placed on"
     pools = _pool_fits(placing)
     metric, score = _metric(request, node, placing)
@@ -119,8 +121,9 @@ def _metric(request: Request, node: NodeView, placing: Placing) -> tuple[Metric,
     return Metric("room left", left, pool.unit, pool.pool, "computed"), score
 
 
-def _passed_over(request: Request, node: NodeView) -> PassedOver:
-    found = misses(request, node)
+def _passed_over(prepared: Prepared, screening: Screening, at: int) -> PassedOver:
+    node = prepared.view.nodes[at]
+    found = misses_of(screening.what, node, partial(prepared.says, at))
     return PassedOver(node.id, node.name, verdict_of_misses(found), found)
 
 

@@ -9,7 +9,7 @@ try is nearly always the answer; the search is bounded all the same, and giving 
 
 from typing import Final, NamedTuple
 
-from placement.needs import ANY_CARD, RAM, Need, Offer, Source, needs_of, offers_of, supply
+from placement.needs import ANY_CARD, RAM, Need, Offer, Source, supply
 from placement.request import Objective, Request
 from placement.view import NodeView, PoolView
 
@@ -25,6 +25,19 @@ class Taken(NamedTuple):
     need: int
     pool: PoolView
     amount: int
+
+
+class Placing(NamedTuple):
+    """What a node would give, and what that leaves of each pool it touches."""
+
+    taken: tuple[Taken, ...]
+    left: dict[str, int]
+
+    @property
+    def deciding(self) -> PoolView | None:
+        """Of the pools that the first need takes, the one with the least left."""
+        pools = [one.pool for one in self.taken if one.need == 0]
+        return min(pools, key=lambda pool: (self.left[pool.pool], pool.pool), default=None)
 
 
 class _Slot(NamedTuple):
@@ -71,18 +84,18 @@ class _Search:
         self.used.discard(offer.device)
 
 
-def choose(
-    request: Request, node: NodeView, needs: tuple[Need, ...] | None = None
-) -> tuple[Taken, ...] | None:
+def choose(request: Request, node: NodeView, needs: tuple[Need, ...]) -> Placing | None:
     """What would be held of `node`, in the order of the request's needs; None when not together."""
-    needs = needs_of(request) if needs is None else needs
     slots = [
         _Slot(place, need.amount, _offers(request, need.source, node))
         for place, need in sorted(enumerate(needs), key=_slot_order)
         for _ in range(need.source.at_once)
     ]
-    taken = _Search(slots).from_slot(0)
-    return None if taken is None else tuple(sorted(taken, key=lambda one: one.need))
+    search = _Search(slots)
+    taken = search.from_slot(0)
+    if taken is None:
+        return None
+    return Placing(tuple(sorted(taken, key=lambda one: one.need)), search.left)
 
 
 def _slot_order(placed: tuple[int, Need]) -> tuple[int, int, int]:
@@ -92,13 +105,9 @@ def _slot_order(placed: tuple[int, Need]) -> tuple[int, int, int]:
 
 def _offers(request: Request, source: Source, node: NodeView) -> tuple[Offer, ...]:
     if source.kind == "memory":
-        cards = _ordered(request, supply(ANY_CARD, node).offers if _has_cards(node) else ())
+        cards = _ordered(request, supply(ANY_CARD, node).offers)
         return _without_devices(cards) + _ordered(request, supply(RAM, node).offers)
     return _ordered(request, supply(source, node).offers)
-
-
-def _has_cards(node: NodeView) -> bool:
-    return bool(offers_of(ANY_CARD, node))
 
 
 def _without_devices(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:

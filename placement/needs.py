@@ -84,7 +84,8 @@ def supply(source: Source, node: NodeView) -> Supply:
     closed = len(admitting) < wanted
     counting = offers if closed else admitting
     known = [offer for offer in counting if _is_known(offer.pool)]
-    known.sort(key=_by_room)
+    if len(known) > 1:
+        known.sort(key=_by_room)
     best = known[-wanted].pool if 0 < wanted <= len(known) else None
     return Supply(len(offers), closed, tuple(known), best)
 
@@ -140,6 +141,23 @@ def need_misses(need: Need, node: NodeView) -> list[Miss]:
             short_of(few, subject, need.source.at_once, found.matching, "cards", option=need.option)
         )
     return misses
+
+
+def can_meet(needs: tuple[Need, ...], *, shares: bool) -> bool:
+    """Whether two of these can want the same pool of one node, which `shares` or does not."""
+    kinds = [need.source.kind for need in needs]
+    if kinds.count("card") > 1 or kinds.count("disk") > 1:
+        return True
+    meeting = [kind for kind in kinds if kind in {"card", "memory", "ram"}]
+    if "memory" in meeting and len(meeting) > 1:
+        return True
+    return shares and (len(meeting) > 1 or any(need.source.at_once > 1 for need in needs))
+
+
+def shares_pools(node: NodeView) -> bool:
+    """Whether this node has unified memory, or cards that draw on one pool."""
+    pools = [device.pool for device in node.devices]
+    return len({*pools}) < len(pools) or any(pool.kind == "unified" for pool in node.pools)
 
 
 def describe(source: Source) -> str:

@@ -9,38 +9,13 @@ is not so; those nodes are worked out one by one and merged in.
 from collections.abc import Iterator
 from heapq import merge
 from itertools import islice
-from typing import NamedTuple
 
 from placement.columns import Entry, Order, Prepared, places_of, strain_of
-from placement.legs import Taken, choose
+from placement.legs import Placing
 from placement.needs import ANY_CARD, RAM, Need, Source
 from placement.request import Objective, Request
 from placement.screening import Screening
-from placement.view import NodeView, PoolView
-
-
-class Placing(NamedTuple):
-    """What a node would give, and what that leaves of each pool it touches."""
-
-    taken: tuple[Taken, ...]
-    left: dict[str, int]
-
-    @property
-    def deciding(self) -> PoolView | None:
-        """Of the pools that the first need takes, the one with the least left."""
-        pools = [one.pool for one in self.taken if one.need == 0]
-        return min(pools, key=lambda pool: (self.left[pool.pool], pool.pool), default=None)
-
-
-def place(request: Request, node: NodeView, needs: tuple[Need, ...]) -> Placing | None:
-    """The node's legs and what they leave; None when the needs do not fit together."""
-    taken = choose(request, node, needs)
-    if taken is None:
-        return None
-    left: dict[str, int] = {}
-    for one in taken:
-        left[one.pool.pool] = left.get(one.pool.pool, one.pool.room or 0) - one.amount
-    return Placing(taken, left)
+from placement.view import NodeView
 
 
 def best_first(
@@ -55,7 +30,7 @@ def best_first(
         ]
     rest = among & ~sum(1 << at for at in first)
     ranked: list[int] = []
-    for tier, source in _tiers(request, prepared, screening, rest):
+    for tier, source in _tiers(prepared, screening, rest):
         ranked += islice(_ranked(request, prepared, screening, tier, source), limit)
     return (first + ranked)[:limit]
 
@@ -78,25 +53,21 @@ def _deciding_source(needs: tuple[Need, ...]) -> Source:
     return needs[0].source if needs else RAM
 
 
-def _tiers(
-    request: Request, prepared: Prepared, screening: Screening, among: int
-) -> list[tuple[int, Source]]:
+def _tiers(prepared: Prepared, screening: Screening, among: int) -> list[tuple[int, Source]]:
     """A card's memory before main memory, for who asked for either; else all in one."""
     source = _deciding_source(screening.needs)
     if source.kind != "memory":
         return [(among, source)]
-    needs = screening.needs
-    met = places_of(among & screening.met)
-    on_cards = prepared.column(ANY_CARD).best.up_to(-needs[0].amount) & among & ~screening.met
-    for at in met:
-        if _is_on_card(request, prepared.view.nodes[at], needs):
+    amount = screening.needs[0].amount
+    on_cards = prepared.column(ANY_CARD).best.up_to(-amount) & among & ~screening.met
+    for at in places_of(among & screening.met):
+        if _is_on_card(prepared.view.nodes[at], screening.placings[at]):
             on_cards |= 1 << at
     return [(on_cards, ANY_CARD), (among & ~on_cards, RAM)]
 
 
-def _is_on_card(request: Request, node: NodeView, needs: tuple[Need, ...]) -> bool:
-    placing = place(request, node, needs)
-    pool = placing.deciding if placing is not None else None
+def _is_on_card(node: NodeView, placing: Placing) -> bool:
+    pool = placing.deciding
     return pool is not None and any(device.pool == pool.pool for device in node.devices)
 
 
@@ -112,7 +83,7 @@ def _ranked(
     else:
         columnwise = _shifted(column.best.walk(plain), amount)
     single = sorted(
-        _exact(request, screening.needs, prepared.view.nodes[at], at, packing=packing)
+        _exact(prepared.view.nodes[at], screening.placings[at], at, packing=packing)
         for at in places_of(among & screening.met)
     )
     seen = 0
@@ -128,13 +99,9 @@ def _shifted(entries: Iterator[Entry], by: int) -> Iterator[Entry]:
         yield entry._replace(value=entry.value + by)
 
 
-def _exact(
-    request: Request, needs: tuple[Need, ...], node: NodeView, at: int, *, packing: bool
-) -> Entry:
-    placing = place(request, node, needs)
-    assert placing is not None, "screening lets no node pass that cannot be placed on"
+def _exact(node: NodeView, placing: Placing, at: int, *, packing: bool) -> Entry:
     pool = placing.deciding
-    assert pool is not None, "needs that meet are at least two"
+    assert pool is not None, "needs that meet are at least one"
     left = placing.left[pool.pool]
     return Entry(left if packing else -left, strain_of(node), pool.total or 0, at)
 

@@ -6,11 +6,12 @@ ask for one word or forbid one, which is why a thousand nodes can be screened by
 Amounts are the business of `needs.py`, and whether they fit at once of `legs.py`.
 """
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from placement.amounts import GIB
 from placement.legs import choose
-from placement.needs import Need, need_misses, needs_of
+from placement.needs import Need, can_meet, need_misses, needs_of, shares_pools
 from placement.reasons import DOUBTS, ORDER, Miss, Reason, Verdict
 from placement.request import Kind, Request, arch_family, os_family
 from placement.view import NodeView
@@ -43,10 +44,6 @@ class WordRule(NamedTuple):
     word: Word
     wanted: bool
     option: str = ""
-
-    def fails(self, words: frozenset[Word]) -> bool:
-        """Whether a node that says `words` is passed over for this."""
-        return (self.word in words) != self.wanted
 
 
 def words_of(node: NodeView) -> tuple[Word, ...]:
@@ -93,11 +90,29 @@ def is_pinned_elsewhere(request: Request, node: NodeView) -> bool:
     return request.node is not None and request.node not in {node.id, node.name}
 
 
+class Asked(NamedTuple):
+    """A request with what follows from it alone, worked out once for all nodes."""
+
+    request: Request
+    needs: tuple[Need, ...]
+    rules: tuple[WordRule, ...]
+
+
+def asked(request: Request) -> Asked:
+    """The request with its needs and the word rules it brings."""
+    return Asked(request, needs_of(request), word_rules(request))
+
+
 def misses(request: Request, node: NodeView) -> tuple[Miss, ...]:
     """Every failing rule of this candidate, in the order of `Reason`. Empty: it fits."""
-    needs = needs_of(request)
     words = frozenset(words_of(node))
-    found = [_word_miss(rule, node) for rule in word_rules(request) if rule.fails(words)]
+    return misses_of(asked(request), node, words.__contains__)
+
+
+def misses_of(what: Asked, node: NodeView, says: Callable[[Word], bool]) -> tuple[Miss, ...]:
+    """As `misses`, for a caller that has the request's rules and the node's words at hand."""
+    request, needs, rules = what
+    found = [_word_miss(rule, node) for rule in rules if says(rule.word) != rule.wanted]
     short = [miss for need in needs for miss in need_misses(need, node)]
     found += short or not_together(request, node, needs)
     if is_pinned_elsewhere(request, node):
@@ -107,7 +122,7 @@ def misses(request: Request, node: NodeView) -> tuple[Miss, ...]:
 
 def not_together(request: Request, node: NodeView, needs: tuple[Need, ...]) -> list[Miss]:
     """Asked only where each need fits alone: whether they fit at the same time."""
-    if choose(request, node, needs) is not None:
+    if not can_meet(needs, shares=shares_pools(node)) or choose(request, node, needs) is not None:
         return []
     options = " and ".join(sorted({need.option for need in needs}))
     return [Miss(Reason.NOT_TOGETHER, options)]

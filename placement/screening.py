@@ -6,17 +6,13 @@ test holds the two together. The only rule that has to look at single nodes is w
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 from placement.columns import Prepared, mask_of, places_of
-from placement.legs import choose
-from placement.needs import Need, missing_reason, needs_of
+from placement.legs import Placing, choose
+from placement.needs import ANY_CARD, Need, can_meet, missing_reason
 from placement.reasons import SOON, Reason
 from placement.request import Request
-from placement.rules import word_rules
-
-_MEETING: Final = ("card", "memory", "ram")
-"""Kinds of source whose pools can be one and the same."""
+from placement.rules import Asked, asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +20,21 @@ class Screening:
     """One request over one picture.
 
     `failing`: one mask per rule, and a node's misses are the rules that have its bit. `met`: nodes
-    where needs meet in a pool, so that their ranking figure cannot be read off a column.
+    where needs can meet in a pool, so that their ranking figure cannot be read off a column;
+    `placings` has what each of them would give.
     """
 
-    needs: tuple[Need, ...]
+    what: Asked
     failing: tuple[tuple[Reason, int], ...]
     fitting: int
     soon: int
     met: int
+    placings: dict[int, Placing]
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """The request's needs; the first decides."""
+        return self.what.needs
 
     def counts(self) -> dict[Reason, int]:
         """Nodes per reason, in the order of `Reason`; reasons that hit nobody are left out."""
@@ -55,26 +58,30 @@ class Screening:
 
 def screen(request: Request, prepared: Prepared) -> Screening:
     """Put every rule to every node."""
-    needs = needs_of(request)
-    failing = _by_words(request, prepared)
+    what = asked(request)
+    needs = what.needs
+    failing = _by_words(what, prepared)
     by_pools = [pair for need in needs for pair in _by_need(need, prepared)]
     supplied = prepared.everyone & ~_union(by_pools)
-    met = supplied & _meeting(needs, prepared)
-    apart = [at for at in places_of(met) if choose(request, prepared.view.nodes[at], needs) is None]
+    met = supplied & _where_they_meet(needs, prepared)
+    nodes = prepared.view.nodes
+    tried = {at: choose(request, nodes[at], needs) for at in places_of(met)}
+    apart = [at for at, placing in tried.items() if placing is None]
+    placings = {at: placing for at, placing in tried.items() if placing is not None}
     failing += by_pools
-    failing.append((Reason.NOT_TOGETHER, mask_of(apart, len(prepared.view.nodes))))
+    failing.append((Reason.NOT_TOGETHER, mask_of(apart, len(nodes))))
     if request.node is not None:
-        here = mask_of(prepared.named.get(request.node, ()), len(prepared.view.nodes))
+        here = mask_of(prepared.named.get(request.node, ()), len(nodes))
         failing.append((Reason.PINNED_ELSEWHERE, prepared.everyone & ~here))
     fitting = prepared.everyone & ~_union(failing)
     lasting = _union([(reason, mask) for reason, mask in failing if reason not in SOON])
     soon = prepared.everyone & ~lasting & ~fitting
-    return Screening(needs, tuple(failing), fitting, soon, met)
+    return Screening(what, tuple(failing), fitting, soon, met, placings)
 
 
-def _by_words(request: Request, prepared: Prepared) -> list[tuple[Reason, int]]:
+def _by_words(what: Asked, prepared: Prepared) -> list[tuple[Reason, int]]:
     found = []
-    for rule in word_rules(request):
+    for rule in what.rules:
         have = prepared.words.get(rule.word, 0)
         found.append((rule.reason, prepared.everyone & ~have if rule.wanted else have))
     return found
@@ -92,16 +99,19 @@ def _by_need(need: Need, prepared: Prepared) -> list[tuple[Reason, int]]:
     ]
 
 
-def _meeting(needs: tuple[Need, ...], prepared: Prepared) -> int:
+def _where_they_meet(needs: tuple[Need, ...], prepared: Prepared) -> int:
     """Nodes where one need's pool may be another's."""
+    if not can_meet(needs, shares=True):
+        return 0
+    if not can_meet(needs, shares=False):
+        return prepared.sharing
     kinds = [need.source.kind for need in needs]
-    meeting = [kind for kind in kinds if kind in _MEETING]
-    if kinds.count("card") > 1 or kinds.count("disk") > 1:
+    if "card" in kinds or kinds.count("disk") > 1:
         return prepared.everyone
-    if "memory" in meeting and len(meeting) > 1:
-        return prepared.everyone
-    several = len(meeting) > 1 or any(need.source.at_once > 1 for need in needs)
-    return prepared.sharing if several else 0
+    # Memory and RAM: where a card takes the memory, the RAM has main memory to itself.
+    amount = next(need.amount for need in needs if need.source.kind == "memory")
+    on_cards = prepared.column(ANY_CARD).best.up_to(-amount)
+    return prepared.sharing | (prepared.everyone & ~on_cards)
 
 
 def _union(masks: list[tuple[Reason, int]]) -> int:
