@@ -1,0 +1,165 @@
+"""A decision in words: sentences for a person, rows for a table. Plain text, no colours.
+
+The figures are the decision's own; nothing is worked out here that the decision does not hold.
+"""
+
+from typing import Final
+
+from placement.amounts import GIB, MIB, format_amount, format_bytes
+from placement.decision import Change, Decision, Fit, PassedOver
+from placement.reasons import Miss, Reason
+
+HEADER: Final = ("node", "verdict", "score", "room left", "why")
+REASONS_SHOWN_MAX: Final = 8
+
+
+def explain(decision: Decision) -> tuple[str, ...]:
+    """Chosen, why, who is next, what speaks against the others, and what was guessed."""
+    lines = [_answer(decision)]
+    if decision.chosen is not None:
+        lines += [f"  takes {leg}" for leg in _legs(decision.chosen)]
+    if decision.runners_up:
+        lines.append(f"Runner-up: {_placed(decision.runners_up[0])}.")
+    lines += [f"Soon: {fit.name}, when its books open; {_left(fit)}." for fit in decision.soon]
+    lines += [f"Would fit {change_sentence(change)}." for change in decision.changes]
+    lines += [passed_over_sentence(node) for node in decision.passed_over]
+    if not decision.complete:
+        lines.append(_counts(decision))
+    lines += [f"Guessed: {guess}" for guess in decision.guesses]
+    return tuple(lines)
+
+
+def rows(decision: Decision) -> tuple[tuple[str, str, str, str, str], ...]:
+    """One row per node told, best first, under `HEADER`."""
+    fits = (() if decision.chosen is None else (decision.chosen,)) + decision.runners_up
+    told = [
+        (fit.name, fit.verdict.value, str(fit.score), _left(fit), "; ".join(_legs(fit)))
+        for fit in fits
+    ]
+    told += [
+        (node.name, node.verdict.value, "", "", "; ".join(map(miss_sentence, node.misses)))
+        for node in decision.passed_over
+    ]
+    return tuple(told)
+
+
+def passed_over_sentence(node: PassedOver) -> str:
+    """`attic: not enough room on ram (needs 8 GiB, has 4.7 GiB, 3.3 GiB short).`"""
+    return f"{node.name}: {'; '.join(map(miss_sentence, node.misses))}."
+
+
+def miss_sentence(miss: Miss) -> str:
+    """One failing rule, with its figures."""
+    match miss.reason:
+        case Reason.NOT_ENOUGH_ROOM:
+            return f"not enough room on {miss.subject} ({_figures(miss)})"
+        case Reason.NOT_ENOUGH_DEVICES:
+            return f"not enough devices: {miss.have} of {miss.need} {miss.subject}"
+        case Reason.ROOM_UNKNOWN:
+            return f"room unknown: nobody can say how much {miss.subject} is free"
+        case Reason.NOT_TOGETHER:
+            return f"{miss.subject} fit one by one, but not at the same time"
+        case Reason.SUSPECT:
+            return "suspect: it has stopped answering"
+        case Reason.QUARANTINED:
+            return "quarantined: it waits until every older promise has surely ended"
+        case Reason.STANDING_UNKNOWN:
+            return "standing unknown: it has not said whether it grants"
+        case Reason.NOT_ALIVE | Reason.BOOKINGS_CLOSED | Reason.CLOSED:
+            return f"{miss.reason.value}"
+        case Reason.PRESSURE | Reason.BATTERY_LOW | Reason.TOO_HOT:
+            return f"{miss.reason.value}: {miss.found}"
+        case _:
+            instead = f" ({miss.found} here)" if miss.found else ""
+            return f"{miss.reason.value}: {miss.subject}{instead}"
+
+
+def change_sentence(change: Change) -> str:
+    """`with --ram 12.3GiB on attic`: what to ask for, or to wait for, instead."""
+    miss = change.miss
+    match miss.reason:
+        case Reason.NOT_ENOUGH_ROOM:
+            return f"with {miss.option} ≤ {_typeable(miss)} on {change.name}"
+        case Reason.QUARANTINED | Reason.BOOKINGS_CLOSED | Reason.CLOSED:
+            return f"on {change.name} once its books open"
+        case Reason.NOT_ALIVE | Reason.SUSPECT:
+            return f"on {change.name} once it answers again"
+        case Reason.TOOL_MISSING:
+            return f"on {change.name} once {miss.subject} is installed there"
+        case Reason.PRESSURE | Reason.BATTERY_LOW | Reason.TOO_HOT:
+            return f"on {change.name} once it is calmer ({miss.reason.value}, {miss.found})"
+        case Reason.NOT_ENOUGH_DEVICES:
+            return f"with {miss.have} instead of {miss.need} {miss.subject} on {change.name}"
+        case Reason.PINNED_ELSEWHERE:
+            return f"on {change.name}, without {miss.option}"
+        case _ if miss.option and miss.found:
+            return f"on {change.name} with another {miss.option} ({miss.found})"
+        case _:
+            return f"on {change.name} but for one thing: {miss_sentence(miss)}"
+
+
+def _answer(decision: Decision) -> str:
+    if decision.chosen is not None:
+        count = f"{decision.fitting} of {decision.considered} nodes fit"
+        return f"{_placed(decision.chosen)}: best of {count}, by {_objective(decision)}."
+    if decision.considered == 0:
+        return "Nowhere: no node is known."
+    return f"Nowhere: none of {decision.considered} nodes fits now."
+
+
+def _objective(decision: Decision) -> str:
+    meaning = {
+        "headroom": "most room left",
+        "pack": "least room left",
+        "local": "nearest to the asker, then most room left",
+    }
+    return f"{decision.objective} ({meaning[decision.objective]})"
+
+
+def _placed(fit: Fit) -> str:
+    return f"{fit.name} {fit.verdict.value}, {_left(fit)}, score {fit.score}"
+
+
+def _left(fit: Fit) -> str:
+    if fit.metric.value is None:
+        return "room not known"
+    if fit.metric.unit == "hops":
+        return "here" if fit.metric.value == 0 else "elsewhere"
+    return f"{format_amount(fit.metric.value, fit.metric.unit)} left"
+
+
+def _legs(fit: Fit) -> list[str]:
+    return [
+        f"{format_amount(pool.amount, pool.unit, up=True)} of {pool.label}, "
+        f"leaving {format_amount(pool.left, pool.unit)} ({pool.verdict.value})"
+        for pool in fit.pools
+    ]
+
+
+def _figures(miss: Miss) -> str:
+    need, have, short = miss.need or 0, miss.have or 0, miss.missing or 0
+    figures = (
+        f"needs {format_amount(need, miss.unit, up=True)}, has {format_amount(have, miss.unit)}, "
+        f"{format_amount(short, miss.unit, up=True)} short"
+    )
+    if miss.total is not None and miss.total < need:
+        figures += f"; {format_amount(miss.total, miss.unit)} even when empty"
+    return figures
+
+
+def _typeable(miss: Miss) -> str:
+    """The room as an amount that can be typed back, and then fits."""
+    have = miss.have or 0
+    if miss.unit != "bytes":
+        return f"'{format_amount(have, miss.unit)}'"
+    scale = next((size for size in (GIB, MIB) if have >= size), 1)
+    # One decimal is what people type; it is cut, never rounded up.
+    tenths = have * 10 // scale * scale // 10 if scale > 1 else have
+    return format_bytes(tenths, up=True).replace(" ", "")
+
+
+def _counts(decision: Decision) -> str:
+    shown = [f"{count} {reason}" for reason, count in decision.counts[:REASONS_SHOWN_MAX]]
+    return f"Of {decision.considered} nodes, {decision.fitting} fit; against others: " + (
+        ", ".join(shown) + "." if shown else "nothing."
+    )

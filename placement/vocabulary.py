@@ -1,0 +1,239 @@
+"""The words that `words.py` knows: workloads, sizes, quantisations; and where they are from.
+
+Every phrase is lower case, letters and digits only, and matched as whole words. Kinds of work stand
+in order of precedence: the more particular first.
+"""
+
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from placement.amounts import GIB, MIB
+
+
+class Workload(NamedTuple):
+    """One kind of work. `peak_bytes`: memory it usually peaks at, a rule of thumb."""
+
+    name: str
+    gloss: str
+    phrases: tuple[str, ...]
+    tools: tuple[str, ...] = ()
+    peak_bytes: int = 0
+    is_inference: bool = False
+
+
+WORKLOADS: Final = (
+    Workload(
+        "apple-intelligence",
+        "Apple's built-in models",
+        ("apple foundation models", "apple foundation model", "apple intelligence"),
+        ("apple-foundation-models",),
+    ),
+    Workload(
+        "llama-server",
+        "a model behind llama.cpp's server",
+        ("llama server", "llama cpp", "llamacpp"),
+        ("llama-server",),
+        is_inference=True,
+    ),
+    Workload(
+        "local-llm-inference",
+        "a language model on one machine",
+        (
+            "ollama run",
+            "run ollama",
+            "ollama chat",
+            "ollama serve",
+            "ollama inference",
+            "ollama embeddings",
+            "local llm",
+            "llm inference",
+            "run llm",
+            "run an llm",
+            "local inference",
+        ),
+        is_inference=True,
+    ),
+    Workload(
+        "repo-analysis",
+        "reading a code base",
+        (
+            "repo",
+            "repository",
+            "codebase",
+            "code base",
+            "code review",
+            "review the code",
+        ),
+        ("git",),
+        peak_bytes=GIB,
+    ),
+    Workload(
+        "go-build",
+        "building or testing Go",
+        ("go build", "go test", "go tests", "golang", "go vet"),
+        ("go", "git"),
+        peak_bytes=2 * GIB,
+    ),
+    Workload(
+        "rust-build",
+        "building or testing Rust",
+        ("cargo", "rustc", "rust build", "rust tests"),
+        ("cargo",),
+        peak_bytes=4 * GIB,
+    ),
+    Workload(
+        "cpp-build",
+        "building C or C++",
+        ("cmake", "gcc", "clang", "build c", "compile c", "make build"),
+        ("cmake",),
+        peak_bytes=2 * GIB,
+    ),
+    Workload(
+        "node-build",
+        "building or testing JavaScript",
+        ("npm", "pnpm", "yarn", "webpack", "nodejs", "node js"),
+        ("node",),
+        peak_bytes=2 * GIB,
+    ),
+    Workload(
+        "python-tests",
+        "running or testing Python",
+        ("pytest", "python tests", "python script", "tox"),
+        ("python3",),
+        peak_bytes=GIB,
+    ),
+    Workload(
+        "docker-build",
+        "building or running containers",
+        ("docker", "dockerfile", "docker compose", "container image"),
+        ("docker",),
+        peak_bytes=4 * GIB,
+    ),
+    Workload(
+        "indexing-io",
+        "walking many files",
+        (
+            "index all files",
+            "index files",
+            "index the",
+            "indexing",
+            "scan the filesystem",
+            "filesystem scan",
+            "crawl",
+        ),
+        peak_bytes=2 * GIB,
+    ),
+    Workload(
+        "batch-script",
+        "a script",
+        ("batch script", "batch job", "shell script", "bash script", "cron job"),
+        peak_bytes=512 * MIB,
+    ),
+    Workload(
+        "long-context-inference",
+        "a language model with a long context",
+        (
+            "long context",
+            "book length",
+            "needle in a haystack",
+            "million token",
+            "1m tokens",
+            "512k",
+            "256k",
+            "200k",
+            "128k",
+        ),
+        is_inference=True,
+    ),
+)
+
+CONTEXTS: Final[tuple[tuple[int, tuple[str, ...]], ...]] = (
+    (1_000_000, ("1m", "million token", "million tokens")),
+    (512_000, ("512k",)),
+    (256_000, ("256k", "200k")),
+    (128_000, ("128k", "long context", "book length", "needle in a haystack")),
+)
+"""Tokens, and the words that mean so many. 200k is rounded up to the next usual size."""
+
+RUNTIMES: Final = ("ollama", "llama cpp", "llamacpp", "llama server", "mlx", "vllm", "sglang")
+
+VERBS: Final = (
+    "run",
+    "serve",
+    "host",
+    "chat",
+    "generate",
+    "summarize",
+    "build",
+    "compile",
+    "test",
+    "index",
+    "scan",
+    "analyze",
+    "review",
+    "execute",
+    "deploy",
+    "train",
+)
+"""With one of these a text wants something done, even when it also lists hardware."""
+
+HARDWARE: Final = (
+    "cpu",
+    "gpu",
+    "ram",
+    "ssd",
+    "hdd",
+    "nvme",
+    "rtx",
+    "gtx",
+    "radeon",
+    "geforce",
+    "nvidia",
+    "ryzen",
+    "xeon",
+    "threadripper",
+    "epyc",
+    "motherboard",
+    "mainboard",
+    "psu",
+)
+
+QUANT_BITS: Final = {
+    "q4_k_m": Decimal("4.89"),
+    "q4_k_s": Decimal("4.67"),
+    "q5_k_m": Decimal("5.70"),
+    "q5_k_s": Decimal("5.57"),
+    "q3_k_m": Decimal("4.00"),
+    "q6_k": Decimal("6.56"),
+    "q2_k": Decimal("3.16"),
+    "q8_0": Decimal("8.50"),
+    "q5_0": Decimal("5.57"),
+    "q4_0": Decimal("4.64"),
+    "q8": Decimal("8.50"),
+    "q4": Decimal("4.89"),
+    "fp16": Decimal("16.00"),
+    "f16": Decimal("16.00"),
+    "bf16": Decimal("16.00"),
+}
+"""Bits per weight over a whole file: `llama-quantize --dry-run` on Llama-3.1-8B."""
+
+LAYERS: Final = (
+    (Decimal("9e9"), 32),
+    (Decimal("16e9"), 48),
+    (Decimal("40e9"), 64),
+    (Decimal("100e9"), 80),
+    (Decimal("5e12"), 128),
+)
+"""Parameters up to so many → layers: Llama 3.1 8B has 32, Qwen 2.5 14B 48 and 32B 64, Llama 3.1 70B
+80 and 405B 126."""
+
+MODELS: Final = (
+    ("llama3", "8"),
+    ("llama2", "7"),
+    ("mistral", "7"),
+    ("qwen2", "7"),
+    ("gemma2", "9"),
+    ("phi3", "3.8"),
+    ("mixtral", "47"),
+)
+"""What a name without a size usually brings: the default tag of the Ollama library."""

@@ -1,0 +1,230 @@
+"""Plain words into a request. A convenience, and an honest one: it prints every guess it makes.
+
+The text is lowered, everything but letters and digits becomes a blank, and phrases are matched as
+whole words ("cargo" is not in "embargo"). The first workload that matches, in a fixed order, is the
+reading; others add their tools. What is not recognised asks for nothing, and says so. A pasted list
+of hardware describes a machine and not a wish, so amounts in a text are never read as needs.
+
+A language model's memory is arithmetic with stated terms: weights at the bits of their
+quantisation, a KV cache by rule of thumb, and a runtime. The rule: 8 key-value heads of width 128
+at fp16, as the Llama 3 and Qwen 2.5 families have (4,096 bytes per layer and token), with the
+layers usual at that size. Older models without grouped heads need up to four times the cache.
+"""
+
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final
+
+from placement.amounts import GIB, format_bytes
+from placement.request import Request, RequestError
+from placement.vocabulary import (
+    CONTEXTS,
+    HARDWARE,
+    LAYERS,
+    MODELS,
+    QUANT_BITS,
+    RUNTIMES,
+    VERBS,
+    WORKLOADS,
+    Workload,
+)
+
+TEXT_CHARS_MAX: Final = 2000
+CONTEXT_TOKENS_DEFAULT: Final = 8192
+RUNTIME_BYTES: Final = GIB // 2
+"""CUDA context, graph and buffers of a small server: 0.3 to 0.6 GiB; half a GiB is the rule."""
+
+KV_BYTES_PER_LAYER_TOKEN: Final = 2 * 8 * 128 * 2
+"""Keys and values × 8 heads × width 128 × 2 bytes."""
+
+PARAMETERS_DEFAULT: Final = Decimal("8e9")
+QUANT_DEFAULT: Final = "q4_k_m"
+PARAMETERS_MAX: Final = Decimal("5e12")
+
+_SIZE: Final = re.compile(r"(?<![\w.])(?:([0-9]{1,3})x)?([0-9]{1,4}(?:\.[0-9]{1,3})?)b(?!\w)")
+_AMOUNT: Final = re.compile(r"[0-9]\s?(?:[mgt]i?b)\b")
+_NAMED: Final = re.compile(r"(?:ollama (?:run|pull)|--model|-m)[ =]+([a-z0-9][\w.:/-]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read: the request (guesses inside), the workload's name, the context if any."""
+
+    request: Request
+    workload: str
+    context_tokens: int
+
+
+@dataclass(slots=True)
+class _Draft:
+    tools: list[str] = field(default_factory=list)
+    fields: dict[str, Any] = field(default_factory=dict)
+    guesses: list[str] = field(default_factory=list)
+
+    def need_tool(self, tool: str, why: str) -> None:
+        if tool not in self.tools:
+            self.tools.append(tool)
+            self.guesses.append(f"needs {tool}: {why}")
+
+
+class _Text:
+    """The text, ready for whole-word questions."""
+
+    def __init__(self, text: str) -> None:
+        self.lowered = text.lower()
+        self.words = f" {' '.join(re.findall(r'[a-z0-9]+', self.lowered))} "
+
+    def first(self, phrases: tuple[str, ...]) -> str | None:
+        """The first of these phrases that occurs, or None."""
+        return next((phrase for phrase in phrases if f" {phrase} " in self.words), None)
+
+    def has(self, *phrases: str) -> bool:
+        return self.first(phrases) is not None
+
+
+def read_words(text: str, base: Request | None = None) -> Reading:
+    """A request for what `text` seems to want, on top of `base`. Raises RequestError if too long.
+
+    What `base` asks for is kept: an amount given by option is never overruled by a guess.
+    """
+    if len(text) > TEXT_CHARS_MAX:
+        raise RequestError(f"the text has {len(text)} characters; {TEXT_CHARS_MAX} is the limit")
+    base = Request() if base is None else base
+    heard = _Text(text)
+    context = next((tokens for tokens, words in CONTEXTS if heard.first(words)), 0)
+    found = [] if _is_inventory(heard) else [work for work in WORKLOADS if _is_meant(work, heard)]
+    draft = _Draft()
+    if not found:
+        return Reading(_with(base, _nothing(heard, context, draft)), "unknown", context)
+    main = _long_form(found[0], context)
+    draft.guesses.append(f"read as {main.name}: {main.gloss}")
+    for work in found:
+        for tool in work.tools:
+            draft.need_tool(tool, f"a {work.name} calls it")
+    if main.is_inference:
+        _inference(heard, context, draft, base)
+    elif main.peak_bytes and base.ram_bytes is None and base.memory_bytes is None:
+        draft.fields["ram_bytes"] = main.peak_bytes
+        draft.guesses.append(f"{format_bytes(main.peak_bytes)} of RAM: rule of thumb for this work")
+    _amounts_left_out(heard, draft)
+    return Reading(_with(base, draft), main.name, context)
+
+
+def model_bytes(parameters: Decimal, quant: str, context: int) -> tuple[int, str]:
+    """Memory of a model by the rule above, and the itemised sentence that says so."""
+    weights = int(parameters * QUANT_BITS[quant] / 8)
+    layers = next(layers for most, layers in LAYERS if parameters <= most)
+    cache = context * layers * KV_BYTES_PER_LAYER_TOKEN
+    total = weights + cache + RUNTIME_BYTES
+    return total, (
+        f"{format_bytes(total, up=True)} of memory: {_billions(parameters)}B weights at "
+        f"{QUANT_BITS[quant]} bits ({quant}) {format_bytes(weights)}, KV cache for {context:,} "
+        f"tokens on {layers} layers {format_bytes(cache)}, runtime {format_bytes(RUNTIME_BYTES)}"
+    )
+
+
+def _with(base: Request, draft: _Draft) -> Request:
+    return base.but(
+        tools=(*base.tools, *draft.tools),
+        guesses=(*base.guesses, *draft.guesses),
+        **draft.fields,
+    )
+
+
+def _nothing(heard: _Text, context: int, draft: _Draft) -> _Draft:
+    if _is_inventory(heard):
+        draft.guesses.append("a list of hardware describes a machine: nothing is asked for")
+    elif context:
+        draft.guesses.append("a long context, but of no model: nothing is asked for")
+    else:
+        draft.guesses.append("no known kind of work in these words: any live node fits")
+    _amounts_left_out(heard, draft)
+    return draft
+
+
+def _amounts_left_out(heard: _Text, draft: _Draft) -> None:
+    if _AMOUNT.search(heard.lowered):
+        draft.guesses.append("amounts in the text are not read: ask with --ram, --memory or --gpu")
+
+
+def _is_inventory(heard: _Text) -> bool:
+    parts = sum(heard.has(word) for word in HARDWARE)
+    described = heard.has("specs", "spec", "inventory") or bool(_AMOUNT.search(heard.lowered))
+    return parts >= 2 and described and heard.first(VERBS) is None
+
+
+def _is_meant(work: Workload, heard: _Text) -> bool:
+    if heard.first(work.phrases):
+        return True
+    if work.name != "local-llm-inference":
+        return False
+    acting = heard.has("run", "serve", "host", "chat", "generate", "summarize")
+    sized = _parameters(heard) is not None
+    model = heard.has("model", "models")
+    if acting and (sized or (model and heard.has("local", "locally"))):
+        return True
+    return heard.has("inference") and (model or sized or heard.first(RUNTIMES) is not None)
+
+
+def _long_form(work: Workload, context: int) -> Workload:
+    """A long context makes inference long-context inference; nothing else changes by it."""
+    if work.name == "local-llm-inference" and context:
+        return next(other for other in WORKLOADS if other.name == "long-context-inference")
+    return work
+
+
+def _inference(heard: _Text, context: int, draft: _Draft, base: Request) -> None:
+    _runtime(heard, draft, base)
+    if base.memory_bytes is not None or base.ram_bytes is not None or base.gpus:
+        return
+    parameters, origin = _model_size(heard)
+    quant = next((name for name in QUANT_BITS if heard.has(name.replace("_", " "))), None)
+    tokens = context or CONTEXT_TOKENS_DEFAULT
+    total, sentence = model_bytes(parameters, quant or QUANT_DEFAULT, tokens)
+    draft.fields["memory_bytes"] = total
+    draft.guesses += [origin] if origin else []
+    draft.guesses.append(sentence)
+
+
+def _runtime(heard: _Text, draft: _Draft, base: Request) -> None:
+    if heard.has("ollama"):
+        draft.need_tool("ollama", "the text names it")
+        return
+    if heard.has("mlx", "apple silicon", "mac studio", "mac mini", "macbook pro"):
+        if base.os is None:
+            draft.fields["os"] = "darwin"
+            draft.guesses.append("MLX and Apple silicon mean macOS")
+        return
+    if heard.first(RUNTIMES) or draft.tools:
+        return
+    parameters = _parameters(heard) or Decimal(0)
+    if heard.has("llm", "inference") or parameters >= Decimal("13e9"):
+        draft.need_tool("ollama", "no runtime is named, and this is the commonest")
+
+
+def _model_size(heard: _Text) -> tuple[Decimal, str]:
+    """Parameters, and where they come from when the text does not say them itself."""
+    said = _parameters(heard)
+    if said is not None:
+        return said, ""
+    named = _NAMED.search(heard.lowered)
+    for name, billions in MODELS:
+        if heard.has(name) or (named and named[1].startswith(name)):
+            return Decimal(billions) * 10**9, f"{name} is taken for its {billions}B variant"
+    guess = f"no size is named: {_billions(PARAMETERS_DEFAULT)}B is assumed, the commonest"
+    return PARAMETERS_DEFAULT, guess
+
+
+def _parameters(heard: _Text) -> Decimal | None:
+    found = _SIZE.search(heard.lowered)
+    if found is None:
+        return None
+    # Experts share some layers, so 8x7b holds less than 56B; the product errs to the safe side.
+    parameters = Decimal(found[1] or 1) * Decimal(found[2]) * 10**9
+    return parameters if 0 < parameters <= PARAMETERS_MAX else None
+
+
+def _billions(parameters: Decimal) -> str:
+    text = f"{parameters / 10**9:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
