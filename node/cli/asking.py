@@ -1,24 +1,17 @@
 """What every command that asks has in common: whom to ask, and how to show the answer."""
 
 import json
-import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from node.cli import client
 from node.cli.progress import ProgressLine
 from node.cli.render import Ink, clean, say, tell
-from node.config import state_folder
+from node.cli.settings import state_of
 
 Body = client.Body
-
-
-def state_of(flags: Namespace) -> Path:
-    """The state folder that the caller means."""
-    return state_folder(flags.state, os.environ, superuser=os.geteuid() == 0)
 
 
 def answer(flags: Namespace, request: Body, silence_seconds: float | None = None) -> Body:

@@ -17,7 +17,13 @@ from node.config import (
     UpOptions,
     options,
     settle,
+    state_folder,
 )
+
+
+def state_of(flags: Namespace) -> Path:
+    """The state folder that the caller means."""
+    return state_folder(flags.state, os.environ, superuser=os.geteuid() == 0)
 
 
 def up_options(state: Path, flags: Namespace) -> UpOptions:

@@ -5,10 +5,10 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from node.cli.asking import show, state_of
+from node.cli.asking import show
 from node.cli.exits import YES
 from node.cli.render import table
-from node.cli.settings import settled
+from node.cli.settings import settled, state_of
 from node.config import SETTINGS
 
 

@@ -3,9 +3,10 @@
 from argparse import Namespace
 from typing import Any
 
-from node.cli.asking import answer, show, state_of
+from node.cli.asking import answer, show
 from node.cli.exits import NO, YES, Unable
 from node.cli.render import Ink, clean, or_unknown, short, span, table
+from node.cli.settings import state_of
 
 MARKS = {True: "ok", False: "NO", None: "unknown"}
 
@@ -60,9 +61,9 @@ def _interfaces(interfaces: list[dict[str, Any]]) -> list[str]:
 def _peers(peers: list[dict[str, Any]]) -> list[str]:
     rows = [
         [
-            or_unknown(peer["name"]), short(peer["id"]), or_unknown(peer["beacon_heard"]),
-            or_unknown(peer["session"]), span(peer["last_probe_ms"]), or_unknown(peer["address"]),
-            clean(peer["problem"] or "none"),
+            or_unknown(peer["name"]), short(peer["id"]), or_unknown(peer.get("beacon_heard")),
+            or_unknown(peer.get("session")), span(peer.get("last_probe_ms")),
+            or_unknown(peer["address"]), clean(peer.get("problem") or "none"),
         ]
         for peer in peers
     ]  # fmt: skip

@@ -3,10 +3,11 @@
 from argparse import Namespace
 
 from node.cli import client
-from node.cli.asking import answer, show, state_of
+from node.cli.asking import answer, show
 from node.cli.draw_facts import facts_lines
 from node.cli.exits import NO, YES
 from node.cli.render import tell
+from node.cli.settings import state_of
 
 
 def run(flags: Namespace) -> int:

@@ -11,7 +11,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from node.cli import detached
-from node.cli.asking import show, state_of
+from node.cli.asking import show
 from node.cli.commands.up import run_here
 from node.cli.exits import NO, YES, Unable, wrong_usage
 from node.cli.folders import explained
@@ -19,7 +19,7 @@ from node.cli.following import follow
 from node.cli.joining import fetch_secret
 from node.cli.render import tell
 from node.cli.secrets import from_file, typed
-from node.cli.settings import up_options
+from node.cli.settings import state_of, up_options
 from node.cli.starting import check_alone, check_offer, kept_secret, other_mesh, prepare
 from node.config import UpOptions
 

@@ -4,11 +4,12 @@ import sys
 from argparse import Namespace
 from typing import Any
 
-from node.cli.asking import show, state_of
+from node.cli.asking import show
 from node.cli.exits import YES, Unable, wrong_usage
 from node.cli.folders import explained
 from node.cli.render import pairs, tell
 from node.cli.secrets import understood
+from node.cli.settings import state_of
 
 
 def run(flags: Namespace) -> int:

@@ -30,7 +30,7 @@ def _drawn(body: dict[str, Any], ink: Ink) -> list[str]:
             ("standing", standing(body["standing"])),
             ("peers", f"{live} alive of {len(body['peers'])} known"),
             ("holds", str(body["holds"]["live"])),
-            ("ledger", f"era {log['era']}, height {log['height']}, head {short(log['head'])}"),
+            ("ledger", _ledger(log)),
             ("state", node["state_folder"]),
         ]
     )
@@ -41,6 +41,12 @@ def _drawn(body: dict[str, Any], ink: Ink) -> list[str]:
         told = ", ".join(f"{count} {clean(cause)}" for cause, count in refused)
         lines += ["", f"datagrams refused: {told}"]
     return lines
+
+
+def _ledger(log: dict[str, Any] | None) -> str:
+    if log is None:
+        return "empty"
+    return f"era {log['era']}, height {log['height']}, head {short(log['head'])}"
 
 
 def standing(body: dict[str, Any] | None) -> str:

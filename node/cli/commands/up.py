@@ -3,9 +3,9 @@
 from argparse import Namespace
 
 from node.cli import detached
-from node.cli.asking import show, state_of
+from node.cli.asking import show
 from node.cli.exits import YES
-from node.cli.settings import up_options
+from node.cli.settings import state_of, up_options
 from node.cli.starting import Prepared, check_alone, check_offer, prepare
 
 

@@ -1,0 +1,165 @@
+"""This machine alone is the mesh: what `where`, `facts` and `doctor` say when no agent runs.
+
+The probes look at the machine now, and the journal is read without being touched, so the holds that
+an agent promised here before it stopped still count.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from mesh.identity import NodeId
+from mesh.logs import Block
+from mesh.persistence import SPACE_BLOCK
+from mesh.rejections import Rejection
+from mesh.wire import parse_block
+from node.cli.exits import Unable
+from node.cli.folders import explained
+from node.cli.settings import settled
+from node.config import Settled
+from node.core.alone import picture
+from node.core.topics import Inventory, Live
+from node.probes.instruments import instruments
+from node.probes.inventory import read_inventory
+from node.probes.sampler import Sampler
+from node.probes.shares import Onlooker, registry_folder
+from node.shell import clock
+from node.shell.journal import read_only
+from node.shell.state import StateFolder
+from placement.view import ClusterView
+
+STRANGER: Final = NodeId(bytes(16))
+"""A machine on which no agent ever ran has no id yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """This machine as one picture."""
+
+    node: NodeId
+    inventory: Inventory
+    live: Live
+    view: ClusterView
+    holds: int
+
+    @property
+    def sentence(self) -> str:
+        """What to say on stderr before the answer."""
+        one = self.holds == 1
+        counted = "1 hold counts" if one else f"{self.holds} holds count"
+        return f"no agent: this machine alone, live figures of just now; in its journal {counted}"
+
+    def facts(self, node: str | None) -> dict[str, Any]:
+        """The same body as an agent's `facts`."""
+        row = self.view.nodes[0]
+        if node is not None and node.lower() not in (row.id, row.name.lower()):
+            raise Unable(
+                "not_found",
+                f"no node is called {node!r}: with no agent running, only {row.name} is known",
+                "start one with `holdfast up`, or ask a peer with --peer",
+            )
+        body = {
+            "id": row.id,
+            "name": row.name,
+            "liveness": row.liveness,
+            "inventory": _plain(self.inventory),
+            "live": _plain(self.live),
+            "standing": None,
+            "ages_ms": {"inventory": 0, "live": 0},
+            "versions": {},
+        }
+        return {"nodes": [body]}
+
+    def where(self, ask: dict[str, Any], *, list_all: bool) -> dict[str, Any]:
+        """The same body as an agent's `where`."""
+        from node.core.choosing import request_of
+        from node.core.requests import Refused
+        from placement.decide import Policy, decide
+        from placement.decision import decision_bytes, digest
+        from placement.explain import lines
+
+        try:
+            decision = decide(request_of(ask, self.node), self.view, Policy(list_all=list_all))
+        except Refused as no:
+            from node.cli.exits import refused
+
+            raise refused(no.body) from no
+        canonical = decision_bytes(decision)
+        return {
+            "decision": msgspec.json.decode(canonical),
+            "digest": digest(decision),
+            "view": self.view.versions,
+            "ages_ms": {self.view.nodes[0].name: {"inventory": 0, "live": 0}},
+            "text": lines(decision),
+            "bytes": canonical.decode(),
+        }
+
+
+def look(state: Path) -> Here:
+    """Probe this machine and read its journal."""
+    settings = settled(state, {})
+    node = _own_id(state)
+    blocks = _blocks(state, node)
+    inventory, live = _probed(settings)
+    view, holds = picture(inventory, live, blocks, node)
+    return Here(node, inventory, live, view, holds)
+
+
+def examine(state: Path, no_agent: str) -> dict[str, Any]:
+    """The same body as an agent's `doctor`, as far as it can be told without one."""
+    here = look(state)
+    checks = [_check("agent", False, no_agent, "start one with `holdfast up`")]
+    for pool in here.view.nodes[0].pools:
+        known = pool.room is not None
+        sentence = f"{pool.label}: room is {'known' if known else 'not known'}"
+        hint = "" if known else "what cannot be read is never promised; `holdfast facts` says why"
+        checks.append(_check(f"pool {pool.pool}", known or None, sentence, hint))
+    checks.append(_check("journal", True, f"readable; {here.holds} live holds in it", ""))
+    return {"checks": checks, "rejections": {}, "interfaces": [], "peers": []}
+
+
+def _probed(settings: dict[str, Settled]) -> tuple[Inventory, Live]:
+    tools = instruments()
+    reserve = settings["system_reserve"].value
+    labels = dict(settings["labels"].value)
+    inventory = read_inventory(None, labels, reserve, tools, ask_versions=False)
+    onlooker = Onlooker(registry_folder(os.environ))
+    return inventory, Sampler(tools, onlooker, clock.now, reserve).sample(()).live
+
+
+def _own_id(state: Path) -> NodeId:
+    """This node's id, if it has a key; never makes one."""
+    folder = StateFolder(state)
+    if not folder.key_path.exists():
+        return STRANGER
+    with explained():
+        identity, _made = folder.identity()
+    return identity.id
+
+
+def _blocks(state: Path, node: NodeId) -> list[Block]:
+    """Our own log, in order, as the journal has it."""
+    path = StateFolder(state).journal_path
+    if not path.exists():
+        return []
+    with explained():
+        rows = read_only(path).get(SPACE_BLOCK, {})
+    # The key is author and height, so the order of the keys is the order of the log.
+    found = [parse_block(rows[key]) for key in sorted(rows) if key.startswith(node)]
+    return [block for block in found if not isinstance(block, Rejection)]
+
+
+def _check(name: str, ok: bool | None, sentence: str, hint: str) -> dict[str, Any]:
+    return {"name": name, "ok": ok, "sentence": sentence, "hint": hint}
+
+
+def _plain(value: Any) -> Any:
+    """Structs as objects (a Metric too, which travels as an array)."""
+    if isinstance(value, msgspec.Struct):
+        return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    return [_plain(entry) for entry in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,91 @@
+"""Bringing an invite to its inviter, and what to say when that does not work."""
+
+from typing import TYPE_CHECKING, Final
+
+from node.cli.exits import NO, Unable
+from node.cli.render import clean, tell
+
+if TYPE_CHECKING:
+    from mesh.effects import Address
+    from mesh.invite import Invite
+    from mesh.secret import Secret
+    from node.shell.one_call import StreamFailed
+
+SERVICE: Final = "join"
+NEW_INVITE: Final = "ask for a new one there: `holdfast invite`"
+
+
+def fetch_secret(invite: "Invite") -> "Secret":
+    """The mesh's secret, from the first address where the inviter itself answers."""
+    from mesh.identity import short_id
+
+    who = short_id(invite.inviter)
+    tell(f"the invite is whole: mesh {invite.mesh_id.hex()}, inviter {who}")
+    failures: list[StreamFailed] = []
+    for address in invite.addresses:
+        tell(f"dialling {address.host}:{address.port}")
+        answer = _redeemed(invite, address, failures)
+        if answer is not None:
+            tell(f"{who} answered with its own key, and took the token")
+            return _secret_in(answer, invite)
+    raise _nobody(failures, who)
+
+
+def _redeemed(invite: "Invite", address: "Address", failures: "list[StreamFailed]") -> bytes | None:
+    from node.shell.one_call import PERHAPS_HEARD, StreamFailed, call_pinned
+
+    try:
+        return call_pinned(address, invite.inviter, SERVICE, invite.token)
+    except StreamFailed as failure:
+        told = clean(failure.detail)
+        if failure.cause in PERHAPS_HEARD:
+            # The token has left our hands; a second try elsewhere could only confuse.
+            raise Unable(
+                "join_refused",
+                f"the invite's token went to {address.host}:{address.port}, but {told}",
+                f"the invite may be used up: {NEW_INVITE}",
+                NO,
+            ) from failure
+        tell(f"  {told}")
+        failures.append(failure)
+        return None
+
+
+def _secret_in(answer: bytes, invite: "Invite") -> "Secret":
+    import msgspec
+
+    from mesh.secret import Secret, derive
+    from node.core.inviting import JoinAnswer
+
+    try:
+        told = msgspec.json.decode(answer, type=JoinAnswer)
+        secret = None if told.secret is None else Secret.parse(told.secret)
+    except (msgspec.MsgspecError, ValueError) as error:
+        hint = "the two machines may run different versions of Holdfast"
+        raise Unable("bad_answer", "the inviter's answer cannot be read", hint, NO) from error
+    if secret is None:
+        raise Unable("join_refused", clean(told.refused or "the inviter refused"), NEW_INVITE, NO)
+    if derive(secret).mesh_id != invite.mesh_id:
+        sentence = "the secret that came back is of another mesh than the invite"
+        raise Unable("bad_answer", sentence, NEW_INVITE, NO)
+    return secret
+
+
+def _nobody(failures: "list[StreamFailed]", who: str) -> Unable:
+    tried = "; ".join(clean(failure.detail) for failure in failures)
+    others = [failure for failure in failures if failure.cause.name == "WRONG_PEER"]
+    if others:
+        return Unable(
+            "other_node",
+            f"the key there is not that of {who}, who made the invite: {tried}",
+            "its state was made anew, or somebody stands in between; nothing was told to it. "
+            f"If the machine is right, {NEW_INVITE}",
+            NO,
+        )
+    return Unable(
+        "no_inviter",
+        f"the inviter {who} cannot be reached: {tried}",
+        "is its agent running (`holdfast status` there), and does its firewall let TCP and UDP "
+        "on that port through?",
+        NO,
+    )

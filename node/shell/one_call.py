@@ -1,0 +1,60 @@
+"""One call over a stream, made by somebody who runs no agent: a joiner, or a guest with the secret.
+
+The dialler keeps the order that makes it safe: the far end's key is compared with the pin before a
+byte of ours is sent, since a token told to the wrong ear is spent.
+"""
+
+import secrets
+import ssl
+from functools import partial
+from typing import Final
+
+import trio
+
+from mesh.effects import Address
+from mesh.identity import Identity, NodeId
+from mesh.secret import MeshKeys
+from node.shell.dialler import Dialler, Failure, StreamFailed
+from node.shell.tls import MeshTls, pinned_context
+
+CALL_SECONDS_MAX: Final = 20.0
+IDENTITY_BYTES: Final = 32
+
+PERHAPS_HEARD: Final = (Failure.DEADLINE, Failure.CUT_OFF, Failure.REFUSED)
+"""The question may have arrived: a one-time token may be spent."""
+
+__all__ = ["PERHAPS_HEARD", "Failure", "StreamFailed", "call_as_guest", "call_pinned"]
+
+
+def call_pinned(address: Address, node: NodeId, service: str, body: bytes) -> bytes:
+    """As a joiner: no secret yet, so the far end must be `node`. Raises StreamFailed."""
+    return _call(address, pinned_context(), node, service, body)
+
+
+def call_as_guest(address: Address, keys: MeshKeys, service: str, body: bytes) -> bytes:
+    """As a member, once, under a key that is forgotten afterwards. Raises StreamFailed."""
+    guest = Identity(secrets.token_bytes(IDENTITY_BYTES))
+    return _call(address, MeshTls([keys.ca_seed], guest).client, None, service, body)
+
+
+def _call(
+    address: Address, context: ssl.SSLContext, node: NodeId | None, service: str, body: bytes
+) -> bytes:
+    answer = trio.run(partial(_ask, address, context, node, service, body))
+    if isinstance(answer, StreamFailed):
+        raise answer
+    return answer
+
+
+async def _ask(
+    address: Address, context: ssl.SSLContext, node: NodeId | None, service: str, body: bytes
+) -> bytes | StreamFailed:
+    # Returned, not raised: a nursery would wrap it.
+    async with trio.open_nursery() as nursery:
+        dialler = Dialler(context, nursery)
+        try:
+            return await dialler.call([address], node, service, body, CALL_SECONDS_MAX)
+        except StreamFailed as failed:
+            return failed
+        finally:
+            nursery.cancel_scope.cancel()
