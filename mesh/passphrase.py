@@ -66,7 +66,8 @@ def estimated_bits(passphrase: str) -> int:
     said: list[str] = []
     for run in _RUNS.findall(passphrase):
         heard = run.lower()
-        bits += REPEATED_BITS if heard in said else _run_bits(heard)
+        worth = _run_bits(heard)
+        bits += min(worth, REPEATED_BITS) if heard in said else worth
         said.append(heard)
     return bits
 

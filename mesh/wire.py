@@ -177,11 +177,13 @@ def _unpacked(content: bytes) -> list[Any]:
     )
     unpacker.feed(content)
     values: list[Any] = []
+    whole = 0
     for value in unpacker:
         values.append(value)
+        whole = unpacker.tell()  # taken here: after the loop it also counts half a letter
         if len(values) > PAYLOAD_MESSAGES_MAX or _deeper_than(DEPTH_MAX, value):
             raise _Refused
-    if unpacker.tell() != len(content):
+    if whole != len(content):
         raise _Refused  # it ends in the middle of a letter
     return values
 

@@ -122,7 +122,7 @@ def test_played_back_to_its_own_senders_it_is_still_nothing() -> None:
 def test_without_the_window_a_recording_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     road, ann, _bob = recorded()
     monkeypatch.setattr(ReplayWindow, "would_accept", lambda _window, _counter: True)
-    with pytest.raises(AssertionError, match="when replayed|Verified"):
+    with pytest.raises(AssertionError, match=r"when replayed|Verified"):
         play_back(road, ann)
 
 
