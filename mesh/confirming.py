@@ -2,7 +2,8 @@
 
 Without this, one lost datagram would leave us sealing in a session that the other side refuses.
 Four repeats at 0.2 s outlast a short burst of loss; a session still silent after five seconds is
-given up, and the next hello makes another.
+given up for sending, and the next hello makes another. We go on *hearing* in it: perhaps only the
+answers were lost, and then the far end speaks there and nowhere else.
 """
 
 from dataclasses import dataclass
@@ -49,11 +50,11 @@ class Confirmations:
 
     def heard(self, session: Session) -> None:
         """Something came back in `session`: the far end has it too."""
-        session.confirmed = True
+        session.confirmed, session.silent = True, False
         self._waiting.pop((session.agreed.peer, session.agreed.tag), None)
 
     def wake(self, now: Instant) -> list[Send]:
-        """The repeats that are due. Ends sessions that stayed silent to the last."""
+        """The repeats that are due. Gives up on sessions that stayed silent to the last."""
         due = [(key, waiting) for key, waiting in self._waiting.items() if waiting.due <= now]
         sends = []
         for key, waiting in due:
@@ -62,7 +63,7 @@ class Confirmations:
                 del self._waiting[key]  # ended meanwhile, for another reason
             elif waiting.repeats_left == 0:
                 del self._waiting[key]
-                self._sessions.drop(session)
+                session.silent = True
             else:
                 self._put_off(waiting, now)
                 again = session.seal(Kind.CONFIRM, waiting.payload)

@@ -59,7 +59,9 @@ class Agreement:
 class Session:
     """One agreed pair of keys with one run of one peer."""
 
-    __slots__ = ("_key_in", "_key_out", "_next_out", "_window", "agreed", "confirmed", "opened_at")
+    __slots__ = (
+        "_key_in", "_key_out", "_next_out", "_window", "agreed", "confirmed", "opened_at", "silent",
+    )  # fmt: skip
 
     def __init__(self, agreed: Agreement, now: Instant) -> None:
         self.agreed = agreed
@@ -67,6 +69,7 @@ class Session:
         # Whoever answered a hello learns of the session by its confirmation; whoever said it
         # must first hear something in it.
         self.confirmed = not agreed.initiated
+        self.silent = False  # given up for sending, after every confirmation went unanswered
         self._key_out = AESGCM(agreed.key_out)
         self._key_in = AESGCM(agreed.key_in)
         self._next_out = agreed.first_out
@@ -155,7 +158,7 @@ class Sessions:
 
     def best(self, peer: NodeId, now: Instant) -> Session | None:
         """The one to send in: the newest confirmed, else the newest."""
-        usable = self._usable(peer, now)
+        usable = [session for session in self._usable(peer, now) if not session.silent]
         confirmed = [session for session in usable if session.confirmed]
         return next(reversed(confirmed or usable), None)
 
@@ -163,30 +166,21 @@ class Sessions:
         """Whether a hello with this nonce has already become a session."""
         return any(session.agreed.hello_nonce == hello_nonce for session in self._live(peer))
 
-    def drop(self, session: Session) -> None:
-        """End one session. Dropped already: nothing to do."""
-        peer = session.agreed.peer
-        self._keep(peer, [other for other in self._live(peer) if other is not session])
-
     def drop_peer(self, peer: NodeId) -> None:
         """End all sessions with `peer`."""
         self._of_peer.pop(peer, None)
 
     def has(self, peer: NodeId) -> bool:
-        """Whether there is a session with `peer`; one run out counts until it is asked for."""
-        return peer in self._of_peer
+        """Whether there is a session to send in; one run out counts until it is asked for."""
+        return any(not session.silent for session in self._live(peer))
 
     def _usable(self, peer: NodeId, now: Instant) -> list[Session]:
         live = self._live(peer)
         if any(session.is_over(now) for session in live):
-            self._keep(peer, [session for session in live if not session.is_over(now)])
-        return self._live(peer)
-
-    def _keep(self, peer: NodeId, sessions: list[Session]) -> None:
-        if sessions:
-            self._of_peer[peer] = sessions
-        else:
+            self._of_peer[peer] = live = [one for one in live if not one.is_over(now)]
+        if not live:
             self.drop_peer(peer)
+        return live
 
     def _live(self, peer: NodeId) -> list[Session]:
         return self._of_peer.get(peer, [])

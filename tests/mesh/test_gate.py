@@ -3,6 +3,8 @@
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mesh.confirming import CONFIRM_INTERVAL, CONFIRM_REPEATS_MAX
 from mesh.datagram import DATAGRAM_BYTES_MAX
@@ -102,6 +104,38 @@ def test_a_confirmation_is_repeated_until_something_is_heard_and_then_given_up()
     assert len(road.capture) == 3 + CONFIRM_REPEATS_MAX
     assert not ann.gate.has_session(bob.id)
     assert ann.gate.next_wake is None
+
+
+def test_a_session_given_up_for_sending_is_still_heard() -> None:
+    """Only the answers were lost: the far end has the session and speaks in nothing newer."""
+    road, ann, bob = met()
+    answers_lost = (7, 9, 11, 13, 15)
+    road.lost = answers_lost
+    road.meet(ann, bob)
+    road.wait(ann, bob, road.now + 10 * SECOND)
+    assert ann.gate.next_wake is None
+    road.tell(ann, bob, b"in the first session")
+    road.tell(bob, ann, b"in the second")
+    assert (bob.payloads(), ann.payloads()) == ([b"in the first session"], [b"in the second"])
+    assert len(road.capture) == answers_lost[-1] + 3
+
+
+@given(st.sets(st.integers(0, 25)), st.booleans())
+def test_whatever_is_lost_two_nodes_that_keep_trying_understand_each_other(
+    lost: set[int], both: bool
+) -> None:
+    road, ann, bob = Road(*lost), Traveller("ann"), Traveller("bob")
+    for _ in range(30):
+        if ann.gate.wants_hello(bob.id, road.now):
+            road.meet(ann, bob)
+        if both and bob.gate.wants_hello(ann.id, road.now):
+            road.meet(bob, ann)
+        road.wait(ann, bob, road.now + 6 * SECOND)
+        road.wait(bob, ann, road.now)
+    road.lost = ()
+    road.tell(ann, bob, b"one")
+    road.tell(bob, ann, b"two")
+    assert (bob.payloads(), ann.payloads()) == ([b"one"], [b"two"])
 
 
 def test_nothing_waits_once_a_handshake_is_over() -> None:
