@@ -134,6 +134,7 @@ class Outcome(Enum):
     NO_ROOM = "no room"
     NOT_FOUND = "no such hold"
     NOT_HOLDER = "not the holder"
+    WRONG_STEP = "not a step from here"
     NOT_RESUMABLE = "not resumable"
     TOO_LATE = "too late"
 

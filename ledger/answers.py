@@ -1,0 +1,114 @@
+"""Answers: drafted when decided, spoken when what they rest on is sealed.
+
+A positive answer is a promise, and a promise that is not on disk can be forgotten. So an answer is
+first a *draft* that names the entry it rests on; it becomes a reply behind the block of that entry,
+and so does the answer to a duplicate that arrives in between. Refusals rest on nothing and go out
+at once, and are remembered for this session: an id that was refused stays refused, or a delayed
+duplicate could be granted after its asker has gone elsewhere.
+"""
+
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import msgspec
+
+from ledger.blocks import Writer
+from ledger.commands import Answer, Hold, Outcome
+from ledger.effects import Reply
+from ledger.holds import EndedHold, LiveHold, Token
+from ledger.lifecycle import HoldState
+from ledger.limits import REFUSALS_MAX
+from mesh.instant import Duration
+
+_FATES = {
+    HoldState.VOIDED: Outcome.VOIDED,
+    HoldState.RELEASED: Outcome.RELEASED,
+    HoldState.EXPIRED: Outcome.EXPIRED,
+    HoldState.RECLAIMED: Outcome.EXPIRED,
+    HoldState.SUPERSEDED: Outcome.EXPIRED,
+    HoldState.BROKEN: Outcome.EXPIRED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An answer to `asker`, and the entries that prove it."""
+
+    asker: int
+    outcome: Outcome
+    hold: bytes
+    proofs: tuple[Token, ...] = ()
+    fence: Token | None = None
+    remaining: Duration | None = None
+    detail: str = ""
+    nonce: bytes = b""
+    rests_on: tuple[Token, ...] = ()
+    """More entries that must be sealed first, though no receipt of them is handed out."""
+
+
+def request_digest(hold: Hold, public: bytes) -> bytes:
+    """Who asked for what, apart from the session: a retry after our restart is the same request."""
+    body = msgspec.msgpack.encode(msgspec.structs.replace(hold, session=b""))
+    return hashlib.sha256(b"hf1.request" + public + body).digest()
+
+
+def fate(hold: EndedHold) -> Outcome:
+    """How an ended hold is spoken of."""
+    return _FATES[hold.state]
+
+
+def proofs_of(hold: LiveHold) -> tuple[Token, ...]:
+    """The entries that prove a live hold: its hold and, once posted, its post (one if adopted)."""
+    if hold.posted_at is None or hold.posted_at == hold.held_at:
+        return (hold.held_at,)
+    return (hold.held_at, hold.posted_at)
+
+
+class Counter:
+    """Where answers wait for their block."""
+
+    def __init__(self, session: bytes, writer: Writer) -> None:
+        self.session = session
+        self._writer = writer
+        self._waiting: list[Draft] = []
+
+    def say(self, draft: Draft) -> list[Reply]:
+        """The reply at once if all it rests on is sealed; else it waits."""
+        if all(self._writer.sealed(token) for token in (*draft.proofs, *draft.rests_on)):
+            return [self._reply(draft)]
+        self._waiting.append(draft)
+        return []
+
+    def sealed(self) -> list[Reply]:
+        """The replies that waited for the block just signed."""
+        waiting, self._waiting = self._waiting, []
+        return [self._reply(draft) for draft in waiting]
+
+    def give_up(self) -> list[tuple[int, bytes]]:
+        """Who waits, and for which hold; forgotten here, so they must be told something else."""
+        waiting, self._waiting = self._waiting, []
+        return [(draft.asker, draft.hold) for draft in waiting]
+
+    def _reply(self, draft: Draft) -> Reply:
+        receipts = tuple(self._writer.receipt(token) for token in draft.proofs)
+        answer = Answer(
+            draft.outcome, draft.hold, self.session, draft.detail, draft.fence, receipts,
+            draft.remaining, (), draft.nonce,
+        )  # fmt: skip
+        return Reply(draft.asker, answer)
+
+
+class Refusals:
+    """What was refused in this session: hold id → (digest of the request, the answer)."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[bytes, tuple[bytes, Answer]] = OrderedDict()
+
+    def get(self, hold: bytes) -> tuple[bytes, Answer] | None:
+        return self._known.get(hold)
+
+    def remember(self, hold: bytes, digest: bytes, answer: Answer) -> None:
+        self._known[hold] = (digest, answer)
+        if len(self._known) > REFUSALS_MAX:
+            self._known.popitem(last=False)

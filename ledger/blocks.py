@@ -1,0 +1,163 @@
+"""From entries to signed blocks, and receipts as they travel.
+
+One block is one group commit. Entries are gathered on *pages*; a page that is full (by count or by
+bytes: a block must fit the answer of a sync) is followed by another, so an entry's place, and with
+it its fencing token, is known the moment it is written, long before it is signed.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from ledger.holds import Token
+from ledger.limits import BLOCK_BYTES_MAX, PATH_MAX
+from mesh.identity import PUBLIC_KEY_BYTES, SIGNATURE_BYTES, Identity, PublicKey
+from mesh.logs import (
+    BLOCK_ENTRIES_MAX,
+    ENTRY_BYTES_MAX,
+    HASH_BYTES,
+    NO_BLOCK,
+    Block,
+    Era,
+    Receipt,
+    receipt_for,
+    seal_block,
+)
+
+HEADER_BYTES_MAX = 256
+_Hash: TypeAlias = Annotated[bytes, Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
+
+
+class ReceiptRefused(ValueError):
+    """These bytes are not a receipt."""
+
+
+class _Wire(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    public: Annotated[bytes, Meta(min_length=PUBLIC_KEY_BYTES, max_length=PUBLIC_KEY_BYTES)]
+    header: Annotated[bytes, Meta(max_length=HEADER_BYTES_MAX)]
+    signature: Annotated[bytes, Meta(min_length=SIGNATURE_BYTES, max_length=SIGNATURE_BYTES)]
+    entry: Annotated[bytes, Meta(max_length=ENTRY_BYTES_MAX)]
+    path: Annotated[tuple[tuple[_Hash, bool], ...], Meta(max_length=PATH_MAX)]
+
+
+_decoder = msgspec.msgpack.Decoder(_Wire)
+
+
+def encode_receipt(receipt: Receipt) -> bytes:
+    """A receipt as it travels and is kept."""
+    wire = _Wire(receipt.public, receipt.header, receipt.signature, receipt.entry, receipt.path)
+    return msgspec.msgpack.encode(wire)
+
+
+def decode_receipt(raw: bytes) -> Receipt:
+    """Raises ReceiptRefused on anything else. Proves nothing: see `mesh.logs.check_receipt`."""
+    try:
+        wire = _decoder.decode(raw)
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        raise ReceiptRefused(str(error)) from error
+    return Receipt(PublicKey(wire.public), wire.header, wire.signature, wire.entry, wire.path)
+
+
+class Pages:
+    """Entries written and not yet signed, already placed."""
+
+    def __init__(self, era: Era, height: int) -> None:
+        """`height`: of the first block that these entries will make."""
+        self.era = era
+        self._height = height
+        self._pages: list[list[bytes]] = []
+        self._bytes = 0
+
+    @property
+    def empty(self) -> bool:
+        return not self._pages
+
+    @property
+    def next_height(self) -> int:
+        """The height after all pages."""
+        return self._height + len(self._pages)
+
+    def write(self, raw: bytes) -> Token:
+        """Put one encoded entry on the open page; where it will stand."""
+        if not self._room_for(raw):
+            self._pages.append([])
+            self._bytes = 0
+        page = self._pages[-1]
+        page.append(raw)
+        self._bytes += len(raw)
+        return Token(self.era.counter, self.next_height - 1, len(page) - 1)
+
+    def place(self, raw: bytes) -> Token:
+        """Where `raw` would stand if it were written now."""
+        if not self._room_for(raw):
+            return Token(self.era.counter, self.next_height, 0)
+        return Token(self.era.counter, self.next_height - 1, len(self._pages[-1]))
+
+    def sign(self, identity: Identity, previous: bytes) -> tuple[Block, ...]:
+        """The pages as blocks, each linked to the one before."""
+        blocks: list[Block] = []
+        for number, page in enumerate(self._pages):
+            block = seal_block(identity, self.era, self._height + number, previous, page)
+            blocks.append(block)
+            previous = block.hash
+        return tuple(blocks)
+
+    def _room_for(self, raw: bytes) -> bool:
+        if not self._pages or len(self._pages[-1]) == BLOCK_ENTRIES_MAX:
+            return False
+        return self._bytes + len(raw) <= BLOCK_BYTES_MAX
+
+
+class Writer:
+    """Our own log: what is signed, what is written on open pages, and nothing else."""
+
+    def __init__(self, identity: Identity, chain: Sequence[Block]) -> None:
+        self.chain = list(chain)
+        self._identity = identity
+        self._pages: Pages | None = None
+
+    @property
+    def head(self) -> bytes:
+        return self.chain[-1].hash if self.chain else NO_BLOCK
+
+    @property
+    def dirty(self) -> bool:
+        """Whether something is written that is not signed."""
+        return self._pages is not None and not self._pages.empty
+
+    def place(self, era: Era, raw: bytes) -> Token:
+        """Where `raw` would stand if it were written now."""
+        return self._open_pages(era).place(raw)
+
+    def write(self, era: Era, raw: bytes) -> Token:
+        """Write one entry."""
+        return self._open_pages(era).write(raw)
+
+    def sealed(self, token: Token) -> bool:
+        """Whether the block in which `token` stands is signed."""
+        return token.height < len(self.chain)
+
+    def seal(self) -> tuple[Block, ...]:
+        """Sign everything that is written."""
+        if self._pages is None:
+            return ()
+        blocks = self._pages.sign(self._identity, self.head)
+        self.chain.extend(blocks)
+        self._pages = None
+        return blocks
+
+    def abandon(self) -> None:
+        """Forget what is written and not signed. Nobody has heard of it."""
+        self._pages = None
+
+    def receipt(self, token: Token) -> bytes:
+        """Proof of the entry at `token`, ready to travel."""
+        return encode_receipt(receipt_for(self.chain[token.height], token.line))
+
+    def _open_pages(self, era: Era) -> Pages:
+        if self._pages is None:
+            self._pages = Pages(era, len(self.chain))
+        assert self._pages.era == era, "an era begins on a page of its own"
+        return self._pages

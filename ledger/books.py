@@ -1,0 +1,356 @@
+"""The books: a fold over one author's log, and nothing else.
+
+The owner folds what it writes, every peer folds what it receives, and both arrive at the same
+books because the fold has no clock and no opinion: what is in the log happened, what is not did
+not. Nothing expires here; an expiry is an entry by the owner.
+
+A stranger may write the log. So every entry is checked in full before it changes anything, a block
+that fails half-way is taken back whole (every change notes what it replaced), and the refusal has
+a name. Whether an author *should* have granted something (true room, terms, who asked) is the
+owner's business at grant time; that it balances, fits and follows the table is everyone's.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, TypeVar
+
+import msgspec
+
+from ledger.accounts import EMPTY, AccountId, Counters, PoolState, offline, pool_account, supply
+from ledger.commands import Leg
+from ledger.entries import (
+    Adopted,
+    BookingsOpened,
+    CameOnline,
+    Closed,
+    ClosedHow,
+    Entry,
+    EntryRefused,
+    EraOpened,
+    Expired,
+    Held,
+    PoolStateSet,
+    Posted,
+    Provisioned,
+    Reclaimed,
+    Released,
+    Retired,
+    Voided,
+    WentOffline,
+    decode_entry,
+)
+from ledger.holds import EndedHold, LiveHold, Token
+from ledger.lifecycle import HoldState, Step, after
+from ledger.postings import (
+    Motion,
+    Posting,
+    affordable,
+    capacity_posting,
+    credited,
+    debited,
+    step_postings,
+)
+from mesh.logs import NO_BLOCK, Block, Era, Position
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Refusal(Enum):
+    """Why a block or an entry does not go into these books."""
+
+    NOT_NEXT = "block does not continue the log"
+    NOT_AN_ENTRY = "not an entry"
+    NO_ERA = "no era opened"
+    ERA_MISNAMED = "era opening does not fit its block or the cut"
+    UNKNOWN_POOL = "unknown pool"
+    POOL_NOT_OPEN = "pool not open"
+    OVER_LIMIT = "more than there is"
+    ID_USED = "hold id used before"
+    NO_SUCH_HOLD = "no such hold"
+    NOT_ALLOWED = "not a step from here"
+
+
+_MOTIONS: Final[Mapping[type, Motion]] = {
+    Provisioned: Motion.PROVISION,
+    Retired: Motion.RETIRE,
+    WentOffline: Motion.OFFLINE,
+    CameOnline: Motion.ONLINE,
+}
+_STEPS: Final[Mapping[type, Step]] = {
+    Posted: Step.POST,
+    Voided: Step.VOID,
+    Expired: Step.EXPIRE,
+    Released: Step.RELEASE,
+    Reclaimed: Step.RECLAIM,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    era: Era | None
+    opening: EraOpened | None
+    bookings_open: bool
+
+
+class Books:
+    """The state that one log folds to. `live`, `ended`, `pools` and `accounts` are for reading."""
+
+    def __init__(self) -> None:
+        self.era: Era | None = None
+        self.opening: EraOpened | None = None
+        """The entry that opened the present era."""
+        self.bookings_open = False
+        self.height = -1
+        self.head = NO_BLOCK
+        self.accounts: dict[AccountId, Counters] = {}
+        self.pools: dict[str, PoolState] = {}
+        self.live: dict[bytes, LiveHold] = {}
+        self.ended: dict[bytes, EndedHold] = {}
+        self._on_pool: dict[str, dict[bytes, int]] = {}
+        self._undo: list[tuple[dict[object, object], object, object]] = []
+
+    # Reading -----------------------------------------------------------------------------------
+
+    @property
+    def position(self) -> Position | None:
+        """The head of the log that was folded."""
+        return None if self.era is None else Position(self.era, self.height, self.head)
+
+    def free(self, pool: str) -> int:
+        """What the books could still promise of `pool`. The machine may have less: see room.py."""
+        return self._counters(pool_account(pool)).free
+
+    def withdrawn(self, pool: str) -> int:
+        """Capacity that is offline."""
+        return self._counters(offline(pool)).balance
+
+    def capacity(self, pool: str) -> int:
+        """What is in service: free and promised together."""
+        return -self._counters(supply(pool)).balance - self.withdrawn(pool)
+
+    def holds_on(self, pool: str) -> Mapping[bytes, int]:
+        """Live hold id → what it takes of `pool`."""
+        return self._on_pool.get(pool, {})
+
+    def live_holds(self) -> list[LiveHold]:
+        """Every hold that takes room, oldest first."""
+        return sorted(self.live.values(), key=lambda hold: (hold.held_at, hold.id))
+
+    def state_of(self, hold: bytes) -> HoldState:
+        """Where a hold stands; ABSENT when this log never named it."""
+        known = self.live.get(hold) or self.ended.get(hold)
+        return known.state if known else HoldState.ABSENT
+
+    def fits(self, legs: tuple[Leg, ...]) -> bool:
+        """Whether the books have all of `legs`."""
+        return all(leg.pool in self.pools and self.free(leg.pool) >= leg.amount for leg in legs)
+
+    def state_hash(self) -> bytes:
+        """A hash over everything that was folded: equal logs give equal hashes."""
+        accounts = [(who.role.value, *who[1:], *what) for who, what in self.accounts.items()]
+        state = [
+            self.era, self.opening, self.bookings_open, self.height, self.head,
+            sorted(accounts),
+            sorted((pool, state.value) for pool, state in self.pools.items()),
+            [_plain(self.live[hold]) for hold in sorted(self.live)],
+            [_plain(self.ended[hold]) for hold in sorted(self.ended)],
+        ]  # fmt: skip
+        return hashlib.sha256(b"hf1.books" + msgspec.msgpack.encode(state)).digest()
+
+    # Folding -----------------------------------------------------------------------------------
+
+    def apply_block(self, block: Block) -> Refusal | None:
+        """Fold the next block, whole or not at all. Signatures are the caller's business."""
+        refusal = self._misplaced(block)
+        if refusal:
+            return refusal
+        saved = _Saved(self.era, self.opening, self.bookings_open)
+        self._undo.clear()
+        for index, raw in enumerate(block.entries):
+            refusal = self._fold_raw(raw, block.era, block.height, index)
+            if refusal:
+                self._take_back(saved)
+                return refusal
+        self.turn(block)
+        return None
+
+    def write(self, entry: Entry, era: Era, height: int, index: int) -> Refusal | None:
+        """Fold one entry of a block that is still being written. Refused: nothing changed."""
+        refusal = self._fold(entry, era, height, index)
+        self._undo.clear()
+        return refusal
+
+    def turn(self, block: Block) -> None:
+        """`block`, all of whose entries are folded, is the head now."""
+        assert block.height == self.height + 1, "a page was skipped"
+        self.height, self.head = block.height, block.hash
+        self._undo.clear()
+
+    def _misplaced(self, block: Block) -> Refusal | None:
+        if block.height != self.height + 1 or block.previous != self.head:
+            return Refusal.NOT_NEXT
+        return None
+
+    def _fold_raw(self, raw: bytes, era: Era, height: int, index: int) -> Refusal | None:
+        try:
+            entry = decode_entry(raw)
+        except EntryRefused:
+            return Refusal.NOT_AN_ENTRY
+        return self._fold(entry, era, height, index)
+
+    def _fold(self, entry: Entry, era: Era, height: int, index: int) -> Refusal | None:
+        if isinstance(entry, EraOpened):
+            return self._open_era(entry, era, height, index)
+        if self.era is None or era != self.era:
+            return Refusal.NO_ERA
+        at = Token(era.counter, height, index)
+        match entry:
+            case Provisioned() | Retired() | WentOffline() | CameOnline():
+                return self._move_capacity(_MOTIONS[type(entry)], entry.legs)
+            case PoolStateSet():
+                self._put(self.pools, entry.pool, entry.state)
+                return None
+            case Held() | Adopted():
+                return self._begin(entry, at)
+            case Closed():
+                return self._close(entry, at)
+            case BookingsOpened():
+                self.bookings_open = True
+                return None
+            case _:
+                return self._advance(entry.id, _STEPS[type(entry)], at)
+
+    def _open_era(self, entry: EraOpened, era: Era, height: int, index: int) -> Refusal | None:
+        opens = index == 0 and entry.era == era
+        grows = self.era is None or era.counter > self.era.counter
+        if not opens or not grows or entry.cut != self.position or height != self.height + 1:
+            return Refusal.ERA_MISNAMED
+        self.era, self.opening, self.bookings_open = era, entry, False
+        return None
+
+    def _move_capacity(self, motion: Motion, legs: tuple[Leg, ...]) -> Refusal | None:
+        if motion is not Motion.PROVISION and any(leg.pool not in self.pools for leg in legs):
+            return Refusal.UNKNOWN_POOL
+        postings = tuple(capacity_posting(motion, leg) for leg in legs)
+        if not all(affordable(posting, self.accounts) for posting in postings):
+            return Refusal.OVER_LIMIT
+        for leg in legs:
+            if leg.pool not in self.pools:
+                self._put(self.pools, leg.pool, PoolState.OPEN)
+        self._post_all(postings)
+        return None
+
+    def _begin(self, entry: Held | Adopted, at: Token) -> Refusal | None:
+        adopted = isinstance(entry, Adopted)
+        posted = isinstance(entry, Adopted) and entry.posted
+        step = Step.HOLD
+        if adopted:
+            step = Step.ADOPT_POSTED if posted else Step.ADOPT_PENDING
+        state = after(self.state_of(entry.id), step)
+        if state is None:
+            return Refusal.ID_USED
+        if any(leg.pool not in self.pools for leg in entry.legs):
+            return Refusal.UNKNOWN_POOL
+        # An adopted hold was admitted when its pool was open; that it is not now changes nothing.
+        if not adopted and any(self.pools[leg.pool] is not PoolState.OPEN for leg in entry.legs):
+            return Refusal.POOL_NOT_OPEN
+        postings = step_postings(step, entry.legs, entry.principal)
+        if not all(affordable(posting, self.accounts) for posting in postings):
+            return Refusal.OVER_LIMIT
+        self._post_all(postings)
+        self._set_live(_live_hold(entry, state, at))
+        return None
+
+    def _advance(self, hold_id: bytes, step: Step, at: Token) -> Refusal | None:
+        hold = self.live.get(hold_id)
+        if hold is None:
+            return Refusal.NOT_ALLOWED if hold_id in self.ended else Refusal.NO_SUCH_HOLD
+        state = after(hold.state, step)
+        if state is None:
+            return Refusal.NOT_ALLOWED
+        self._post_all(step_postings(step, hold.legs, hold.principal))
+        if state.live:
+            self._set_live(_posted(hold, state, at))
+        else:
+            self._set_ended(hold, state, at)
+        return None
+
+    def _close(self, entry: Closed, at: Token) -> Refusal | None:
+        step = Step.SUPERSEDE if entry.how is ClosedHow.SUPERSEDED else Step.BREAK
+        state = after(self.state_of(entry.id), step)
+        if state is None:
+            return Refusal.ID_USED
+        origin = Token(entry.origin.era.counter, entry.origin.height, 0)
+        ended = EndedHold(entry.id, state, entry.digest, entry.holder, origin, None, at)
+        self._put(self.ended, entry.id, ended)
+        return None
+
+    # Changing, with a note of what was there ---------------------------------------------------
+
+    def _post_all(self, postings: tuple[Posting, ...]) -> None:
+        for posting in postings:
+            debit = debited(self._counters(posting.debit), posting.amount, posting.phase)
+            credit = credited(self._counters(posting.credit), posting.amount, posting.phase)
+            self._put(self.accounts, posting.debit, debit)
+            self._put(self.accounts, posting.credit, credit)
+
+    def _set_live(self, hold: LiveHold) -> None:
+        self._put(self.live, hold.id, hold)
+        for leg in hold.legs:
+            self._put(self._on_pool.setdefault(leg.pool, {}), hold.id, leg.amount)
+
+    def _set_ended(self, hold: LiveHold, state: HoldState, at: Token) -> None:
+        self._put(self.live, hold.id, None)
+        for leg in hold.legs:
+            self._put(self._on_pool[leg.pool], hold.id, None)
+        ended = EndedHold(
+            hold.id, state, hold.digest, hold.holder, hold.held_at, hold.posted_at, at
+        )
+        self._put(self.ended, hold.id, ended)
+
+    def _put(self, table: dict[K, V], key: K, value: V | None) -> None:
+        # One place that changes a table, so that nothing can change without being noted. The cast
+        # is what a list of differently typed tables costs.
+        self._undo.append((table, key, table.get(key)))  # type: ignore[arg-type]  # see above
+        if value is None:
+            del table[key]
+        else:
+            table[key] = value
+
+    def _take_back(self, saved: _Saved) -> None:
+        for table, key, before in reversed(self._undo):
+            if before is None:
+                table.pop(key, None)
+            else:
+                table[key] = before
+        self._undo.clear()
+        self.era, self.opening = saved.era, saved.opening
+        self.bookings_open = saved.bookings_open
+
+    def _counters(self, account: AccountId) -> Counters:
+        return self.accounts.get(account, EMPTY)
+
+
+def _live_hold(entry: Held | Adopted, state: HoldState, at: Token) -> LiveHold:
+    posted = at if state is HoldState.POSTED else None
+    origin = at
+    if isinstance(entry, Adopted):
+        origin = Token(entry.origin.era.counter, entry.origin.height, 0)
+    return LiveHold(
+        entry.id, state, entry.digest, entry.holder, entry.legs, entry.kind, entry.term,
+        entry.principal, entry.label, at, posted, origin,
+    )  # fmt: skip
+
+
+def _posted(hold: LiveHold, state: HoldState, at: Token) -> LiveHold:
+    return LiveHold(
+        hold.id, state, hold.digest, hold.holder, hold.legs, hold.kind, hold.term,
+        hold.principal, hold.label, hold.held_at, at, hold.origin,
+    )  # fmt: skip
+
+
+def _plain(hold: LiveHold | EndedHold) -> bytes:
+    return msgspec.msgpack.encode(hold)

@@ -1,0 +1,242 @@
+"""Entries: what a log says, one immutable fact each, with all its legs or none.
+
+On the wire an entry is one MessagePack array that starts with its tag. There is exactly one
+encoding of each entry: bytes that do not come out the same after decoding and encoding again are
+refused, so that nobody can say one thing in two ways, and an unknown field is a refusal and not a
+shrug (a ledger that skips what it does not understand is not a ledger).
+"""
+
+from enum import Enum
+from typing import Annotated, Final, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from ledger.accounts import PoolState
+from ledger.commands import (
+    AMOUNT_MAX,
+    HOLD_ID_BYTES,
+    LABEL_CHARS_MAX,
+    LEGS_MAX,
+    GrantKind,
+    Leg,
+)
+from ledger.limits import PRINCIPAL_CHARS_MAX, REASON_CHARS_MAX
+from ledger.pools import unit_of
+from mesh.identity import NODE_ID_BYTES, Epoch
+from mesh.logs import ENTRY_BYTES_MAX, HASH_BYTES, Era, Position
+
+HoldId: TypeAlias = Annotated[bytes, Meta(min_length=HOLD_ID_BYTES, max_length=HOLD_ID_BYTES)]
+Node: TypeAlias = Annotated[bytes, Meta(min_length=NODE_ID_BYTES, max_length=NODE_ID_BYTES)]
+Hash: TypeAlias = Annotated[bytes, Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
+Legs: TypeAlias = Annotated[tuple[Leg, ...], Meta(min_length=1, max_length=LEGS_MAX)]
+Term: TypeAlias = Annotated[int, Meta(ge=1, le=AMOUNT_MAX)]
+Principal: TypeAlias = Annotated[str, Meta(max_length=PRINCIPAL_CHARS_MAX)]
+Label: TypeAlias = Annotated[str, Meta(max_length=LABEL_CHARS_MAX)]
+Reason: TypeAlias = Annotated[str, Meta(max_length=REASON_CHARS_MAX)]
+
+
+class EntryRefused(ValueError):
+    """These bytes are not an entry."""
+
+
+class EndedBy(Enum):
+    """Why a grant was released."""
+
+    ASKED = "asked"
+    RUN_OUT = "run out"
+    ELSEWHERE = "ended in another copy of this log"
+
+
+class OpenedBy(Enum):
+    """What allowed new bookings again."""
+
+    FIRST = "first start"
+    ANSWERED = "every known peer answered"
+    WAITED = "waited long enough"
+    OVERRIDE = "override"
+
+
+class _Entry(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    pass
+
+
+class EraOpened(_Entry, tag="era", frozen=True):
+    """The first entry of an era. `cut`: the block it continues from; None when there is none."""
+
+    era: Era
+    epoch: Epoch
+    cut: Position | None
+    reason: Reason
+    fingerprint: Reason | None
+    first: bool
+
+
+class Provisioned(_Entry, tag="provision", frozen=True):
+    """Capacity may be granted. A pool that is named for the first time opens."""
+
+    legs: Legs
+
+
+class Retired(_Entry, tag="retire", frozen=True):
+    """Free capacity is gone for good."""
+
+    legs: Legs
+
+
+class WentOffline(_Entry, tag="offline", frozen=True):
+    """Free capacity is out of reach for now."""
+
+    legs: Legs
+
+
+class CameOnline(_Entry, tag="online", frozen=True):
+    """Capacity that was out of reach is back."""
+
+    legs: Legs
+
+
+class PoolStateSet(_Entry, tag="state", frozen=True):
+    """Whether a pool admits holds. May name a pool for the first time."""
+
+    pool: str
+    state: PoolState
+
+
+class Held(_Entry, tag="hold", frozen=True):
+    """Set aside for `holder`, until posted. `digest` is over who asked and what."""
+
+    id: HoldId
+    digest: Hash
+    holder: Node
+    legs: Legs
+    kind: GrantKind
+    term: Term
+    principal: Principal
+    label: Label
+
+
+class Posted(_Entry, tag="post", frozen=True):
+    """The hold is a grant from here on."""
+
+    id: HoldId
+
+
+class Voided(_Entry, tag="void", frozen=True):
+    """Given back before it was posted."""
+
+    id: HoldId
+    by: Node
+
+
+class Expired(_Entry, tag="expire", frozen=True):
+    """Never posted in time."""
+
+    id: HoldId
+
+
+class Released(_Entry, tag="release", frozen=True):
+    """The grant ended, and what ran under it was seen gone."""
+
+    id: HoldId
+    by: Node
+    why: EndedBy
+
+
+class Reclaimed(_Entry, tag="reclaim", frozen=True):
+    """The carried lease was not renewed, and what ran under it was seen gone."""
+
+    id: HoldId
+
+
+class Adopted(_Entry, tag="adopt", frozen=True):
+    """A hold of ours that this log had lost. `origin`: where a receipt or copy shows it."""
+
+    id: HoldId
+    digest: Hash
+    holder: Node
+    legs: Legs
+    kind: GrantKind
+    term: Term
+    principal: Principal
+    label: Label
+    posted: bool
+    origin: Position
+
+
+class ClosedHow(Enum):
+    """Why a booking that turned up late could not be kept."""
+
+    SUPERSEDED = "superseded"
+    BROKEN = "broken"
+
+
+class Closed(_Entry, tag="close", frozen=True):
+    """A booking that turned up too late to keep, with all that its holder needs to know."""
+
+    id: HoldId
+    digest: Hash
+    holder: Node
+    legs: Legs
+    how: ClosedHow
+    origin: Position
+
+
+class BookingsOpened(_Entry, tag="open", frozen=True):
+    """New bookings are admitted in this era. An override says whose word that rests on."""
+
+    by: OpenedBy
+    reason: Reason
+
+
+Entry: TypeAlias = (
+    EraOpened
+    | Provisioned
+    | Retired
+    | WentOffline
+    | CameOnline
+    | PoolStateSet
+    | Held
+    | Posted
+    | Voided
+    | Expired
+    | Released
+    | Reclaimed
+    | Adopted
+    | Closed
+    | BookingsOpened
+)
+
+_decoder: Final[msgspec.msgpack.Decoder[Entry]] = msgspec.msgpack.Decoder(Entry)
+_encoder: Final = msgspec.msgpack.Encoder()
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """The one encoding of `entry`."""
+    return _encoder.encode(entry)
+
+
+def decode_entry(raw: bytes) -> Entry:
+    """Raises EntryRefused on anything but the one encoding of a whole, well-typed entry."""
+    if len(raw) > ENTRY_BYTES_MAX:
+        raise EntryRefused(f"{len(raw)} bytes; {ENTRY_BYTES_MAX} is the limit")
+    try:
+        entry = _decoder.decode(raw)
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        raise EntryRefused(str(error)) from error
+    if _encoder.encode(entry) != raw:
+        raise EntryRefused("not the one encoding of this entry")
+    if not legs_in_order(entry):
+        raise EntryRefused("legs must name known pools, in order and once each, with an amount")
+    return entry
+
+
+def legs_in_order(entry: Entry) -> bool:
+    """Whether the legs of `entry`, if it has any, are canonical."""
+    if isinstance(entry, PoolStateSet):
+        return unit_of(entry.pool) is not None
+    legs: tuple[Leg, ...] = getattr(entry, "legs", ())
+    names = [leg.pool for leg in legs]
+    if names != sorted(set(names)):
+        return False
+    return all(unit_of(leg.pool) and 0 < leg.amount <= AMOUNT_MAX for leg in legs)

@@ -1,0 +1,63 @@
+"""What a hold may become: one table. What is not in it cannot happen.
+
+"Ending" is no state of its own: it is what the owner does between deciding that a grant ends and
+seeing that it is gone. Until then the grant is posted, and its room is not free.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final
+
+
+class HoldState(Enum):
+    """Where a hold stands, as its owner's log tells it."""
+
+    ABSENT = "absent"
+    PENDING = "pending"
+    POSTED = "posted"
+    VOIDED = "voided"
+    EXPIRED = "expired"
+    RELEASED = "released"
+    RECLAIMED = "reclaimed"
+    SUPERSEDED = "superseded"
+    BROKEN = "broken"
+
+    @property
+    def live(self) -> bool:
+        """Whether it holds room."""
+        return self in (HoldState.PENDING, HoldState.POSTED)
+
+
+class Step(Enum):
+    """What an entry does to a hold."""
+
+    HOLD = "hold"
+    POST = "post"
+    VOID = "void"
+    EXPIRE = "expire"
+    RELEASE = "release"
+    RECLAIM = "reclaim"
+    ADOPT_PENDING = "adopt pending"
+    ADOPT_POSTED = "adopt posted"
+    SUPERSEDE = "supersede"
+    BREAK = "break"
+
+
+TABLE: Final[Mapping[tuple[HoldState, Step], HoldState]] = {
+    (HoldState.ABSENT, Step.HOLD): HoldState.PENDING,
+    (HoldState.PENDING, Step.POST): HoldState.POSTED,
+    (HoldState.PENDING, Step.VOID): HoldState.VOIDED,
+    (HoldState.PENDING, Step.EXPIRE): HoldState.EXPIRED,
+    (HoldState.POSTED, Step.RELEASE): HoldState.RELEASED,
+    (HoldState.POSTED, Step.RECLAIM): HoldState.RECLAIMED,
+    # After amnesia: found again in a receipt or in a copy of our log, or found too late to keep.
+    (HoldState.ABSENT, Step.ADOPT_PENDING): HoldState.PENDING,
+    (HoldState.ABSENT, Step.ADOPT_POSTED): HoldState.POSTED,
+    (HoldState.ABSENT, Step.SUPERSEDE): HoldState.SUPERSEDED,
+    (HoldState.ABSENT, Step.BREAK): HoldState.BROKEN,
+}
+
+
+def after(state: HoldState, step: Step) -> HoldState | None:
+    """What `step` makes of a hold in `state`; None when it may not happen."""
+    return TABLE.get((state, step))

@@ -1,0 +1,76 @@
+"""Every limit of the ledger, with its unit, and what it must agree with."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from ledger.commands import LABEL_CHARS_MAX, LEGS_MAX, TTL_MAX
+from mesh.instant import HOUR, MINUTE, SECOND, Duration
+from mesh.logs import ENTRY_BYTES_MAX
+
+RATE_MARGIN_PERCENT: Final = 2
+"""ρ: how far a clock's rate may stray. Crystals and NTP slew stay below 0.1 %; the rest is for
+virtual machines."""
+
+QUARANTINE: Final[Duration] = TTL_MAX * (100 + RATE_MARGIN_PERCENT) ** 2 * 105 // (100 * 100 * 100)
+"""TTL_MAX·(1+ρ)²·1.05: after this long no carrier of an earlier start still believes in its lease.
+A constant and not configuration: a lost disk loses the configuration too."""
+
+BOOK_WAIT: Final[Duration] = 10 * MINUTE
+"""How long new bookings wait for peers that have not answered for our log."""
+
+BOOKING_TERM_MAX: Final[Duration] = 30 * 24 * HOUR
+PENDING_TTL: Final[Duration] = 30 * SECOND
+ENTRIES_MAX: Final = 1024
+"""Live holds per node. The table of holds stays readable and a room check stays cheap."""
+
+REMAINING_EVERY: Final[Duration] = MINUTE
+"""How often a booking's remaining time is journalled: a crash gives back at most this much."""
+
+FENCE_AGAIN: Final[Duration] = 10 * SECOND
+"""How often we look again at work that would not end."""
+
+REFUSALS_MAX: Final = 4096
+"""Refusals remembered per session, oldest forgotten first."""
+
+WAITING_MAX: Final = 16
+"""Askers that may wait for one hold to end; one more is told ENDING."""
+
+BLOCK_BYTES_MAX: Final = 128 * 1024
+"""Entries in one block, so that a block always fits the answer of a sync (256 KiB)."""
+
+GATHERED_BLOCKS_MAX: Final = 200_000
+"""Own blocks from peers kept for a merge. Only we can sign them: this bounds our own mistakes."""
+
+TIPS_MAX: Final = 64
+"""Different ends of our own log that a merge looks at."""
+
+POOL_BYTES_MAX: Final = 200
+PRINCIPAL_CHARS_MAX: Final = 120
+REASON_CHARS_MAX: Final = 400
+NONCE_BYTES_MAX: Final = 64
+RECEIPTS_MAX: Final = 2
+PATH_MAX: Final = 8
+"""Steps from a leaf to the root of a block: 2⁸ entries are the most a block carries."""
+
+assert PENDING_TTL <= TTL_MAX < QUARANTINE, "the quarantine must outlive every belief"
+assert LEGS_MAX * (POOL_BYTES_MAX + 16) + 4 * (LABEL_CHARS_MAX + PRINCIPAL_CHARS_MAX) + 512 < (
+    ENTRY_BYTES_MAX
+), "the largest hold must fit an entry"
+assert ENTRY_BYTES_MAX <= BLOCK_BYTES_MAX, "the largest entry must fit a block"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an operator may set lower. Overcommit is none, and not a setting."""
+
+    entries_max: int = ENTRIES_MAX
+    booking_term_max: Duration = BOOKING_TERM_MAX
+    pending_ttl: Duration = PENDING_TTL
+
+    def __post_init__(self) -> None:
+        if not 0 < self.entries_max <= ENTRIES_MAX:
+            raise ValueError(f"entries_max must be 1 to {ENTRIES_MAX}, not {self.entries_max}")
+        if not 0 < self.booking_term_max <= BOOKING_TERM_MAX:
+            raise ValueError("booking_term_max must be more than nothing and at most 30 days")
+        if not 0 < self.pending_ttl <= PENDING_TTL:
+            raise ValueError("pending_ttl must be more than nothing and at most 30 seconds")

@@ -1,0 +1,408 @@
+"""The middle of the ledger: one owner, its log, and whether it may grant.
+
+Doors in: `boot` once, `ask` (a signed command), `report` (an observation), `wake` (time has
+passed), and `seal` after each batch of them. One kind of thing out: a list of effects, whose order
+is the promise: a block before every answer that rests on it.
+
+An owner is in one of four states, and `standing` says which:
+
+    quarantine        may have forgotten something: grants nothing, writes nothing (quarantine.py)
+    bookings_closed   grants carried leases; new bookings wait for peers' copies of our log
+    open              grants
+    closed            this log belongs to another machine: waits for a person's word
+
+What an open owner does is in desk.py; how a log is put together again is in recovery.py.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from random import Random
+
+import msgspec
+
+from ledger.blocks import Writer
+from ledger.books import Books
+from ledger.capacity import readings_of, room_now
+from ledger.commands import (
+    Answer,
+    Command,
+    Outcome,
+    SignedCommand,
+    check_command,
+    decode_command,
+)
+from ledger.desk import Desk
+from ledger.effects import Alarm, LedgerEffect, Rebase, Reply, StandingChanged
+from ledger.entries import BookingsOpened, EraOpened, OpenedBy
+from ledger.granting import malformed
+from ledger.limits import BOOK_WAIT, REASON_CHARS_MAX, Limits
+from ledger.observations import (
+    CapacitySeen,
+    Fenced,
+    Observation,
+    Override,
+    OwnLogSeen,
+    PeersKnown,
+    PoolReading,
+)
+from ledger.quarantine import Listener, Quarantine
+from ledger.recovery import Chain, Gathered, fold_longest, next_era, sound_part
+from ledger.reopening import carry_on, end_what_ended, lost_claims, settle, take_back
+from mesh.identity import NONCE_BYTES, Epoch, Identity
+from mesh.instant import Duration, Instant, earliest
+from mesh.logs import Block, Era
+from mesh.persistence import SPACE_REMAINING, Persist, Write
+
+OPEN = "open"
+BOOKINGS_CLOSED = "bookings_closed"
+QUARANTINED = "quarantine"
+CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Continuity:
+    """Whether this start can prove that nothing was lost since the last one, and why (not)."""
+
+    proven: bool
+    reason: str
+
+
+class Ledger:
+    """One owner. Build it, `boot` it, then ask, report, wake and seal."""
+
+    def __init__(  # noqa: PLR0913 - a start has this many independent givens, each named once
+        self,
+        identity: Identity,
+        epoch: Epoch,
+        chain: tuple[Block, ...],
+        remaining: Mapping[bytes, Duration],
+        continuity: Continuity,
+        *,
+        first: bool,
+        fingerprint: str | None,
+        limits: Limits,
+        random: Random,
+    ) -> None:
+        """`chain`: our own accepted chain from disk. `remaining`: SPACE_REMAINING, decoded.
+        `first`: a person says that this machine has promised nothing yet."""
+        self._identity = identity
+        self._epoch = epoch
+        self._remaining = dict(remaining)
+        self._first = first
+        self._fingerprint = fingerprint
+        self._limits = limits
+        self._random = random
+        kept = sound_part(identity.id, chain, trusted=continuity.proven)
+        self._damaged = len(chain) - len(kept.blocks)
+        self._continuity = continuity
+        self._gathered = Gathered(identity.id, kept.blocks)
+        self._desk = self._desk_over(kept)
+        self._quarantine: Quarantine | None = None
+        self._closed: str | None = None
+        self._readings: dict[str, PoolReading] | None = None
+        self._peers: PeersKnown | None = None
+        self._override: str | None = None
+        self._told: tuple[str, str] | None = None
+
+    # Reading -----------------------------------------------------------------------------------
+
+    @property
+    def books(self) -> Books:
+        """Our own books, entries that wait for `seal` included."""
+        return self._desk.books
+
+    @property
+    def session(self) -> bytes:
+        """What every command to us must name."""
+        return self._epoch.nonce
+
+    @property
+    def chain(self) -> tuple[Block, ...]:
+        """Our own log as sealed."""
+        return tuple(self._desk.writer.chain)
+
+    @property
+    def ending(self) -> list[bytes]:
+        """Grants whose end has begun and that still take room."""
+        return self._desk.endings.ids()
+
+    @property
+    def standing(self) -> tuple[str, str, Instant | None]:
+        """State, reason, and when it changes by itself."""
+        if self._closed is not None:
+            return CLOSED, self._closed, None
+        if self._quarantine is not None:
+            return QUARANTINED, self._quarantine.reason, self._quarantine.next_wake
+        if not self.books.bookings_open:
+            reason = "new bookings wait until every known peer has shown its copy of our log"
+            return BOOKINGS_CLOSED, reason, self._desk.bookings_at
+        return OPEN, "", None
+
+    @property
+    def next_wake(self) -> Instant | None:
+        """When `wake` has something to do."""
+        if self._closed is not None:
+            return None
+        if self._quarantine is not None:
+            return self._quarantine.next_wake
+        return earliest(self._desk.next_wake, self._desk.bookings_at)
+
+    def rooms(self) -> dict[str, int | None]:
+        """Pool → what can still be promised of it (room.py); None when that is not known."""
+        readings = self._readings or {}
+        pools = sorted({*self.books.pools, *readings})
+        return {pool: room_now(self.books, readings.get(pool)) for pool in pools}
+
+    def remaining(self, hold: bytes, now: Instant) -> Duration | None:
+        """How long a hold still has, by our count."""
+        return self._desk.remaining(hold, now)
+
+    # Doors -------------------------------------------------------------------------------------
+
+    def boot(self, now: Instant) -> list[LedgerEffect]:
+        """Begin: carry on if nothing was lost, else assume that something was."""
+        effects: list[LedgerEffect] = []
+        if self._damaged:
+            sentence = f"{self._damaged} blocks of our own log are damaged and were left out"
+            effects.append(Alarm("log-damaged", sentence))
+        opening = self.books.opening
+        if self._continuity.proven and not self._damaged and opening is not None:
+            carry_on(self._desk, self._remaining, now)
+            self._await_bookings(now)
+        elif self._first and opening is None and not self._damaged:
+            self._open_first(now)
+        elif self._is_elsewhere(opening):
+            self._closed = (
+                "this log was opened on other hardware: if it was copied here, give this machine "
+                "an identity of its own; if the hardware changed, override"
+            )
+        else:
+            self._enter_quarantine(self._continuity.reason, now, ())
+        return [*effects, *self._tell()]
+
+    def ask(self, token: int, signed: SignedCommand, now: Instant) -> list[LedgerEffect]:
+        """Answer a command, now or (if the answer is a promise) behind the next `seal`."""
+        effects = self.wake(now)
+        checked = self._checked(signed)
+        if isinstance(checked, Answer):
+            return [*effects, Reply(token, checked)]
+        if self._quarantine is not None:
+            reply = self._quarantine.ask(token, checked, signed.public, self.books, now)
+            return [*effects, reply]
+        return [*effects, *self._desk.answer(token, checked, signed.public, now)]
+
+    def report(self, observation: Observation, now: Instant) -> list[LedgerEffect]:
+        """Take note of something about the world."""
+        effects: list[LedgerEffect] = []
+        match observation:
+            case CapacitySeen():
+                self._readings = readings_of(observation)
+                if self._is_open:
+                    effects.extend(self._desk.look(self._readings))
+            case Fenced(hold, gone):
+                effects.extend(self._desk.fenced(hold, gone))
+            case OwnLogSeen():
+                effects.extend(self._see_own_log(observation, now))
+            case PeersKnown():
+                self._peers = observation
+            case Override(reason):
+                self._take_override(reason, now)
+        return [*effects, *self._progress(now)]
+
+    def wake(self, now: Instant) -> list[LedgerEffect]:
+        """Time has passed."""
+        effects = self._desk.wake(now) if self._is_open else []
+        return [*effects, *self._progress(now)]
+
+    def seal(self, _now: Instant) -> list[LedgerEffect]:
+        """Sign what the batch has written and say what waited for it. Harmless when nothing did."""
+        before = len(self._desk.writer.chain)
+        effects = self._desk.seal()
+        self._gathered.written(self._desk.writer.chain[before:])
+        return effects
+
+    def rise(self, epoch: Epoch, now: Instant) -> list[LedgerEffect]:
+        """A peer proved that we once started later than we remember: begin again above that."""
+        assert epoch.counter > self._epoch.counter, "an epoch only rises"
+        reason = "a peer remembers a later start of this node than its own disk does"
+        effects = self._quarantine_again(reason, now, epoch)
+        return [*effects, *self._tell()]
+
+    # Whether to answer at all ------------------------------------------------------------------
+
+    def _checked(self, signed: SignedCommand) -> Command | Answer:
+        """The command, if it is whole, signed, and meant for this start of ours."""
+        try:
+            command = decode_command(signed.body)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            return Answer(Outcome.MALFORMED, b"", self.session, str(error)[:200])
+        fault = malformed(command)
+        if fault is not None:
+            return Answer(Outcome.MALFORMED, command.id, self.session, fault)
+        if not check_command(signed, self._identity.id):
+            return Answer(Outcome.BAD_SIGNATURE, command.id, self.session)
+        if command.session != self.session:
+            return Answer(Outcome.WRONG_SESSION, command.id, self.session)
+        if self._closed is not None:
+            return Answer(Outcome.CLOSED, command.id, self.session, self._closed)
+        return command
+
+    @property
+    def _is_open(self) -> bool:
+        return self._quarantine is None and self._closed is None
+
+    # Quarantine and back -----------------------------------------------------------------------
+
+    def _enter_quarantine(self, reason: str, now: Instant, doomed: Iterable[bytes]) -> None:
+        self._readings = None
+        listener = Listener(self._identity.id, self.session)
+        self._quarantine = Quarantine(listener, reason, now, doomed)
+
+    def _progress(self, now: Instant) -> list[LedgerEffect]:
+        """Whatever has become possible: the end of the quarantine, new bookings."""
+        effects: list[LedgerEffect] = []
+        quarantine, readings = self._quarantine, self._readings
+        if quarantine is not None and quarantine.over(now) and readings is not None:
+            effects.extend(self._reopen(quarantine, readings, now))
+        if self._is_open and not self.books.bookings_open:
+            self._open_bookings(now)
+        return [*effects, *self._tell()]
+
+    def _reopen(
+        self, quarantine: Quarantine, readings: Mapping[str, PoolReading], now: Instant
+    ) -> list[LedgerEffect]:
+        """The best copy of our log is our log; a new era begins on it."""
+        chains = self._gathered.chains(self._desk.writer.chain)
+        base = chains[0] if chains else Chain((), Books())
+        effects: list[LedgerEffect] = []
+        if list(base.blocks) != self._desk.writer.chain:
+            effects.append(Rebase(base.blocks))
+        self._gathered.written(base.blocks)
+        self._quarantine = None
+        self._desk = desk = self._desk_over(base)
+        seen = [block.era for chain in chains for block in chain.blocks]
+        self._write_era(quarantine.reason, seen)
+        effects.extend(desk.look(readings))
+        effects.extend(settle(desk, quarantine.claims, self._remaining, now))
+        effects.extend(end_what_ended(desk, chains, now))
+        lost = lost_claims(desk, quarantine.claims, chains)
+        effects.extend(take_back(desk, lost, self._remaining, now))
+        self._await_bookings(now)
+        return [*effects, *self._forget_remaining()]
+
+    def _quarantine_again(
+        self, reason: str, now: Instant, epoch: Epoch | None = None
+    ) -> list[LedgerEffect]:
+        """What is written and not signed never happened, and everyone who waits is told."""
+        waiting = [*self._desk.counter.give_up(), *self._desk.endings.give_up()]
+        if self._is_open:
+            self._remaining.update(self._desk.running_bookings(now))
+        self._epoch = epoch or self._epoch
+        doomed = self._desk.endings.ids()
+        self._desk.writer.abandon()
+        self._desk = self._desk_over(fold_longest(self._desk.writer.chain))
+        self._closed = None
+        self._enter_quarantine(reason, now, doomed)
+        assert self._quarantine is not None
+        return [self._quarantine.turned_away(asker, hold, now) for asker, hold in waiting]
+
+    def _see_own_log(self, seen: OwnLogSeen, now: Instant) -> list[LedgerEffect]:
+        """A peer keeps blocks of ours that we do not have."""
+        fresh = self._gathered.add(seen.blocks)
+        era = self.books.era
+        if not self._is_open or not fresh:
+            return []
+        assert era is not None, "an open owner has an era"
+        if all(block.era.counter < era.counter for block in fresh):
+            return self._take_late(now)
+        forked = any(block.era == era and block.height <= self.books.height for block in fresh)
+        code = "log-forked" if forked else "log-ahead"
+        reason = (
+            "a peer holds blocks signed by this node's key that it does not know: "
+            "its disk forgot, or a copy of it runs elsewhere"
+        )
+        return [Alarm(code, reason), *self._quarantine_again(reason, now)]
+
+    def _take_late(self, now: Instant) -> list[LedgerEffect]:
+        """A part of our log that an era cut off turned up: its bookings count, once."""
+        chains = self._gathered.chains(self._desk.writer.chain)
+        effects = end_what_ended(self._desk, chains, now)
+        lost = lost_claims(self._desk, {}, chains)
+        return [*effects, *take_back(self._desk, lost, self._remaining, now)]
+
+    # Eras and bookings -------------------------------------------------------------------------
+
+    def _open_first(self, now: Instant) -> None:
+        self._write_era("first start: this machine has promised nothing", [])
+        self._desk.write(BookingsOpened(OpenedBy.FIRST, ""))
+        self._await_bookings(now)
+
+    def _write_era(self, reason: str, seen: list[Era]) -> None:
+        spare = self._random.randbytes(NONCE_BYTES)
+        entry = EraOpened(
+            next_era(self._epoch.counter, self._epoch.nonce, seen, spare),
+            self._epoch,
+            self.books.position,
+            reason[:REASON_CHARS_MAX],
+            self._fingerprint,
+            first=self._first and not seen,
+        )
+        self._desk.write(entry)
+
+    def _await_bookings(self, now: Instant) -> None:
+        if not self.books.bookings_open:
+            self._desk.bookings_at = now + BOOK_WAIT
+            self._open_bookings(now)
+
+    def _open_bookings(self, now: Instant) -> None:
+        word = self._word_for_bookings(now)
+        if word is not None:
+            self._desk.write(BookingsOpened(*word))
+            self._desk.bookings_at = None
+
+    def _word_for_bookings(self, now: Instant) -> tuple[OpenedBy, str] | None:
+        """What lets us admit new bookings, or None."""
+        if self._override is not None:
+            return OpenedBy.OVERRIDE, self._override
+        peers = self._peers
+        if peers is not None and peers.known <= peers.answered:
+            return OpenedBy.ANSWERED, f"{len(peers.known)} known"
+        if self._desk.bookings_at is not None and now >= self._desk.bookings_at:
+            return OpenedBy.WAITED, ""
+        return None
+
+    def _take_override(self, reason: str, now: Instant) -> None:
+        """A person's word opens the bookings, at once or when the quarantine is over. It never
+        shortens a quarantine: what it waits out cannot be overruled."""
+        if self._closed is not None:
+            self._closed = None
+            self._enter_quarantine("opened on other hardware by a person's word", now, ())
+        elif not self._is_open or not self.books.bookings_open:
+            self._override = reason[:REASON_CHARS_MAX]
+
+    def _is_elsewhere(self, opening: EraOpened | None) -> bool:
+        """Whether the last era was opened on hardware that is not this."""
+        if opening is None or opening.fingerprint is None or self._fingerprint is None:
+            return False
+        return opening.fingerprint != self._fingerprint
+
+    # Small parts -------------------------------------------------------------------------------
+
+    def _desk_over(self, chain: Chain) -> Desk:
+        writer = Writer(self._identity, chain.blocks)
+        return Desk(self._identity.id, self.session, writer, chain.books, self._limits)
+
+    def _forget_remaining(self) -> list[LedgerEffect]:
+        """Times of bookings that are no more leave the journal."""
+        gone = sorted(hold for hold in self._remaining if hold not in self.books.live)
+        for hold in gone:
+            del self._remaining[hold]
+        writes = tuple(Write(SPACE_REMAINING, hold, None) for hold in gone)
+        return [Persist(writes)] if writes else []
+
+    def _tell(self) -> list[LedgerEffect]:
+        state, reason, _ = self.standing
+        if (state, reason) == self._told:
+            return []
+        self._told = (state, reason)
+        return [StandingChanged(state, reason)]

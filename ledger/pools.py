@@ -1,0 +1,38 @@
+"""Pool ids: what can be promised, and in which unit.
+
+A pool is a real memory (or cores, or a disk), not a product name: `ram`, `cpu`, `disk:/mnt`,
+`gpu:<uuid>`, `mig:<uuid>`, `unified`, `slots:<name>`. A card is named by its UUID and never by its
+index, because an index changes hands at the next boot.
+"""
+
+from enum import Enum
+from typing import Final
+
+from ledger.limits import POOL_BYTES_MAX
+
+
+class Unit(Enum):
+    """What an amount counts. Always a whole number."""
+
+    BYTES = "bytes"
+    MILLICORES = "millicores"
+    SLOTS = "slots"
+
+
+_WHOLE: Final = {"ram": Unit.BYTES, "unified": Unit.BYTES, "cpu": Unit.MILLICORES}
+_PREFIXED: Final = {
+    "disk": Unit.BYTES,
+    "gpu": Unit.BYTES,
+    "mig": Unit.BYTES,
+    "slots": Unit.SLOTS,
+}
+
+
+def unit_of(pool: str) -> Unit | None:
+    """The unit that `pool` is counted in; None when this is no pool id."""
+    if not pool.isprintable() or len(pool.encode(errors="replace")) > POOL_BYTES_MAX:
+        return None
+    if pool in _WHOLE:
+        return _WHOLE[pool]
+    prefix, colon, name = pool.partition(":")
+    return _PREFIXED.get(prefix) if colon and name else None

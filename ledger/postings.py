@@ -1,0 +1,136 @@
+"""Postings: an amount leaves one account and enters another. Balanced, or cannot be built.
+
+Both sides of a posting carry the same amount, pool and phase because there is only one field for
+each; so per pool the sums of debits and credits agree after any list of postings whatever.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from ledger.accounts import (
+    EMPTY,
+    AccountId,
+    Counters,
+    Role,
+    lease,
+    offline,
+    pool_account,
+    supply,
+)
+from ledger.commands import AMOUNT_MAX, Leg
+from ledger.lifecycle import Step
+
+
+class Phase(Enum):
+    """How an amount moves."""
+
+    DIRECT = "direct"
+    RESERVE = "reserve"
+    CONFIRM = "confirm"
+    CANCEL = "cancel"
+
+
+class Motion(Enum):
+    """What moves capacity itself, rather than a promise of it."""
+
+    PROVISION = "provision"
+    RETIRE = "retire"
+    OFFLINE = "offline"
+    ONLINE = "online"
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """`amount` from `debit` to `credit`. Raises ValueError when it would not balance."""
+
+    debit: AccountId
+    credit: AccountId
+    amount: int
+    phase: Phase
+
+    def __post_init__(self) -> None:
+        if self.debit.pool != self.credit.pool:
+            raise ValueError(f"{self.debit.pool} cannot become {self.credit.pool}")
+        if self.debit == self.credit:
+            raise ValueError("an amount cannot move from an account to itself")
+        if not 0 < self.amount <= AMOUNT_MAX:
+            raise ValueError(f"{self.amount} is not an amount")
+
+
+_PHASES: Mapping[Step, Phase] = {
+    Step.HOLD: Phase.RESERVE,
+    Step.ADOPT_PENDING: Phase.RESERVE,
+    Step.ADOPT_POSTED: Phase.DIRECT,
+    Step.POST: Phase.CONFIRM,
+    Step.VOID: Phase.CANCEL,
+    Step.EXPIRE: Phase.CANCEL,
+    Step.RELEASE: Phase.DIRECT,
+    Step.RECLAIM: Phase.DIRECT,
+}
+_RETURNS = (Step.RELEASE, Step.RECLAIM)
+
+
+def step_postings(step: Step, legs: Iterable[Leg], tenant: str) -> tuple[Posting, ...]:
+    """What a step of a hold moves: all its legs. A step that moves nothing gives none."""
+    phase = _PHASES.get(step)
+    if phase is None:
+        return ()
+    postings = []
+    for leg in legs:
+        giver, taker = pool_account(leg.pool), lease(leg.pool, tenant)
+        if step in _RETURNS:
+            giver, taker = taker, giver
+        postings.append(Posting(giver, taker, leg.amount, phase))
+    return tuple(postings)
+
+
+def capacity_posting(motion: Motion, leg: Leg) -> Posting:
+    """What a motion of capacity moves."""
+    pool = pool_account(leg.pool)
+    sides = {
+        Motion.PROVISION: (supply(leg.pool), pool),
+        Motion.RETIRE: (pool, supply(leg.pool)),
+        Motion.OFFLINE: (pool, offline(leg.pool)),
+        Motion.ONLINE: (offline(leg.pool), pool),
+    }
+    debit, credit = sides[motion]
+    return Posting(debit, credit, leg.amount, Phase.DIRECT)
+
+
+def debited(counters: Counters, amount: int, phase: Phase) -> Counters:
+    """`counters` after this side of a posting has been debited."""
+    pending, posted = _phase_change(amount, phase)
+    return counters._replace(
+        debits_pending=counters.debits_pending + pending,
+        debits_posted=counters.debits_posted + posted,
+    )
+
+
+def credited(counters: Counters, amount: int, phase: Phase) -> Counters:
+    """`counters` after this side of a posting has been credited."""
+    pending, posted = _phase_change(amount, phase)
+    return counters._replace(
+        credits_pending=counters.credits_pending + pending,
+        credits_posted=counters.credits_posted + posted,
+    )
+
+
+def affordable(posting: Posting, accounts: Mapping[AccountId, Counters]) -> bool:
+    """Whether the debited side has the amount. The world outside always has it; a pending amount
+    was checked when it was reserved."""
+    if posting.phase in (Phase.CONFIRM, Phase.CANCEL) or posting.debit.role is Role.SUPPLY:
+        return True
+    return accounts.get(posting.debit, EMPTY).free >= posting.amount
+
+
+def _phase_change(amount: int, phase: Phase) -> tuple[int, int]:
+    match phase:
+        case Phase.DIRECT:
+            return 0, amount
+        case Phase.RESERVE:
+            return amount, 0
+        case Phase.CONFIRM:
+            return -amount, amount
+        case Phase.CANCEL:
+            return -amount, 0

@@ -1,0 +1,226 @@
+"""Recovery: what an owner that may have forgotten something does before it promises anything.
+
+Every start is assumed amnesiac. A disk can be lost, restored from a backup, or have lied about its
+last writes, and none of that can be seen from inside: a log that ends too early looks just like a
+log. Asking a majority of peers for the newest entry does not help either, because gossip is not a
+quorum write. What helps is time. No carried lease outlives TTL_MAX, so an owner that grants nothing
+for a little longer than that (the quarantine) meets no belief it does not know of, except those
+whose holders come forward with receipts: these it resumes. Bookings outlive every quarantine, so
+they are looked for in every copy of our log that anyone has kept.
+
+This file holds the parts without a machine around them: gathering our own blocks, merging them into
+chains, and reading a claim. `machine.py` decides when.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ledger.blocks import ReceiptRefused, decode_receipt
+from ledger.books import Books
+from ledger.commands import TTL_MAX, GrantKind, Outcome, Resume
+from ledger.entries import (
+    Adopted,
+    Closed,
+    ClosedHow,
+    EntryRefused,
+    Held,
+    Posted,
+    decode_entry,
+)
+from ledger.granting import Refused
+from ledger.holds import LiveHold
+from ledger.limits import GATHERED_BLOCKS_MAX, TIPS_MAX
+from mesh.identity import NodeId, id_of
+from mesh.logs import NO_BLOCK, Block, Era, Position, check_block, check_receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """One way our log went, from its first block, and the books it folds to."""
+
+    blocks: tuple[Block, ...]
+    books: Books
+
+    @property
+    def rank(self) -> tuple[int, int, bytes]:
+        """The newest era first, then the longest; the hash only to be the same everywhere."""
+        head = self.blocks[-1]
+        return head.era.counter, head.height, head.hash
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A hold of ours that this log may have lost, proven by receipts or by a copy."""
+
+    held: Held | Adopted
+    posted: bool
+    origin: Position
+
+    @property
+    def id(self) -> bytes:
+        return self.held.id
+
+    @property
+    def age_key(self) -> tuple[int, int, bytes]:
+        """Sorts by when it was granted."""
+        return self.origin.era.counter, self.origin.height, self.held.id
+
+    def adoption(self) -> Adopted:
+        """The entry that takes it back into the books."""
+        held = self.held
+        return Adopted(
+            held.id, held.digest, held.holder, held.legs, held.kind, held.term,
+            held.principal, held.label, self.posted, self.origin,
+        )  # fmt: skip
+
+    def closing(self, how: ClosedHow) -> Closed:
+        """The entry that says it could not be kept."""
+        held = self.held
+        return Closed(held.id, held.digest, held.holder, held.legs, how, self.origin)
+
+
+class Gathered:
+    """Blocks that we signed and others kept, by hash. Only verified ones get in."""
+
+    def __init__(self, owner: NodeId, chain: Iterable[Block]) -> None:
+        self._owner = owner
+        self._blocks: dict[bytes, Block] = {}
+        self._ours = {block.hash for block in chain}
+
+    def add(self, blocks: Iterable[Block]) -> list[Block]:
+        """Keep what is ours, signed and new; return just that."""
+        fresh: list[Block] = []
+        for block in blocks:
+            key = block.hash
+            if key in self._ours or key in self._blocks:
+                continue  # Told again.
+            if len(self._blocks) >= GATHERED_BLOCKS_MAX:
+                break
+            if block.author == self._owner and check_block(block):
+                self._blocks[key] = block
+                fresh.append(block)
+        return fresh
+
+    def written(self, blocks: Iterable[Block]) -> None:
+        """These are in our own chain now."""
+        self._ours.update(block.hash for block in blocks)
+
+    def chains(self, own: Sequence[Block]) -> list[Chain]:
+        """Every way our log went that leads back to a first block, best first.
+
+        Ends that lie on the way to a better end are not ends.
+        """
+        known = {**self._blocks, **{block.hash: block for block in own}}
+        order = sorted(known, key=lambda key: _rank(known[key]), reverse=True)
+        passed: dict[bytes, None] = {}
+        chains: list[Chain] = []
+        for tip in order:
+            if tip in passed or len(chains) == TIPS_MAX:
+                continue
+            path = _path(known, tip)
+            if path is None:
+                continue
+            passed.update(dict.fromkeys(block.hash for block in path))
+            chain = fold_longest(path)
+            if chain.blocks:
+                chains.append(chain)
+        return sorted(chains, key=lambda chain: chain.rank, reverse=True)
+
+
+def _rank(block: Block) -> tuple[int, int, bytes]:
+    return block.era.counter, block.height, block.hash
+
+
+def _path(known: dict[bytes, Block], tip: bytes) -> list[Block] | None:
+    """From the first block to `tip`; None while something in between is missing."""
+    path: list[Block] = []
+    link = tip
+    while link != NO_BLOCK:
+        block = known.get(link)
+        # Heights fall by one at each step: a loop of hashes cannot be made, but need not be feared.
+        if block is None or (path and block.height != path[-1].height - 1):
+            return None
+        path.append(block)
+        link = block.previous
+    return path[::-1]
+
+
+def fold_longest(blocks: Sequence[Block]) -> Chain:
+    """As much of `blocks` as folds."""
+    books = Books()
+    for number, block in enumerate(blocks):
+        if books.apply_block(block) is not None:
+            return Chain(tuple(blocks[:number]), books)
+    return Chain(tuple(blocks), books)
+
+
+def sound_part(owner: NodeId, chain: tuple[Block, ...], trusted: bool) -> Chain:
+    """As much of our own chain as is ours, whole and foldable. Signatures are checked again where
+    continuity is not proven: a disk that may have lost something may have bent something."""
+    sound: list[Block] = []
+    for block in chain:
+        if block.author != owner or not (trusted or check_block(block)):
+            break
+        sound.append(block)
+    return fold_longest(sound)
+
+
+def lost_bookings(chains: Sequence[Chain], books: Books) -> list[Claim]:
+    """Bookings that live in some copy, ended in none, and that `books` never heard of.
+
+    The newest first: if two cannot both be true, the older must have been released before the newer
+    could be granted.
+    """
+    ended = ended_anywhere(chains)
+    claims: dict[bytes, Claim] = {}
+    for chain in chains:
+        for hold in chain.books.live_holds():
+            if not hold.is_booking or hold.id in claims or hold.id in ended:
+                continue
+            if hold.id not in books.live and hold.id not in books.ended:
+                claims[hold.id] = _claim_of(hold, chain.blocks)
+    return sorted(claims.values(), key=lambda claim: claim.age_key, reverse=True)
+
+
+def ended_anywhere(chains: Iterable[Chain]) -> frozenset[bytes]:
+    """Holds that ended in some copy. An end is final: the work was seen gone before it was
+    written."""
+    return frozenset(hold for chain in chains for hold in chain.books.ended)
+
+
+def _claim_of(hold: LiveHold, blocks: Sequence[Block]) -> Claim:
+    block = blocks[hold.held_at.height]
+    entry = decode_entry(block.entries[hold.held_at.line])
+    assert isinstance(entry, Held | Adopted), "a live hold begins with a hold or an adoption"
+    return Claim(entry, hold.posted_at is not None, block.position)
+
+
+def read_claim(resume: Resume, owner: NodeId, who: NodeId) -> Claim | Refused:
+    """What the receipts of a resume prove; or why they prove nothing for this asker."""
+    claim: Claim | None = None
+    posted = False
+    for raw in resume.receipts:
+        try:
+            receipt = decode_receipt(raw)
+            entry = decode_entry(receipt.entry)
+        except (ReceiptRefused, EntryRefused) as error:
+            return Refused(Outcome.MALFORMED, f"not a receipt: {error}"[:200])
+        at = check_receipt(receipt) if id_of(receipt.public) == owner else None
+        if at is None:
+            return Refused(Outcome.NOT_RESUMABLE, "a receipt that we did not sign")
+        if isinstance(entry, Held | Adopted) and entry.id == resume.id:
+            claim = Claim(entry, isinstance(entry, Adopted) and entry.posted, at)
+        posted = posted or (isinstance(entry, Posted) and entry.id == resume.id)
+    if claim is None:
+        return Refused(Outcome.NOT_RESUMABLE, "no receipt of this hold among them")
+    if claim.held.holder != who:
+        return Refused(Outcome.NOT_HOLDER, "the hold names another key")
+    if claim.held.kind is GrantKind.CARRIED and claim.held.term > TTL_MAX:
+        return Refused(Outcome.NOT_RESUMABLE, "a term that was never granted")
+    return Claim(claim.held, claim.posted or posted, claim.origin)
+
+
+def next_era(counter: int, nonce: bytes, seen: Iterable[Era], spare: bytes) -> Era:
+    """An era above every one seen: our epoch's own if it is, else one with a nonce of its own."""
+    highest = max((era.counter for era in seen), default=-1)
+    return Era(counter, nonce) if counter > highest else Era(highest + 1, spare)

@@ -1,0 +1,110 @@
+"""Reopening: from what recovery found to books that can be stood behind.
+
+Works on a desk whose era has just been opened and whose pools have just been provisioned. The rule
+for everything found: what may still be believed in is kept; what cannot be believed in any more is
+ended the ordinary way, fence first; what turns up too late to fit is closed with a name and told.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from ledger.commands import GrantKind
+from ledger.desk import Desk
+from ledger.effects import Alarm, Fence, LedgerEffect
+from ledger.entries import ClosedHow, EndedBy, Expired, Posted
+from ledger.holds import LiveHold
+from ledger.leases import rearmed
+from ledger.lifecycle import HoldState
+from ledger.recovery import Chain, Claim, ended_anywhere, lost_bookings
+from mesh.instant import Duration, Instant
+
+
+def carry_on(desk: Desk, remaining: Mapping[bytes, Duration], now: Instant) -> None:
+    """Nothing was lost: every promise goes on, carried ones with their full time again."""
+    for hold in desk.books.live_holds():
+        _arm(desk, hold, remaining, now)
+
+
+def settle(
+    desk: Desk, claims: Mapping[bytes, Claim], remaining: Mapping[bytes, Duration], now: Instant
+) -> list[LedgerEffect]:
+    """Holds that our log knows: keep what was resumed and every booking, end the rest."""
+    effects: list[LedgerEffect] = []
+    for hold in desk.books.live_holds():
+        claim = claims.get(hold.id)
+        if hold.state is HoldState.PENDING and claim is not None and claim.posted:
+            desk.write(Posted(hold.id))  # The post was in the lost tail.
+        elif hold.state is HoldState.PENDING and claim is None:
+            desk.write(Expired(hold.id))
+            continue
+        elif hold.kind is GrantKind.CARRIED and claim is None:
+            effects.extend(desk.end(hold.id, None, desk.owner, now))
+            continue
+        _arm(desk, desk.books.live[hold.id], remaining, now)
+    return effects
+
+
+def take_back(
+    desk: Desk, claims: Iterable[Claim], remaining: Mapping[bytes, Duration], now: Instant
+) -> list[LedgerEffect]:
+    """Holds that our log had lost, the newest first: adopt what fits, close what does not."""
+    effects: list[LedgerEffect] = []
+    for claim in sorted(claims, key=lambda one: one.age_key, reverse=True):
+        if desk.books.fits(claim.held.legs):
+            desk.write(claim.adoption())
+            _arm(desk, desk.books.live[claim.id], remaining, now)
+            continue
+        how = _why_it_does_not_fit(desk, claim)
+        desk.write(claim.closing(how))
+        effects.extend(_told(claim, how))
+    return effects
+
+
+def lost_claims(desk: Desk, claims: Mapping[bytes, Claim], chains: Sequence[Chain]) -> list[Claim]:
+    """What was resumed or found in a copy, ended in none, and is not in our books."""
+    ended = ended_anywhere(chains)
+    lost = {claim.id: claim for claim in lost_bookings(chains, desk.books)}
+    unknown = [
+        claim
+        for hold, claim in claims.items()
+        if hold not in desk.books.live and hold not in desk.books.ended and hold not in ended
+    ]
+    # A receipt in its holder's hand says no more than a copy, but it is the fresher word.
+    return list((lost | {claim.id: claim for claim in unknown}).values())
+
+
+def end_what_ended(desk: Desk, chains: Sequence[Chain], now: Instant) -> list[LedgerEffect]:
+    """Bookings that live here and were released in a part of our log that was cut off."""
+    ended = ended_anywhere(chains)
+    effects: list[LedgerEffect] = []
+    for hold in desk.books.live_holds():
+        if hold.is_booking and hold.id in ended and hold.id not in desk.endings:
+            effects.extend(desk.end(hold.id, EndedBy.ELSEWHERE, desk.owner, now))
+    return effects
+
+
+def _arm(desk: Desk, hold: LiveHold, remaining: Mapping[bytes, Duration], now: Instant) -> None:
+    left = rearmed(remaining.get(hold.id), hold.term) if hold.is_booking else None
+    desk.arm(hold, now, left)
+
+
+def _why_it_does_not_fit(desk: Desk, claim: Claim) -> ClosedHow:
+    """A newer grant in its place proves that it had been released; else the promise is broken."""
+    at = (claim.origin.era.counter, claim.origin.height)
+    for leg in claim.held.legs:
+        if desk.books.free(leg.pool) >= leg.amount:
+            continue
+        newer = any(
+            (desk.books.live[hold].origin.era, desk.books.live[hold].origin.height) > at
+            for hold in desk.books.holds_on(leg.pool)
+        )
+        if not newer:
+            return ClosedHow.BROKEN
+    return ClosedHow.SUPERSEDED
+
+
+def _told(claim: Claim, how: ClosedHow) -> list[LedgerEffect]:
+    if how is ClosedHow.SUPERSEDED:
+        sentence = "an old hold turned up whose room was granted again since: closed"
+        return [Alarm("hold-superseded", sentence, claim.id), Fence(claim.id)]
+    sentence = "a hold that this node promised turned up after its room was lost: broken"
+    return [Alarm("hold-broken", sentence, claim.id), Fence(claim.id)]
