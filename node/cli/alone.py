@@ -79,7 +79,7 @@ class Here:
         from node.core.requests import Refused
         from placement.decide import Policy, decide
         from placement.decision import decision_bytes, digest
-        from placement.explain import lines
+        from placement.explain import explain
 
         try:
             decision = decide(request_of(ask, self.node), self.view, Policy(list_all=list_all))
@@ -93,7 +93,7 @@ class Here:
             "digest": digest(decision),
             "view": self.view.versions,
             "ages_ms": {self.view.nodes[0].name: {"inventory": 0, "live": 0}},
-            "text": lines(decision),
+            "text": list(explain(decision)),
             "bytes": canonical.decode(),
         }
 
@@ -111,7 +111,8 @@ def look(state: Path) -> Here:
 def examine(state: Path, no_agent: str) -> dict[str, Any]:
     """The same body as an agent's `doctor`, as far as it can be told without one."""
     here = look(state)
-    checks = [_check("agent", False, no_agent, "start one with `holdfast up`")]
+    # Not a fault: a first look at a machine needs no agent.
+    checks = [_check("agent", None, no_agent, "what follows is this machine alone")]
     for pool in here.view.nodes[0].pools:
         known = pool.room is not None
         sentence = f"{pool.label}: room is {'known' if known else 'not known'}"

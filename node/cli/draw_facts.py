@@ -59,7 +59,8 @@ def _machine(
     tools = ", ".join(_tool(tool) for tool in inventory["tools"])
     labels = ", ".join(f"{key}={value}" for key, value in sorted(inventory["labels"].items()))
     addresses = ", ".join(f"{entry['host']} ({entry['kind']})" for entry in inventory["addresses"])
-    cores = f"{metric(inventory['cores_logical'])} ({metric(inventory['cores_physical'])} physical)"
+    physical = metric(inventory["cores_physical"])
+    cores = f"{metric(inventory['cores_logical'])}, of them physical: {physical}"
     return pairs(
         [
             ("system", f"{inventory['os']} {inventory['os_version']}, {inventory['arch']}"),

@@ -16,6 +16,7 @@ COLUMN_GAP: Final = "  "
 CELL_CHARS_MAX: Final = 72
 ID_CHARS: Final = 10
 
+_UNIT_WORDS: Final = {"name": "", "percent": "%", "celsius": "°C"}
 _SPANS: Final = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"))
 
 
@@ -63,6 +64,9 @@ def metric(reading: Mapping[str, Any] | None) -> str:
     value, unit = reading["value"], str(reading.get("unit", ""))
     if unit in ("bytes", "millicores") and isinstance(value, int):
         return amount(value, unit)
+    if unit == "flag":
+        return "yes" if value else "no"
+    unit = _UNIT_WORDS.get(unit, unit)
     shown = f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else clean(value)
     return f"{shown} {clean(unit)}".rstrip()
 

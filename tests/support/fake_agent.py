@@ -163,7 +163,7 @@ FACTS: Line = {
     ]
 }  # fmt: skip
 
-DECISION: Line = {"placements": [{"node": PEER_ID, "name": "bob"}], "summary": "bob fits"}
+DECISION: Line = {"chosen": {"node": PEER_ID, "name": "bob"}, "runners_up": []}
 WHERE: Line = {
     "decision": DECISION, "digest": "d" * 64, "view": {PEER_ID: {"live": "9"}},
     "ages_ms": {"bob": {"live": 400}}, "text": ["bob fits: 3 GiB of room"], "bytes": "{}",
