@@ -188,12 +188,18 @@ class Refused(Exception):  # noqa: N818 - it is an answer, not a fault
         return {"code": self.code, "sentence": self.sentence, "hint": self.hint}
 
 
-_decoder: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
+def read_request(plain: object) -> Request:
+    """One request from its JSON as plain values (`{"type": "where", …}`). Raises Refused."""
+    try:
+        return msgspec.convert(plain, Request)
+    except msgspec.MsgspecError as error:
+        raise Refused("bad_request", f"that request cannot be read: {error}") from error
 
 
 def decode_request(line: bytes) -> Request:
-    """One request from its JSON (`{"type": "where", …}`). Raises Refused("bad_request")."""
+    """As `read_request`, from JSON bytes. Raises Refused("bad_request")."""
     try:
-        return _decoder.decode(line)
+        plain = msgspec.json.decode(line)
     except msgspec.MsgspecError as error:
-        raise Refused("bad_request", f"that request cannot be read: {error}") from error
+        raise Refused("bad_request", f"that is not JSON: {error}") from error
+    return read_request(plain)

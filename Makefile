@@ -1,0 +1,51 @@
+# One command from a clone to an answer. Everything lands in .venv, from hashed locks.
+PYTHON ?= python3
+BIN := .venv/bin
+AREA ?= placement
+RACES ?= 10000
+
+.PHONY: help install demo test lint check races bench lock clean
+
+help: ## what can be made here
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+install: .venv/installed ## a virtual environment with Holdfast and its tools, from the lock
+
+.venv/installed: requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Holdfast needs Python 3.11 or later: make PYTHON=python3.12 …"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: install ## three real nodes tell the whole story (KEEP=1 leaves them up)
+	@$(BIN)/python -m simulations.demo $(if $(KEEP),--keep)
+
+test: install ## the whole test suite
+	$(BIN)/python -m pytest
+
+lint: install ## style, types, and the order of the rooms
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+races: install ## RACES=10000 simulated two-asker races, and 200 between real processes
+	$(BIN)/python -m simulations.races --count $(RACES)
+	$(BIN)/python -m simulations.real_races --count 200
+
+bench: install ## AREA=placement|ledger|mesh|command|node, JSON=file
+	@$(BIN)/python -m simulations.bench $(AREA) $(if $(JSON),--json $(JSON))
+
+check: lint test ## what must be green before anything lands
+
+lock: install ## renew both locks
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-annotate --no-header --upgrade pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url \
+	  --no-annotate --no-header --upgrade pyproject.toml -o requirements-dev.lock
+
+clean: ## forget what was built
+	rm -rf .venv .demo dist build .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,238 @@
+"""The process on one page: every task, and what it alone may touch.
+
+    listen     the UDP port and the beacon ears        → the desk's inbox
+    streams    the TCP port                            → the desk, and back
+    local      the command's Unix socket               → the desk, and back
+    drive      the agent, and nothing else touches it
+    carry_out  the journal, then everything the agent asked for
+    probe      the hardware                            → the desk's inbox
+
+A clean stop (SIGTERM, SIGINT, `leave`) says goodbye, lets the last write finish, and ends 0. A
+SIGKILL is as safe: nothing was answered that was not on disk.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Mapping
+
+import trio
+
+from mesh.effects import Address, Call
+from mesh.instant import in_seconds
+from mesh.logs import Position
+from mesh.persistence import Write
+from node.config import UpOptions
+from node.core import requests
+from node.core.effects import Effect, Event, Reply, Watch
+from node.core.machine import Agent
+from node.core.reports import AddressesChanged, ShellNews
+from node.shell import clock, streams
+from node.shell.dialler import Dialler, StreamFailed
+from node.shell.driver import AgentStopped, Driver, plain_event
+from node.shell.events import EventWriter
+from node.shell.interfaces import Interface, advertised
+from node.shell.local import Body, Progress, serve_local
+from node.shell.opening import DICE, Opened, opened
+from node.shell.probing import Probing
+from node.shell.state import StateError
+from node.shell.tls import MeshTls
+from node.shell.udp import Gate, PortTaken
+
+RESTARTS_MAX = 3
+"""How often one process may start its agent again above an epoch that its disk had forgotten."""
+
+
+class App:
+    """One running agent and its hands."""
+
+    def __init__(self, options: UpOptions, here: Opened, gate: Gate, log: EventWriter) -> None:
+        self.options = options
+        self.here = here
+        self.gate = gate
+        self.log = log
+        self.agent = Agent(here.birth, DICE)
+        self.tls = MeshTls([here.birth.keys.ca_seed], here.birth.identity)
+        self.stream_counts = streams.StreamCounts()
+        self.driver = Driver(self.agent, self)
+        self.probing = Probing(options, here.claim, self.driver.report, self.agent)
+        self.stopping = trio.Event()
+        self._head: Position | None = None
+        self._advertised: tuple[tuple[str, int, str], ...] = ()
+
+    async def run(self) -> None:
+        """Live until told to stop."""
+        async with trio.open_nursery() as hands:
+            self.dialler = Dialler(self.tls.client, hands)
+            async with trio.open_nursery() as nursery:
+                first = self._birth()
+                nursery.start_soon(self.gate.run, self.driver.datagram, self._interfaces_changed)
+                nursery.start_soon(self._serve_streams)
+                nursery.start_soon(serve_local, self.here.folder.socket_path, self._serve_local)
+                nursery.start_soon(self.driver.drive, first)
+                nursery.start_soon(self.driver.carry_out, hands)
+                nursery.start_soon(self.probing.run)
+                nursery.start_soon(self._gather_news)
+                nursery.start_soon(self._hear_signals)
+                self.log.write("up", self._greeting(), {"pid": os.getpid()})
+                await self.stopping.wait()
+                nursery.cancel_scope.cancel()
+            with trio.move_on_after(3, shield=True):
+                await self.driver.finish(self.agent.stop(clock.now()), hands)
+            hands.cancel_scope.cancel()
+        self.log.write("down", "stopped cleanly: every promise is on disk", {})
+
+    # The desk's hands ------------------------------------------------------------------------
+
+    def send(self, to: Address, datagram: bytes) -> None:
+        self.gate.send(to, datagram)
+
+    def broadcast(self, datagram: bytes) -> None:
+        self.gate.broadcast(datagram)
+
+    async def call(self, call: Call) -> bytes | None:
+        seconds_left = max(0.0, in_seconds(call.deadline - clock.now()))
+        try:
+            return await self.dialler.call(
+                call.addresses, call.to, call.service, call.body, seconds_left
+            )
+        except StreamFailed:
+            return None
+
+    def commit(self, writes: list[Write]) -> None:
+        self.here.journal.commit(writes)
+
+    def mark(self, epoch: int, head: Position | None) -> None:
+        self._head = head or self._head
+        state, _, _ = self.agent.ledger.standing
+        if state == "quarantine":
+            self.here.forget_mark()
+        elif self._head is not None:
+            self.here.mark(epoch, self._head)
+
+    def event(self, event: Event) -> None:
+        self.log.write(event.kind, event.sentence, event.body)
+
+    def look(self, reason: str) -> None:
+        self.probing.look_soon(reason)
+
+    def watch(self, watch: Watch) -> None:
+        self.probing.watch(watch)
+
+    # Tasks -----------------------------------------------------------------------------------
+
+    def _birth(self) -> list[Effect]:
+        birth = self.here.birth
+        chain = self.agent.mesh.chains.chain(birth.identity.id)
+        self._head = chain[-1].position if chain else None
+        if not birth.continuity.proven:
+            self.here.forget_mark()
+        return self.agent.start(clock.now(), self._advertised)
+
+    async def _serve_streams(self) -> None:
+        await streams.serve(
+            self.gate.listener, self.tls.server, self.driver.serve, self.stream_counts
+        )
+
+    async def _serve_local(self, plain: Body, progress: Progress) -> tuple[bool, Body]:
+        try:
+            request = requests.read_request(plain)
+        except requests.Refused as refused:
+            return False, refused.body
+        match request:
+            case requests.Events():
+                async with self.driver.listen() as events:
+                    async for event in events:
+                        await progress(plain_event(event))
+            case requests.Leave():
+                self.stopping.set()
+                return True, {"left": True}
+        async with self.driver.ask(request) as lines:
+            async for line in lines:
+                if isinstance(line, Reply):
+                    return line.ok, line.body
+                await progress(line.body)
+        raise AssertionError("a conversation ends with its reply")
+
+    def _interfaces_changed(self, seen: tuple[Interface, ...]) -> None:
+        port = self.gate.port
+        kinds = {interface.address: _kind(interface) for interface in seen}
+        self._advertised = tuple((host, port, kinds[host]) for host in advertised(seen))
+        self.driver.report(AddressesChanged(self._advertised))
+
+    async def _gather_news(self) -> None:
+        while True:
+            self.driver.report(self._news())
+            await trio.sleep(2)
+
+    def _news(self) -> ShellNews:
+        warnings = (*self.here.standing_warnings, *(str(w) for w in self.gate.warnings))
+        counts = self.gate.counts
+        refused = {
+            "datagram too long": counts.too_long,
+            "inbox full": self.driver.dropped,
+            **{f"stream: {cut.value}": n for cut, n in self.stream_counts.cut.items()},
+            **{f"send: {name}": n for name, n in counts.send_failed.items()},
+        }
+        interfaces = tuple(
+            {"name": name, "beacons_sent": air.sent, "beacons_heard": air.heard}
+            for name, air in sorted(counts.air.items())
+        )
+        return ShellNews(warnings, {k: n for k, n in refused.items() if n}, interfaces)
+
+    async def _hear_signals(self) -> None:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async for _ in signals:
+                self.stopping.set()
+                return
+
+    def _greeting(self) -> str:
+        birth = self.here.birth
+        proven = "nothing was lost" if birth.continuity.proven else birth.continuity.reason
+        return (
+            f"{birth.name} is up on port {self.gate.port} (epoch {birth.epoch.counter}; {proven})"
+        )
+
+
+async def live(options: UpOptions, environment: Mapping[str, str], log: EventWriter) -> None:
+    """Open everything, live, close everything. Raises StateError, PortTaken or AgentStopped."""
+    gate = await Gate.open(options.port)
+    try:
+        with opened(options, environment, gate.port) as here:
+            for sentence in here.said:
+                log.write("start", sentence, {})
+            await App(options, here, gate, log).run()
+    finally:
+        gate.close()
+        await trio.aclose_forcefully(gate.listener)
+
+
+def main(options: UpOptions) -> int:
+    """Run an agent until it is told to stop. The exit status is documented in commands.md."""
+    log = EventWriter(sys.stdout, pretty=None if not options.json_logs else False)
+    for _ in range(RESTARTS_MAX):
+        ended: list[Exception] = []
+        try:
+            trio.run(live, options, os.environ, log)
+        except* (AgentStopped, StateError, PortTaken) as group:
+            ended = [*_leaves(group)]
+        refused = [why for why in ended if not isinstance(why, AgentStopped)]
+        if refused:
+            why = refused[0]
+            sys.stderr.write(f"holdfast: {why}\n")
+            return 1
+        if not ended:
+            return 0
+        log.write("restart", str(ended[0]), {})
+    return 1
+
+
+def _leaves(group: BaseExceptionGroup[Exception]) -> list[Exception]:
+    leaves: list[Exception] = []
+    for inner in group.exceptions:
+        leaves += _leaves(inner) if isinstance(inner, BaseExceptionGroup) else [inner]
+    return leaves
+
+
+def _kind(interface: Interface) -> str:
+    return "loopback" if interface.loopback else "other"

@@ -1,0 +1,297 @@
+"""Answers: what a surface is told, as plain JSON bodies (shapes in `requests.py`).
+
+Only wording happens here. Ids become text, durations milliseconds, unknown null; nothing is decided
+and nothing changes.
+"""
+
+import base64
+from typing import Any
+
+import msgspec
+
+from ledger.audit import verify_chain
+from ledger.books import Books
+from ledger.commands import Answer, Leg
+from ledger.entries import decode_entry
+from ledger.holds import LiveHold
+from ledger.pools import unit_of
+from mesh.identity import NodeId, id_text
+from mesh.instant import MILLISECOND, Duration
+from mesh.logs import Block
+from node.core.asking import Granted
+from node.core.knowledge import TOPICS, Knowledge
+from node.core.names import find_node
+from node.core.topics import decode_inventory, decode_live
+
+DECODERS = {"inventory": decode_inventory, "live": decode_live}
+
+
+def who(knowledge: Knowledge, node: NodeId) -> dict[str, Any]:
+    """A node, named."""
+    return {"id": id_text(node), "name": knowledge.name_of(node)}
+
+
+def ms(duration: Duration | None) -> int | None:
+    """Nanoseconds as whole milliseconds; unknown stays unknown."""
+    return None if duration is None else duration // MILLISECOND
+
+
+def standing(knowledge: Knowledge) -> dict[str, Any]:
+    """Whether we grant, and until when."""
+    state, reason, opens_at = knowledge.ledger.standing
+    left = None if opens_at is None else max(0, opens_at - knowledge.now)
+    return {"state": state, "reason": reason, "remaining_ms": ms(left)}
+
+
+def peers(knowledge: Knowledge) -> list[dict[str, Any]]:
+    """The roll, those included that do not count yet."""
+    rows = []
+    for member in knowledge.mesh.roll.members():
+        node, log = member.id, knowledge.log_position(member.id)
+        heard = None if member.last_heard is None else knowledge.now - member.last_heard
+        stands = knowledge.standing(node)
+        rows.append(
+            {
+                **who(knowledge, node),
+                "trust": member.trust.value,
+                "liveness": "unknown" if member.liveness is None else member.liveness.value,
+                "address": None if member.address is None else _at(member.address),
+                "heard_ms_ago": ms(heard),
+                "epoch": member.epoch.counter,
+                "facts": _versions(knowledge, node),
+                "log": None if log is None else {"era": log.era.counter, "height": log.height},
+                "standing": None if stands is None else stands.state,
+            }
+        )
+    return rows
+
+
+def pools(knowledge: Knowledge) -> list[dict[str, Any]]:
+    """Our own pools: what is promised, and what could still be."""
+    row = next(r for r in knowledge.view().nodes if r.id == id_text(knowledge.us))
+    books = knowledge.ledger.books
+    return [
+        {
+            "pool": pool.pool, "kind": pool.kind, "unit": pool.unit, "total": pool.total,
+            "promised": sum(books.holds_on(pool.pool).values()), "room": pool.room,
+            "state": pool.state,
+        }
+        for pool in row.pools
+    ]  # fmt: skip
+
+
+def facts(knowledge: Knowledge, text: str | None) -> dict[str, Any]:
+    """What is known of one node, or of all."""
+    names = knowledge.names()
+    wanted = sorted(names) if text is None else [find_node(text, names)]
+    return {"nodes": [_facts_of(knowledge, node) for node in wanted]}
+
+
+def _facts_of(knowledge: Knowledge, node: NodeId) -> dict[str, Any]:
+    body: dict[str, Any] = {**who(knowledge, node), "liveness": knowledge.liveness_of(node)}
+    for topic, decode in DECODERS.items():
+        fact = knowledge.fact(node, topic)
+        body[topic] = None if fact is None else _plain(decode(fact.body))
+    stands = knowledge.standing(node)
+    body["standing"] = None if stands is None else msgspec.to_builtins(stands)
+    body["ages_ms"] = {
+        topic: ms(age) for topic in TOPICS if (age := knowledge.age(node, topic)) is not None
+    }
+    body["versions"] = _versions(knowledge, node)
+    return body
+
+
+def holds(knowledge: Knowledge) -> list[dict[str, Any]]:
+    """Every live hold that this replica knows of."""
+    rows = []
+    for node in sorted(knowledge.names()):
+        books = knowledge.books(node)
+        if books is not None:
+            rows += [_hold(knowledge, node, books, hold) for hold in books.live_holds()]
+    return rows
+
+
+def _hold(knowledge: Knowledge, owner: NodeId, books: Books, hold: LiveHold) -> dict[str, Any]:
+    remaining = (
+        knowledge.ledger.remaining(hold.id, knowledge.now) if owner == knowledge.us else None
+    )
+    used = _used(knowledge, owner, hold)
+    position = books.position
+    tied = None if all(amount is None for amount in used.values()) else any(used.values())
+    note = "" if tied in (None, True) else "nothing runs under it: an unused promise"
+    return {
+        "id": hold.id.hex(),
+        "owner": {**who(knowledge, owner), "liveness": knowledge.liveness_of(owner)},
+        "state": hold.state.value,
+        "kind": hold.kind.value,
+        "legs": [{**_leg(leg), "used": used[leg.pool]} for leg in hold.legs],
+        "principal": hold.principal,
+        "label": hold.label,
+        "holder": who(knowledge, NodeId(hold.holder)),
+        "term_ms": ms(hold.term),
+        "remaining_ms": ms(remaining),
+        "as_of": None
+        if position is None
+        else {"era": position.era.counter, "height": position.height},
+        "age_ms": ms(knowledge.age(owner, "log")) if owner != knowledge.us else 0,
+        "tied": tied,
+        "note": note,
+    }
+
+
+def _used(knowledge: Knowledge, owner: NodeId, hold: LiveHold) -> dict[str, int | None]:
+    """Pool → what the hold's own work was seen to use; None when the owner has not said."""
+    fact = knowledge.fact(owner, "live")
+    try:
+        live = None if fact is None else decode_live(fact.body)
+    except msgspec.MsgspecError:
+        live = None
+    amounts: dict[str, int | None] = {}
+    for leg in hold.legs:
+        figures = live.pools.get(leg.pool) if live else None
+        amounts[leg.pool] = None if figures is None else figures.used.get(hold.id.hex(), 0)
+    return amounts
+
+
+def verify(knowledge: Knowledge) -> dict[str, Any]:
+    """Every log this replica keeps, checked from its first block."""
+    logs = []
+    for author in sorted({knowledge.us, *knowledge.mesh.chains.authors()}):
+        chain = knowledge.mesh.chains.chain(author)
+        report = verify_chain(chain)
+        problem = report.fault or knowledge.replicas.problem(author)
+        head = chain[-1].position if chain else None
+        logs.append(
+            {
+                "author": who(knowledge, author),
+                "blocks": len(chain),
+                "entries": report.entries,
+                "holds_live": report.live,
+                "era": None if head is None else head.era.counter,
+                "height": None if head is None else head.height,
+                "head": None if head is None else head.hash.hex(),
+                "ok": problem is None,
+                "problem": problem,
+            }
+        )
+    return {"logs": logs, "ok": all(log["ok"] for log in logs)}
+
+
+def show(knowledge: Knowledge, text: str | None, last: int) -> dict[str, Any]:
+    """One owner's log and its balances."""
+    author = knowledge.us if text is None else find_node(text, knowledge.names())
+    books = knowledge.books(author)
+    chain = knowledge.mesh.chains.chain(author)
+    return {
+        "author": who(knowledge, author),
+        "blocks": [_block(block) for block in chain[-max(0, last) :]] if last > 0 else [],
+        "balances": [] if books is None else _balances(books),
+    }
+
+
+def _block(block: Block) -> dict[str, Any]:
+    return {
+        "era": block.era.counter,
+        "height": block.height,
+        "hash": block.hash.hex(),
+        "previous": block.previous.hex(),
+        "entries": [_entry(raw) for raw in block.entries],
+    }
+
+
+def _entry(raw: bytes) -> dict[str, Any]:
+    entry = decode_entry(raw)
+    fields = {
+        name: _plain(getattr(entry, name)) for name in entry.__struct_fields__ if name != "digest"
+    }
+    return {"kind": entry.__struct_config__.tag, **fields}
+
+
+def _balances(books: Books) -> list[dict[str, Any]]:
+    return [
+        {
+            "account": account.role.value + (f" of {account.tenant}" if account.tenant else ""),
+            "pool": account.pool,
+            **counters._asdict(),
+            "state": state.value if (state := books.pools.get(account.pool)) else "unknown",
+        }
+        for account, counters in sorted(
+            books.accounts.items(), key=lambda row: (row[0].pool, row[0].role.value, row[0].tenant)
+        )
+    ]
+
+
+def granted(knowledge: Knowledge, done: Granted) -> dict[str, Any]:
+    """A reservation that came through."""
+    answer, owner = done.answer, done.choice.owner
+    warnings = []
+    if answer.stored_on == ():
+        warnings.append("no other peer has a copy yet: it rests on its owner's disk alone")
+    return {
+        "id": answer.id.hex(),
+        "owner": who(knowledge, owner),
+        "state": answer.outcome.value,
+        "legs": [_leg(leg) for leg in done.choice.legs],
+        "kind": "booking" if done.reserve.pid is None else "carried",
+        "term_ms": done.reserve.term_ms,
+        **_proof(knowledge, answer),
+        "tried": list(done.tried),
+        "warnings": warnings,
+        "environment": f"HOLDFAST_HOLD={answer.id.hex()}",
+    }
+
+
+def told(knowledge: Knowledge, owner: NodeId, answer: Answer) -> dict[str, Any]:
+    """A command about one hold that came through."""
+    return {
+        "id": answer.id.hex(),
+        "owner": who(knowledge, owner),
+        "outcome": answer.outcome.value,
+        "detail": answer.detail,
+        **_proof(knowledge, answer),
+    }
+
+
+def _proof(knowledge: Knowledge, answer: Answer) -> dict[str, Any]:
+    stored = answer.stored_on
+    return {
+        "remaining_ms": ms(answer.remaining),
+        "token": None if answer.token is None else list(answer.token),
+        "receipts": [base64.b64encode(receipt).decode() for receipt in answer.receipts],
+        "stored_on": None if stored is None else [knowledge.name_of(NodeId(p)) for p in stored],
+    }
+
+
+def as_json(body: bytes) -> Any:
+    """Canonical JSON bytes as plain values."""
+    return msgspec.json.decode(body)
+
+
+def _leg(leg: Leg) -> dict[str, Any]:
+    unit = unit_of(leg.pool)
+    return {"pool": leg.pool, "amount": leg.amount, "unit": None if unit is None else unit.value}
+
+
+def _versions(knowledge: Knowledge, node: NodeId) -> dict[str, int]:
+    return {
+        topic: fact.version for topic in TOPICS if (fact := knowledge.fact(node, topic)) is not None
+    }
+
+
+def _at(address: tuple[str, int]) -> str:
+    return f"{address[0]}:{address[1]}"
+
+
+def _plain(value: Any) -> Any:
+    """Structs as maps (a Metric too, which travels as an array), bytes as hex."""
+    if isinstance(value, msgspec.Struct):
+        return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {name: _plain(item) for name, item in value._asdict().items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value.value if hasattr(value, "value") and hasattr(value, "name") else value

@@ -1,0 +1,365 @@
+"""Asking: the asker's side of a reservation, from "where?" to "it is yours".
+
+One *errand* per reservation. It decides over the picture, asks the best owner for a hold, posts it,
+and on a refusal goes to the runner-up by itself. The id of every hold is drawn and kept on disk
+before the first send, so a retry is the same request, and a crash leaves a name to ask about.
+
+A call ends in exactly one of three ways: done, refused (why), or unknown (id). No answer to a hold
+is harmless, since nothing was posted and it lapses by itself: the errand moves on. No answer to a
+post is not, since it may have been granted: the errand keeps asking, then says `unknown` and the id.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from random import Random
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from ledger.commands import (
+    HOLD_ID_BYTES,
+    TTL_MAX,
+    Answer,
+    Command,
+    GrantKind,
+    Hold,
+    Leg,
+    Outcome,
+    Release,
+    Void,
+)
+from ledger.commands import Post as PostCommand
+from mesh.identity import NodeId, short_id
+from mesh.instant import MILLISECOND, SECOND, Duration, Instant, earliest, in_seconds
+from mesh.persistence import SPACE_ASK, Persist, Write
+from node.core.effects import Progress, Reply
+from node.core.requests import Refused, Reserve
+
+HOLD_SENDS_MAX: Final = 3
+POST_SENDS_MAX: Final = 6
+REST_BETWEEN_SENDS: Final[Duration] = 200 * MILLISECOND
+WAIT_TICK: Final[Duration] = SECOND
+"""How often a waiting errand looks again and says how long it still waits."""
+ERRANDS_MAX: Final = 256
+
+
+class Choice(NamedTuple):
+    """One owner that could grant it, and what would be asked of it."""
+
+    owner: NodeId
+    name: str
+    legs: tuple[Leg, ...]
+
+
+class Outlook(NamedTuple):
+    """What the picture says now: owners in order of preference; else why none, and what is soon.
+
+    `opens_in`: until the first quarantined owner that would fit opens; None when there is none.
+    """
+
+    choices: tuple[Choice, ...]
+    why_not: str
+    hint: str
+    soon: str | None
+    opens_in: Duration | None
+
+
+class Stage(Enum):
+    """Where an errand stands."""
+
+    WAITING = "waiting for an owner to open"
+    HOLDING = "asking for a hold"
+    POSTING = "confirming"
+    RETURNING = "giving back"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Send `command` to `owner` and bring back its answer (or None) under `errand`."""
+
+    errand: int
+    owner: NodeId
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The errand is done: `answer` proves it. The agent words the reply."""
+
+    token: int
+    reserve: Reserve
+    choice: Choice
+    answer: Answer
+    tried: tuple[dict[str, Any], ...]
+
+
+@dataclass(slots=True)
+class _Errand:
+    token: int
+    reserve: Reserve
+    look: Callable[[], Outlook]
+    stage: Stage = Stage.WAITING
+    choices: list[Choice] = field(default_factory=list)
+    choice: Choice | None = None
+    hold: bytes = b""
+    session: bytes = b""
+    sends: int = 0
+    wake_at: Instant | None = None
+    tried: list[dict[str, Any]] = field(default_factory=list)
+    grant: Answer | None = None
+
+
+AskingEffect: TypeAlias = Ask | Granted | Persist | Progress | Reply
+
+
+class Asking:
+    """All errands under way. `session_of` gives an owner's current session, or None."""
+
+    def __init__(self, random: Random, session_of: Callable[[NodeId], bytes | None]) -> None:
+        self._random = random
+        self._session_of = session_of
+        self._errands: dict[int, _Errand] = {}
+        self._next = 0
+
+    @property
+    def next_wake(self) -> Instant | None:
+        return earliest(*(errand.wake_at for errand in self._errands.values()))
+
+    def begin(
+        self, token: int, reserve: Reserve, look: Callable[[], Outlook], now: Instant
+    ) -> list[AskingEffect]:
+        """Run an errand for the surface request `token`. Raises Refused when there are too many."""
+        if len(self._errands) >= ERRANDS_MAX:
+            raise Refused("refused", f"{ERRANDS_MAX} requests are under way here already", "wait")
+        self._next += 1
+        self._errands[self._next] = _Errand(token, reserve, look)
+        return self._choose(self._next, now)
+
+    def cancel(self, token: int) -> list[AskingEffect]:
+        """Whoever asked is gone: give back what is held and not yet posted."""
+        effects: list[AskingEffect] = []
+        for key in sorted(self._errands):
+            errand = self._errands[key]
+            if errand.token != token:
+                continue
+            if errand.stage is Stage.HOLDING and errand.choice is not None:
+                effects.append(Ask(0, errand.choice.owner, Void(errand.hold, errand.session)))
+            if errand.stage is not Stage.POSTING:  # a post under way is seen through
+                effects.extend(self._drop(key))
+        return effects
+
+    def wake(self, now: Instant) -> list[AskingEffect]:
+        """Look again, or send again, whatever was put off until now."""
+        effects: list[AskingEffect] = []
+        for key in sorted(self._errands):
+            errand = self._errands[key]
+            if errand.wake_at is None or errand.wake_at > now:
+                continue
+            errand.wake_at = None
+            if errand.stage is Stage.WAITING:
+                effects.extend(self._choose(key, now))
+            else:
+                effects.extend(self._send(key))
+        return effects
+
+    def answered(self, key: int, answer: Answer | None, now: Instant) -> list[AskingEffect]:
+        """The owner's answer to what errand `key` last asked; None: no answer came in time."""
+        errand = self._errands.get(key)
+        if errand is None:
+            return []
+        match errand.stage:
+            case Stage.HOLDING:
+                return self._hold_answered(key, errand, answer, now)
+            case Stage.POSTING:
+                return self._post_answered(key, errand, answer, now)
+            case Stage.RETURNING:
+                return self._returned(key, errand)
+            case Stage.WAITING:
+                return []
+
+    # The stages, in order ----------------------------------------------------------------------
+
+    def _choose(self, key: int, now: Instant) -> list[AskingEffect]:
+        errand = self._errands[key]
+        outlook = errand.look()
+        if outlook.choices:
+            errand.choices = list(outlook.choices)
+            return self._try_next(key, now)
+        if outlook.soon is None or not errand.reserve.wait_for_opening:
+            hint = outlook.hint
+            if outlook.soon is not None:
+                hint = f"{outlook.soon}; without --no-wait this would have waited"
+            return self._refuse(key, Refused("not_possible", outlook.why_not, hint))
+        errand.stage = Stage.WAITING
+        errand.wake_at = now + WAIT_TICK
+        return [_waiting_progress(errand, outlook)]
+
+    def _try_next(self, key: int, now: Instant) -> list[AskingEffect]:
+        errand = self._errands[key]
+        if not errand.choices:
+            return self._none_left(key, errand, now)
+        errand.choice = errand.choices.pop(0)
+        errand.hold = self._random.randbytes(HOLD_ID_BYTES)
+        errand.session = self._session_of(errand.choice.owner) or b""
+        errand.stage, errand.sends = Stage.HOLDING, 0
+        # Kept before the first send: after a crash there is a name to ask about.
+        kept = Persist((Write(SPACE_ASK, errand.hold, errand.choice.owner),))
+        said = Progress(
+            errand.token,
+            {
+                "stage": "holding",
+                "node": errand.choice.name,
+                "sentence": f"asking {errand.choice.name} for a hold",
+            },
+        )
+        return [kept, said, *self._send(key)]
+
+    def _send(self, key: int) -> list[AskingEffect]:
+        errand = self._errands[key]
+        assert errand.choice is not None
+        errand.sends += 1
+        return [Ask(key, errand.choice.owner, self._command(errand, errand.choice))]
+
+    def _command(self, errand: _Errand, choice: Choice) -> Command:
+        match errand.stage:
+            case Stage.POSTING:
+                return PostCommand(errand.hold, errand.session)
+            case Stage.RETURNING:
+                return Release(errand.hold, errand.session)
+            case Stage.HOLDING | Stage.WAITING:
+                reserve = errand.reserve
+                carried = reserve.pid is not None
+                return Hold(
+                    id=errand.hold,
+                    session=errand.session,
+                    legs=choice.legs,
+                    kind=GrantKind.CARRIED if carried else GrantKind.BOOKING,
+                    term=TTL_MAX if carried else reserve.term_ms * MILLISECOND,
+                    principal=reserve.principal,
+                    label=reserve.label,
+                )
+
+    def _hold_answered(
+        self, key: int, errand: _Errand, answer: Answer | None, now: Instant
+    ) -> list[AskingEffect]:
+        assert errand.choice is not None
+        if answer is None:
+            return self._no_answer(key, errand, now)
+        if answer.outcome is Outcome.WRONG_SESSION and errand.sends < HOLD_SENDS_MAX:
+            errand.session = answer.session  # the owner restarted since we last heard of it
+            return self._send(key)
+        if answer.outcome is not Outcome.HELD:
+            return self._refused_here(key, errand, answer, now)
+        errand.tried.append(_tried(errand.choice, answer.outcome.value, ""))
+        if errand.reserve.hold_only:
+            return self._granted(key, errand, answer)
+        errand.stage, errand.sends = Stage.POSTING, 0
+        return self._send(key)
+
+    def _refused_here(
+        self, key: int, errand: _Errand, answer: Answer, now: Instant
+    ) -> list[AskingEffect]:
+        assert errand.choice is not None
+        detail = answer.detail or answer.outcome.value
+        errand.tried.append(_tried(errand.choice, answer.outcome.value, detail))
+        sentence = f"{errand.choice.name} refused: {detail}"
+        if errand.choices:
+            sentence += f"; going to the runner-up, {errand.choices[0].name}"
+        body = {"stage": "refused", "node": errand.choice.name, "sentence": sentence}
+        return [self._forget(errand), Progress(errand.token, body), *self._try_next(key, now)]
+
+    def _no_answer(self, key: int, errand: _Errand, now: Instant) -> list[AskingEffect]:
+        assert errand.choice is not None
+        if errand.sends < HOLD_SENDS_MAX:
+            errand.wake_at = now + REST_BETWEEN_SENDS
+            return []
+        # Never posted, so it can't have become a grant: it lapses on the owner's side by itself.
+        errand.tried.append(_tried(errand.choice, "no answer", "the owner did not answer"))
+        name = errand.choice.name
+        body = {"stage": "no answer", "node": name, "sentence": f"{name} did not answer"}
+        return [self._forget(errand), Progress(errand.token, body), *self._try_next(key, now)]
+
+    def _post_answered(
+        self, key: int, errand: _Errand, answer: Answer | None, now: Instant
+    ) -> list[AskingEffect]:
+        assert errand.choice is not None
+        if answer is not None and answer.outcome is Outcome.POSTED:
+            if errand.reserve.require_copy and not answer.stored_on:
+                errand.grant, errand.stage, errand.sends = answer, Stage.RETURNING, 0
+                return self._send(key)
+            return self._granted(key, errand, answer)
+        if answer is not None and answer.outcome is Outcome.WRONG_SESSION:
+            errand.session = answer.session
+        elif answer is not None and not answer.outcome.may_change_on_retry:
+            return self._refused_here(key, errand, answer, now)
+        if errand.sends < POST_SENDS_MAX:
+            errand.wake_at = now + REST_BETWEEN_SENDS
+            return []
+        sentence = (
+            f"{errand.choice.name} stopped answering while it confirmed hold {errand.hold.hex()}: "
+            "whether it was granted is unknown"
+        )
+        hint = f"`holdfast holds` shows it if it was; `holdfast release {errand.hold.hex()[:12]}`"
+        return self._refuse(key, Refused("unknown", sentence, hint))
+
+    def _returned(self, key: int, errand: _Errand) -> list[AskingEffect]:
+        assert errand.choice is not None
+        sentence = (
+            f"{errand.choice.name} granted it, but no other peer stored a copy in time, "
+            "so it was given back as --require-copy asks"
+        )
+        hint = "`holdfast peers` shows who is reachable; without --require-copy it would be yours"
+        return [self._forget(errand), *self._refuse(key, Refused("refused", sentence, hint))]
+
+    def _none_left(self, key: int, errand: _Errand, now: Instant) -> list[AskingEffect]:
+        opening = {Outcome.QUARANTINED.value, Outcome.BOOKINGS_CLOSED.value}
+        if errand.reserve.wait_for_opening and any(t["outcome"] in opening for t in errand.tried):
+            # Its standing was news to us; by the next tick the picture has caught up.
+            errand.tried.clear()
+            errand.stage, errand.wake_at = Stage.WAITING, now + WAIT_TICK
+            return []
+        told = "; ".join(f"{tried['node']}: {tried['detail']}" for tried in errand.tried)
+        hint = "`holdfast where` with the same words shows the room that is left"
+        return self._refuse(key, Refused("refused", f"every candidate refused ({told})", hint))
+
+    # How an errand ends --------------------------------------------------------------------------
+
+    def _granted(self, key: int, errand: _Errand, answer: Answer) -> list[AskingEffect]:
+        assert errand.choice is not None
+        done = Granted(errand.token, errand.reserve, errand.choice, answer, tuple(errand.tried))
+        return [*self._drop(key), done]
+
+    def _refuse(self, key: int, refused: Refused) -> list[AskingEffect]:
+        errand = self._errands[key]
+        body = {**refused.body, "tried": list(errand.tried)}
+        return [*self._drop(key), Reply(errand.token, ok=False, body=body)]
+
+    def _drop(self, key: int) -> list[AskingEffect]:
+        errand = self._errands.pop(key)
+        return [self._forget(errand)] if errand.hold else []
+
+    @staticmethod
+    def _forget(errand: _Errand) -> Persist:
+        return Persist((Write(SPACE_ASK, errand.hold, None),))
+
+
+def _tried(choice: Choice, outcome: str, detail: str) -> dict[str, Any]:
+    return {
+        "node": choice.name,
+        "id": short_id(choice.owner),
+        "outcome": outcome,
+        "detail": detail,
+    }
+
+
+def _waiting_progress(errand: _Errand, outlook: Outlook) -> Progress:
+    assert outlook.soon is not None
+    body: dict[str, Any] = {"stage": "waiting", "sentence": outlook.soon}
+    if outlook.opens_in is not None:
+        body["remaining_ms"] = max(0, outlook.opens_in // MILLISECOND)
+        body["sentence"] = f"{outlook.soon}: {in_seconds(max(0, outlook.opens_in)):.0f} s more"
+    return Progress(errand.token, body)
+
+
+def legs_of(amounts: Sequence[tuple[str, int]]) -> tuple[Leg, ...]:
+    """Placement's (pool, amount) pairs as the ledger's legs."""
+    return tuple(Leg(pool, amount) for pool, amount in amounts)

@@ -1,0 +1,92 @@
+"""Carrying: renewing a lease for as long as something of ours runs.
+
+`reserve --pid` ties a carried lease to a process of this machine. The agent renews it three times
+per term and lets it go when the process is gone. Carrier and owner are one agent here, so they
+share a clock and a disk, and after a restart the process itself is the proof: if it still runs, the
+lease is re-presented (`Resume`) or simply renewed; if not, it is released.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from ledger.commands import TTL_MAX, Answer, Outcome, Release, Renew, Resume
+from mesh.instant import Duration, Instant, earliest
+from mesh.persistence import SPACE_CARRY, Persist, Write
+from node.core.effects import Watch
+
+RENEW_EVERY: Final[Duration] = TTL_MAX // 3
+"""Three sends per term: two may be lost or late before the lease is in danger."""
+
+
+class Carried(msgspec.Struct, frozen=True):
+    """What must survive our own restart: which process, and the receipts that prove the lease."""
+
+    hold: bytes
+    pid: int
+    started: int
+    receipts: tuple[bytes, ...]
+
+
+@dataclass(slots=True)
+class Carrying:
+    """The leases that this agent renews, and when each is due."""
+
+    _carried: dict[bytes, Carried] = field(default_factory=dict)
+    _due: dict[bytes, Instant] = field(default_factory=dict)
+
+    @property
+    def next_wake(self) -> Instant | None:
+        return earliest(*self._due.values())
+
+    def holds(self) -> dict[bytes, Carried]:
+        """Hold id → what we carry, for the probes that match use to holds."""
+        return dict(self._carried)
+
+    def begin(self, carried: Carried, now: Instant) -> list[Persist | Watch]:
+        """Carry a lease that was just granted."""
+        self._carried[carried.hold] = carried
+        self._due[carried.hold] = now + RENEW_EVERY
+        row = Write(SPACE_CARRY, carried.hold, msgspec.msgpack.encode(carried))
+        return [Persist((row,)), Watch(carried.hold, carried.pid, carried.started)]
+
+    def restore(self, rows: dict[bytes, bytes], now: Instant) -> list[Watch]:
+        """Take up what an earlier start carried. `Watch` reports at once what no longer runs."""
+        watches: list[Watch] = []
+        for key in sorted(rows):
+            carried = msgspec.msgpack.decode(rows[key], type=Carried)
+            self._carried[carried.hold] = carried
+            self._due[carried.hold] = now
+            watches.append(Watch(carried.hold, carried.pid, carried.started))
+        return watches
+
+    def wake(self, session: bytes, quarantined: bool, now: Instant) -> list[Renew | Resume]:
+        """What to send to the owner now, under its current `session`."""
+        commands: list[Renew | Resume] = []
+        for hold in sorted(self._due):
+            if self._due[hold] > now:
+                continue
+            self._due[hold] = now + RENEW_EVERY
+            carried = self._carried[hold]
+            if quarantined:
+                commands.append(Resume(hold, session, carried.receipts))
+            else:
+                commands.append(Renew(hold, session, hold))
+        return commands
+
+    def answered(self, answer: Answer) -> list[Persist]:
+        """The owner's word on a renewal: anything but yes or `wait` means the lease is over."""
+        fine = {Outcome.RENEWED, Outcome.RESUMED, Outcome.QUARANTINED, Outcome.WRONG_SESSION}
+        return [] if answer.outcome in fine else self.end(answer.id)
+
+    def ended(self, hold: bytes, session: bytes) -> list[Release]:
+        """The process is gone: give the lease back under `session`."""
+        return [Release(hold, session)] if hold in self._carried else []
+
+    def end(self, hold: bytes) -> list[Persist]:
+        """Stop carrying `hold`; forget it on disk too."""
+        if self._carried.pop(hold, None) is None:
+            return []
+        self._due.pop(hold, None)
+        return [Persist((Write(SPACE_CARRY, hold, None),))]

@@ -1,0 +1,72 @@
+"""Choosing: a surface's words become a placement request, and a decision becomes owners to ask."""
+
+from typing import Any
+
+from mesh.identity import NodeId, id_text, parse_id
+from mesh.instant import MILLISECOND
+from node.core.asking import Choice, Outlook, legs_of
+from node.core.knowledge import Knowledge
+from node.core.requests import Refused, Reserve
+from placement.columns import Prepared
+from placement.decide import decide
+from placement.decision import Decision
+from placement.documents import request_from_document
+from placement.explain import change_sentence, explain
+from placement.request import Kind, Request, RequestError
+from placement.words import read_words
+
+
+def request_of(ask: dict[str, Any], asker: NodeId) -> Request:
+    """The placement request that `ask` means. Raises Refused("bad_request") with what to write."""
+    try:
+        words = ask.get("words")
+        if isinstance(words, str):
+            rest = {key: value for key, value in ask.items() if key != "words"}
+            base = request_from_document(rest, id_text(asker))
+            return read_words(words, base).request
+        return request_from_document(ask, id_text(asker))
+    except RequestError as error:
+        raise Refused("bad_request", str(error)) from error
+
+
+def reserve_request(reserve: Reserve, us: NodeId) -> Request:
+    """As `request_of`, for a reservation. Work that is tied by pid runs here and nowhere else."""
+    request = request_of(reserve.ask, us)
+    if reserve.term_ms <= 0:
+        raise Refused("bad_request", "a reservation needs a time: write --for 2h")
+    kind = Kind.CARRIED if reserve.pid is not None else Kind.BOOKING
+    request = request.but(duration=reserve.term_ms * MILLISECOND, kind=kind)
+    if reserve.pid is None:
+        return request
+    if reserve.pid_started is None:
+        raise Refused("bad_request", "a pid needs its start time beside it, against reuse")
+    return request.but(node=id_text(us))
+
+
+def outlook(knowledge: Knowledge, request: Request, prepared: Prepared) -> Outlook:
+    """What the picture says now about `request`: whom to ask, why nobody, or who opens soon."""
+    decision = decide(request, prepared)
+    fits = [] if decision.chosen is None else [decision.chosen, *decision.runners_up]
+    choices = tuple(
+        Choice(parse_id(fit.node), fit.name, legs_of(fit.legs)) for fit in fits if fit.legs
+    )
+    if choices:
+        return Outlook(choices, "", "", None, None)
+    if fits:
+        why = "nothing was asked for that can be held"
+        return Outlook((), why, "say how much: --ram 4GiB", None, None)
+    why, hint = why_not(decision)
+    opening = [(knowledge.opens_in(parse_id(fit.node)), fit.name) for fit in decision.soon]
+    counted = sorted((left, name) for left, name in opening if left is not None)
+    if counted:
+        left, name = counted[0]
+        return Outlook((), why, hint, f"{name} is in quarantine", left)
+    waiting = f"{opening[0][1]} opens when its peers have answered" if opening else None
+    return Outlook((), why, hint, waiting, None)
+
+
+def why_not(decision: Decision) -> tuple[str, str]:
+    """Why nothing fits, in one sentence, and the nearest change that would."""
+    hints = [f"would fit {change_sentence(change)}" for change in decision.changes]
+    hint = hints[0] if hints else "`holdfast where` with the same words shows every reason"
+    return explain(decision)[0], hint

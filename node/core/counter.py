@@ -1,0 +1,156 @@
+"""The counter: where a surface's request becomes an answer, or an errand.
+
+Reading is answered at once from what this node knows. Whatever changes something becomes an errand
+(`asking`, `telling`) that the agent runs; the counter only opens it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ledger.commands import Post, Release, Void
+from ledger.lifecycle import HoldState
+from mesh.identity import NodeId
+from mesh.instant import MILLISECOND
+from node.core import answers, choosing, requests
+from node.core.asking import Outlook
+from node.core.knowledge import Knowledge
+from node.core.names import find_hold
+from node.core.requests import Refused, Request
+from placement.decide import Policy, decide
+from placement.decision import decision_bytes, digest
+from placement.explain import explain
+
+
+def read(knowledge: Knowledge, request: Request, about: dict[str, Any]) -> dict[str, Any] | None:
+    """The answer to a read-only request; None when `request` is not one. May raise Refused.
+
+    `about`: what only the agent knows of itself, merged into `status`.
+    """
+    match request:
+        case requests.Status():
+            return status(knowledge, about)
+        case requests.Facts(node):
+            return answers.facts(knowledge, node)
+        case requests.Where(ask, list_all):
+            return where(knowledge, ask, list_all)
+        case requests.Holds():
+            return {"holds": answers.holds(knowledge)}
+        case requests.LedgerShow(node, last):
+            return answers.show(knowledge, node, last)
+        case requests.LedgerVerify():
+            return answers.verify(knowledge)
+        case requests.Doctor():
+            return doctor(knowledge)
+        case _:
+            return None
+
+
+def status(knowledge: Knowledge, about: dict[str, Any]) -> dict[str, Any]:
+    """This node, its mesh, its books."""
+    log = knowledge.log_position(knowledge.us)
+    return {
+        "node": {**answers.who(knowledge, knowledge.us), **about.pop("node", {})},
+        **about,
+        "standing": answers.standing(knowledge),
+        "peers": answers.peers(knowledge),
+        "holds": {
+            "live": len(knowledge.ledger.books.live_holds()),
+            "pools": answers.pools(knowledge),
+        },
+        "log": None
+        if log is None
+        else {"era": log.era.counter, "height": log.height, "head": log.hash.hex()},
+        "warnings": list(knowledge.news.warnings),
+        "rejections": rejections(knowledge),
+    }
+
+
+def where(knowledge: Knowledge, ask: dict[str, Any], list_all: bool) -> dict[str, Any]:
+    """Where it would run, with every reason, and what the answer rests on."""
+    request = choosing.request_of(ask, knowledge.us)
+    decision = decide(request, knowledge.prepared(), Policy(list_all=list_all))
+    body = decision_bytes(decision)
+    return {
+        "decision": answers.as_json(body),
+        "bytes": body.decode(),
+        "digest": digest(decision),
+        "view": knowledge.view().versions,
+        "ages_ms": knowledge.ages_ms(),
+        "text": list(explain(decision)),
+    }
+
+
+def doctor(knowledge: Knowledge) -> dict[str, Any]:
+    """What the agent can say about its own health; the command adds what it can see from outside."""
+    state, reason, _ = knowledge.ledger.standing
+    checks = [
+        _check("grants", state == "open", f"{state}: {reason}", "`holdfast status` shows when"),
+        _check(
+            "peers",
+            None if not knowledge.members() else knowledge.live_others() > 0,
+            f"{knowledge.live_others()} of {len(knowledge.members())} peers answer",
+            "`holdfast invite` on this machine, `holdfast join` on another",
+        ),
+        _check("logs", answers.verify(knowledge)["ok"], "every log kept here adds up", ""),
+        *(_check("network", False, warning, "") for warning in knowledge.news.warnings),
+    ]
+    return {
+        "checks": checks,
+        "rejections": rejections(knowledge),
+        "interfaces": [dict(interface) for interface in knowledge.news.interfaces],
+        "peers": answers.peers(knowledge),
+    }
+
+
+def rejections(knowledge: Knowledge) -> dict[str, int]:
+    """Refused datagrams and streams by cause, ours and the shell's."""
+    counted: dict[str, int] = {
+        cause if isinstance(cause, str) else cause.value: count
+        for cause, count in knowledge.mesh.rejections.items()
+    }
+    for cause, count in knowledge.news.refused.items():
+        counted[cause] = counted.get(cause, 0) + count
+    return dict(sorted(counted.items()))
+
+
+def opening(knowledge: Knowledge, reserve: requests.Reserve) -> Callable[[], Outlook]:
+    """A look at the picture of the moment on behalf of `reserve`. May raise Refused."""
+    request = choosing.reserve_request(reserve, knowledge.us)
+    return lambda: choosing.outlook(knowledge, request, knowledge.prepared())
+
+
+def ending(knowledge: Knowledge, text: str) -> tuple[NodeId, Release | Void]:
+    """Whom to tell that the hold `text` is given back, and how. May raise Refused."""
+    owner, hold, session, state = _hold(knowledge, text)
+    pending = state is HoldState.PENDING
+    return owner, Void(hold, session) if pending else Release(hold, session)
+
+
+def posting(knowledge: Knowledge, text: str) -> tuple[NodeId, Post]:
+    """Whom to tell that the hold `text` is confirmed. May raise Refused."""
+    owner, hold, session, _ = _hold(knowledge, text)
+    return owner, Post(hold, session)
+
+
+def invitation(request: requests.Invite) -> int:
+    """The invite's life in nanoseconds. May raise Refused."""
+    if not 1_000 <= request.ttl_ms <= 7 * 24 * 3_600_000:
+        raise Refused("bad_request", "an invite lives from 1 second to 7 days", "write --ttl 1h")
+    return request.ttl_ms * MILLISECOND
+
+
+def _hold(knowledge: Knowledge, text: str) -> tuple[NodeId, bytes, bytes, HoldState]:
+    owners = knowledge.holds()
+    hold = find_hold(text, owners)
+    owner = owners[hold]
+    session = knowledge.session_of(owner)
+    if session is None:
+        sentence = f"{knowledge.name_of(owner)}, which owns it, has not been met since our start"
+        raise Refused("refused", sentence, "`holdfast peers` shows whether it is reachable")
+    books = knowledge.books(owner)
+    assert books is not None
+    return owner, hold, session, books.state_of(hold)
+
+
+def _check(name: str, ok: bool | None, sentence: str, hint: str) -> dict[str, Any]:
+    return {"name": name, "ok": ok, "sentence": sentence, "hint": hint if ok is not True else ""}

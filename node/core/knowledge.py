@@ -1,0 +1,210 @@
+"""Knowledge: all that this node knows about the mesh, as of now, read from one place.
+
+Names, sessions, addresses, books and ages of every node; and the picture that decisions look at.
+It changes only when the mesh learns something, and is asked by every surface.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from ledger.books import Books
+from ledger.machine import Ledger
+from mesh.effects import Address
+from mesh.facts import Fact
+from mesh.identity import NodeId, short_id
+from mesh.instant import MILLISECOND, Duration, Instant
+from mesh.logs import Block, Position
+from mesh.machine import Mesh
+from mesh.membership import Liveness, Member, Trust
+from node.core.replicas import Replicas
+from node.core.reports import ShellNews
+from node.core.topics import (
+    TOPIC_INVENTORY,
+    TOPIC_LIVE,
+    TOPIC_STANDING,
+    Standing,
+    decode_standing,
+)
+from node.core.view import Picture, Sources
+from placement.columns import Prepared, prepare, redraw
+from placement.view import ClusterView
+
+TOPICS = (TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_STANDING)
+NO_NEWS = ShellNews((), {}, ())
+
+
+@dataclass(slots=True)
+class Knowledge:
+    """One node's knowledge of the mesh. `us` is the node that knows."""
+
+    us: NodeId
+    our_name: str
+    mesh: Mesh
+    ledger: Ledger
+    replicas: Replicas = field(default_factory=Replicas)
+    news: ShellNews = NO_NEWS
+    tied: frozenset[bytes] = frozenset()
+    now: Instant = 0
+    """Of the last input; ages are counted to it."""
+    _heard_at: dict[tuple[NodeId, str], Instant] = field(default_factory=dict)
+    _picture: Picture = field(default_factory=Picture)
+    _prepared: Prepared | None = None
+
+    # Learning ------------------------------------------------------------------------------------
+
+    def refold(self) -> None:
+        """At birth: fold every log that the disk kept."""
+        for author in self.mesh.chains.authors():
+            if author != self.us:
+                self.replicas.rebuild(author, self.mesh.chains.chain(author))
+
+    def fact_learned(self, fact: Fact, now: Instant) -> None:
+        self._heard_at[(fact.author, fact.topic)] = now
+
+    def log_extended(self, author: NodeId, blocks: tuple[Block, ...], now: Instant) -> str | None:
+        self._heard_at[(author, "log")] = now
+        return self.replicas.extend(author, blocks)
+
+    def log_cut(self, author: NodeId, chain: tuple[Block, ...], now: Instant) -> str | None:
+        self._heard_at[(author, "log")] = now
+        return self.replicas.rebuild(author, chain)
+
+    # About nodes ---------------------------------------------------------------------------------
+
+    def members(self) -> list[Member]:
+        """Everyone who counts: identity pinned, policy satisfied. We ourselves are not among them."""
+        return [m for m in self.mesh.roll.members() if m.trust is Trust.TRUSTED]
+
+    def names(self) -> dict[NodeId, str]:
+        """Name by id, ourselves included."""
+        return {self.us: self.our_name, **{m.id: m.name for m in self.members()}}
+
+    def name_of(self, node: NodeId) -> str:
+        """A node's name; the front of its id when it has not told us one."""
+        if node == self.us:
+            return self.our_name
+        member = self.mesh.roll.member(node)
+        return member.name if member is not None else short_id(node)
+
+    def session_of(self, owner: NodeId) -> bytes | None:
+        """The session that a command to `owner` must name, as far as we know."""
+        if owner == self.us:
+            return self.ledger.session
+        member = self.mesh.roll.member(owner)
+        return member.epoch.nonce if member is not None and member.met else None
+
+    def addresses_of(self, node: NodeId) -> tuple[Address, ...]:
+        """Where to dial it: the address that answered last first."""
+        member = self.mesh.roll.member(node)
+        return () if member is None else member.addresses
+
+    def liveness_of(self, node: NodeId) -> str:
+        if node == self.us:
+            return Liveness.ALIVE.value
+        member = self.mesh.roll.member(node)
+        if member is None or member.liveness is None:
+            return "unknown"
+        return member.liveness.value
+
+    def live_others(self) -> int:
+        """How many live members the mesh has besides us."""
+        return sum(1 for member in self.members() if member.liveness is Liveness.ALIVE)
+
+    def peers_known(self) -> frozenset[NodeId]:
+        """Every peer that may keep a copy of our log: all that ever counted and did not leave."""
+        return frozenset(m.id for m in self.members() if m.liveness is not Liveness.LEFT)
+
+    def books(self, author: NodeId) -> Books | None:
+        return self.ledger.books if author == self.us else self.replicas.books(author)
+
+    def log_position(self, author: NodeId) -> Position | None:
+        head = self.mesh.chains.head(author)
+        return None if head is None else head.position
+
+    def holds(self) -> dict[bytes, NodeId]:
+        """Every live hold we know of → its owner."""
+        owners = [self.us, *self.replicas.authors()]
+        return {
+            hold.id: owner
+            for owner in owners
+            if (books := self.books(owner)) is not None
+            for hold in books.live_holds()
+        }
+
+    # About facts ---------------------------------------------------------------------------------
+
+    def fact(self, node: NodeId, topic: str) -> Fact | None:
+        return self.mesh.board.fact(node, topic)
+
+    def standing(self, node: NodeId) -> Standing | None:
+        fact = self.fact(node, TOPIC_STANDING)
+        try:
+            return None if fact is None else decode_standing(fact.body)
+        except msgspec.MsgspecError:
+            return None
+
+    def opens_in(self, node: NodeId) -> Duration | None:
+        """Until `node` changes its standing, by its own count less what has passed since we heard."""
+        standing = self.standing(node)
+        if standing is None or standing.remaining_ms is None:
+            return None
+        passed = self.age(node, TOPIC_STANDING) or 0
+        return max(0, standing.remaining_ms * MILLISECOND - passed)
+
+    def age(self, node: NodeId, topic: str) -> Duration | None:
+        """How long ago we heard it; None when it came from our disk, from an earlier start."""
+        heard = self._heard_at.get((node, topic))
+        return None if heard is None else self.now - heard
+
+    def ages_ms(self) -> dict[str, dict[str, int | None]]:
+        """Name → topic → age in milliseconds, for people; never part of a decision."""
+        return {
+            name: {
+                topic: None if (age := self.age(node, topic)) is None else age // MILLISECOND
+                for topic in (*TOPICS, "log")
+                if self._says(node, topic)
+            }
+            for node, name in sorted(self.names().items())
+        }
+
+    def _says(self, node: NodeId, topic: str) -> bool:
+        if topic == "log":
+            return self.log_position(node) is not None
+        return self.fact(node, topic) is not None
+
+    # The picture ---------------------------------------------------------------------------------
+
+    def view(self) -> ClusterView:
+        """The frozen picture of now."""
+        return self._picture.draw([self._sources(node) for node in sorted(self.names())])
+
+    def prepared(self) -> Prepared:
+        """The picture with its columns laid out, kept until the picture changes."""
+        view = self.view()
+        if self._prepared is None:
+            self._prepared = prepare(view)
+        elif self._prepared.view is not view:
+            self._prepared = redraw(self._prepared, view)
+        return self._prepared
+
+    def _sources(self, node: NodeId) -> Sources:
+        record = self.fact(node, "node")
+        return Sources(
+            node=node,
+            name=self.name_of(node),
+            liveness=self.liveness_of(node),
+            record=None if record is None else record.version,
+            inventory=self.fact(node, TOPIC_INVENTORY),
+            live=self.fact(node, TOPIC_LIVE),
+            standing=self.fact(node, TOPIC_STANDING),
+            log=self.log_position(node),
+            books=self.books(node),
+            problem=self.replicas.problem(node),
+        )
+
+
+def liveness_by_name(knowledge: Knowledge) -> Mapping[str, str]:
+    """Name → liveness, for tests and status lines."""
+    return {name: knowledge.liveness_of(node) for node, name in sorted(knowledge.names().items())}

@@ -1,0 +1,39 @@
+"""Finding a node by what a person typed: its name, its id, or the unambiguous start of an id."""
+
+from collections.abc import Mapping
+
+from mesh.identity import NodeId, id_text, short_id
+from node.core.requests import Refused
+
+PREFIX_CHARS_MIN = 4
+"""Shorter starts of an id match by accident once a mesh has a few dozen nodes."""
+
+
+def find_node(text: str, names: Mapping[NodeId, str]) -> NodeId:
+    """The node that `text` means. Raises Refused("not_found" | "ambiguous")."""
+    wanted = text.strip().lower()
+    exact = [node for node in sorted(names) if wanted in (id_text(node), names[node].lower())]
+    found = exact or [
+        node
+        for node in sorted(names)
+        if len(wanted) >= PREFIX_CHARS_MIN and id_text(node).startswith(wanted)
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = ", ".join(f"{names[node]} ({short_id(node)})" for node in found)
+        raise Refused("ambiguous", f"{text!r} could mean {ids}", "use more of the id")
+    known = ", ".join(sorted(names.values())) or "nobody yet"
+    raise Refused("not_found", f"no node is called {text!r}", f"known here: {known}")
+
+
+def find_hold(text: str, holds: Mapping[bytes, NodeId]) -> bytes:
+    """The hold whose id starts with `text` (hex). Raises Refused("not_found" | "ambiguous")."""
+    wanted = text.strip().lower().removeprefix("holdfast_hold=")
+    found = [hold for hold in sorted(holds) if wanted and hold.hex().startswith(wanted)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        sentence = f"{len(found)} holds start with {text!r}"
+        raise Refused("ambiguous", sentence, "use more of the id: `holdfast holds --json`")
+    raise Refused("not_found", f"no live hold has the id {text!r}", "`holdfast holds` lists them")

@@ -1,0 +1,51 @@
+"""What the shell reports to the agent: figures, endings, and its own troubles."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ledger.observations import PoolReading
+from node.core.topics import Inventory, Live
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryRead:
+    """A full probe: what this machine is."""
+
+    inventory: Inventory
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """A live sample: the same figures for the mesh (`live`) and for the books (`readings`)."""
+
+    live: Live
+    readings: tuple[PoolReading, ...]
+    tied: frozenset[bytes]
+    """Holds under which something was seen running."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkEnded:
+    """The process that a carried lease was tied to is gone."""
+
+    hold: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AddressesChanged:
+    """The interfaces changed: (host, port, kind) of every address worth advertising."""
+
+    addresses: tuple[tuple[str, int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShellNews:
+    """What the shell counts and cannot mend, for `status` and `doctor`."""
+
+    warnings: tuple[str, ...]
+    refused: Mapping[str, int]
+    interfaces: tuple[Mapping[str, object], ...]
+
+
+Report: TypeAlias = InventoryRead | Sampled | WorkEnded | AddressesChanged | ShellNews

@@ -1,0 +1,56 @@
+"""The image of ourselves that the mesh has: what we last published, and whether it is still true.
+
+Nothing is published because time passed; only because something changed enough to matter. So an
+idle mesh is silent, and every peer's picture of us is the one we last signed.
+"""
+
+from dataclasses import dataclass
+
+from node.core.hysteresis import worth_publishing
+from node.core.topics import (
+    TOPIC_INVENTORY,
+    TOPIC_LIVE,
+    TOPIC_STANDING,
+    Inventory,
+    Live,
+    Standing,
+    encode,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A fact to be signed and told."""
+
+    topic: str
+    body: bytes
+
+
+@dataclass(slots=True)
+class SelfImage:
+    """What we last said about ourselves, by topic."""
+
+    inventory: Inventory | None = None
+    live: Live | None = None
+    standing: tuple[str, str] | None = None
+
+    def inventory_read(self, inventory: Inventory) -> Statement | None:
+        """A full probe came in."""
+        if inventory == self.inventory:
+            return None
+        self.inventory = inventory
+        return Statement(TOPIC_INVENTORY, encode(inventory))
+
+    def sampled(self, live: Live) -> Statement | None:
+        """A live sample came in; told only when it moved enough."""
+        if not worth_publishing(self.live, live):
+            return None
+        self.live = live
+        return Statement(TOPIC_LIVE, encode(live))
+
+    def stands(self, state: str, reason: str, remaining_ms: int | None) -> Statement | None:
+        """Whether we grant; told when the state or its reason changes, not when time passes."""
+        if self.standing == (state, reason):
+            return None
+        self.standing = (state, reason)
+        return Statement(TOPIC_STANDING, encode(Standing(state, reason, remaining_ms)))

@@ -1,0 +1,116 @@
+"""Telling: one command to one owner about one hold (post, release, void), seen to its end.
+
+Ends as every call does: done, refused (why), or unknown (id).
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from ledger.commands import Answer, Outcome, Post, Release, Void
+from mesh.identity import NodeId
+from mesh.instant import MILLISECOND, Duration, Instant, earliest
+from node.core.effects import Reply
+from node.core.requests import Refused
+
+SENDS_MAX: Final = 5
+REST_BETWEEN_SENDS: Final[Duration] = 300 * MILLISECOND
+
+Tellable: TypeAlias = Post | Release | Void
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Send `command` to `owner`; the answer comes back under `key`."""
+
+    key: int
+    owner: NodeId
+    command: Tellable
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """It is done: the agent words the reply to `token`."""
+
+    token: int
+    owner: NodeId
+    command: Tellable
+    answer: Answer
+
+
+@dataclass(slots=True)
+class _Errand:
+    token: int
+    owner: NodeId
+    command: Tellable
+    sends: int = 0
+    wake_at: Instant | None = None
+
+
+@dataclass(slots=True)
+class Telling:
+    """Every such command under way."""
+
+    _errands: dict[int, _Errand] = field(default_factory=dict)
+    _next: int = 0
+
+    @property
+    def next_wake(self) -> Instant | None:
+        return earliest(*(errand.wake_at for errand in self._errands.values()))
+
+    def begin(self, token: int, owner: NodeId, command: Tellable) -> list[Tell]:
+        """Tell `owner`, for the surface request `token`."""
+        self._next += 1
+        self._errands[self._next] = _Errand(token, owner, command)
+        return [self._send(self._next)]
+
+    def wake(self, now: Instant) -> list[Tell]:
+        """Send again what was put off until now."""
+        due = [
+            key
+            for key in sorted(self._errands)
+            if (at := self._errands[key].wake_at) is not None and at <= now
+        ]
+        return [self._send(key) for key in due]
+
+    def answered(self, key: int, answer: Answer | None, now: Instant) -> list[Tell | Told | Reply]:
+        """The owner's answer, or None when none came in time."""
+        errand = self._errands.get(key)
+        if errand is None:
+            return []
+        if answer is None or answer.outcome is Outcome.WRONG_SESSION:
+            return self._again(key, errand, answer, now)
+        del self._errands[key]
+        if answer.outcome.positive:
+            return [Told(errand.token, errand.owner, errand.command, answer)]
+        detail = answer.detail or answer.outcome.value
+        hint = "asking again may help" if answer.outcome.may_change_on_retry else ""
+        refused = Refused("refused", f"the owner refused: {detail}", hint)
+        return [_refusal(errand.token, refused, answer.outcome.value)]
+
+    def _again(
+        self, key: int, errand: _Errand, answer: Answer | None, now: Instant
+    ) -> list[Tell | Told | Reply]:
+        if errand.sends >= SENDS_MAX:
+            del self._errands[key]
+            hold = errand.command.id.hex()
+            sentence = f"the owner of {hold[:12]} did not answer: what became of it is unknown"
+            refused = Refused("unknown", sentence, "`holdfast peers` shows whether it is reachable")
+            return [_refusal(errand.token, refused, "no answer")]
+        if answer is not None:
+            errand.command = msgspec.structs.replace(errand.command, session=answer.session)
+            return [self._send(key)]
+        errand.wake_at = now + REST_BETWEEN_SENDS
+        return []
+
+    def _send(self, key: int) -> Tell:
+        errand = self._errands[key]
+        errand.sends += 1
+        errand.wake_at = None
+        return Tell(key, errand.owner, errand.command)
+
+
+def _refusal(token: int, refused: Refused, outcome: str) -> Reply:
+    body: dict[str, Any] = {**refused.body, "outcome": outcome}
+    return Reply(token, ok=False, body=body)

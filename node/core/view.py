@@ -1,0 +1,177 @@
+"""The picture: facts, books and liveness become one frozen `ClusterView`.
+
+Each row is drawn from exactly what its `versions` name, and drawn again only when one of them
+changes. True room is worked out here, with the ledger's own formula over the owner's published
+figures and our replica of its books, so that placement only ever sees integers.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
+
+from ledger.books import Books
+from ledger.room import room
+from mesh.facts import Fact
+from mesh.identity import NodeId, id_text
+from mesh.logs import Position
+from node.core.topics import (
+    Inventory,
+    Live,
+    PoolFact,
+    Standing,
+    decode_inventory,
+    decode_live,
+    decode_standing,
+)
+from placement.view import ClusterView, DeviceView, NodeView, PoolView
+
+
+class Sources(NamedTuple):
+    """All that one row is drawn from. `log`: where the replica's books stand; None: no log yet."""
+
+    node: NodeId
+    name: str
+    liveness: str
+    record: int | None
+    """Version of the node's own record (its name, its addresses)."""
+    inventory: Fact | None
+    live: Fact | None
+    standing: Fact | None
+    log: Position | None
+    books: Books | None
+    problem: str | None
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Equal keys mean equal rows."""
+        facts = (self.inventory, self.live, self.standing)
+        versions = tuple(fact.version if fact else None for fact in facts)
+        return (self.name, self.liveness, self.record, versions, self.log, self.problem)
+
+
+@dataclass(slots=True)
+class Picture:
+    """The rows drawn so far, and the whole picture until one of them changes."""
+
+    _rows: dict[NodeId, tuple[tuple[object, ...], NodeView]] = field(default_factory=dict)
+    _view: ClusterView | None = None
+
+    def draw(self, sources: list[Sources]) -> ClusterView:
+        """The picture of these nodes. The same object as before when nothing has changed."""
+        rows = {source.node: self._row(source) for source in sources}
+        changed = (
+            self._view is None
+            or rows.keys() != self._rows.keys()
+            or any(rows[node] is not self._rows[node] for node in rows)
+        )
+        self._rows = rows
+        if changed or self._view is None:
+            self._view = ClusterView.of(*(row for _, row in rows.values()))
+        return self._view
+
+    def _row(self, source: Sources) -> tuple[tuple[object, ...], NodeView]:
+        key = source.key
+        kept = self._rows.get(source.node)
+        return kept if kept is not None and kept[0] == key else (key, draw_row(source))
+
+
+def draw_row(source: Sources) -> NodeView:
+    """One node as every peer with the same versions sees it. A body we cannot read is unknown."""
+    inventory = _read_inventory(source.inventory)
+    live = _read_live(source.live)
+    standing = _read_standing(source.standing)
+    standing_state = "unknown" if standing is None else standing.state
+    if source.problem is not None:
+        standing_state = "closed"  # a log that does not add up grants nothing here
+    return NodeView(
+        id=id_text(source.node),
+        name=source.name,
+        liveness=source.liveness,
+        standing=standing_state,
+        os=inventory.os if inventory else None,
+        arch=inventory.arch if inventory else None,
+        pools=_pools(inventory, live, source.books),
+        devices=_devices(inventory),
+        tools=frozenset(tool.name for tool in inventory.tools) if inventory else frozenset(),
+        labels=dict(inventory.labels) if inventory else None,
+        pressure=_pressure(live),
+        versions=_versions(source),
+    )
+
+
+def _pools(
+    inventory: Inventory | None, live: Live | None, books: Books | None
+) -> tuple[PoolView, ...]:
+    if inventory is None:
+        return ()
+    return tuple(_pool(pool, live, books) for pool in inventory.pools)
+
+
+def _pool(fact: PoolFact, live: Live | None, books: Books | None) -> PoolView:
+    figures = live.pools.get(fact.pool) if live else None
+    known = books.pools.get(fact.pool) if books else None
+    state = known.value if known else "unknown"
+    free = figures.free if figures else None
+    used = figures.used if figures else {}
+    holds = books.holds_on(fact.pool) if books else {}
+    left = room(
+        fact.total,
+        fact.system_reserve,
+        free,
+        [(amount, used.get(hold.hex(), 0)) for hold, amount in holds.items()],
+    )
+    return PoolView(
+        pool=fact.pool, kind=fact.kind, unit=fact.unit, total=fact.total,
+        room=left, state=state, label=fact.label,
+    )  # fmt: skip
+
+
+def _devices(inventory: Inventory | None) -> tuple[DeviceView, ...]:
+    if inventory is None:
+        return ()
+    return tuple(
+        DeviceView(gpu.uuid, gpu.vendor, gpu.model, gpu.pool, gpu.capability)
+        for gpu in sorted(inventory.gpus, key=lambda gpu: gpu.uuid)
+    )
+
+
+def _pressure(live: Live | None) -> float | None:
+    metric = live.metrics.get("psi_memory_full_avg10") if live else None
+    value = metric.value if metric else None
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def _versions(source: Sources) -> tuple[tuple[str, str], ...]:
+    rows = [
+        (fact.topic, str(fact.version))
+        for fact in (source.inventory, source.live, source.standing)
+        if fact is not None
+    ]
+    if source.record is not None:
+        rows.append(("node", str(source.record)))
+    if source.log is not None:
+        at = source.log
+        rows.append(("log", f"{at.era.counter}:{at.height}:{at.hash.hex()[:16]}"))
+    return tuple(sorted(rows))
+
+
+def _read_inventory(fact: Fact | None) -> Inventory | None:
+    try:
+        return None if fact is None else decode_inventory(fact.body)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _read_live(fact: Fact | None) -> Live | None:
+    try:
+        return None if fact is None else decode_live(fact.body)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _read_standing(fact: Fact | None) -> Standing | None:
+    try:
+        return None if fact is None else decode_standing(fact.body)
+    except msgspec.MsgspecError:
+        return None

@@ -1,0 +1,253 @@
+"""Opening: from a state folder to an agent that may be born.
+
+What a start must settle before the first packet, in this order: the folder is ours and locked; the
+share of the machine is ours; the key, the secret and the name are there; the journal opens (a
+damaged one is set aside, never repaired into a lie); the marker proves that nothing was forgotten,
+or does not; the disk belongs to this machine; and this start's epoch is above every one before it.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import SystemRandom
+from typing import Final
+
+
+from ledger.machine import Continuity
+from mesh.effects import Address
+from mesh.identity import NONCE_BYTES, Epoch, Identity, NodeId
+from mesh.logs import Position
+from mesh.persistence import SPACE_BLOCK, SPACE_META, Write
+from mesh.rejections import Rejection
+from mesh.secret import Secret, derive
+from mesh.wire import parse_block
+from node.config import VERSION, UpOptions
+from node.core.machine import META_EPOCH, Birth
+from node.probes.host import read_host
+from node.probes.inventory import capacity_of_machine
+from node.probes.offers import ShareRefused, parse_offer
+from node.probes.shares import Claim, claim_share, registry_folder
+from node.probes.sources import Roots
+from node.shell.journal import Journal, JournalCorrupt, set_aside
+from node.shell.marker import Marker, MarkerFile, find_marker, prove, read_boot_id
+from node.shell.state import StateError, StateFolder
+
+META_FINGERPRINT: Final = b"fingerprint"
+SECRET_VARIABLE: Final = "HOLDFAST_SECRET_FILE"  # noqa: S105 - the name of a variable
+
+
+@dataclass(slots=True)
+class Opened:
+    """Everything that a running agent's hands rest on. `said`: what a person should be told."""
+
+    folder: StateFolder
+    journal: Journal
+    marker: MarkerFile | None
+    boot_id: str | None
+    claim: Claim
+    birth: Birth
+    said: list[str] = field(default_factory=list)
+    standing_warnings: tuple[str, ...] = ()
+    """What stays true for as long as this agent runs, for `status` and `doctor`."""
+
+    def mark(self, epoch_counter: int, head: Position | None) -> None:
+        """Note in volatile memory how far the disk has come."""
+        if self.marker is not None and self.boot_id is not None:
+            self.marker.write(Marker(self.boot_id, epoch_counter, head))
+
+    def forget_mark(self) -> None:
+        """Nothing is proven until a quarantine is over: a crash in one must not skip the next."""
+        if self.marker is not None:
+            self.marker.forget()
+
+
+@contextmanager
+def opened(options: UpOptions, environment: Mapping[str, str], port: int) -> Iterator[Opened]:
+    """Open everything; close it in the opposite order. Raises StateError with what to do.
+
+    `port`: the one that was bound, which differs from the option when that was 0.
+    """
+    options = replace(options, port=port)
+    folder = StateFolder.open(options.state)
+    with folder.locked():
+        if options.new_identity:
+            _put_identity_aside(folder)
+        claim = _claim(options, folder, environment)
+        try:
+            journal, said = _journal(folder)
+            try:
+                yield _open(options, environment, folder, claim, journal, said)
+            finally:
+                journal.close()
+        finally:
+            claim.release()
+
+
+def ensure_secret(folder: StateFolder, secret_file: Path | None) -> tuple[Secret, str | None]:
+    """This node's secret, and a sentence when it was just written. Raises StateError."""
+    kept = folder.read_secret()
+    given = None if secret_file is None else _read_secret_file(secret_file)
+    if kept is not None:
+        secret = _parse_secret(kept, str(folder.secret_path))
+        if given is not None and given.text != secret.text:
+            raise StateError(
+                f"{folder.path} belongs to another mesh than {secret_file}",
+                "leave that mesh first (remove its `secret` file), or use another --state",
+            )
+        return secret, None
+    if given is not None:
+        folder.write_secret(given.text)
+        return given, f"the secret was read from {secret_file} and kept in {folder.secret_path}"
+    fresh = Secret(secrets.token_bytes(32))
+    folder.write_secret(fresh.text)
+    return fresh, f"a new mesh secret was made and kept in {folder.secret_path} (mode 0600)"
+
+
+def _open(
+    options: UpOptions, environment: Mapping[str, str], folder: StateFolder, claim: Claim,
+    journal: Journal, said: list[str],
+) -> Opened:  # fmt: skip
+    identity, fresh = folder.identity()
+    if fresh:
+        said.append(f"a new identity was made and kept in {folder.key_path} (mode 0600)")
+    variable = environment.get(SECRET_VARIABLE)
+    secret_file = options.secret_file or (Path(variable) if variable else None)
+    secret, sentence = ensure_secret(folder, secret_file)
+    said += [sentence] if sentence else []
+    saved = journal.load()
+    marker, why_there = find_marker(environment, os.getuid(), identity.id)
+    warnings = () if marker is not None else (f"every start is in doubt here: {why_there}",)
+    said += warnings
+    boot_id = read_boot_id()
+    host = read_host(Roots())
+    _check_machine(options, saved, host.fingerprint, folder)
+    birth = _birth(options, folder, identity, secret, saved, marker, boot_id, host.fingerprint)
+    if host.fingerprint is not None:
+        row = Write(SPACE_META, META_FINGERPRINT, host.fingerprint.encode())
+        journal.commit([row])
+    return Opened(folder, journal, marker, boot_id, claim, birth, said, warnings)
+
+
+def _birth(
+    options: UpOptions, folder: StateFolder, identity: Identity, secret: Secret,
+    saved: Mapping[str, Mapping[bytes, bytes]], marker: MarkerFile | None, boot_id: str | None,
+    fingerprint: str | None,
+) -> Birth:  # fmt: skip
+    noted = None if marker is None else marker.read()
+    kept = int.from_bytes(saved.get(SPACE_META, {}).get(META_EPOCH, b""), "big")
+    continuity = _continuity(noted, kept, saved, identity.id, boot_id, marker is None)
+    floor = max(kept, 0 if noted is None else noted.epoch_counter)
+    name = options.name or folder.read_name() or os.uname().nodename
+    folder.write_name(name)
+    return Birth(
+        identity=identity,
+        name=name,
+        epoch=Epoch(floor + 1, secrets.token_bytes(NONCE_BYTES)),
+        keys=derive(secret),
+        secret_text=secret.text,
+        saved=saved,
+        port=options.port,
+        continuity=continuity,
+        first=options.first,
+        fingerprint=fingerprint,
+        boot=boot_id,
+        version=VERSION,
+        seeds=tuple(Address(host, port) for host, port in options.seeds),
+    )
+
+
+def _continuity(
+    noted: Marker | None, kept: int, saved: Mapping[str, Mapping[bytes, bytes]], own: NodeId,
+    boot_id: str | None, nowhere: bool,
+) -> Continuity:  # fmt: skip
+    if nowhere or boot_id is None:
+        return Continuity(False, "there is nowhere volatile to keep proof of continuity")
+    chain = _own_positions(saved, own)
+    head = chain[max(chain)] if chain else None
+    proven, reason = prove(
+        noted,
+        Marker(boot_id, kept, head),
+        lambda height: chain[height].hash if height in chain else None,
+    )
+    return Continuity(proven, reason)
+
+
+def _own_positions(saved: Mapping[str, Mapping[bytes, bytes]], own: NodeId) -> dict[int, Position]:
+    blocks = [
+        parse_block(value)
+        for key, value in saved.get(SPACE_BLOCK, {}).items()
+        if key.startswith(own)
+    ]
+    whole = [block for block in blocks if not isinstance(block, Rejection)]
+    return {block.height: block.position for block in whole}
+
+
+def _check_machine(
+    options: UpOptions, saved: Mapping[str, Mapping[bytes, bytes]], here: str | None,
+    folder: StateFolder,
+) -> None:  # fmt: skip
+    """A folder that was copied to another machine must not speak with the same voice from both."""
+    there = saved.get(SPACE_META, {}).get(META_FINGERPRINT)
+    if there is None or here is None or there.decode() == here or options.moved:
+        return
+    raise StateError(
+        f"the state folder {folder.path} was last used on another machine",
+        "if it was copied, start with --new-identity; if the disk moved here for good and the old "
+        "machine is off, start with --moved",
+    )
+
+
+def _put_identity_aside(folder: StateFolder) -> None:
+    """This folder is a copy: its key and its promises belong to the machine it was copied from."""
+    if folder.journal_path.exists():
+        set_aside(folder.journal_path)
+    if folder.key_path.exists():
+        folder.key_path.replace(folder.key_path.with_suffix(".copied"))
+
+
+def _claim(options: UpOptions, folder: StateFolder, environment: Mapping[str, str]) -> Claim:
+    try:
+        offer = None if options.offer is None else parse_offer(options.offer)
+        return claim_share(offer, capacity_of_machine(), folder.path, registry_folder(environment))
+    except ShareRefused as refused:
+        raise StateError(str(refused).rstrip("."), "see --offer in `holdfast up --help`") from None
+
+
+def _journal(folder: StateFolder) -> tuple[Journal, list[str]]:
+    """The journal; a damaged one is set aside for a person to look at, and nothing is granted
+    until peers have told what it may have held."""
+    try:
+        journal = Journal.open(folder.journal_path)
+        journal.load()
+    except JournalCorrupt as corrupt:
+        aside = set_aside(folder.journal_path)
+        sentence = (
+            f"{corrupt.sentence}: it was set aside as {aside.name}. Starting with an empty one, in "
+            "quarantine, until the peers have shown their copies of our log"
+        )
+        return Journal.open(folder.journal_path), [sentence]
+    return journal, []
+
+
+def _read_secret_file(path: Path) -> Secret:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StateError(
+            f"the secret file {path} cannot be read: {error}", "check the path"
+        ) from error
+    return _parse_secret(text, str(path))
+
+
+def _parse_secret(text: str, where: str) -> Secret:
+    try:
+        return Secret.parse(text.strip())
+    except ValueError as error:
+        raise StateError(f"{where}: {error}", "copy it again from a node that has it") from error
+
+
+DICE: Final = SystemRandom()
+"""The only dice of a running agent."""
