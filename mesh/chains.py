@@ -245,9 +245,7 @@ class Chains:
         offered = Offered.CUT if lost else Offered.APPENDED
         return Filed(offered, start, gained, lost, gained[:-1], lost)
 
-    def _freeze(
-        self, author: NodeId, log: _Log, pair: ForkPair, fresh: tuple[Block, ...]
-    ) -> Filed:
+    def _freeze(self, author: NodeId, log: _Log, pair: ForkPair, fresh: tuple[Block, ...]) -> Filed:
         log.fork = pair
         for block in fresh:
             log.kept[block.hash] = block

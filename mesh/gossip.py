@@ -13,8 +13,12 @@ from random import Random
 from typing import NamedTuple, TypeAlias
 
 from mesh.config import MeshConfig
+from mesh.facts import Fact
 from mesh.identity import NodeId
 from mesh.instant import Instant
+from mesh.logs import Block
+from mesh.messages import BlockNews, FactNews
+from mesh.wire import encode
 
 Subject: TypeAlias = tuple[str, NodeId, str, int]
 """("fact", author, topic, 0) or ("block", author, era as hex, height)."""
@@ -48,19 +52,30 @@ class Gossip:
     def next_wake(self) -> Instant | None:
         return self._next_round
 
-    def fits(self, letter: bytes) -> bool:
-        """Whether this letter can travel as a rumour at all."""
-        return len(letter) <= self._payload_max
+    def tell_fact(self, fact: Fact, knows: Sequence[NodeId], now: Instant) -> bool:
+        """Tell others a fact, except those in `knows`; False when it is too big to travel so."""
+        letter = encode((FactNews(fact),))
+        return self._spread(("fact", fact.author, fact.topic, 0), letter, knows, now)
 
-    def spread(self, subject: Subject, letter: bytes, knows: Sequence[NodeId], now: Instant) -> None:
-        """Tell others, except those in `knows`. Too big, or no slot: left to reconciliation."""
+    def tell_block(
+        self, block: Block, knows: Sequence[NodeId], now: Instant, *, wants_receipt: bool
+    ) -> bool:
+        """Tell others a block; False when it is too big to travel so."""
+        letter = encode((BlockNews(block, wants_receipt),))
+        subject = ("block", block.author, block.era.nonce.hex(), block.height)
+        return self._spread(subject, letter, knows, now)
+
+    def _spread(
+        self, subject: Subject, letter: bytes, knows: Sequence[NodeId], now: Instant
+    ) -> bool:
         full = len(self._rumours) >= self._config.gossip_slots_max
-        if not self.fits(letter) or (full and subject not in self._rumours):
-            return
+        if len(letter) > self._payload_max or (full and subject not in self._rumours):
+            return False  # left to reconciliation
         rumour = _Rumour(letter, self._config.gossip_transmissions, dict.fromkeys(knows))
         self._rumours[subject] = rumour
         if self._next_round is None:
             self._next_round = now + self._config.gossip_delay
+        return True
 
     def wake(self, now: Instant, members: Sequence[NodeId]) -> list[Telling]:
         """One round, if it is time."""

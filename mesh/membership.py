@@ -11,6 +11,7 @@ sealed. What anyone else says about a node makes us look, and never makes us bel
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from mesh.config import MeshConfig
 from mesh.effects import Address, PeerChange, PeerChanged
@@ -40,7 +41,8 @@ class Liveness(Enum):
     LEFT = "left"
 
 
-NEVER_MET = Epoch(0, bytes(16))
+HINTS_PER_MEMBER_MAX: Final = 4
+NEVER_MET: Final = Epoch(0, bytes(16))
 """The epoch of a node that has proven none. Real counters begin at 1."""
 
 
@@ -135,9 +137,8 @@ class Roll:
         """Somebody (perhaps itself, unproven) says that `node` is at `address`."""
         member = self._members.get(node)
         if member is not None:
-            if member.public is None:
-                # Newest first, and only a few: a liar must not crowd the truth out for good.
-                member.hints = tuple(dict.fromkeys((address, *member.hints)))[:4]
+            # Newest first, and only a few: a liar must not crowd the truth out for good.
+            member.hints = tuple(dict.fromkeys((address, *member.hints)))[:HINTS_PER_MEMBER_MAX]
             return ()
         self._make_room_for_hint()
         self._members[node] = Member(node, hints=(address,))

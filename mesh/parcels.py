@@ -65,15 +65,17 @@ def items_for(
     """
     facts = sorted(board, key=lambda fact: len(fact.body))
     logs = [author for author in chains.authors() if not only_named or author in digest.logs]
-    yield from _facts([fact for fact in facts if fact.topic == TOPIC_NODE], digest, board, only_named)
+    yield from _facts(
+        [fact for fact in facts if fact.topic == TOPIC_NODE], digest, board, only_named
+    )
     yield from _forks(logs, digest, chains)
-    yield from _facts([fact for fact in facts if fact.topic != TOPIC_NODE], digest, board, only_named)
+    yield from _facts(
+        [fact for fact in facts if fact.topic != TOPIC_NODE], digest, board, only_named
+    )
     yield from _blocks([author for author in logs if author != to], digest, chains)
 
 
-def _facts(
-    facts: Sequence[Fact], digest: Digest, board: Board, only_named: bool
-) -> Iterator[Item]:
+def _facts(facts: Sequence[Fact], digest: Digest, board: Board, only_named: bool) -> Iterator[Item]:
     for fact in facts:
         key = (fact.author, fact.topic)
         if only_named and key not in digest.facts:

@@ -115,7 +115,9 @@ class Prober:
 
     def vouched(self, target: NodeId) -> None:
         """A helper reached `target`: no reason to accuse, though no word of its own to us."""
-        self._looks.pop(target, None)
+        look = self._looks.get(target)
+        if look is not None and look.asked_helpers:
+            del self._looks[target]
 
     def forgive(self, now: Instant) -> None:
         """We were the ones who slept: begin every look again."""

@@ -1,0 +1,80 @@
+"""The greeter: turns every sign of a node into hellos, at a bounded pace.
+
+Signs are cheap and may be lies (a beacon can be replayed, a record may be old), so a sign earns a
+hello and nothing else. When two nodes hear each other at the same moment, the one with the smaller
+id speaks first; the other waits a moment, and usually need not speak at all.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from mesh.config import MeshConfig
+from mesh.contacts import Contacts
+from mesh.effects import Address, MeshEffect
+from mesh.identity import NodeId
+from mesh.instant import MILLISECOND, Duration, Instant
+from mesh.membership import Liveness, Member, Roll
+from mesh.post import Post
+
+TURN: Final[Duration] = 100 * MILLISECOND
+"""How long the greater id waits for the smaller one's hello."""
+
+
+class Greeter:
+    """Whom we seek, and what we send to find them."""
+
+    def __init__(self, own: NodeId, config: MeshConfig, roll: Roll, post: Post) -> None:
+        self._own = own
+        self._config = config
+        self._roll = roll
+        self._post = post
+        self._contacts = Contacts(config.members_max + config.hints_max + config.seeds_max)
+
+    @property
+    def next_wake(self) -> Instant | None:
+        return self._contacts.next_wake
+
+    def seeds(self, addresses: Iterable[Address], now: Instant) -> None:
+        """Somebody may be there; we do not know who."""
+        for address in addresses:
+            longest = self._config.dead_retry_longest
+            self._contacts.seek(address, now, self._config.greet_first, longest)
+
+    def everyone(self, now: Instant) -> None:
+        """A new run begins: nobody shares a session with it yet."""
+        for member in self._roll.members():
+            gone = member.has_left or member.liveness is Liveness.DEAD
+            first = self._config.dead_retry_first if gone else self._config.greet_first
+            longest = self._config.dead_retry_longest if gone else self._config.greet_longest
+            self._contacts.seek(member.id, now, first, longest)
+
+    def sign_of(self, node: NodeId, now: Instant) -> None:
+        """A beacon, or a record that somebody passed on."""
+        at = now if self._own < node else now + TURN
+        self._contacts.nudge(node, at, self._config.greet_first, self._config.greet_longest)
+
+    def lost(self, node: NodeId, now: Instant) -> None:
+        """Declared dead: try again later, and for ever."""
+        first = self._config.dead_retry_first
+        self._contacts.seek(node, now + first, first * 2, self._config.dead_retry_longest)
+
+    def met(self, node: NodeId, address: Address) -> None:
+        """It has answered our challenge."""
+        self._contacts.reached(node)
+        self._contacts.reached(address)
+
+    def wake(self, now: Instant) -> list[MeshEffect]:
+        """The hellos that are due."""
+        effects: list[MeshEffect] = []
+        for aim in self._contacts.due(now):
+            if isinstance(aim, Address):
+                effects += self._post.hello(None, (aim,), now)
+            elif (member := self._roll.member(aim)) is not None:
+                effects += self.greet(member, now)
+            else:
+                self._contacts.reached(aim)  # a hint that has given way to newer ones
+        return effects
+
+    def greet(self, member: Member, now: Instant) -> list[MeshEffect]:
+        """Hello to everywhere this member might be."""
+        return self._post.hello(member.id, member.addresses, now)

@@ -1,0 +1,450 @@
+"""The middle of the mesh: start here.
+
+A datagram is judged by the **gate** (passport control); what it lets through is read whole or not
+at all (`wire`), and each letter goes to its desk: pings and accusations to the **lookout**, facts
+and blocks through the **intake** to the **board** and the **chains**, and news of them on to
+**gossip**. What rumours leave unequal is found by roots and settled by the **reconciler** over
+streams. Who is who stands on the **roll**; whom we still seek is known to the **greeter**; what we
+say of ourselves is signed by the **voice**.
+
+Doors: `start`, `receive`, `wake`, `serve`, `answered`, and what the agent says through us
+(`publish`, `append`, `rebase_own`, `set_addresses`, `seed`, `rise`, `stop`). Every door takes `now`
+and returns effects, whose order is a promise. `next_wake` is always current.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from random import Random
+from typing import Final
+
+from mesh.beaconing import Beaconing
+from mesh.board import Board
+from mesh.chains import Chains, Offered
+from mesh.config import MeshConfig
+from mesh.effects import (
+    Address, Answer, BlockStored, Broadcast, FactLearned, MeshEffect, PeerChange, PeerChanged, Send,
+)  # fmt: skip
+from mesh.facts import Fact, check_fact
+from mesh.gate import Gate
+from mesh.gossip import Gossip
+from mesh.greeter import Greeter
+from mesh.identity import Epoch, Identity, NodeId
+from mesh.instant import MILLISECOND, Duration, Instant, earliest
+from mesh.intake import Harvest, Intake, introduce_author, peer_writes
+from mesh.judgements import (
+    CloneSeen, Established, HeardBeacon, Judgement, LowerEpoch, Respond, ToldStale, Verified,
+)  # fmt: skip
+from mesh.logs import Block
+from mesh.lookout import Lookout
+from mesh.membership import NEVER_MET, Roll
+from mesh.messages import (
+    Accuse, Ack, BlockNews, FactNews, Message, Ping, ProbeFor, ProbeResult, Stored, Unknown,
+)  # fmt: skip
+from mesh.parcels import Item
+from mesh.persistence import SPACE_PEER, Persist, Write
+from mesh.post import Post
+from mesh.reconcile import SERVICE_PUSH, SERVICE_SYNC, Reconciler
+from mesh.record import TOPIC_NODE, Endpoint, NodeRecord
+from mesh.rejections import Rejection
+from mesh.secret import MeshKeys
+from mesh.storage import Kept, load_blocks, parse_peer, writes_for
+from mesh.voice import Voice
+from mesh.wire import block_bytes, decode, fact_bytes, parse_fact
+
+SYNC_TURN: Final[Duration] = 30 * MILLISECOND
+"""Two nodes that have just met both want to sync; the greater id lets the other go first."""
+GAP_PATIENCE: Final[Duration] = 50 * MILLISECOND
+"""Datagrams overtake each other: a missing block is asked for only when it stays missing."""
+CLONES_TOLD_MAX: Final = 256
+
+
+class Mesh:
+    """One node's mesh, over all runs of this process."""
+
+    def __init__(  # noqa: PLR0913 - everything that makes a node, once
+        self, identity: Identity, name: str, epoch: Epoch, keys: MeshKeys, config: MeshConfig,
+        random: Random, saved: Mapping[str, Mapping[bytes, bytes]], port: int, region: str = "",
+        version: str = "",
+    ) -> None:  # fmt: skip
+        """`saved`: the journal's spaces as loaded (peers, blocks, attic). `port`: ours, UDP and TCP.
+
+        `random` must be unpredictable in production: session keys are drawn from it.
+        """
+        self.id = identity.id
+        self.epoch = epoch
+        self.rejections: Counter[Rejection | str] = Counter()
+        self.roll = Roll(self.id, name, config)
+        self.board = Board(keys.mesh_id, config.topics_per_author_max)
+        self.chains = Chains(config.attic_blocks_max)
+        self._identity, self._keys, self._config, self._random = identity, keys, config, random
+        self._port = port
+        self._running = False
+        self._clones_told: dict[tuple[NodeId, bytes], None] = {}
+        self._intake = Intake(
+            self.id, keys.mesh_id, self.roll, self.board, self.chains, self.rejections
+        )
+        record = NodeRecord(name, (), region, version, epoch.nonce)
+        self._voice = Voice(identity, keys.mesh_id, record, self.board, self._intake)
+        highest = self._restore(saved)
+        self._post = Post(Gate(identity, epoch, keys, random, highest), self.roll)
+        self._greeter = Greeter(self.id, config, self.roll, self._post)
+        self._gossip = Gossip(config, random, Gate.payload_bytes_max)
+        self._beaconing = Beaconing(config, random)
+        self._reconciler = Reconciler(
+            self.id, config, self.roll, self.board, self.chains, self._intake, self.rejections
+        )
+        self._lookout = Lookout(
+            config, random, self.roll, self._post, self._greeter, self._reconciler
+        )
+        self._voice.rise(epoch)
+
+    # Reading -----------------------------------------------------------------------------------
+
+    @property
+    def root(self) -> int:
+        """All that we keep, in 64 bits: equal roots are equal boards and chains."""
+        return self._reconciler.root
+
+    @property
+    def next_wake(self) -> Instant | None:
+        """When `wake` next has something to do."""
+        if not self._running:
+            return None
+        return earliest(
+            self._post.gate.next_wake, self._greeter.next_wake, self._lookout.next_wake,
+            self._gossip.next_wake, self._beaconing.next_wake, self._reconciler.next_wake,
+        )  # fmt: skip
+
+    # Beginning and end -------------------------------------------------------------------------
+
+    def start(self, now: Instant, addresses: Sequence[tuple[str, int, str]]) -> list[MeshEffect]:
+        """Go among people: say where we are, call out, greet everyone we remember."""
+        self._running = True
+        fact = self._voice.say_record(_endpoints(addresses), left=False)
+        self._gossip.tell_fact(fact, (), now)
+        self.roll.renew_suspicions(now)
+        self._beaconing.start(now)
+        self._greeter.everyone(now)
+        return [FactLearned(fact), *self._due(now)]
+
+    def seed(self, addresses: Iterable[Address], now: Instant) -> list[MeshEffect]:
+        """Somebody of the mesh may be at these addresses."""
+        self._greeter.seeds(addresses, now)
+        return self._due(now) if self._running else []
+
+    def set_addresses(
+        self, addresses: Sequence[tuple[str, int, str]], now: Instant
+    ) -> list[MeshEffect]:
+        """Our interfaces have changed."""
+        endpoints = _endpoints(addresses)
+        if endpoints == self._voice.endpoints:
+            return []
+        self._beaconing.start(now)
+        return self._tell(self._voice.say_record(endpoints, left=False), now)
+
+    def rise(self, epoch: Epoch, now: Instant) -> list[MeshEffect]:
+        """Go on in a higher epoch: we were shown that this one is not our newest."""
+        assert epoch.counter > self.epoch.counter, "an epoch can only rise"
+        self.epoch = epoch
+        highest = self._post.gate.epochs()
+        self._post.gate = Gate(self._identity, epoch, self._keys, self._random, highest)
+        self._voice.rise(epoch)
+        self._reconciler.rise()
+        effects: list[MeshEffect] = []
+        for fact in self._voice.say_again():
+            effects += self._tell(fact, now)
+        self._greeter.everyone(now)
+        return effects + self._due(now)
+
+    def stop(self, now: Instant) -> list[MeshEffect]:
+        """Say good-bye to everyone in reach. Only our own signed word makes us LEFT."""
+        fact = self._voice.say_record(self._voice.endpoints, left=True)
+        effects: list[MeshEffect] = [FactLearned(fact)]
+        for member in self._post.within_reach():
+            effects += self._post.letter(member.id, FactNews(fact), now)
+        self._running = False
+        self._beaconing.stop()
+        return effects
+
+    # What the agent says -----------------------------------------------------------------------
+
+    def publish(self, topic: str, body: bytes, now: Instant) -> list[MeshEffect]:
+        """State `body` on `topic`, to everyone."""
+        assert topic != TOPIC_NODE, "the record is the mesh's own"
+        return self._tell(self._voice.say(topic, body), now)
+
+    def append(self, block: Block, now: Instant, wants_custody: bool = True) -> list[MeshEffect]:
+        """Our log goes on. `wants_custody`: peers are asked to say when they have stored it."""
+        filed = self.chains.offer(block)
+        assert filed.offered in (Offered.APPENDED, Offered.CUT), (
+            f"our own block at height {block.height} was refused: {filed.offered.value}"
+        )
+        effects: list[MeshEffect] = [Persist(writes_for(self.id, filed))]
+        if not self._gossip.tell_block(block, (), now, wants_receipt=wants_custody):
+            effects += self._hand_out(block, now) if wants_custody else []
+        return effects
+
+    def rebase_own(self, chain: Sequence[Block], now: Instant) -> list[MeshEffect]:
+        """Recovery chose this as our log. Others hear of it with the next era's first block."""
+        filed = self.chains.rebase(self.id, chain)
+        writes = writes_for(self.id, filed)
+        return [Persist(writes)] if writes else []
+
+    # The world ---------------------------------------------------------------------------------
+
+    def receive(self, datagram: bytes, source: Address, now: Instant) -> list[MeshEffect]:
+        """One datagram. Rubbish is counted and changes nothing."""
+        self._forgive_lag(now)
+        judged = self._post.gate.judge(datagram, source, now)
+        if isinstance(judged, Rejection):
+            self.rejections[judged] += 1
+            return []
+        return self._act_on(judged, source, now)
+
+    def wake(self, now: Instant) -> list[MeshEffect]:
+        """Whatever is due."""
+        self._forgive_lag(now)
+        return self._due(now) if self._running else []
+
+    def serve(
+        self, token: int, peer: NodeId, service: str, body: bytes, now: Instant
+    ) -> list[MeshEffect]:
+        """A stream request from `peer`, whose key the stream has proven."""
+        if service == SERVICE_SYNC:
+            parcel = self._reconciler.serve_sync(peer, body)
+            return [Answer(token, b"" if parcel is None else parcel)]
+        if service == SERVICE_PUSH:
+            effects, answer = self._reconciler.serve_push(peer, body, now, self._reap)
+            return [*effects, Answer(token, answer)]
+        self.rejections["stream: a service that the mesh does not offer"] += 1
+        return [Answer(token, b"")]
+
+    def answered(self, call_id: int, body: bytes | None, now: Instant) -> list[MeshEffect]:
+        """One of our `Call`s came back, or failed (`body` None)."""
+        return self._reconciler.answered(call_id, body, now, self._reap)
+
+    # Judgements --------------------------------------------------------------------------------
+
+    def _act_on(self, judged: Judgement, source: Address, now: Instant) -> list[MeshEffect]:
+        match judged:
+            case HeardBeacon():
+                return self._hear_beacon(judged, now)
+            case Respond(datagram):
+                return [Send(source, datagram, urgent=True)]
+            case Established():
+                return self._meet(judged, now)
+            case LowerEpoch():
+                return self._show_later(judged)
+            case ToldStale(record):
+                return self._told_stale(record, now)
+            case CloneSeen():
+                return self._name_clone(judged)
+            case Verified():
+                return self._read(judged, now)
+
+    def _hear_beacon(self, beacon: HeardBeacon, now: Instant) -> list[MeshEffect]:
+        member = self.roll.member(beacon.node)
+        known = member is not None and beacon.epoch_counter <= member.epoch.counter
+        if known and self._post.gate.has_session(beacon.node):
+            return []
+        if member is None:
+            self._beaconing.new_face(now)
+        changes = self.roll.hint(beacon.node, beacon.address)
+        self._greeter.sign_of(beacon.node, now)
+        return [*changes, *self._greeter.wake(now)]
+
+    def _meet(self, met: Established, now: Instant) -> list[MeshEffect]:
+        before = self.roll.member(met.peer)
+        row = peer_writes(before) if before else ()
+        changes = self.roll.greeted(met.peer, met.public, met.epoch, met.address, now)
+        if changes is None:
+            self.rejections[Rejection.TABLE_FULL] += 1
+            self._post.gate.hang_up(met.peer)
+            return []
+        if any(change.change is PeerChange.VERIFIED for change in changes):
+            self._beaconing.new_face(now)
+        self._greeter.met(met.peer, met.address)
+        self._reconciler.met(met.peer, now if self.id < met.peer else now + SYNC_TURN)
+        respond = Send(met.address, met.respond, urgent=True)
+        effects = [respond, *self._remember(met.peer, row), *changes]
+        if self._voice.record is not None:
+            effects += self._post.letter(met.peer, FactNews(self._voice.record), now)
+        return effects + self._lookout.heard(met.peer, now) + self._reconciler.wake(now)
+
+    def _remember(self, peer: NodeId, row: Sequence[Write]) -> list[MeshEffect]:
+        """The peer's row, if meeting it has changed it."""
+        member = self.roll.member(peer)
+        writes = tuple(peer_writes(member)) if member else ()
+        return [Persist(writes)] if writes != tuple(row) else []
+
+    def _show_later(self, late: LowerEpoch) -> list[MeshEffect]:
+        self.rejections[Rejection.LOWER_EPOCH] += 1
+        fact = (
+            self._voice.record if late.peer == self.id else self.board.fact(late.peer, TOPIC_NODE)
+        )
+        if fact is None or fact.epoch_counter <= late.claimed.counter:
+            return []
+        datagram = self._post.gate.stale(late, fact_bytes(fact))
+        return [] if datagram is None else [Send(late.source, datagram, urgent=True)]
+
+    def _told_stale(self, record: bytes, now: Instant) -> list[MeshEffect]:
+        fact = parse_fact(record)
+        if not isinstance(fact, Fact) or fact.author != self.id:
+            self.rejections[Rejection.MALFORMED] += 1
+            return []
+        if not check_fact(fact, self._keys.mesh_id):
+            self.rejections[Rejection.BAD_SIGNATURE] += 1
+            return []
+        harvest = Harvest()
+        self._intake.fact(fact, harvest)
+        return self._reap(harvest, now)
+
+    def _name_clone(self, clone: CloneSeen) -> list[MeshEffect]:
+        self.rejections[Rejection.CLONED] += 1
+        key = (clone.peer, clone.epoch.nonce)
+        if key in self._clones_told or len(self._clones_told) >= CLONES_TOLD_MAX:
+            return []
+        self._clones_told[key] = None
+        detail = f"a second machine at {clone.source.host} shows the same identity"
+        return [PeerChanged(clone.peer, PeerChange.CLONED, detail)]
+
+    # Letters -----------------------------------------------------------------------------------
+
+    def _read(self, verified: Verified, now: Instant) -> list[MeshEffect]:
+        messages = decode(verified.payload)
+        if isinstance(messages, Rejection):
+            self.rejections[messages] += 1
+            return []
+        if not self.roll.admits(verified.sender):
+            self.rejections[Rejection.TABLE_FULL] += 1
+            return []
+        effects = self._lookout.heard(verified.sender, now)
+        harvest, wanted = Harvest(), dict[NodeId, None]()
+        for message in messages:
+            if isinstance(message, BlockNews) and message.wants_receipt:
+                wanted[message.block.author] = None
+            effects += self._sort(message, verified, harvest, now)
+        for author in [author for author in harvest.stored if author not in wanted]:
+            del harvest.stored[author]
+        for author in harvest.gaps:
+            self._reconciler.urge(verified.sender, now + GAP_PATIENCE)
+        effects += self._reap(harvest, now)
+        self._pass_on(harvest, verified.sender, now)
+        return effects
+
+    def _sort(
+        self, message: Message, letter: Verified, harvest: Harvest, now: Instant
+    ) -> list[MeshEffect]:
+        sender = letter.sender
+        match message:
+            case Ping(seq, root):
+                self._reconciler.heard_root(sender, root, now)
+                ack = Ack(seq, self.root)
+                return self._post.answer(sender, letter.source, ack, now, urgent=True)
+            case Ack(_, root):
+                self._reconciler.heard_root(sender, root, now)
+            case ProbeFor(seq, target):
+                return self._lookout.errand(sender, seq, target, now)
+            case ProbeResult(_, target, alive):
+                if alive:
+                    self._lookout.vouched(target)
+            case Accuse(target, epoch_counter):
+                if target == self.id:
+                    return self._lookout.ping(sender, now)  # we are here
+                return self._lookout.accused(target, epoch_counter, now)
+            case FactNews(fact):
+                self._intake.fact(fact, harvest)
+            case BlockNews(block):
+                self._intake.block(block, sender, harvest)
+            case Stored(author, position):
+                if author == self.id and self._is_ours(position.height, position.hash):
+                    return [BlockStored(sender, position)]
+            case Unknown():
+                self.rejections["letter: of a kind we do not know"] += 1
+        return []
+
+    def _is_ours(self, height: int, digest: bytes) -> bool:
+        block = self.chains.block(self.id, height)
+        return block is not None and block.hash == digest
+
+    def _reap(self, harvest: Harvest, now: Instant) -> list[MeshEffect]:
+        """What a letter brought: written, then told, then acknowledged to its authors."""
+        effects = harvest.effects()
+        for node in harvest.introduced:
+            member = self.roll.member(node)
+            if member and not member.has_left and not self._post.gate.has_session(node):
+                self._greeter.sign_of(node, now)
+        for author, position in harvest.stored.items():
+            effects += self._post.letter(author, Stored(author, position), now)
+        return effects
+
+    def _pass_on(self, harvest: Harvest, source: NodeId, now: Instant) -> None:
+        for news in harvest.news:
+            if isinstance(news, Fact):
+                self._gossip.tell_fact(news, (source, news.author), now)
+            else:
+                knows = (source, news.author)
+                self._gossip.tell_block(news, knows, now, wants_receipt=False)
+
+    # ---------------------------------------------------------------------------------------------
+
+    def _due(self, now: Instant) -> list[MeshEffect]:
+        effects: list[MeshEffect] = list(self._post.gate.wake(now))
+        if self._beaconing.due(now):
+            effects.append(Broadcast(self._post.gate.beacon(self._port)))
+        effects += self._greeter.wake(now)
+        effects += self._lookout.wake(now)
+        reach = [member.id for member in self._post.within_reach()]
+        for telling in self._gossip.wake(now, reach):
+            effects += self._post.payload(telling.to, telling.payload, now)
+        return effects + self._reconciler.wake(now)
+
+    def _tell(self, fact: Fact, now: Instant) -> list[MeshEffect]:
+        self._gossip.tell_fact(fact, (), now)
+        return [FactLearned(fact)]
+
+    def _hand_out(self, block: Block, now: Instant) -> list[MeshEffect]:
+        """A block too big for a rumour, and somebody waits for a copy: push it to a few."""
+        reach = [member.id for member in self._post.within_reach()]
+        few = self._random.sample(reach, min(self._config.gossip_fanout, len(reach)))
+        effects: list[MeshEffect] = []
+        for peer in few:
+            effects += self._reconciler.push(peer, [Item("block", (block_bytes(block),))], now)
+        return effects
+
+    def _forgive_lag(self, now: Instant) -> None:
+        planned = self.next_wake
+        if planned is not None and now > planned + self._config.lag_forgiven:
+            self._lookout.forgive(now)
+
+    def _restore(self, saved: Mapping[str, Mapping[bytes, bytes]]) -> dict[NodeId, Epoch]:
+        """Take back what the disk kept; the highest epochs are returned, for the gate."""
+        highest: dict[NodeId, Epoch] = {}
+        for key, value in sorted(saved.get(SPACE_PEER, {}).items()):
+            remembered = parse_peer(value)
+            if remembered is None:
+                self.rejections["disk: a peer's row that cannot be read"] += 1
+                continue
+            node = NodeId(key)
+            self.roll.restore(node, remembered)
+            if remembered.epoch != NEVER_MET:
+                highest[node] = remembered.epoch
+            if remembered.record is not None:
+                self.board.offer(remembered.record)
+        logs, unread = load_blocks(saved)
+        self.rejections["disk: a block that cannot be read"] += unread
+        for author in sorted(logs):
+            self._restore_log(author, logs[author])
+        return highest
+
+    def _restore_log(self, author: NodeId, kept: Kept) -> None:
+        misplaced = self.chains.restore(author, kept.chain, kept.attic)
+        if misplaced:
+            self.rejections["disk: a block that is out of place"] += misplaced
+        for block in kept.chain[:1]:
+            if author != self.id:
+                introduce_author(self.roll, block)
+
+
+def _endpoints(addresses: Sequence[tuple[str, int, str]]) -> tuple[Endpoint, ...]:
+    return tuple(Endpoint(*address) for address in addresses)

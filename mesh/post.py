@@ -1,0 +1,64 @@
+"""The post: sealing letters for members and saying hello, wherever the gate allows it.
+
+It holds the one gate of this run. A new epoch takes a new gate, so everybody who sends goes through
+here and nobody keeps a gate of their own.
+"""
+
+from collections.abc import Iterable
+
+from mesh.effects import Address, MeshEffect, Send
+from mesh.gate import Gate
+from mesh.identity import NodeId
+from mesh.instant import Instant
+from mesh.membership import Member, Roll
+from mesh.messages import Message
+from mesh.wire import encode
+
+
+class Post:
+    """Letters out."""
+
+    def __init__(self, gate: Gate, roll: Roll) -> None:
+        self.gate = gate
+        self._roll = roll
+
+    def letter(
+        self, to: NodeId, message: Message, now: Instant, *, urgent: bool = False
+    ) -> list[MeshEffect]:
+        """One letter to where `to` last proved itself. Nothing when we share no session."""
+        member = self._roll.member(to)
+        address = member.address if member else None
+        return [] if address is None else self.answer(to, address, message, now, urgent=urgent)
+
+    def answer(
+        self, to: NodeId, address: Address, message: Message, now: Instant, *, urgent: bool
+    ) -> list[MeshEffect]:
+        """One letter back to where a letter came from."""
+        return self._sealed(to, address, encode((message,)), now, urgent=urgent)
+
+    def payload(self, to: NodeId, payload: bytes, now: Instant) -> list[MeshEffect]:
+        """Letters that are already laid end to end."""
+        member = self._roll.member(to)
+        address = member.address if member else None
+        return [] if address is None else self._sealed(to, address, payload, now, urgent=False)
+
+    def hello(
+        self, to: NodeId | None, addresses: Iterable[Address], now: Instant
+    ) -> list[MeshEffect]:
+        """The same hello to each address: the first that answers wins."""
+        addresses = tuple(addresses)
+        if not addresses:
+            return []
+        datagram = self.gate.hello(to, now)
+        return [Send(address, datagram, urgent=True) for address in addresses]
+
+    def within_reach(self) -> tuple[Member, ...]:
+        """Members that are worth a letter and that we can write to."""
+        members = self._roll.reachable()
+        return tuple(member for member in members if self.gate.has_session(member.id))
+
+    def _sealed(
+        self, to: NodeId, address: Address, payload: bytes, now: Instant, *, urgent: bool
+    ) -> list[MeshEffect]:
+        datagram = self.gate.seal(to, payload, now)
+        return [] if datagram is None else [Send(address, datagram, urgent)]
