@@ -53,6 +53,12 @@ class Greeter:
         at = now if self._own < node else now + TURN
         self._contacts.nudge(node, at, self._config.greet_first, self._config.greet_longest)
 
+    def introduced(self, node: NodeId, now: Instant) -> None:
+        """Its newest record is on the board."""
+        member = self._roll.member(node)
+        if member and not member.has_left and not self._post.gate.has_session(node):
+            self.sign_of(node, now)
+
     def lost(self, node: NodeId, now: Instant) -> None:
         """Declared dead: try again later, and for ever."""
         first = self._config.dead_retry_first

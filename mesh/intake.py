@@ -1,4 +1,4 @@
-"""Where a fact or a block of somebody's is checked, kept, and told upstairs: one place for all doors.
+"""Where a fact or a block is checked, kept, and told upstairs: one place for all doors.
 
 It does not matter whether it came as a rumour, in a parcel, or was pushed: who vouches for it is
 its signature. What one datagram or one parcel brings is gathered in a **harvest**, so that it is
@@ -17,11 +17,19 @@ from typing import Final
 from mesh.board import Board, Pinned
 from mesh.chains import Chains, Filed, ForkPair, Offered
 from mesh.effects import (
-    EpochBehind, FactLearned, ForkProven, Learned, LogCut, LogExtended, MeshEffect, OwnLogAhead,
-    PeerChange, PeerChanged,
+    EpochBehind,
+    FactLearned,
+    ForkProven,
+    Learned,
+    LogCut,
+    LogExtended,
+    MeshEffect,
+    OwnLogAhead,
+    PeerChange,
+    PeerChanged,
 )  # fmt: skip
 from mesh.facts import Fact, check_fact
-from mesh.identity import Epoch, NodeId, id_of
+from mesh.identity import Epoch, NodeId
 from mesh.logs import Block, Position, check_block
 from mesh.membership import NEVER_MET, Member, Roll
 from mesh.persistence import Persist, Write
@@ -201,6 +209,11 @@ class Intake:
         if filed.offered in _KEPT:
             harvest.stored[author] = block.position
 
+    def is_ours(self, position: Position) -> bool:
+        """Whether this is a block of our own accepted chain."""
+        block = self._chains.block(self._own, position.height)
+        return block is not None and block.hash == position.hash
+
     def _own_block(self, block: Block, sender: NodeId, harvest: Harvest) -> None:
         digest = block.hash
         if self._chains.has(block) or digest in self._reported:
@@ -236,8 +249,3 @@ def peer_writes(member: Member) -> Sequence[Write]:
     """The row of a member whose key we know."""
     remembered = member.remembered
     return () if remembered is None else (peer_write(member.id, remembered),)
-
-
-def introduce_author(roll: Roll, block: Block) -> bool:
-    """A place on the roll for the author of a log that our disk kept but whose row is gone."""
-    return roll.admit(id_of(block.public), block.public) is not None

@@ -22,51 +22,63 @@ from mesh.board import Board
 from mesh.chains import Chains, Offered
 from mesh.config import MeshConfig
 from mesh.effects import (
-    Address, Answer, BlockStored, Broadcast, FactLearned, MeshEffect, PeerChange, PeerChanged, Send,
-)  # fmt: skip
+    Address,
+    Answer,
+    Broadcast,
+    FactLearned,
+    MeshEffect,
+    PeerChange,
+    PeerChanged,
+    Send,
+)
 from mesh.facts import Fact, check_fact
 from mesh.gate import Gate
 from mesh.gossip import Gossip
 from mesh.greeter import Greeter
 from mesh.identity import Epoch, Identity, NodeId
 from mesh.instant import MILLISECOND, Duration, Instant, earliest
-from mesh.intake import Harvest, Intake, introduce_author, peer_writes
+from mesh.intake import Harvest, Intake, peer_writes
 from mesh.judgements import (
-    CloneSeen, Established, HeardBeacon, Judgement, LowerEpoch, Respond, ToldStale, Verified,
-)  # fmt: skip
+    CloneSeen,
+    Established,
+    HeardBeacon,
+    Judgement,
+    LowerEpoch,
+    Respond,
+    ToldStale,
+    Verified,
+)
 from mesh.logs import Block
 from mesh.lookout import Lookout
-from mesh.membership import NEVER_MET, Roll
-from mesh.messages import (
-    Accuse, Ack, BlockNews, FactNews, Message, Ping, ProbeFor, ProbeResult, Stored, Unknown,
-)  # fmt: skip
+from mesh.membership import Roll
+from mesh.messages import FactNews
 from mesh.parcels import Item
-from mesh.persistence import SPACE_PEER, Persist, Write
+from mesh.persistence import Persist, Write
 from mesh.post import Post
 from mesh.reconcile import SERVICE_PUSH, SERVICE_SYNC, Reconciler
 from mesh.record import TOPIC_NODE, Endpoint, NodeRecord
 from mesh.rejections import Rejection
+from mesh.restoring import restore_logs, restore_members
 from mesh.secret import MeshKeys
-from mesh.storage import Kept, load_blocks, parse_peer, writes_for
+from mesh.sorting import SortingTable
+from mesh.storage import writes_for
 from mesh.voice import Voice
-from mesh.wire import block_bytes, decode, fact_bytes, parse_fact
+from mesh.wire import block_bytes, fact_bytes, parse_fact
 
 SYNC_TURN: Final[Duration] = 30 * MILLISECOND
 """Two nodes that have just met both want to sync; the greater id lets the other go first."""
-GAP_PATIENCE: Final[Duration] = 50 * MILLISECOND
-"""Datagrams overtake each other: a missing block is asked for only when it stays missing."""
 CLONES_TOLD_MAX: Final = 256
 
 
 class Mesh:
     """One node's mesh, over all runs of this process."""
 
-    def __init__(  # noqa: PLR0913 - everything that makes a node, once
+    def __init__(  # noqa: PLR0913, PLR0917 - all that makes a node
         self, identity: Identity, name: str, epoch: Epoch, keys: MeshKeys, config: MeshConfig,
         random: Random, saved: Mapping[str, Mapping[bytes, bytes]], port: int, region: str = "",
         version: str = "",
     ) -> None:  # fmt: skip
-        """`saved`: the journal's spaces as loaded (peers, blocks, attic). `port`: ours, UDP and TCP.
+        """`saved`: the journal's spaces as loaded (peers, blocks, attic); `port`: UDP and TCP.
 
         `random` must be unpredictable in production: session keys are drawn from it.
         """
@@ -85,7 +97,8 @@ class Mesh:
         )
         record = NodeRecord(name, (), region, version, epoch.nonce)
         self._voice = Voice(identity, keys.mesh_id, record, self.board, self._intake)
-        highest = self._restore(saved)
+        highest = restore_members(saved, self.roll, self.board, self.rejections)
+        restore_logs(saved, self.id, self.roll, self.chains, self.rejections)
         self._post = Post(Gate(identity, epoch, keys, random, highest), self.roll)
         self._greeter = Greeter(self.id, config, self.roll, self._post)
         self._gossip = Gossip(config, random, Gate.payload_bytes_max)
@@ -96,6 +109,10 @@ class Mesh:
         self._lookout = Lookout(
             config, random, self.roll, self._post, self._greeter, self._reconciler
         )
+        self._table = SortingTable(
+            self.id, self._intake, self._lookout, self._reconciler, self._gossip,
+            self._greeter, self._post, self.rejections,
+        )  # fmt: skip
         self._voice.rise(epoch)
 
     # Reading -----------------------------------------------------------------------------------
@@ -214,14 +231,14 @@ class Mesh:
             parcel = self._reconciler.serve_sync(peer, body)
             return [Answer(token, b"" if parcel is None else parcel)]
         if service == SERVICE_PUSH:
-            effects, answer = self._reconciler.serve_push(peer, body, now, self._reap)
+            effects, answer = self._reconciler.serve_push(peer, body, now, self._table.reap)
             return [*effects, Answer(token, answer)]
         self.rejections["stream: a service that the mesh does not offer"] += 1
         return [Answer(token, b"")]
 
     def answered(self, call_id: int, body: bytes | None, now: Instant) -> list[MeshEffect]:
         """One of our `Call`s came back, or failed (`body` None)."""
-        return self._reconciler.answered(call_id, body, now, self._reap)
+        return self._reconciler.answered(call_id, body, now, self._table.reap)
 
     # Judgements --------------------------------------------------------------------------------
 
@@ -240,7 +257,10 @@ class Mesh:
             case CloneSeen():
                 return self._name_clone(judged)
             case Verified():
-                return self._read(judged, now)
+                if self.roll.admits(judged.sender):
+                    return self._table.read(judged, now)
+                self.rejections[Rejection.TABLE_FULL] += 1
+                return []
 
     def _hear_beacon(self, beacon: HeardBeacon, now: Instant) -> list[MeshEffect]:
         member = self.roll.member(beacon.node)
@@ -297,7 +317,7 @@ class Mesh:
             return []
         harvest = Harvest()
         self._intake.fact(fact, harvest)
-        return self._reap(harvest, now)
+        return self._table.reap(harvest, now)
 
     def _name_clone(self, clone: CloneSeen) -> list[MeshEffect]:
         self.rejections[Rejection.CLONED] += 1
@@ -307,84 +327,6 @@ class Mesh:
         self._clones_told[key] = None
         detail = f"a second machine at {clone.source.host} shows the same identity"
         return [PeerChanged(clone.peer, PeerChange.CLONED, detail)]
-
-    # Letters -----------------------------------------------------------------------------------
-
-    def _read(self, verified: Verified, now: Instant) -> list[MeshEffect]:
-        messages = decode(verified.payload)
-        if isinstance(messages, Rejection):
-            self.rejections[messages] += 1
-            return []
-        if not self.roll.admits(verified.sender):
-            self.rejections[Rejection.TABLE_FULL] += 1
-            return []
-        effects = self._lookout.heard(verified.sender, now)
-        harvest, wanted = Harvest(), dict[NodeId, None]()
-        for message in messages:
-            if isinstance(message, BlockNews) and message.wants_receipt:
-                wanted[message.block.author] = None
-            effects += self._sort(message, verified, harvest, now)
-        for author in [author for author in harvest.stored if author not in wanted]:
-            del harvest.stored[author]
-        for author in harvest.gaps:
-            self._reconciler.urge(verified.sender, now + GAP_PATIENCE)
-        effects += self._reap(harvest, now)
-        self._pass_on(harvest, verified.sender, now)
-        return effects
-
-    def _sort(
-        self, message: Message, letter: Verified, harvest: Harvest, now: Instant
-    ) -> list[MeshEffect]:
-        sender = letter.sender
-        match message:
-            case Ping(seq, root):
-                self._reconciler.heard_root(sender, root, now)
-                ack = Ack(seq, self.root)
-                return self._post.answer(sender, letter.source, ack, now, urgent=True)
-            case Ack(_, root):
-                self._reconciler.heard_root(sender, root, now)
-            case ProbeFor(seq, target):
-                return self._lookout.errand(sender, seq, target, now)
-            case ProbeResult(_, target, alive):
-                if alive:
-                    self._lookout.vouched(target)
-            case Accuse(target, epoch_counter):
-                if target == self.id:
-                    return self._lookout.ping(sender, now)  # we are here
-                return self._lookout.accused(target, epoch_counter, now)
-            case FactNews(fact):
-                self._intake.fact(fact, harvest)
-            case BlockNews(block):
-                self._intake.block(block, sender, harvest)
-            case Stored(author, position):
-                if author == self.id and self._is_ours(position.height, position.hash):
-                    return [BlockStored(sender, position)]
-            case Unknown():
-                self.rejections["letter: of a kind we do not know"] += 1
-        return []
-
-    def _is_ours(self, height: int, digest: bytes) -> bool:
-        block = self.chains.block(self.id, height)
-        return block is not None and block.hash == digest
-
-    def _reap(self, harvest: Harvest, now: Instant) -> list[MeshEffect]:
-        """What a letter brought: written, then told, then acknowledged to its authors."""
-        effects = harvest.effects()
-        for node in harvest.introduced:
-            member = self.roll.member(node)
-            if member and not member.has_left and not self._post.gate.has_session(node):
-                self._greeter.sign_of(node, now)
-        for author, position in harvest.stored.items():
-            effects += self._post.letter(author, Stored(author, position), now)
-        return effects
-
-    def _pass_on(self, harvest: Harvest, source: NodeId, now: Instant) -> None:
-        for news in harvest.news:
-            if isinstance(news, Fact):
-                self._gossip.tell_fact(news, (source, news.author), now)
-            else:
-                knows = (source, news.author)
-                self._gossip.tell_block(news, knows, now, wants_receipt=False)
 
     # ---------------------------------------------------------------------------------------------
 
@@ -416,34 +358,6 @@ class Mesh:
         planned = self.next_wake
         if planned is not None and now > planned + self._config.lag_forgiven:
             self._lookout.forgive(now)
-
-    def _restore(self, saved: Mapping[str, Mapping[bytes, bytes]]) -> dict[NodeId, Epoch]:
-        """Take back what the disk kept; the highest epochs are returned, for the gate."""
-        highest: dict[NodeId, Epoch] = {}
-        for key, value in sorted(saved.get(SPACE_PEER, {}).items()):
-            remembered = parse_peer(value)
-            if remembered is None:
-                self.rejections["disk: a peer's row that cannot be read"] += 1
-                continue
-            node = NodeId(key)
-            self.roll.restore(node, remembered)
-            if remembered.epoch != NEVER_MET:
-                highest[node] = remembered.epoch
-            if remembered.record is not None:
-                self.board.offer(remembered.record)
-        logs, unread = load_blocks(saved)
-        self.rejections["disk: a block that cannot be read"] += unread
-        for author in sorted(logs):
-            self._restore_log(author, logs[author])
-        return highest
-
-    def _restore_log(self, author: NodeId, kept: Kept) -> None:
-        misplaced = self.chains.restore(author, kept.chain, kept.attic)
-        if misplaced:
-            self.rejections["disk: a block that is out of place"] += misplaced
-        for block in kept.chain[:1]:
-            if author != self.id:
-                introduce_author(self.roll, block)
 
 
 def _endpoints(addresses: Sequence[tuple[str, int, str]]) -> tuple[Endpoint, ...]:

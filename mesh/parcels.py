@@ -16,7 +16,15 @@ import msgpack
 from mesh.board import Board, supersedes
 from mesh.chains import Chains, ForkPair
 from mesh.digest import (
-    ERAS_MAX, NOTHING, Cursor, Digest, Summary, beyond, cursor_of, mark_on, start_for,
+    ERAS_MAX,
+    NOTHING,
+    Cursor,
+    Digest,
+    Summary,
+    beyond,
+    cursor_of,
+    mark_on,
+    start_for,
 )  # fmt: skip
 from mesh.facts import TOPIC_CHARS_MAX, Fact
 from mesh.identity import NODE_ID_BYTES, NONCE_BYTES, NodeId

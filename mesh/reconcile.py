@@ -27,8 +27,15 @@ from mesh.instant import MILLISECOND, Duration, Instant
 from mesh.intake import Harvest, Intake
 from mesh.membership import Roll
 from mesh.parcels import (
-    PARCEL_BYTES_MAX, Item, Parcel, items_for, own_items, parcel_bytes, parse_parcel,
-    parse_question, question_bytes,
+    PARCEL_BYTES_MAX,
+    Item,
+    Parcel,
+    items_for,
+    own_items,
+    parcel_bytes,
+    parse_parcel,
+    parse_question,
+    question_bytes,
 )  # fmt: skip
 from mesh.rejections import Rejection
 from mesh.timers import Timers

@@ -82,7 +82,8 @@ class Node:
     def picture(self) -> object:
         """Everything observable about this node."""
         members = tuple(
-            (m.id, m.trust, m.liveness, m.epoch, m.record, m.addresses) for m in self.mesh.roll.members()
+            (m.id, m.trust, m.liveness, m.epoch, m.record, m.addresses)
+            for m in self.mesh.roll.members()
         )
         chains = tuple((a, self.mesh.chains.chain(a)) for a in self.mesh.chains.authors())
         return (members, tuple(self.mesh.board), chains, self.mesh.root)
@@ -193,10 +194,10 @@ class Network:
         assert len(datagram) <= 1200
         self.datagrams += 1
         copies = 1 + (self.random.random() < self.duplication)
+        source = node.address
         for _ in range(copies):
             if self.random.random() >= self.loss:
                 late = self.random.randrange(self.jitter) if self.jitter else 0
-                source = node.address
                 self.at(self.now + self.delay + late, lambda: self.deliver(source, to, datagram))
 
     def deliver(self, source: Address, to: Address, datagram: bytes) -> None:

@@ -1,0 +1,140 @@
+"""The sorting table: every letter to its desk, and what came of it back out in order.
+
+A payload is read whole before any letter in it is acted on. What its facts and blocks bring is
+gathered into one harvest: written in one transaction, told behind that write, acknowledged to the
+authors who asked, and passed on as rumours to those who may not have it.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+from mesh.effects import BlockStored, MeshEffect
+from mesh.facts import Fact
+from mesh.gossip import Gossip
+from mesh.greeter import Greeter
+from mesh.identity import NodeId
+from mesh.instant import MILLISECOND, Duration, Instant
+from mesh.intake import Harvest, Intake
+from mesh.judgements import Verified
+from mesh.lookout import Lookout
+from mesh.messages import (
+    Accuse,
+    Ack,
+    BlockNews,
+    FactNews,
+    Message,
+    Ping,
+    ProbeFor,
+    ProbeResult,
+    Stored,
+    Unknown,
+)
+from mesh.post import Post
+from mesh.reconcile import Reconciler
+from mesh.rejections import Rejection
+from mesh.wire import decode
+
+GAP_PATIENCE: Final[Duration] = 50 * MILLISECOND
+"""Datagrams overtake each other: a missing block is asked for only when it stays missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class SortingTable:
+    """Between passport control and the desks. It keeps nothing itself."""
+
+    own: NodeId
+    intake: Intake
+    lookout: Lookout
+    reconciler: Reconciler
+    gossip: Gossip
+    greeter: Greeter
+    post: Post
+    refused: Counter[Rejection | str]
+
+    def read(self, verified: Verified, now: Instant) -> list[MeshEffect]:
+        """All letters of one payload from a proven member, or none of them."""
+        messages = decode(verified.payload)
+        if isinstance(messages, Rejection):
+            self.refused[messages] += 1
+            return []
+        effects = self.lookout.heard(verified.sender, now)
+        harvest = Harvest()
+        for message in messages:
+            effects += self._sort(message, verified, harvest, now)
+        self._keep_wanted(messages, harvest)
+        if harvest.gaps:
+            self.reconciler.urge(verified.sender, now + GAP_PATIENCE)
+        effects += self.reap(harvest, now)
+        self._pass_on(harvest, verified.sender, now)
+        return effects
+
+    def reap(self, harvest: Harvest, now: Instant) -> list[MeshEffect]:
+        """What a letter brought: written, then told, then acknowledged to its authors."""
+        effects = harvest.effects()
+        for node in harvest.introduced:
+            self.greeter.introduced(node, now)
+        for author, position in harvest.stored.items():
+            effects += self.post.letter(author, Stored(author, position), now)
+        return effects
+
+    def _sort(
+        self, message: Message, letter: Verified, harvest: Harvest, now: Instant
+    ) -> list[MeshEffect]:
+        match message:
+            case Ping() | Ack() | ProbeFor() | ProbeResult() | Accuse():
+                return self._look(message, letter, now)
+            case FactNews(fact):
+                self.intake.fact(fact, harvest)
+            case BlockNews(block):
+                self.intake.block(block, letter.sender, harvest)
+            case Stored(author, position):
+                if author == self.own and self.intake.is_ours(position):
+                    return [BlockStored(letter.sender, position)]
+            case Unknown():
+                self.refused["letter: of a kind we do not know"] += 1
+        return []
+
+    def _look(
+        self,
+        message: Ping | Ack | ProbeFor | ProbeResult | Accuse,
+        letter: Verified,
+        now: Instant,
+    ) -> list[MeshEffect]:
+        sender = letter.sender
+        match message:
+            case Ping(seq, root):
+                self.reconciler.heard_root(sender, root, now)
+                ack = Ack(seq, self.reconciler.root)
+                return self.post.answer(sender, letter.source, ack, now, urgent=True)
+            case Ack(_, root):
+                self.reconciler.heard_root(sender, root, now)
+            case ProbeFor(seq, target):
+                return self.lookout.errand(sender, seq, target, now)
+            case ProbeResult(_, target, alive):
+                if alive:
+                    self.lookout.vouched(target)
+            case Accuse(target, epoch_counter):
+                if target == self.own:
+                    return self.lookout.ping(sender, now)  # here we are
+                return self.lookout.accused(target, epoch_counter, now)
+        return []
+
+    def _keep_wanted(self, messages: tuple[Message, ...], harvest: Harvest) -> None:
+        """Rumours are acknowledged only where that was asked for: one death of a thousand acks."""
+        wanted = {
+            message.block.author
+            for message in messages
+            if isinstance(message, BlockNews) and message.wants_receipt
+        }
+        harvest.stored = {
+            author: position for author, position in harvest.stored.items() if author in wanted
+        }
+
+    def _pass_on(self, harvest: Harvest, source: NodeId, now: Instant) -> None:
+        for news in harvest.news:
+            knows = (source, news.author)
+            if isinstance(news, Fact):
+                self.gossip.tell_fact(news, knows, now)
+            else:
+                self.gossip.tell_block(news, knows, now, wants_receipt=False)
