@@ -47,8 +47,14 @@ def parse_os_release(text: str) -> str | None:
     for line in text.splitlines():
         name, separator, value = line.strip().partition("=")
         if separator and not name.startswith("#"):
-            fields[name] = re.sub(r"\\(.)", r"\1", value.strip("\"'"))
+            fields[name] = _unquote(value)
     return fields.get("PRETTY_NAME") or fields.get("NAME") or None
+
+
+def _unquote(value: str) -> str:
+    if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
+        return re.sub(r"\\(.)", r"\1", value[1:-1])
+    return value
 
 
 def fingerprint(machine_id: str | None, product_uuid: str | None) -> str | None:

@@ -33,7 +33,7 @@ class Look:
 
 
 def look(tools: Instruments, offer: Offer | None, *, search: bool = False) -> Look:
-    """See the machine, or the part of it that `offer` names. `search`: everything, new cards too."""
+    """See the machine, or the part of it that `offer` names. `search`: new cards too."""
     millicores, source = read_usable(tools.roots)
     cards: tuple[CardReading, ...] = ()
     if offer is None or offer.gpus:

@@ -46,8 +46,9 @@ RUN_FOR: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """How to ask. Left out on purpose: vllm (seconds of imports), nvidia-smi (wakes the cards)."""
 
-_VERSION = re.compile(r"(?<![\w.])[vV]?(\d{1,8}(?:\.\d{1,8}){1,3})(?![\d.]*\d)")
-_BUILD = re.compile(r"version:?\s+(\d{1,8})\b")  # llama.cpp counts builds
+_BUILD = re.compile(r"version:?\s+(\d{1,8})\s+\(")
+"""llama.cpp counts its builds, and names its compiler's version behind the number."""
+_VERSION = re.compile(r"(?<![\w.])(?:go|[vV])?(\d{1,8}(?:\.\d{1,8}){1,3})(?![\d.]*\d)")
 
 VersionCache = dict[tuple[str, int], str | None]
 """(path, time of change in ns) → version. Kept by the caller between looks."""
@@ -55,7 +56,8 @@ VersionCache = dict[tuple[str, int], str | None]
 
 def parse_version(text: str) -> str | None:
     """The first thing that looks like a version, in what a program says of itself."""
-    found = _VERSION.search(text[:VERSION_BYTES_MAX]) or _BUILD.search(text[:VERSION_BYTES_MAX])
+    text = text[:VERSION_BYTES_MAX]
+    found = _BUILD.search(text) or _VERSION.search(text)
     return found[1] if found else None
 
 
