@@ -1,0 +1,332 @@
+"""Calling peers: one pooled connection per peer, many requests side by side on it.
+
+A peer's addresses are tried in order, and the first at which *that peer* answers is kept; somebody
+else at the address (a lease handed on, a copied configuration) is named and passed over. The link
+is trusted only after the server's first word: under TLS 1.3 our handshake is done before the server
+has looked at our certificate.
+
+Nothing is sent twice. A request that was written and not answered ends as `StreamFailed`, and
+whoever asked decides, by the request id inside it, whether to ask again.
+
+A connection that was silent through a whole deadline is dropped: a machine that lost its power
+sends no goodbye, and the next call should not wait on the same dead line.
+"""
+
+import ssl
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Final
+
+import trio
+
+from mesh.effects import Address
+from mesh.identity import NodeId, short_id
+from node.shell.frames import REQUEST_ID_MAX, Frame, FrameError, FrameParser, Kind, encode
+from node.shell.tls import peer_of
+
+POOLED_LINES_MAX: Final = 64
+ADDRESSES_TRIED_MAX: Final = 8
+DIAL_SECONDS_MAX: Final = 3
+"""For connection, handshake and the server's first word, per address."""
+IDLE_SECONDS_MAX: Final = 20
+"""Shorter than the server's patience: we hang up first, so no request crosses its hanging up."""
+IN_FLIGHT_REQUESTS_MAX: Final = 32
+"""As many as the server allows."""
+READ_BYTES: Final = 64 * 1024
+
+Stream = trio.SSLStream[trio.SocketStream]
+LineKey = NodeId | Address
+
+
+class Failure(IntEnum):
+    """Why a call failed, in the order of how far it came."""
+
+    NO_ADDRESS = 0
+    UNREACHABLE = 1
+    SILENT = 2
+    """Something accepted the connection and then did not go on in time."""
+    HANDSHAKE = 3
+    NOT_LET_IN = 4
+    """The far end closed after our handshake: it does not take our certificate, or it is full."""
+    WRONG_PEER = 5
+    BAD_FRAME = 6
+    DEADLINE = 7
+    CUT_OFF = 8
+    """The connection ended before the answer came: it may have been carried out or not."""
+    REFUSED = 9
+    """The service said no; `detail` is its sentence."""
+
+
+class StreamFailed(Exception):
+    """A call that got no answer."""
+
+    def __init__(self, cause: Failure, detail: str) -> None:
+        super().__init__(f"{cause.name.lower().replace('_', ' ')}: {detail}")
+        self.cause = cause
+        self.detail = detail
+
+
+@dataclass(slots=True)
+class DialCounts:
+    """What the dialler did since the start, for `doctor`."""
+
+    dialled: int = 0
+    answered: int = 0
+    failed: Counter[Failure] = field(default_factory=Counter)
+
+
+class Dialler:
+    """Calls peers. `nursery` keeps the connections; when it ends, so do they."""
+
+    def __init__(self, context: ssl.SSLContext, nursery: trio.Nursery) -> None:
+        self.counts = DialCounts()
+        self._context = context
+        self._nursery = nursery
+        self._seats: OrderedDict[LineKey, _Seat] = OrderedDict()
+
+    async def call(
+        self,
+        addresses: Sequence[Address],
+        peer: NodeId | None,
+        service: str,
+        body: bytes,
+        deadline_s: float,
+    ) -> bytes:
+        """Ask `service` of `peer` and return the answer. Raises StreamFailed.
+
+        Without a `peer` any member at the first address is asked; whom to trust is then the
+        context's affair alone.
+        """
+        try:
+            answer = await self._within(addresses, peer, service, body, deadline_s)
+        except StreamFailed as failed:
+            self.counts.failed[failed.cause] += 1
+            raise
+        self.counts.answered += 1
+        return answer
+
+    async def _within(
+        self,
+        addresses: Sequence[Address],
+        peer: NodeId | None,
+        service: str,
+        body: bytes,
+        deadline_s: float,
+    ) -> bytes:
+        if not addresses:
+            raise StreamFailed(Failure.NO_ADDRESS, "no address is known")
+        seat = self._seat(peer if peer is not None else addresses[0])
+        began = trio.current_time()
+        with trio.move_on_after(deadline_s):
+            async with seat.dialling:
+                if seat.line is None or seat.line.closed:
+                    seat.line = await self._dial(addresses, peer)
+                line = seat.line
+            return await line.ask(service, body)
+        if seat.line is not None and seat.line.heard_at < began:
+            seat.line.hang_up()
+        raise StreamFailed(Failure.DEADLINE, f"no answer within {deadline_s:g} s")
+
+    def _seat(self, key: LineKey) -> "_Seat":
+        seat = self._seats.pop(key, None) or _Seat()
+        self._seats[key] = seat  # the most recently used stands last
+        if len(self._seats) > POOLED_LINES_MAX:
+            self._make_room()
+        return seat
+
+    def _make_room(self) -> None:
+        for key, seat in self._seats.items():
+            if seat.idle:
+                if seat.line is not None:
+                    seat.line.hang_up()
+                del self._seats[key]
+                return
+        # All are busy: one too many for a while harms less than hanging up on a caller.
+
+    async def _dial(self, addresses: Sequence[Address], peer: NodeId | None) -> "_Line":
+        failures: list[StreamFailed] = []
+        for address in addresses[:ADDRESSES_TRIED_MAX]:
+            self.counts.dialled += 1
+            try:
+                line = _Line(await _connect(address, self._context, peer))
+            except StreamFailed as failed:
+                failures.append(failed)
+                continue
+            self._nursery.start_soon(line.run)
+            return line
+        furthest = max(failures, key=lambda failed: failed.cause)
+        raise StreamFailed(furthest.cause, "; ".join(failed.detail for failed in failures))
+
+
+@dataclass(slots=True)
+class _Seat:
+    """One peer's place in the pool."""
+
+    dialling: trio.Lock = field(default_factory=trio.Lock)
+    line: "_Line | None" = None
+
+    @property
+    def idle(self) -> bool:
+        quiet = self.line is None or not self.line.waiting
+        return quiet and not self.dialling.locked()
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """One request on its way: `done` is set when `answer` or a failure is known."""
+
+    done: trio.Event = field(default_factory=trio.Event)
+    answer: Frame | None = None
+
+
+class _Line:
+    """One open connection, past its greeting."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.closed = False
+        self.heard_at = trio.current_time()
+        self.waiting: dict[int, _Waiting] = {}
+        self._stream = stream
+        self._writing = trio.Lock()
+        self._places = trio.Semaphore(IN_FLIGHT_REQUESTS_MAX)
+        self._last_id = 0
+        self._scope = trio.CancelScope()
+
+    async def ask(self, service: str, body: bytes) -> bytes:
+        """One request, one answer. Raises StreamFailed; cancelling forgets the answer."""
+        async with self._places:
+            self._last_id = self._last_id % REQUEST_ID_MAX + 1
+            number = self._last_id
+            waiting = self.waiting[number] = _Waiting()
+            try:
+                await self._write(Frame(number, Kind.REQUEST, service, body))
+                await waiting.done.wait()
+            finally:
+                del self.waiting[number]
+        if waiting.answer is None:
+            raise StreamFailed(Failure.CUT_OFF, "the connection ended before the answer")
+        if waiting.answer.kind is Kind.REFUSED:
+            raise StreamFailed(Failure.REFUSED, waiting.answer.body.decode(errors="replace"))
+        return waiting.answer.body
+
+    async def run(self) -> None:
+        """Hand out answers until the far end closes, lies, or nobody needs us any more."""
+        try:
+            with self._scope:
+                await self._listen()
+        except (trio.BrokenResourceError, trio.ClosedResourceError, FrameError):
+            pass  # told to those who wait, below
+        finally:
+            self.closed = True
+            for waiting in self.waiting.values():
+                waiting.done.set()
+            await _drop(self._stream)
+
+    def hang_up(self) -> None:
+        """End the connection; requests under way fail as cut off."""
+        self.closed = True
+        self._scope.cancel()
+
+    async def _listen(self) -> None:
+        parser = FrameParser()
+        while True:
+            data = b""
+            with trio.move_on_after(IDLE_SECONDS_MAX) as patience:
+                data = bytes(await self._stream.receive_some(READ_BYTES))
+            if patience.cancelled_caught and self.waiting:
+                continue  # a slow service; its caller has a deadline of its own
+            if not data:
+                return
+            self.heard_at = trio.current_time()
+            for frame in parser.feed(data):
+                if not self._hand_out(frame):
+                    return
+
+    def _hand_out(self, frame: Frame) -> bool:
+        """False when the far end says what a server has no business saying."""
+        if frame.kind not in (Kind.ANSWER, Kind.REFUSED) or frame.id > self._last_id:
+            return False
+        waiting = self.waiting.get(frame.id)
+        if waiting is not None and not waiting.done.is_set():
+            waiting.answer = frame
+            waiting.done.set()
+        return True  # an answer that nobody waits for any more is late, not wrong
+
+    async def _write(self, frame: Frame) -> None:
+        if self.closed:
+            raise StreamFailed(Failure.CUT_OFF, "the connection ended before the request")
+        async with self._writing:
+            whole = False
+            try:
+                await self._stream.send_all(encode(frame))
+                whole = True
+            except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+                raise StreamFailed(Failure.CUT_OFF, "the connection broke") from error
+            finally:
+                if not whole:
+                    self.hang_up()  # half a frame is out: nothing sensible can follow it
+
+
+async def _connect(address: Address, context: ssl.SSLContext, peer: NodeId | None) -> Stream:
+    where = f"{address.host} port {address.port}"
+    reached = False
+    with trio.move_on_after(DIAL_SECONDS_MAX):
+        try:
+            raw = await trio.open_tcp_stream(*address)
+        except OSError as error:
+            raise StreamFailed(Failure.UNREACHABLE, f"{where}: {_why(error)}") from error
+        reached = True
+        stream: Stream = trio.SSLStream(raw, context, https_compatible=True)
+        greeted = False
+        try:
+            await _greet(stream, where, peer)
+            greeted = True
+            return stream
+        finally:
+            if not greeted:
+                await _drop(stream)
+    cause = Failure.SILENT if reached else Failure.UNREACHABLE
+    raise StreamFailed(cause, f"{where}: no word within {DIAL_SECONDS_MAX} s")
+
+
+async def _greet(stream: Stream, where: str, peer: NodeId | None) -> None:
+    try:
+        await stream.do_handshake()
+    except (trio.BrokenResourceError, ssl.SSLError) as error:
+        why = _why(error.__cause__ or error)
+        raise StreamFailed(Failure.HANDSHAKE, f"{where}: {why}") from error
+    found = peer_of(stream)
+    if found is None or (peer is not None and found != peer):
+        who = "somebody without a node key" if found is None else short_id(found)
+        raise StreamFailed(Failure.WRONG_PEER, f"{where}: {who} answers there")
+    await _hear_hello(stream, where)
+
+
+async def _hear_hello(stream: Stream, where: str) -> None:
+    parser = FrameParser()
+    frames: list[Frame] = []
+    while not frames:
+        try:
+            data = bytes(await stream.receive_some(READ_BYTES))
+            frames = parser.feed(data)
+        except FrameError as error:
+            raise StreamFailed(Failure.BAD_FRAME, f"{where}: {error}") from error
+        except (trio.BrokenResourceError, ssl.SSLError) as error:
+            why = _why(error.__cause__ or error)
+            raise StreamFailed(Failure.NOT_LET_IN, f"{where}: {why}") from error
+        if not data:
+            raise StreamFailed(Failure.NOT_LET_IN, f"{where}: closed before its first word")
+    if [frame.kind for frame in frames] != [Kind.HELLO] or parser.partial:
+        raise StreamFailed(Failure.BAD_FRAME, f"{where}: its first word is no greeting")
+
+
+async def _drop(stream: Stream) -> None:
+    with trio.CancelScope(shield=True):
+        await trio.aclose_forcefully(stream.transport_stream)
+
+
+def _why(error: BaseException) -> str:
+    text = getattr(error, "strerror", None) or str(error)
+    return text or type(error).__name__

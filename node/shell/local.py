@@ -1,0 +1,221 @@
+"""The local door: a Unix socket for the command, and only for this user.
+
+    in    one request per line, a JSON object
+    out   {"progress": …} as often as there is news, then {"ok": …} or {"refused": …}
+
+Requests of one connection are served one after the other. Who closes the connection before the
+answer takes the request back: the handler is cancelled. (So a client keeps its writing side open
+until it has its answer.)
+
+The file's mode is the only lock on this door: it is bound under a umask that leaves it 0600, inside
+a folder that is ours alone. A socket left over by an agent that died is replaced, but only if
+nobody answers at it.
+"""
+
+import os
+import socket
+import stat
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import trio
+
+from node.shell.events import encode_json
+from node.shell.state import StateError, explained
+
+LINE_BYTES_MAX: Final = 1024 * 1024
+PATH_BYTES_MAX: Final = 107
+"""What a Unix socket's address holds: `sun_path` less its closing zero."""
+CONNECTIONS_MAX: Final = 64
+BACKLOG_CONNECTIONS: Final = 32
+WAITING_REQUESTS_MAX: Final = 16
+"""Lines of one connection that were sent before the ones ahead of them were answered."""
+WRITE_SECONDS_MAX: Final = 30
+READ_BYTES: Final = 64 * 1024
+
+Body = dict[str, Any]
+Progress = Callable[[Body], Awaitable[None]]
+LocalHandler = Callable[[Body, Progress], Awaitable[tuple[bool, Body]]]
+"""(request, progress) → (whether it is granted, body)."""
+
+
+def refusal(code: str, sentence: str, hint: str) -> Body:
+    """The body of a refusal that this door itself gives."""
+    return {"code": code, "sentence": sentence, "hint": hint}
+
+
+async def serve_local(path: Path, handler: LocalHandler) -> None:
+    """Serve `handler` at `path` until cancelled; the socket file is gone then.
+
+    Raises StateError when the door can't be opened. Call it with the folder's lock held.
+    """
+    listener = open_door(path)
+    door = _Door(handler)
+    try:
+        async with listener:
+            await trio.serve_listeners(door.welcome, [listener])
+    finally:
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+def open_door(path: Path) -> trio.SocketListener:
+    """Bind and listen, 0600. Raises StateError."""
+    length = len(os.fsencode(path))
+    if length > PATH_BYTES_MAX:
+        raise StateError(
+            f"the path {path} has {length} bytes, and a Unix socket allows {PATH_BYTES_MAX}",
+            "name a shorter state folder with --state",
+        )
+    with explained(f"opening the local socket {path}"):
+        _remove_stale(path)
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            listening.setblocking(False)
+            # Between bind and a chmod anyone could connect; so it is born closed to others.
+            before = os.umask(0o177)
+            try:
+                listening.bind(os.fspath(path))
+            finally:
+                os.umask(before)
+            listening.listen(BACKLOG_CONNECTIONS)
+        except OSError:
+            listening.close()
+            raise
+    return trio.SocketListener(trio.socket.from_stdlib_socket(listening))
+
+
+def _remove_stale(path: Path) -> None:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(found.st_mode):
+        raise StateError(f"{path} is not a socket", "move it away")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as knocking:
+        knocking.setblocking(False)
+        try:
+            knocking.connect(os.fspath(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+        except BlockingIOError:
+            pass  # its queue is full: somebody is there, and busy
+    raise StateError(
+        f"another agent answers at {path}", "stop it, or name another folder with --state"
+    )
+
+
+class _Left(Exception):
+    """The visitor went away, or stopped reading."""
+
+
+class _Door:
+    """Counts who is inside."""
+
+    def __init__(self, handler: LocalHandler) -> None:
+        self._handler = handler
+        self._inside = 0
+
+    async def welcome(self, stream: trio.SocketStream) -> None:
+        """One connection, from accept to close."""
+        async with stream:
+            if self._inside >= CONNECTIONS_MAX:
+                return
+            self._inside += 1
+            try:
+                await _Visit(stream, self._handler).run()
+            except* _Left:
+                pass  # its request is taken back
+            finally:
+                self._inside -= 1
+
+
+class _Visit:
+    """One client: a task that reads its lines, and one that answers them in order."""
+
+    def __init__(self, stream: trio.SocketStream, handler: LocalHandler) -> None:
+        self._stream = stream
+        self._handler = handler
+
+    async def run(self) -> None:
+        """Until the client closes."""
+        send, receive = trio.open_memory_channel[bytes | None](WAITING_REQUESTS_MAX)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._answer_all, receive, nursery.cancel_scope)
+            if await self._read_lines(send):
+                nursery.cancel_scope.cancel()
+
+    async def _read_lines(self, lines: trio.MemorySendChannel[bytes | None]) -> bool:
+        """Pass on each line. True at the client's close; False (and None sent) at a line too long.
+
+        A client that sends many requests ahead is simply not read until there is room, and its
+        close is then seen late: what it asked was served in the meantime.
+        """
+        kept = bytearray()
+        while True:
+            try:
+                data = await self._stream.receive_some(READ_BYTES)
+            except trio.BrokenResourceError:
+                return True
+            if not data:
+                return True
+            kept += data
+            *whole, rest = kept.split(b"\n")
+            kept = rest
+            for line in whole:
+                await lines.send(bytes(line) if len(line) <= LINE_BYTES_MAX else None)
+            if len(kept) > LINE_BYTES_MAX:
+                await lines.send(None)
+                return False
+
+    async def _answer_all(
+        self, lines: trio.MemoryReceiveChannel[bytes | None], visit: trio.CancelScope
+    ) -> None:
+        async for line in lines:
+            if line is None:
+                await self._say({"refused": _TOO_LONG})
+                break
+            if line.strip():
+                await self._answer(line)
+        visit.cancel()
+
+    async def _answer(self, line: bytes) -> None:
+        request = parse_line(line)
+        if request is None:
+            await self._say({"refused": _MALFORMED})
+            return
+        granted, body = await self._handler(request, self._progress)
+        await self._say({"ok" if granted else "refused": body})
+
+    async def _progress(self, body: Body) -> None:
+        await self._say({"progress": body})
+
+    async def _say(self, value: Body) -> None:
+        try:
+            with trio.fail_after(WRITE_SECONDS_MAX):
+                await self._stream.send_all(encode_json(value) + b"\n")
+        except (trio.BrokenResourceError, trio.TooSlowError) as error:
+            raise _Left from error
+
+
+def parse_line(line: bytes) -> Body | None:
+    """The JSON object on one line; None when there is no such thing."""
+    try:
+        value = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+_MALFORMED: Final = refusal(
+    "malformed", "that line is not a JSON object", "send one JSON object per line"
+)
+_TOO_LONG: Final = refusal(
+    "too-long", f"a request may have {LINE_BYTES_MAX} bytes", "send one JSON object per line"
+)

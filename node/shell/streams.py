@@ -1,0 +1,241 @@
+"""Serving streams: requests from members (and joiners) over mutual TLS.
+
+Everyone on the wire may connect, so a connection is a stranger until its handshake is done, and may
+stay one: a joiner shows no certificate. Strangers and half-open handshakes share a part of the
+places, and a stranger's whole visit is short, so that they can't keep members out.
+
+A far end that breaks a rule is **cut**: the connection is closed without a word, and the reason is
+counted. The rules are deadlines (handshake, the rest of a frame, idleness, reading our answers) and
+bounds (connections, requests in flight, frame length). A member that is only slow runs into none.
+
+Requests of one connection are served side by side and answered in the order they are done.
+"""
+
+import ssl
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+import trio
+
+from mesh.identity import NodeId
+from node.shell.frames import Frame, FrameError, FrameParser, Kind, encode
+from node.shell.tls import peer_of
+
+CONNECTIONS_MAX: Final = 64
+STRANGERS_MAX: Final = 24
+"""Connections without a proven member at their far end, of the above."""
+IN_FLIGHT_REQUESTS_MAX: Final = 32
+HANDSHAKE_SECONDS_MAX: Final = 10
+FRAME_SECONDS_MAX: Final = 20
+"""From a frame's first byte to its last: a full frame at 50 KB/s."""
+ANSWER_SECONDS_MAX: Final = 20
+"""For the far end to take one answer off our hands."""
+IDLE_SECONDS_MAX: Final = 30
+STRANGER_SECONDS_MAX: Final = 20
+"""A stranger's whole visit: enough to prove a token and receive a secret."""
+READ_BYTES: Final = 64 * 1024
+
+Stream = trio.SSLStream[trio.SocketStream]
+StreamHandler = Callable[[NodeId | None, str, bytes], Awaitable[bytes]]
+"""(who, service, body) → answer. `who` is None for a stranger: offer nothing but the joining."""
+
+
+class ServiceRefused(Exception):
+    """Raised by a handler: the request is answered with this sentence instead."""
+
+
+class Cut(Enum):
+    """Why a connection was ended by us."""
+
+    TOO_MANY = "too many connections"
+    TOO_MANY_STRANGERS = "too many connections without a member's key"
+    HANDSHAKE_FAILED = "TLS handshake failed"
+    HANDSHAKE_SLOW = "TLS handshake took too long"
+    BAD_FRAME = "not our frames"
+    NOT_A_REQUEST = "frames that are no requests"
+    FRAME_SLOW = "a frame was begun and not finished"
+    FLOOD = "more requests in flight than allowed"
+    ANSWER_SLOW = "our answers were not read"
+    STRANGER_STAYED = "a stranger stayed too long"
+
+
+@dataclass(slots=True)
+class StreamCounts:
+    """What the stream server saw since the start, for `doctor`."""
+
+    accepted: int = 0
+    served: int = 0
+    refused: int = 0
+    broken: int = 0
+    """Connections that the far end or the network ended in the middle of something."""
+    cut: Counter[Cut] = field(default_factory=Counter)
+
+
+async def serve(
+    listener: trio.SocketListener,
+    context: ssl.SSLContext,
+    handler: StreamHandler,
+    counts: StreamCounts,
+) -> None:
+    """Serve `handler` on `listener` until cancelled; the listener is closed then."""
+    server = _Server(context, handler, counts)
+    async with listener:
+        await trio.serve_listeners(server.welcome, [listener])
+
+
+@dataclass(slots=True)
+class _Server:
+    context: ssl.SSLContext
+    handler: StreamHandler
+    counts: StreamCounts
+    connections: int = 0
+    strangers: int = 0
+
+    async def welcome(self, raw: trio.SocketStream) -> None:
+        """One connection, from accept to close."""
+        self.counts.accepted += 1
+        full = self._full()
+        if full is not None:
+            self.counts.cut[full] += 1
+            await trio.aclose_forcefully(raw)
+            return
+        self.connections += 1
+        self.strangers += 1
+        try:
+            await self._converse(raw)
+        except* _Cut as cuts:
+            self.counts.cut[_first(cuts).why] += 1
+        except* (trio.BrokenResourceError, trio.ClosedResourceError):
+            self.counts.broken += 1
+        finally:
+            self.connections -= 1
+            with trio.CancelScope(shield=True):
+                await trio.aclose_forcefully(raw)
+
+    def _full(self) -> Cut | None:
+        if self.connections >= CONNECTIONS_MAX:
+            return Cut.TOO_MANY
+        if self.strangers >= STRANGERS_MAX:
+            return Cut.TOO_MANY_STRANGERS
+        return None
+
+    async def _converse(self, raw: trio.SocketStream) -> None:
+        stream: Stream = trio.SSLStream(raw, self.context, server_side=True, https_compatible=True)
+        try:
+            peer = await _shake_hands(stream)
+            if peer is None:
+                with _by(trio.current_time() + STRANGER_SECONDS_MAX, Cut.STRANGER_STAYED):
+                    await _Connection(self, stream, None).run()
+                return
+        finally:
+            self.strangers -= 1
+        await _Connection(self, stream, peer).run()
+
+
+class _Connection:
+    """One far end, and what it has asked."""
+
+    def __init__(self, server: _Server, stream: Stream, peer: NodeId | None) -> None:
+        self._server = server
+        self._stream = stream
+        self._peer = peer
+        self._parser = FrameParser()
+        self._frame_deadline = 0.0
+        self._writing = trio.Lock()
+        self._in_flight = 0
+
+    async def run(self) -> None:
+        """Until the far end closes, falls idle, or is cut."""
+        async with trio.open_nursery() as nursery:
+            await self._write(Frame(0, Kind.HELLO, "", b""))
+            while (data := await self._read()) is not None:
+                for frame in self._frames(data):
+                    self._begin(frame, nursery)
+            nursery.cancel_scope.cancel()
+
+    async def _read(self) -> bytes | None:
+        """The next bytes; None at the end of the stream or of our patience with an idle one."""
+        if self._parser.partial:
+            # One deadline for the whole frame: else a byte now and then would hold the place.
+            with _by(self._frame_deadline, Cut.FRAME_SLOW):
+                data = bytes(await self._stream.receive_some(READ_BYTES))
+            if not data:
+                self._server.counts.broken += 1  # it stopped in the middle of a frame
+            return data or None
+        while True:
+            with trio.move_on_after(IDLE_SECONDS_MAX):
+                return bytes(await self._stream.receive_some(READ_BYTES)) or None
+            if self._in_flight == 0:
+                return None
+
+    def _frames(self, data: bytes) -> list[Frame]:
+        begun_before = self._parser.partial
+        try:
+            frames = self._parser.feed(data)
+        except FrameError as error:
+            raise _Cut(Cut.BAD_FRAME) from error
+        if frames or not begun_before:
+            self._frame_deadline = trio.current_time() + FRAME_SECONDS_MAX
+        return frames
+
+    def _begin(self, frame: Frame, nursery: trio.Nursery) -> None:
+        if frame.kind is not Kind.REQUEST:
+            raise _Cut(Cut.NOT_A_REQUEST)
+        if self._in_flight >= IN_FLIGHT_REQUESTS_MAX:
+            raise _Cut(Cut.FLOOD)
+        self._in_flight += 1
+        nursery.start_soon(self._serve, frame)
+
+    async def _serve(self, frame: Frame) -> None:
+        try:
+            body = await self._server.handler(self._peer, frame.service, frame.body)
+            answer = Frame(frame.id, Kind.ANSWER, "", body)
+            self._server.counts.served += 1
+        except ServiceRefused as refusal:
+            answer = Frame(frame.id, Kind.REFUSED, "", str(refusal).encode())
+            self._server.counts.refused += 1
+        await self._write(answer)
+        self._in_flight -= 1
+
+    async def _write(self, frame: Frame) -> None:
+        with _by(trio.current_time() + ANSWER_SECONDS_MAX, Cut.ANSWER_SLOW):
+            async with self._writing:
+                await self._stream.send_all(encode(frame))
+
+
+class _Cut(Exception):
+    """Ends one connection, for the reason it carries."""
+
+    def __init__(self, why: Cut) -> None:
+        super().__init__(why.value)
+        self.why = why
+
+
+@contextmanager
+def _by(deadline: float, why: Cut) -> Iterator[None]:
+    """Cut the connection when the block is not done by `deadline`, on trio's clock."""
+    with trio.CancelScope(deadline=deadline) as scope:
+        yield
+    if scope.cancelled_caught:
+        raise _Cut(why)
+
+
+async def _shake_hands(stream: Stream) -> NodeId | None:
+    with _by(trio.current_time() + HANDSHAKE_SECONDS_MAX, Cut.HANDSHAKE_SLOW):
+        try:
+            await stream.do_handshake()
+        except (trio.BrokenResourceError, ssl.SSLError) as error:
+            raise _Cut(Cut.HANDSHAKE_FAILED) from error
+    return peer_of(stream)
+
+
+def _first(cuts: BaseExceptionGroup[_Cut]) -> _Cut:
+    error: BaseException = cuts
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, _Cut)
+    return error

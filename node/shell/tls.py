@@ -1,0 +1,200 @@
+"""Streams between members: mutual TLS 1.3 from a mesh CA that everyone can derive.
+
+The CA's key comes from the mesh secret, so its certificate is the same bytes on every node and
+belongs to nobody. It signs each node's **leaf**, and the leaf's key *is* the node's Ed25519 key:
+who is at the far end is the hash of that key, and names in certificates mean nothing. The chain
+proves membership only; any member could mint a leaf in any name, but not with another's key.
+
+Certificates are valid from 1970 to 9999 and numbered by their keys: no clock decides anything.
+
+A dialler without a certificate is let in by the server, and `peer_of` then says None: that is a
+joiner, and whoever serves it must offer nothing but the joining. The joiner, who has no secret and
+so no CA, pins the inviter's key instead (`pinned_context`, then compare `peer_of`).
+
+Python's ssl reads keys from files only. We give it one that lies in memory (memfd); where there is
+no such thing, a temporary file whose key is encrypted under a password that never leaves us.
+"""
+
+import contextlib
+import datetime as dt
+import os
+import secrets
+import ssl
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import trio
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.x509.oid import NameOID
+
+from mesh.identity import Identity, NodeId, PublicKey, id_of, id_text
+
+VALID_FROM: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+VALID_UNTIL: Final = dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=dt.UTC)
+CA_SERIAL: Final = 1
+PASSWORD_BYTES: Final = 32
+
+
+class MeshTls:
+    """Our two ends of every stream. `ca_seeds`: the secrets in force, the one we sign by first."""
+
+    def __init__(self, ca_seeds: Sequence[bytes], identity: Identity) -> None:
+        self.server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.server.verify_mode = ssl.CERT_OPTIONAL
+        self.server.num_tickets = 0  # each stream proves its key afresh; nothing is resumed
+        self.client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self.client.check_hostname = False  # before CERT_REQUIRED alone can stand
+        self.client.verify_mode = ssl.CERT_REQUIRED
+        key = Ed25519PrivateKey.from_private_bytes(ca_seeds[0])
+        leaf = leaf_certificate(key, identity)
+        trusted = b"".join(_der(ca_certificate(seed)) for seed in ca_seeds)
+        for context in (self.server, self.client):
+            _harden(context)
+            context.load_verify_locations(cadata=trusted)
+            _load_key(context, leaf, identity.private_key)
+
+
+def pinned_context() -> ssl.SSLContext:
+    """For a joiner's dial: nobody is trusted, and the caller compares `peer_of` with its pin."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    # The far end still proves that it holds the key it shows (the handshake is signed with it);
+    # and the hash of that key is in the invite. A CA could add nothing.
+    context.verify_mode = ssl.CERT_NONE
+    _harden(context)
+    return context
+
+
+def peer_of(stream: "trio.SSLStream[trio.SocketStream]") -> NodeId | None:
+    """Whose key the far end proved, after the handshake; None when it showed no node's key."""
+    shown = stream.getpeercert(binary_form=True)
+    if not shown:
+        return None
+    return _id_in(shown)
+
+
+def ca_certificate(ca_seed: bytes) -> x509.Certificate:
+    """The mesh CA of one secret: the same bytes wherever it is derived."""
+    key = Ed25519PrivateKey.from_private_bytes(ca_seed)
+    name = _ca_name(key.public_key())
+    builder = (
+        _builder(name, name, key.public_key(), CA_SERIAL)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(signs_certificates=True), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+    return builder.sign(key, algorithm=None)
+
+
+def leaf_certificate(ca_key: Ed25519PrivateKey, identity: Identity) -> x509.Certificate:
+    """The certificate of one node under the mesh CA. The name in it is for people."""
+    public = identity.private_key.public_key()
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, id_text(identity.id))])
+    issuer = ca_key.public_key()
+    serial = int.from_bytes(identity.id) | 1  # any positive number; ours is stable
+    builder = (
+        _builder(name, _ca_name(issuer), public, serial)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer), critical=False)
+    )
+    return builder.sign(ca_key, algorithm=None)
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, public: Ed25519PublicKey, serial: int
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public)
+        .serial_number(serial)
+        .not_valid_before(VALID_FROM)
+        .not_valid_after(VALID_UNTIL)
+    )
+
+
+def _ca_name(public: Ed25519PublicKey) -> x509.Name:
+    # Two secrets may be in force at once: their CAs must not answer to one name.
+    digest = hashes.Hash(hashes.SHA256())
+    digest.update(_raw(public))
+    text = f"holdfast mesh {digest.finalize()[:8].hex()}"
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _harden(context: ssl.SSLContext) -> None:
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_COMPRESSION
+    # The default from Python 3.13 on; the same verdict on every version is worth a line.
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+
+
+def _load_key(context: ssl.SSLContext, leaf: x509.Certificate, key: Ed25519PrivateKey) -> None:
+    password = secrets.token_bytes(PASSWORD_BYTES).hex()
+    in_memory = hasattr(os, "memfd_create")
+    encryption: serialization.KeySerializationEncryption = (
+        serialization.NoEncryption()
+        if in_memory
+        else serialization.BestAvailableEncryption(password.encode())
+    )
+    pem = leaf.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
+    )
+    with _memory_file(pem) if in_memory else _temporary_file(pem) as path:
+        context.load_cert_chain(path, password=password)
+
+
+@contextlib.contextmanager
+def _memory_file(data: bytes) -> Iterator[str]:
+    handle = os.memfd_create("holdfast-leaf", os.MFD_CLOEXEC)
+    try:
+        os.write(handle, data)
+        yield f"/proc/self/fd/{handle}"
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _temporary_file(data: bytes) -> Iterator[str]:
+    with tempfile.NamedTemporaryFile(prefix="holdfast-leaf-") as file:  # 0600 by its own making
+        file.write(data)
+        file.flush()
+        yield file.name
+
+
+def _id_in(certificate: bytes) -> NodeId | None:
+    try:
+        public = x509.load_der_x509_certificate(certificate).public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return None  # on a pinned dial the far end may show anything at all
+    if not isinstance(public, Ed25519PublicKey):
+        return None
+    return id_of(PublicKey(_raw(public)))
+
+
+def _raw(public: Ed25519PublicKey) -> bytes:
+    return public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+
+
+def _der(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.DER)
