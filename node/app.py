@@ -139,14 +139,13 @@ class App:
             request = requests.read_request(plain)
         except requests.Refused as refused:
             return False, refused.body
-        match request:
-            case requests.Events():
-                async with self.driver.listen() as events:
-                    async for event in events:
-                        await progress(plain_event(event))
-            case requests.Leave():
-                self.stopping.set()
-                return True, {"left": True}
+        if isinstance(request, requests.Events):
+            async with self.driver.listen() as events:
+                async for event in events:
+                    await progress(plain_event(event))
+        if isinstance(request, requests.Leave):
+            self.stopping.set()
+            return True, {"left": True}
         async with self.driver.ask(request) as lines:
             async for line in lines:
                 if isinstance(line, Reply):

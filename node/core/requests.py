@@ -191,9 +191,10 @@ class Refused(Exception):  # noqa: N818 - it is an answer, not a fault
 def read_request(plain: object) -> Request:
     """One request from its JSON as plain values (`{"type": "where", …}`). Raises Refused."""
     try:
-        return msgspec.convert(plain, Request)
+        request: Request = msgspec.convert(plain, Request)
     except msgspec.MsgspecError as error:
         raise Refused("bad_request", f"that request cannot be read: {error}") from error
+    return request
 
 
 def decode_request(line: bytes) -> Request:

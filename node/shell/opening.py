@@ -27,8 +27,9 @@ from mesh.wire import parse_block
 from node.config import VERSION, UpOptions
 from node.core.machine import META_EPOCH, Birth
 from node.probes.host import read_host
-from node.probes.inventory import capacity_of_machine
+from node.probes.instruments import instruments
 from node.probes.offers import ShareRefused, parse_offer
+from node.probes.pools import read_capacity
 from node.probes.shares import Claim, claim_share, registry_folder
 from node.probes.sources import Roots
 from node.shell.journal import Journal, JournalCorrupt, set_aside
@@ -211,7 +212,8 @@ def _put_identity_aside(folder: StateFolder) -> None:
 def _claim(options: UpOptions, folder: StateFolder, environment: Mapping[str, str]) -> Claim:
     try:
         offer = None if options.offer is None else parse_offer(options.offer)
-        return claim_share(offer, capacity_of_machine(), folder.path, registry_folder(environment))
+        capacity = read_capacity(instruments(), options.system_reserve)
+        return claim_share(offer, capacity, folder.path, registry_folder(environment))
     except ShareRefused as refused:
         raise StateError(str(refused).rstrip("."), "see --offer in `holdfast up --help`") from None
 

@@ -23,12 +23,12 @@ ROUNDS_MAX: Final = 20
 QUESTIONS: Final[tuple[dict[str, Any], ...]] = (
     {"words": "run a batch script"},
     {"ram": "64MiB"},
-    {"ram": "200MiB", "cpu": "0.25"},
+    {"ram": "200MiB", "cpu": "250m"},
     {"ram": "150MiB", "tools": ["python3"]},
     {"memory": "100MiB", "objective": "pack"},
     {"ram": "32MiB", "os": "linux"},
     {"cpu": "250m"},
-    {"words": "run a 7b model locally"},
+    {"ram": "300MiB", "objective": "pack"},
     {"ram": "96MiB", "node": "ben"},
     {"ram": "900TiB"},
 )

@@ -1,0 +1,68 @@
+"""The promises, checked from outside: nothing here looks at how an agent came to its state.
+
+`check_world` may be called at any instant of a world: it trusts no agent's own sums, but folds every
+log again from its first block and compares what was promised with what there is.
+"""
+
+from collections.abc import Sequence
+
+from ledger.audit import check_books, verify_chain
+from ledger.books import Books
+from mesh.logs import Block
+from mesh.membership import check_roll
+from simulations.world import Host, World
+
+
+class PromiseBroken(AssertionError):
+    """Something that must never happen did. The sentence says what, where and when."""
+
+
+def check_world(world: World) -> None:
+    """Every check, on every host that is up."""
+    for host in world.hosts.values():
+        if host.agent is not None:
+            check_host(world, host)
+
+
+def check_host(world: World, host: Host) -> None:
+    """One host: its own books, its memory's capacity, and every log that it keeps."""
+    agent = host.alive
+    check_books(agent.ledger.books)
+    check_roll(agent.mesh.roll)
+    promised = sum(agent.ledger.books.holds_on("ram").values())
+    if promised > host.ram:
+        raise PromiseBroken(f"{_at(world, host)}: {promised} bytes promised of {host.ram}")
+    for author in agent.mesh.chains.authors():
+        report = verify_chain(agent.mesh.chains.chain(author))
+        if not report.ok:
+            raise PromiseBroken(f"{_at(world, host)} keeps a log that fails: {report.fault}")
+
+
+def check_prefixes(world: World) -> None:
+    """Every copy of a log is a prefix of what its author has (G3), and folds alike (G4)."""
+    for author in world.hosts.values():
+        if author.agent is None:
+            continue
+        whole = author.agent.mesh.chains.chain(author.id)
+        for keeper in world.hosts.values():
+            if keeper.agent is None or keeper is author:
+                continue
+            copy = keeper.agent.mesh.chains.chain(author.id)
+            if copy != whole[: len(copy)]:
+                raise PromiseBroken(f"{keeper.name}'s copy of {author.name}'s log is no prefix")
+            if folded(copy).state_hash() != folded(whole[: len(copy)]).state_hash():
+                raise PromiseBroken(f"equal logs of {author.name} fold to different books")
+
+
+def folded(chain: Sequence[Block]) -> Books:
+    """The books that a log folds to."""
+    books = Books()
+    for block in chain:
+        refusal = books.apply_block(block)
+        if refusal is not None:
+            raise PromiseBroken(f"a kept log does not fold: {refusal.value}")
+    return books
+
+
+def _at(world: World, host: Host) -> str:
+    return f"seed {world.seed}, {world.now / 1e9:.3f} s, {host.name}"
