@@ -115,7 +115,9 @@ def state_folder(flag: str | None, environment: Mapping[str, str], superuser: bo
     if superuser:
         return Path(SERVICE_STATE)
     home = environment.get("XDG_STATE_HOME")
-    return Path(home) / "holdfast" if home else Path("~/.local/state/holdfast").expanduser()
+    # The XDG rules say that a relative path is to be ignored.
+    base = Path(home) if home and Path(home).is_absolute() else Path.home() / ".local/state"
+    return base / "holdfast"
 
 
 def _settled(
@@ -176,9 +178,21 @@ def read_seed(said: object) -> tuple[str, int]:
         port = rest.removeprefix(":") or port
     elif text.count(":") == 1:
         host, _colon, port = text.partition(":")
+    elif ":" in text and not _is_ipv6(text):
+        host = ""
     if not host or any(mark.isspace() or mark in "/[]@" for mark in host):
         raise ConfigError(f"{text!r} is not an address: write HOST:PORT, as in 10.0.0.5:4653")
     return host, read_port(port)
+
+
+def _is_ipv6(text: str) -> bool:
+    from ipaddress import AddressValueError, IPv6Address
+
+    try:
+        IPv6Address(text)
+    except AddressValueError:
+        return False
+    return True
 
 
 def read_label(said: object) -> tuple[str, str]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Sequence
 from io import BufferedWriter
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -18,12 +19,15 @@ from node.cli.exits import NO, Unable
 from node.cli.render import clean
 from node.config import SETTINGS, UpOptions
 
+THIS_COMMAND: Final = (sys.executable, "-P", "-m", "node.cli")
+"""-P: the folder we happen to stand in must not lend us its `mesh`."""
 LOG_NAME: Final = "agent.log"
 LOG_BYTES_MAX: Final = 16 * 1024 * 1024
 """Above this the last run's log is put aside as `agent.log.1` when an agent starts."""
 READY_SECONDS_MAX: Final = 30.0
 LOOK_SECONDS: Final = 0.05
 LAST_LINES: Final = 8
+REASON: Final = "holdfast: "
 LAST_BYTES: Final = 8 * 1024
 
 
@@ -34,14 +38,13 @@ class Started(NamedTuple):
     log: Path
 
 
-def start(options: UpOptions, flags: Namespace) -> Started:
+def start(options: UpOptions, flags: Namespace, command: Sequence[str] = THIS_COMMAND) -> Started:
     """Start it and return once it answers. Raises Unable with what it said when it ends early."""
     log = options.state / LOG_NAME
     with _opened(log) as output:
         began = output.tell()
         child = subprocess.Popen(
-            # -P: the folder we happen to stand in must not lend us its `mesh`.
-            [sys.executable, "-P", "-m", "node.cli", *up_words(options, flags)],
+            [*command, *up_words(options, flags)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -114,5 +117,7 @@ def _last_words(log: Path, began: int) -> str:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(began, size - LAST_BYTES))
         said = file.read().decode(errors="replace")
-    lines = [clean(line) for line in said.splitlines() if line.strip()][-LAST_LINES:]
-    return " | ".join(lines) or "it said nothing"
+    lines = [clean(line) for line in said.splitlines() if line.strip()]
+    # The command's own way of saying no is worth more than the events before it.
+    reasons = [line.removeprefix(REASON) for line in lines if line.startswith(REASON)]
+    return " | ".join(reasons or lines[-LAST_LINES:]) or "it said nothing"

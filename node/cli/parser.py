@@ -9,6 +9,7 @@ import argparse
 import re
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from itertools import takewhile
 from typing import Final, NamedTuple, NoReturn
 
 from node.cli.exits import wrong_usage
@@ -35,7 +36,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         choice = _CHOICE.search(message)
-        if choice is not None and not message.startswith("argument --"):
+        if choice is not None and self.children():
             raise self._no_such(choice.group(1))
         raise wrong_usage(f"{self.prog}: {_reworded(message)}", f"`{self.prog} --help` shows how")
 
@@ -97,19 +98,27 @@ def build() -> Parser:
 
 def parse(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
     """The flags as written. Raises Unable (wrong usage) with a guess at what was meant."""
+    commands = parser.children()
+    for word in takewhile(lambda word: word not in commands, words):
+        if word.startswith("-") and word.partition("=")[0] not in parser.flags():
+            raise _no_such_flag(parser, word)
     known, strangers = parser.parse_known_args(words)
     if not strangers:
         return known
-    child = parser.children().get(getattr(known, "command", ""), parser)
-    stranger = strangers[0].partition("=")[0]
-    if not stranger.startswith("-"):
-        raise wrong_usage(
-            f"{child.prog}: {stranger!r} is one word too many here",
-            "plain words belong together: put them in quotes",
-        )
-    near = get_close_matches(stranger, child.flags(), n=1)
+    child = commands.get(getattr(known, "command", ""), parser)
+    if strangers[0].startswith("-"):
+        raise _no_such_flag(child, strangers[0])
+    raise wrong_usage(
+        f"{child.prog}: {strangers[0]!r} is one word too many here",
+        "plain words belong together: put them in quotes",
+    )
+
+
+def _no_such_flag(parser: Parser, word: str) -> Exception:
+    flag = word.partition("=")[0]
+    near = get_close_matches(flag, parser.flags(), n=1)
     guess = f"; did you mean {near[0]}?" if near else ""
-    raise wrong_usage(f"{child.prog} has no flag {stranger}{guess}", f"`{child.prog} --help`")
+    return wrong_usage(f"{parser.prog} has no flag {flag}{guess}", f"`{parser.prog} --help`")
 
 
 def _reworded(message: str) -> str:

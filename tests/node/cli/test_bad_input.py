@@ -1,0 +1,148 @@
+"""Bad input: one clear sentence that says what to do, and exit 2."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from node.cli import asks
+from node.cli.exits import Unable
+from node.cli.parser import build, parse
+from tests.node.cli.conftest import Ran
+from tests.support.fake_agent import FakeAgent
+
+Run = Callable[..., Ran]
+
+WRONG: list[tuple[tuple[str, ...], str]] = [
+    (("staus",), "did you mean `status`?"),
+    (("frobnicate",), "no command 'frobnicate'"),
+    (("where", "--gppu", "3"), "did you mean --gpu?"),
+    (("where", "--xyzzy"), "has no flag --xyzzy"),
+    (("reserve", "--requre-copy", "--ram", "1GiB"), "did you mean --require-copy?"),
+    (("--stat", "/tmp", "status"), "did you mean --state?"),
+    (("where", "--ra", "4GiB"), "did you mean --ram?"),
+    (("status", "now"), "one word too many"),
+    (("where",), "say what is needed"),
+    (("reserve", "--for", "2h"), "say what is needed"),
+    (("where", "--ram"), "--ram needs a value"),
+    (("where", "--ram", "-4GiB"), "--ram needs a value"),
+    (("where", "--ram=-4GiB"), "negative"),
+    (("where", "--ram", "4"), "has no unit: write 4GiB"),
+    (("where", "--ram", "4G"), "has no unit"),
+    (("where", "--ram", "0GiB"), "asks for nothing"),
+    (("where", "--ram", "9999999PiB"), "more than any machine has"),
+    (("where", "--ram", "nan"), "--ram: "),
+    (("where", "--ram", ""), "say what is needed"),
+    (("where", "--memory", "6 parsecs"), "unknown unit"),
+    (("where", "--cpu", "two"), "--cpu: "),
+    (("where", "--cpu=-1"), "negative"),
+    (("where", "--gpu", "nvidia"), "how much of the card"),
+    (("where", "--gpu", "nvidia:24GB..:0"), "count from 1"),
+    (("where", "--disk", "floppy:1GiB"), "no disk class"),
+    (("where", "--label", "attic"), "write key=value"),
+    (("where", "--objective", "fastest"), "'headroom'"),
+    (("where", "--for", "2", "--ram", "1GiB"), "--for: "),
+    (("where", "run ollama", "--ram", "4GiB"), "not both"),
+    (("where", "ollama", "--ram", "4GiB", "and", "more"), "one word too many"),
+    (("reserve", "--ram", "4GiB", "--for", "soon"), "--for: "),
+    (("reserve", "--ram", "4GiB", "--for=-2h"), "negative"),
+    (("reserve", "--ram", "4GiB", "--pid", "x"), "is not a process id"),
+    (("reserve", "--ram", "4GiB", "--pid", "0"), "is not a process id"),
+    (("reserve", "--ram", "4GiB", "--pid", "9" * 30), "is not a process id"),
+    (("reserve", "--ram", "4GiB", "--pid", "4194300"), "no process 4194300 runs"),
+    (("reserve", "--ram", "4GiB", "--pid", "1", "--for", "2h"), "exclude each other"),
+    (("release",), "required: ID"),
+    (("invite", "--ttl", "forever"), "--ttl: "),
+    (("ledger",), "required: show|verify"),
+    (("ledger", "burn"), "show"),
+    (("ledger", "show", "--last", "many"), "is not a count"),
+    (("ledger", "show", "--receipt", "x"), "goes with `ledger verify`"),
+    (("ledger", "verify", "--receipt", "/nowhere"), "cannot be read"),
+    (("completion", "tcsh"), "bash"),
+    (("up", "--port", "70000"), "number from 1 to 65535"),
+    (("up", "--port", "http"), "--port: 'http' is not a port"),
+    (("up", "--name", "../etc"), "is not a name"),
+    (("up", "--seed", "host:port:more"), "--seed: "),
+    (("up", "--seed", "10.0.0.1:0"), "--seed: "),
+    (("up", "--label", "x"), "--label: "),
+    (("up", "--offer", "everything"), "--offer: "),
+    (("up", "--system-reserve", "2"), "--system-reserve: "),
+    (("up", "--moved", "--new-identity"), "--moved"),
+    (("up", "--secret-file", "/nowhere"), "the secret file /nowhere cannot be read"),
+    (("join",), "no terminal to type the secret on"),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), WRONG, ids=lambda value: " ".join(value)[:40])
+def test_wrong_usage_is_one_sentence_and_exit_2(
+    words: tuple[str, ...], said: str, state: Path, run: Run
+) -> None:
+    with FakeAgent(state / "other") as agent:
+        ran = run(*words)
+        spoken = run(*words, "--json")
+    assert ran.status == 2, ran
+    assert ran.out == ""
+    assert said in ran.err
+    assert ran.err.startswith("holdfast")
+    assert len(ran.err.splitlines()) <= 2
+    assert "Traceback" not in ran.err
+    assert json.loads(spoken.out)["refused"]["code"] == "bad_request"
+    assert agent.heard == []
+    # Nothing was begun: no key, no secret, no journal.
+    assert os.listdir(state) == ["other"]  # noqa: PTH208
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("join", "hello"), ("join", "hfi1-aaaa-bbbb"), ("join", "")],
+    ids=str,
+)
+def test_a_text_that_is_no_invite_is_exit_1_and_says_where_invites_come_from(
+    words: tuple[str, ...], state: Path, run: Run
+) -> None:
+    ran = run(*words)
+    assert ran.status == 1
+    assert "invite" in ran.err
+    assert "`holdfast invite` on a member prints one" in ran.err
+
+
+def test_a_secret_as_an_argument_is_refused_and_not_repeated(state: Path, run: Run) -> None:
+    ran = run("join", "hf1-aaaa-bbbb-cccc")
+    assert ran.status == 2
+    assert "aaaa" not in ran.err
+    assert "--secret-file" in ran.err
+
+
+anything = st.text(st.characters(blacklist_categories=("Cs",)), max_size=40)
+AMOUNTS = ("--ram", "--memory", "--cpu", "--gpu", "--disk", "--os", "--label")
+
+
+def _ending(call: Callable[[], object]) -> int:
+    """How a command would end; anything but a sentence or help is a bug that passes through."""
+    try:
+        return 0 if call() else 1
+    except Unable as no:
+        return no.status
+    except SystemExit as help_was_shown:
+        return int(help_was_shown.code or 0)
+
+
+@given(anything)
+def test_any_text_as_a_duration_is_a_time_or_wrong_usage(text: str) -> None:
+    assert _ending(lambda: asks.term_ms(text)) in (0, 2)
+
+
+@given(st.sampled_from(AMOUNTS), anything)
+def test_any_text_as_an_amount_is_a_document_or_wrong_usage(flag: str, text: str) -> None:
+    flags = parse(build(), ["where", f"{flag}={text}"])
+    assert _ending(lambda: asks.document(flags)) in (0, 2)
+
+
+@given(st.lists(anything, max_size=6))
+def test_no_command_line_at_all_ends_in_a_traceback(line: list[str]) -> None:
+    assert _ending(lambda: parse(build(), line)) in (0, 2)
+    assert _ending(lambda: parse(build(), ["where", *line])) in (0, 2)

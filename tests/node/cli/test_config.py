@@ -1,0 +1,189 @@
+"""Settings: flag over environment over file over default, each with its origin."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from node.cli.parser import build, parse
+from node.cli.settings import up_options
+from node.config import (
+    SETTINGS,
+    VERSION,
+    ConfigError,
+    Origin,
+    Setting,
+    read_label,
+    read_name,
+    read_port,
+    read_seed,
+    settle,
+    state_folder,
+)
+from node.shell.state import state_path
+from tests.node.cli.conftest import ROOT, Ran
+
+Run = Callable[..., Ran]
+
+
+def test_a_flag_beats_the_environment_beats_the_file_beats_the_default() -> None:
+    flags, environment, document = {"port": "1"}, {"HOLDFAST_PORT": "2"}, {"port": 3}
+    assert settle(flags, environment, document)["port"] == (1, Origin.FLAG)
+    assert settle({}, environment, document)["port"] == (2, Origin.ENVIRONMENT)
+    assert settle({}, {}, document)["port"] == (3, Origin.FILE)
+    assert settle({}, {}, {})["port"] == (4653, Origin.DEFAULT)
+
+
+def test_lists_are_comma_separated_in_the_environment() -> None:
+    environment = {"HOLDFAST_SEEDS": "a:1, [fe80::1]:2,c", "HOLDFAST_LABELS": "b=2,a=1"}
+    settled = settle({}, environment, {})
+    assert settled["seeds"].value == (("a", 1), ("fe80::1", 2), ("c", 4653))
+    assert settled["labels"].value == (("a", "1"), ("b", "2"))
+
+
+def test_labels_may_be_a_table_in_the_file() -> None:
+    assert settle({}, {}, {"labels": {"room": "attic"}})["labels"].value == (("room", "attic"),)
+
+
+@pytest.mark.parametrize("name", ["first", "moved", "new_identity"])
+def test_words_for_one_start_are_taken_from_flags_alone(name: str) -> None:
+    # Kept in a file, `first` would skip the quarantine at every start to come.
+    with pytest.raises(ConfigError, match="no setting"):
+        settle({}, {}, {name: True})
+    settled = settle({}, {"HOLDFAST_" + name.upper(): "1"}, {})
+    assert settled[name] == (False, Origin.DEFAULT)
+    assert settle({name: True}, {}, {})[name] == (True, Origin.FLAG)
+
+
+def test_a_bad_setting_is_named_with_its_place() -> None:
+    with pytest.raises(ConfigError, match=r"^HOLDFAST_PORT: 'x' is not a port"):
+        settle({}, {"HOLDFAST_PORT": "x"}, {})
+    with pytest.raises(ConfigError, match=r"^port in config\.toml: "):
+        settle({}, {}, {"port": 0})
+    with pytest.raises(ConfigError, match=r"has no unit"):
+        settle({}, {}, {"system_reserve": 4})
+    with pytest.raises(ConfigError, match=r"no setting 'prot'; it may set: port"):
+        settle({}, {}, {"prot": 1})
+
+
+anything = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text()
+    | st.lists(st.text() | st.integers())
+    | st.dictionaries(st.text(), st.text())
+)
+
+
+def _read_or_refused(call: Callable[[], object]) -> bool:
+    """Whether it ended in a value or in a sentence; everything else passes through."""
+    try:
+        call()
+    except ConfigError as error:
+        return bool(str(error))
+    return True
+
+
+@given(st.sampled_from(SETTINGS), anything)
+def test_any_value_in_the_file_is_read_or_refused_with_a_sentence(
+    setting: Setting, said: object
+) -> None:
+    assert _read_or_refused(lambda: settle({}, {}, {setting.name: said}))
+
+
+@given(st.sampled_from((read_port, read_seed, read_name, read_label)), st.text())
+def test_ports_seeds_names_and_labels_are_read_or_refused(
+    read: Callable[[object], object], text: str
+) -> None:
+    assert _read_or_refused(lambda: read(text))
+
+
+def test_every_flag_of_up_becomes_an_option(state: Path, tmp_path: Path) -> None:
+    line = [
+        "up", "--name", "ann", "--port", "5000", "--beacon-port", "5001", "--offer",
+        "ram=2GiB,cores=1", "--label", "room=attic", "--label", "a=b", "--seed", "10.0.0.2:7",
+        "--seed", "bob", "--interface", "eth0", "--system-reserve", "1GiB", "--first",
+        "--new-identity", "--json-logs", "--secret-file", str(tmp_path / "s"),
+    ]  # fmt: skip
+    options = up_options(state, parse(build(), line))
+    assert options.state == state
+    assert (options.name, options.port, options.beacon_port) == ("ann", 5000, 5001)
+    assert options.offer == "ram=2GiB,cores=1"
+    assert options.labels == (("a", "b"), ("room", "attic"))
+    assert options.seeds == (("10.0.0.2", 7), ("bob", 4653))
+    assert options.interfaces == ("eth0",)
+    assert options.system_reserve == 1 << 30
+    assert (options.first, options.moved, options.new_identity) == (True, False, True)
+    assert options.json_logs is True
+    assert options.secret_file == tmp_path / "s"
+
+
+def test_without_flags_everything_has_its_default(state: Path) -> None:
+    options = up_options(state, parse(build(), ["up"]))
+    assert (options.port, options.name, options.offer, options.first) == (4653, None, None, False)
+
+
+def test_config_show_says_where_each_value_comes_from(
+    state: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (state / "config.toml").write_text('port = 5000\nlabels = ["room=attic"]\n')
+    monkeypatch.setenv("HOLDFAST_NAME", "ann")
+    shown = run("config", "show", "--origin").out
+    assert "environment (HOLDFAST_NAME)" in shown
+    assert "room=attic" in shown
+    body = json.loads(run("config", "show", "--json").out)
+    assert body["port"] == {"value": 5000, "origin": "file"}
+    assert body["name"] == {"value": "ann", "origin": "environment"}
+    assert body["beacon_port"] == {"value": 4653, "origin": "default"}
+    assert body["state"] == {"value": str(state), "origin": "environment"}
+    assert "ORIGIN" not in run("config", "show").out
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"port = \n", "is not TOML"),
+        (b"\xff\xfe", "is not TOML"),
+        (b"prot = 1\n", "no setting 'prot'"),
+        (b"#" * 70_000, "over 65536 bytes"),
+    ],
+    ids=str,
+)
+def test_a_bad_file_is_wrong_usage(content: bytes, said: str, state: Path, run: Run) -> None:
+    (state / "config.toml").write_bytes(content)
+    for words in (("config", "show"), ("up",)):
+        ran = run(*words)
+        assert ran.status == 2
+        assert said in ran.err
+
+
+def test_the_state_folder_is_found_as_the_agent_finds_it(tmp_path: Path) -> None:
+    for flag in (None, str(tmp_path), "~/here", "relative"):
+        for environment in (
+            {}, {"HOLDFAST_STATE": "/x"}, {"XDG_STATE_HOME": "/s"}, {"XDG_STATE_HOME": "s"},
+        ):  # fmt: skip
+            for uid in (0, 1000):
+                ours = state_folder(flag, environment, superuser=uid == 0)
+                assert ours == state_path(flag, environment, uid)
+
+
+def test_there_is_one_version() -> None:
+    assert f'\nversion = "{VERSION}"\n' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_version_is_said(run: Run) -> None:
+    assert run("version").out.startswith(f"holdfast {VERSION} (Python 3.")
+    assert json.loads(run("version", "--json").out)["version"] == VERSION
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_completion_script_knows_every_command_and_flag(shell: str, run: Run) -> None:
+    script = run("completion", shell).out
+    for name, child in build().children().items():
+        assert name in script
+        for flag in child.flags():
+            assert flag.lstrip("-") in script, (name, flag)
