@@ -20,21 +20,48 @@ heap. The command, when no agent runs, reads a private *copy*: it needs what lie
 log, and opening the original would leave files behind, or move pages, in somebody's state folder.
 """
 
-import errno
+import contextlib
 import hashlib
 import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import apsw
 
 from mesh.persistence import Write
-from node.shell.state import StateError, sync_folder
+from node.shell.journal_errors import (
+    JournalBusy,
+    JournalCorrupt,
+    JournalError,
+    JournalFailed,
+    JournalForeign,
+    JournalFull,
+    JournalNewer,
+    JournalReadOnly,
+    corrupt,
+    named,
+    not_writable,
+)
+from node.shell.state import sync_folder
+
+__all__ = [
+    "Journal",
+    "JournalBusy",
+    "JournalCorrupt",
+    "JournalError",
+    "JournalFailed",
+    "JournalForeign",
+    "JournalFull",
+    "JournalNewer",
+    "JournalReadOnly",
+    "Spaces",
+    "read_only",
+    "set_aside",
+]
 
 APPLICATION_ID: Final = 0x48466A31
 """`HFj1`, in SQLite's header: says whose file this is."""
@@ -56,38 +83,6 @@ _SET: Final = (
 _REMOVE: Final = "DELETE FROM journal WHERE space = ? AND key = ?"
 
 
-class JournalError(StateError):
-    """The journal can't be used. Its kind says what the agent may still do."""
-
-
-class JournalCorrupt(JournalError):
-    """Damaged. Set it aside and start as one who has forgotten; never guess."""
-
-
-class JournalFull(JournalError):
-    """No space. This batch is not durable; nothing before it was lost."""
-
-
-class JournalReadOnly(JournalError):
-    """The file or folder can't be written."""
-
-
-class JournalFailed(JournalError):
-    """The disk failed us. The process must stop; a restart is safe, a retry lies."""
-
-
-class JournalNewer(JournalError):
-    """Written by a later version of Holdfast."""
-
-
-class JournalForeign(JournalError):
-    """A database, but not one of ours."""
-
-
-class JournalBusy(JournalError):
-    """Another program has the file open."""
-
-
 class Journal:
     """The open journal. One at a time per file; `commit` from one thread at a time."""
 
@@ -105,7 +100,7 @@ class Journal:
     @classmethod
     def open(cls, path: Path) -> "Journal":
         """Open the journal, or make it when there is none. Raises a JournalError."""
-        with _named(path):
+        with named(path):
             fresh = not path.exists()
             if fresh:
                 _make(path)
@@ -130,7 +125,7 @@ class Journal:
         alone = self._one_at_a_time.acquire(blocking=False)
         assert alone, "two commits at once: the driver has one writer"
         try:
-            with _named(self._path, self._connection), self._connection:
+            with named(self._path, self._connection), self._connection:
                 for write in writes:
                     self._put(write)
             if self._wal_pages >= CHECKPOINT_PAGES:
@@ -146,8 +141,12 @@ class Journal:
         return _quick_check(self._connection)
 
     def close(self) -> None:
-        """Fold the write-ahead log into the file and let go of it."""
-        with _named(self._path, self._connection):
+        """Fold the write-ahead log into the file and let go of it. Twice is fine."""
+        if self._failed is not None:
+            with contextlib.suppress(apsw.ConnectionClosedError):
+                _close_untouched(self._connection)  # a disk that failed is not written to again
+            return
+        with named(self._path, self._connection):
             self._connection.close()
 
     def _put(self, write: Write) -> None:
@@ -164,7 +163,7 @@ class Journal:
     def _checkpoint(self) -> None:
         # Ours rather than SQLite's automatic one, which swallows a failed sync of the main file.
         try:
-            with _named(self._path, self._connection):
+            with named(self._path, self._connection):
                 self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         except JournalFull:
             pass  # The batch is durable in the write-ahead log; that log just stays long.
@@ -175,12 +174,12 @@ def read_only(path: Path) -> Spaces:
 
     For when no agent runs. No journal is an empty one. Raises a JournalError.
     """
-    with _named(path):
+    with named(path):
         if not path.exists():
             return {}
     with tempfile.TemporaryDirectory(prefix="holdfast-read-", dir=_memory_folder()) as folder:
         copy = Path(folder) / path.name
-        with _named(path):
+        with named(path):
             _copy_still(path, copy)
         connection = _connect(copy)
         try:
@@ -195,7 +194,7 @@ def set_aside(path: Path) -> Path:
     while _beside(path, f".corrupt-{number}").exists():
         number += 1
     aside = _beside(path, f".corrupt-{number}")
-    with _named(path):
+    with named(path):
         # The main file last: a crash half-way leaves it in place, and it is set aside again.
         for suffix in ("-wal", "-shm", ""):
             part = _beside(path, suffix)
@@ -207,7 +206,7 @@ def set_aside(path: Path) -> Path:
 
 def _make(path: Path) -> None:
     if _beside(path, "-wal").exists():
-        raise _corrupt(path, "it is gone, and its write-ahead log is still there")
+        raise corrupt(path, "it is gone, and its write-ahead log is still there")
     unborn = _beside(path, ".new")
     for suffix in ("", "-wal", "-journal"):
         _beside(unborn, suffix).unlink(missing_ok=True)
@@ -230,14 +229,15 @@ def _make(path: Path) -> None:
 
 
 def _connect(path: Path) -> apsw.Connection:
-    with _named(path):
+    with named(path):
         _check_header(path)
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
-        with _named(path, connection):
+        with named(path, connection):
             if connection.readonly("main"):
-                # SQLite falls back to reading by itself, and would fail at the first promise.
-                raise _read_only(path)
+                raise not_writable(
+                    path
+                )  # SQLite fell back to reading, to fail at the first promise
             _settle(connection)
     except JournalError:
         _close_untouched(connection)
@@ -250,9 +250,9 @@ def _check_header(path: Path) -> None:
     with path.open("rb") as file:
         header = file.read(_HEADER_BYTES)
     if not header:
-        raise _corrupt(path, "it is empty")
+        raise corrupt(path, "it is empty")
     if len(header) < _HEADER_BYTES or not header.startswith(b"SQLite format 3\0"):
-        raise _corrupt(path, "it is not a database")
+        raise corrupt(path, "it is not a database")
     version, application = int.from_bytes(header[60:64]), int.from_bytes(header[68:72])
     if application != APPLICATION_ID:
         raise JournalForeign(
@@ -265,7 +265,7 @@ def _check_header(path: Path) -> None:
             "install that version again; going back is not possible",
         )
     if version != JOURNAL_VERSION:
-        raise _corrupt(path, f"its format is {version}, which never was")
+        raise corrupt(path, f"its format is {version}, which never was")
 
 
 def _settle(connection: apsw.Connection) -> None:
@@ -285,14 +285,14 @@ def _settle(connection: apsw.Connection) -> None:
 
 def _load(connection: apsw.Connection, path: Path) -> Spaces:
     spaces: Spaces = {}
-    with _named(path, connection):
+    with named(path, connection):
         found = _quick_check(connection)
         if found:
-            raise _corrupt(path, found[0])
+            raise corrupt(path, found[0])
         for space, key, sealed in connection.execute("SELECT space, key, value FROM journal"):
             value, seal = sealed[:-SEAL_BYTES], sealed[-SEAL_BYTES:]
             if seal != _seal(space, key, value):
-                raise _corrupt(path, f"a value in {space!r} does not match its seal")
+                raise corrupt(path, f"a value in {space!r} does not match its seal")
             spaces.setdefault(space, {})[key] = value
     return spaces
 
@@ -342,62 +342,3 @@ def _memory_folder() -> str | None:
 
 def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
-
-
-def _corrupt(path: Path, why: str) -> JournalCorrupt:
-    return JournalCorrupt(
-        f"the journal {path} is damaged: {why}",
-        "it is set aside and this node goes through a quarantine; its peers keep copies of its log",
-    )
-
-
-def _read_only(path: Path) -> JournalReadOnly:
-    return JournalReadOnly(
-        f"the journal {path} can't be written", "make it writable, or name another --state"
-    )
-
-
-def _full(path: Path) -> JournalFull:
-    return JournalFull(
-        f"there is no space to write {path}", "free some space and start again; nothing was lost"
-    )
-
-
-def _failed(path: Path, error: Exception) -> JournalFailed:
-    return JournalFailed(
-        f"the disk failed under {path}: {error}",
-        "the agent stops; check the disk, then start again: a restart is safe, a retry lies",
-    )
-
-
-@contextmanager
-def _named(path: Path, connection: apsw.Connection | None = None) -> Iterator[None]:
-    """Give what SQLite or the system raises inside the block one of our names."""
-    try:
-        yield
-    except apsw.FullError as error:
-        raise _full(path) from error
-    except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError) as error:
-        # Our SQL is fixed: an error in it means that the file is not made as we made it.
-        raise _corrupt(path, str(error)) from error
-    except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError) as error:
-        raise _read_only(path) from error
-    except (apsw.BusyError, apsw.LockedError) as error:
-        raise JournalBusy(
-            f"another program has {path} open", "close it (sqlite3, a backup?) and start again"
-        ) from error
-    except UnicodeDecodeError as error:  # a flipped byte in a space's name
-        raise _corrupt(path, str(error)) from error
-    except apsw.Error as error:
-        number = connection.system_errno if connection is not None else 0
-        raise _by_errno(path, number, error) from error
-    except OSError as error:
-        raise _by_errno(path, error.errno or 0, error) from error
-
-
-def _by_errno(path: Path, number: int, error: Exception) -> JournalError:
-    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return _full(path)
-    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return _read_only(path)
-    return _failed(path, error)

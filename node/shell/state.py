@@ -73,6 +73,7 @@ class StateFolder:
         self.journal_path = path / "journal.sqlite3"
         self.lock_path = path / "lock"
         self.socket_path = path / "agent.sock"
+        self._old_journal = _file_number(self.journal_path)
 
     @classmethod
     def open(cls, path: Path) -> "StateFolder":
@@ -112,8 +113,10 @@ class StateFolder:
         text = self._private_text(self.key_path)
         if text is not None:
             return Identity(parse_key(text)), False
-        if self.journal_path.exists():
-            # A new key beside an old journal would be a stranger holding someone's promises.
+        journal = _file_number(self.journal_path)
+        if journal is not None and journal == self._old_journal:
+            # A new key beside an old journal would be a stranger holding someone's promises. One
+            # that was made since we opened the folder is nobody's yet.
             raise StateError(
                 f"{self.key_path} is gone but the journal is still there",
                 "put the key back from a backup, or move the journal away to start as a new node",
@@ -196,6 +199,14 @@ def explained(doing: str) -> Iterator[None]:
             (error.strerror or "the system refused", "see `holdfast doctor`"),
         )
         raise StateError(f"{doing} failed: {reason}", hint) from error
+
+
+def _file_number(path: Path) -> int | None:
+    with explained(f"looking at {path}"):
+        try:
+            return path.lstat().st_ino
+        except FileNotFoundError:
+            return None
 
 
 def _write_new(path: Path, data: bytes) -> None:

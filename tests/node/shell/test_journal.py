@@ -275,7 +275,7 @@ def test_no_journal_reads_as_an_empty_one(path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_full_disk_is_named_and_what_was_acknowledged_stays(path: Path) -> None:
+def test_a_file_size_limit_is_named_and_what_was_acknowledged_stays(path: Path) -> None:
     journal = Journal.open(path)
     journal.commit([Write("meta", b"k", b"v")])
     old = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -293,6 +293,7 @@ def test_a_full_disk_is_named_and_what_was_acknowledged_stays(path: Path) -> Non
 
 def test_after_one_failed_sync_the_journal_says_no_for_ever(path: Path) -> None:
     journal = Journal.open(path)
+    journal.commit([Write("meta", b"before", b"v")])
     broken = _BrokenConnection(journal._connection)
     journal._connection = broken  # type: ignore[assignment]  # a disk that fails on demand
     with pytest.raises(JournalFailed, match="a retry lies"):
@@ -301,6 +302,8 @@ def test_after_one_failed_sync_the_journal_says_no_for_ever(path: Path) -> None:
     with pytest.raises(JournalFailed):
         journal.commit([Write("meta", b"k", b"v")])
     journal.close()
+    journal.close()
+    assert path.with_name("journal.sqlite3-wal").exists()  # and nothing more was written
 
 
 class _BrokenConnection:
@@ -349,6 +352,50 @@ def test_a_read_only_disk_is_named_and_can_still_be_read(path: Path) -> None:
         pytest.skip("mounting is not allowed here")
     assert done.stdout == f"JournalReadOnly {len(spaces)}\n", done.stderr
 
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount")
+def test_a_full_disk_is_named_and_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["unshare", "--mount", sys.executable, "-c", FULL_MOUNT, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "cannot mount" in done.stdout or "unshare failed" in done.stderr:
+        pytest.skip("mounting is not allowed here")
+    kind, acknowledged, found, refused_start = done.stdout.split()
+    assert (kind, refused_start) == ("JournalFull", "JournalFull"), done.stderr
+    assert int(acknowledged) == int(found) > 3
+
+
+FULL_MOUNT = """
+import subprocess, sys
+from pathlib import Path
+from mesh.persistence import Write
+from node.shell.journal import Journal, JournalError, read_only
+folder = sys.argv[1]
+mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", folder]
+if subprocess.run(mount, check=False).returncode:
+    sys.exit(print("cannot mount"))
+journal = Journal.open(Path(folder) / "journal.sqlite3")
+number = 0
+try:
+    while True:
+        journal.commit([Write("n", bytes([number]), b"x" * 4000)])
+        number += 1
+except JournalError as error:
+    print(type(error).__name__, number, len(read_only(Path(folder) / "journal.sqlite3")["n"]))
+try:
+    with open(Path(folder) / "filler", "wb", buffering=0) as filler:
+        while True:
+            filler.write(b"x" * 512)
+except OSError:
+    pass
+try:
+    Journal.open(Path(folder) / "other.sqlite3")
+except JournalError as error:
+    print(type(error).__name__)
+"""
 
 READ_ONLY_MOUNT = """
 import subprocess, sys

@@ -92,11 +92,24 @@ def test_a_key_or_secret_that_others_may_touch_is_refused(tmp_path: Path, mode: 
 
 
 def test_a_key_lost_beside_a_journal_does_not_become_a_stranger(tmp_path: Path) -> None:
+    (tmp_path / "journal.sqlite3").write_bytes(b"promises")
     folder = StateFolder.open(tmp_path)
-    folder.journal_path.write_bytes(b"promises")
     with pytest.raises(StateError, match="is gone but the journal is still there"):
         folder.identity()
     assert not folder.key_path.exists()
+
+
+def test_a_journal_made_or_replaced_since_the_opening_asks_for_no_old_key(tmp_path: Path) -> None:
+    first = StateFolder.open(tmp_path / "first")
+    first.journal_path.write_bytes(b"new")
+    assert first.identity()[1]
+    copied = tmp_path / "copied"
+    copied.mkdir(mode=0o700)
+    (copied / "journal.sqlite3").write_bytes(b"old")
+    second = StateFolder.open(copied)
+    second.journal_path.replace(copied / "aside")
+    second.journal_path.write_bytes(b"new")
+    assert second.identity()[1]
 
 
 @pytest.mark.parametrize("content", [b"", b"hfnode1-", b"\xff\xfe", b"x" * 5000, b"hfnode1-abc"])

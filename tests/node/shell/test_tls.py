@@ -5,6 +5,7 @@ import ssl
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mesh.identity import Identity, id_text
 from node.shell import tls
@@ -25,14 +26,14 @@ def test_one_secret_gives_one_ca_to_the_byte_and_another_gives_another() -> None
 
 
 def test_no_clock_decides_whether_a_certificate_is_valid() -> None:
-    ca_key = tls.Ed25519PrivateKey.from_private_bytes(SEED)
+    ca_key = Ed25519PrivateKey.from_private_bytes(SEED)
     for certificate in (ca_certificate(SEED), leaf_certificate(ca_key, IDENTITY)):
         assert certificate.not_valid_before_utc.year == 1970
         assert certificate.not_valid_after_utc.year == 9999
 
 
 def test_the_leafs_key_is_the_nodes_key() -> None:
-    ca_key = tls.Ed25519PrivateKey.from_private_bytes(SEED)
+    ca_key = Ed25519PrivateKey.from_private_bytes(SEED)
     leaf = leaf_certificate(ca_key, IDENTITY)
     leaf.verify_directly_issued_by(ca_certificate(SEED))
     assert tls._id_in(der(leaf)) == IDENTITY.id
