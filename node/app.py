@@ -31,13 +31,13 @@ from node.shell import clock, streams
 from node.shell.dialler import Dialler, StreamFailed
 from node.shell.driver import AgentStopped, Driver, plain_event
 from node.shell.events import EventWriter
-from node.shell.interfaces import Interface, advertised
+from node.shell.interfaces import LOOPBACK, Interface, advertised, scan
 from node.shell.local import Body, Progress, serve_local
 from node.shell.opening import DICE, Opened, opened
 from node.shell.probing import Probing
 from node.shell.state import StateError
 from node.shell.tls import MeshTls
-from node.shell.udp import Gate, PortTaken
+from node.shell.udp import EVERYWHERE, Gate, PortTaken
 
 RESTARTS_MAX = 3
 """How often one process may start its agent again above an epoch that its disk had forgotten."""
@@ -195,7 +195,10 @@ class App:
 
 async def live(options: UpOptions, environment: Mapping[str, str], log: EventWriter) -> None:
     """Open everything, live, close everything. Raises StateError, PortTaken or AgentStopped."""
-    gate = await Gate.open(options.port)
+    seen = scan(options.interfaces)
+    # Told to stay on loopback, it does not even listen elsewhere.
+    host = LOOPBACK if seen and all(interface.loopback for interface in seen) else EVERYWHERE
+    gate = await Gate.open(options.port, host, options.interfaces)
     try:
         with opened(options, environment, gate.port) as here:
             for sentence in here.said:

@@ -11,6 +11,7 @@ from typing import Final
 
 import psutil
 
+LOOPBACK: Final = "127.0.0.1"
 LOOPBACK_BROADCAST: Final = "127.255.255.255"
 VIRTUAL_NAMES: Final = ("docker", "virbr", "br-", "veth", "vmnet", "cni", "podman", "lxc", "lxd")
 
@@ -28,13 +29,13 @@ class Interface:
     loopback: bool
 
 
-def scan() -> tuple[Interface, ...]:
-    """Every usable interface, sorted; loopback among them."""
+def scan(only: tuple[str, ...] = ()) -> tuple[Interface, ...]:
+    """Every usable interface, sorted; loopback among them. `only`: those with these names."""
     stats = psutil.net_if_stats()
     found = [
         interface
         for name, addresses in psutil.net_if_addrs().items()
-        if name in stats and stats[name].isup
+        if name in stats and stats[name].isup and (not only or name in only)
         for address in addresses
         if address.family == AF_INET
         for interface in _interface(name, address.address, address.netmask, stats[name].flags)

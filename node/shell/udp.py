@@ -75,8 +75,11 @@ class GateCounts:
 class Gate:
     """Our port. Open it, hand `listener` to the stream server, and `run` it in the nursery."""
 
-    def __init__(self, listener: trio.SocketListener, own: socket.socket) -> None:
+    def __init__(
+        self, listener: trio.SocketListener, own: socket.socket, only: tuple[str, ...] = ()
+    ) -> None:
         """Use `Gate.open`."""
+        self._only = only
         self.listener = listener
         self.port: int = own.getsockname()[1]
         self.counts = GateCounts()
@@ -87,8 +90,11 @@ class Gate:
         self._mute: list[NetworkWarning] = []
 
     @classmethod
-    async def open(cls, port: int, host: str = EVERYWHERE) -> Self:
-        """Take `port` (0: any free one) for TCP and UDP. Raises PortTaken."""
+    async def open(cls, port: int, host: str = EVERYWHERE, only: tuple[str, ...] = ()) -> Self:
+        """Take `port` (0: any free one) for TCP and UDP. Raises PortTaken.
+
+        `only`: the names of the interfaces to speak on; none means all.
+        """
         for _ in range(FREE_PORT_TRIES_MAX):
             listening = _bind_tcp(host, port)
             try:
@@ -98,7 +104,7 @@ class Gate:
                 if port == 0 and error.errno == errno.EADDRINUSE:
                     continue  # free for TCP, taken for UDP: draw another
                 raise _taken(port, error) from error
-            return cls(trio.SocketListener(trio.socket.from_stdlib_socket(listening)), own)
+            return cls(trio.SocketListener(trio.socket.from_stdlib_socket(listening)), own, only)
         raise PortTaken("no port is free for both TCP and UDP", "name one with --port")
 
     @property
@@ -133,7 +139,7 @@ class Gate:
         """One beacon to everyone near, on every interface of the last scan."""
         assert len(datagram) <= DATAGRAM_BYTES_MAX, "the core builds none this long"
         if not self.interfaces:
-            self.interfaces = scan()  # the first beacon does not wait for the first scan
+            self.interfaces = scan(self._only)  # the first beacon does not wait for the first scan
         self._mute = shout(self._own, datagram, self.interfaces, self.counts.air)
 
     def close(self) -> None:
@@ -144,14 +150,14 @@ class Gate:
 
     async def _follow_interfaces(self, deliver: Deliver, changed: Changed) -> None:
         while True:
-            seen = self.interfaces = scan()
+            seen = self.interfaces = scan(self._only)
             ears, self._deaf = open_ears(seen)
             changed(seen)
             try:
                 async with trio.open_nursery() as nursery:
                     for ear in ears:
                         nursery.start_soon(self._receive, ear.listening, ear, deliver)
-                    await _until_different(seen)
+                    await _until_different(seen, self._only)
                     nursery.cancel_scope.cancel()
             finally:
                 _close_ears(ears)
@@ -191,9 +197,9 @@ class Gate:
         )
 
 
-async def _until_different(seen: tuple[Interface, ...]) -> None:
+async def _until_different(seen: tuple[Interface, ...], only: tuple[str, ...]) -> None:
     # The kernel could tell us (netlink); asking costs 0.2 ms and works on every system.
-    while scan() == seen:  # noqa: ASYNC110 - there is no event to wait for
+    while scan(only) == seen:  # noqa: ASYNC110 - there is no event to wait for
         await trio.sleep(SCAN_SECONDS)
 
 

@@ -21,6 +21,7 @@ from placement.view import ClusterView, DeviceView, NodeView, PoolView
 GIB: Final = 1 << 30
 SEED: Final = 20_260_101
 TARGET_US_AT_1000: Final = 1000
+SIZES: Final = (50, 1_000, 10_000)
 ROUNDS: Final = {50: 200, 1_000: 100, 10_000: 30}
 
 QUESTION: Final = Request(
@@ -35,7 +36,7 @@ QUESTION: Final = Request(
 def rows() -> list[dict[str, Any]]:
     """One row per size for a decision, and one for drawing the picture anew after one change."""
     found: list[dict[str, Any]] = []
-    for count in (50, 1_000, 10_000):
+    for count in SIZES:
         view = mesh_of(count)
         prepared = prepare(view)
         bare = bare_columns(view)
