@@ -196,7 +196,7 @@ async def test_a_new_interface_is_noticed_and_told(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(udp, "SCAN_SECONDS", 0.01)
     loopback = tuple(interface for interface in scan() if interface.loopback)
     views = [(), (), loopback]
-    monkeypatch.setattr(udp, "scan", lambda: views.pop(0) if len(views) > 1 else views[0])
+    monkeypatch.setattr(udp, "scan", lambda *_: views.pop(0) if len(views) > 1 else views[0])
     async with open_post() as a:
         await until(lambda: a.scans == [(), loopback])
         assert {warning.trouble for warning in a.gate.warnings} == {Trouble.NO_NETWORK}
