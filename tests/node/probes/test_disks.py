@@ -1,12 +1,13 @@
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from node.probes import disks
-from node.probes.disks import DiskMount, kind_of, parse_mounts, read_space, read_volumes
+from node.probes.disks import DiskMount, Space, kind_of, parse_mounts, read_space, read_volumes
 from node.probes.sources import Roots, run_in_thread
 from tests.node.probes.world import machine, no_waiting
 
@@ -98,9 +99,10 @@ def test_a_mount_that_went_away_is_unknown_and_not_empty(tmp_path: Path) -> None
     assert volume.note
 
 
-def test_what_only_root_may_fill_is_in_neither_figure(tmp_path: Path) -> None:
-    space = read_space(str(tmp_path))
-    assert 0 <= space.free <= space.total
+def test_what_only_root_may_fill_is_in_neither_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = SimpleNamespace(f_frsize=4096, f_blocks=1000, f_bfree=300, f_bavail=250)
+    monkeypatch.setattr(disks.os, "statvfs", lambda mount: figures)
+    assert read_space("/") == Space(950 * 4096, 250 * 4096)
 
 
 def test_this_machine_has_a_disk() -> None:
