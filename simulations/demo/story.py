@@ -182,14 +182,15 @@ def _races(anna: Node, ben: Node, carla: Node, unit: int) -> None:
     amount = f"{unit * 9 // 10 // MIB}MiB"
     contended = 0
     for _ in range(ROUNDS_MAX):
-        bodies = _race((anna, ben), amount)
+        won = _race((anna, ben), amount)
+        bodies = list(won.values())
         owners = sorted(body["owner"]["name"] for body in bodies)
         if owners.count("carla") != 1:
             raise StepFailed(f"the winners' places are {owners}: exactly one should be carla")
         sent_on = [b for b in bodies if any(t["outcome"] == "no room" for t in b["tried"])]
         contended += bool(sent_on)
-        for body in bodies:
-            anna.granted(type="release", id=body["id"])
+        for asker in (anna, ben):
+            asker.granted(type="release", id=won[asker.name]["id"])
         until("the room is back", lambda: _views_agree_on_room((anna, ben), unit), 10)
         if sent_on:
             tried = " → ".join(f"{t['node']}: {t['outcome']}" for t in sent_on[0]["tried"])
@@ -199,21 +200,22 @@ def _races(anna: Node, ben: Node, carla: Node, unit: int) -> None:
         raise StepFailed(f"in {ROUNDS_MAX} rounds the two never met: no race was seen")
 
 
-def _race(askers: tuple[Node, Node], amount: str) -> list[dict[str, Any]]:
+def _race(askers: tuple[Node, Node], amount: str) -> dict[str, dict[str, Any]]:
+    """Asker's name → what it was granted."""
     start = threading.Barrier(len(askers))
-    bodies: list[dict[str, Any]] = []
+    won: dict[str, dict[str, Any]] = {}
 
     def ask(node: Node) -> None:
         start.wait()
         answer = node.ask(type="reserve", term_ms=600_000, ask={"ram": amount})
-        bodies.append(answer.get("ok") or {"owner": {"name": str(answer)}, "tried": []})
+        won[node.name] = answer.get("ok") or {"owner": {"name": str(answer)}, "tried": []}
 
     threads = [threading.Thread(target=ask, args=(node,)) for node in askers]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return bodies
+    return won
 
 
 def _views_agree_on_room(nodes: tuple[Node, ...], unit: int) -> bool:
