@@ -5,7 +5,7 @@ The figures are the decision's own; nothing is worked out here that the decision
 
 from typing import Final
 
-from placement.amounts import GIB, MIB, format_amount, format_bytes
+from placement.amounts import format_amount, format_bytes
 from placement.decision import Change, Decision, Fit, PassedOver
 from placement.reasons import Miss, Reason
 
@@ -75,7 +75,7 @@ def miss_sentence(miss: Miss) -> str:
 
 
 def change_sentence(change: Change) -> str:
-    """`with --ram 12.3GiB on attic`: what to ask for, or to wait for, instead."""
+    """`with --ram ≤ 12.3GiB on attic`: what to ask for, or to wait for, instead."""
     miss = change.miss
     match miss.reason:
         case Reason.NOT_ENOUGH_ROOM:
@@ -100,8 +100,8 @@ def change_sentence(change: Change) -> str:
 
 def _answer(decision: Decision) -> str:
     if decision.chosen is not None:
-        count = f"{decision.fitting} of {decision.considered} nodes fit"
-        return f"{_placed(decision.chosen)}: best of {count}, by {_objective(decision)}."
+        count = f"best of {decision.fitting} that fit of {decision.considered}"
+        return f"{_placed(decision.chosen)}: {count}, by {_objective(decision)}."
     if decision.considered == 0:
         return "Nowhere: no node is known."
     return f"Nowhere: none of {decision.considered} nodes fits now."
@@ -152,10 +152,7 @@ def _typeable(miss: Miss) -> str:
     have = miss.have or 0
     if miss.unit != "bytes":
         return f"'{format_amount(have, miss.unit)}'"
-    scale = next((size for size in (GIB, MIB) if have >= size), 1)
-    # One decimal is what people type; it is cut, never rounded up.
-    tenths = have * 10 // scale * scale // 10 if scale > 1 else have
-    return format_bytes(tenths, up=True).replace(" ", "")
+    return format_bytes(have).replace(" ", "")
 
 
 def _counts(decision: Decision) -> str:

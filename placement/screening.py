@@ -45,15 +45,15 @@ class Screening:
 
     def nearness(self) -> list[int]:
         """Masks of the nodes that fail exactly one rule, exactly two, and so on."""
-        at_least = [self.fitting]
+        at_least: list[int] = []
         for _, mask in self.failing:
             if mask:
                 at_least.append(0)
-                for level in range(len(at_least) - 1, 1, -1):
+                for level in range(len(at_least) - 1, 0, -1):
                     at_least[level] |= at_least[level - 1] & mask
-                if len(at_least) > 1:
-                    at_least[1] |= mask
-        return [mask & ~more for mask, more in zip(at_least[1:], [*at_least[2:], 0], strict=True)]
+                at_least[0] |= mask
+        more = [*at_least[1:], 0]
+        return [mask & ~beyond for mask, beyond in zip(at_least, more, strict=False)]
 
 
 def screen(request: Request, prepared: Prepared) -> Screening:

@@ -1,0 +1,122 @@
+"""Plain words: whole words only, every guess printed, and nothing asked that was not said."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from placement.request import Request, RequestError
+from placement.words import TEXT_CHARS_MAX, model_bytes, read_words
+from tests.placement.pictures import GIB, steady
+
+AXIS = json.loads((Path(__file__).parents[1] / "data/axis/requirements.json").read_text())
+
+
+@pytest.mark.parametrize("row", AXIS["rows"], ids=lambda row: row["text"])
+def test_the_known_texts_are_read_as_their_workloads(row):
+    reading = read_words(row["text"])
+    tools = reading.request.tools
+    expect = row["expect"]
+    assert reading.workload == expect.get("class", reading.workload)
+    assert expect.get("first_tool", tools[0] if tools else "") == (tools[0] if tools else "")
+    assert reading.context_tokens == expect.get("context_tokens", reading.context_tokens)
+    assert {*expect.get("has_tools", [])} <= {*tools}
+    assert not {*expect.get("lacks_tools", [])} & {*tools}
+    if expect.get("min_free_ram_mb") == 0:
+        assert reading.request.ram_bytes is None
+        assert reading.request.memory_bytes is None
+
+
+@pytest.mark.parametrize(("text", "tokens"), AXIS["context_tokens"]["rows"])
+def test_the_known_context_words_are_read_as_tokens(text, tokens):
+    assert read_words(text).context_tokens == tokens
+
+
+def test_a_seven_billion_model_is_honest_arithmetic_with_its_terms_printed():
+    request = read_words("run ollama inference on a 7b model").request
+    weights = 7_000_000_000 * 489 // 800
+    cache = 8192 * 32 * 4096
+    assert request.memory_bytes == weights + cache + GIB // 2
+    assert request.tools == ("ollama",)
+    assert request.guesses[-1] == (
+        "5.49 GiB of memory: 7B weights at 4.89 bits (q4_k_m) 3.98 GiB, KV cache for 8,192 tokens "
+        "on 32 layers 1 GiB, runtime 512 MiB"
+    )
+
+
+def test_a_named_quantisation_size_and_context_are_used():
+    request = read_words("serve llama3.1:70b q8_0 with 128k context on ollama, inference").request
+    assert request.memory_bytes == model_bytes(Decimal("70e9"), "q8_0", 128_000)[0]
+
+
+def test_an_unnamed_size_is_a_guess_and_says_so():
+    guesses = read_words("run ollama inference").request.guesses
+    assert "no size is named: 8B is assumed, the commonest" in guesses
+    assert any(
+        "llama3 is taken for its 8B" in one
+        for one in read_words("ollama run llama3").request.guesses
+    )
+
+
+def test_words_inside_other_words_mean_nothing():
+    for text in ("lift the embargo", "a reposition", "dockerise nothing", "mongodb"):
+        assert read_words(text).workload == "unknown"
+
+
+def test_nothing_recognised_asks_for_nothing_and_says_so():
+    reading = read_words("just a simple task")
+    assert reading.request == Request(
+        guesses=("no known kind of work in these words: any live node fits",)
+    )
+
+
+def test_a_pasted_hardware_list_is_not_a_workload():
+    reading = read_words("GPU NVIDIA RTX 5090 32GB, Ryzen 9, 192GB RAM, docker installed")
+    assert reading.workload == "unknown"
+    assert reading.request.tools == ()
+    assert "describes a machine" in reading.request.guesses[0]
+
+
+def test_amounts_in_a_text_are_not_needs_and_the_guess_says_how_to_ask():
+    request = read_words("docker build with 32GB").request
+    assert request.ram_bytes == 4 * GIB
+    assert "ask with --ram" in request.guesses[-1]
+
+
+def test_what_was_asked_by_option_is_never_overruled():
+    base = Request(ram_bytes=9 * GIB, tools=("git",), os="linux")
+    request = read_words("run 14b inference with mlx", base).request
+    assert (request.ram_bytes, request.memory_bytes, request.os) == (9 * GIB, None, "linux")
+    assert read_words("docker build", base).request.ram_bytes == 9 * GIB
+    assert read_words("docker build", base).request.tools == ("docker", "git")
+
+
+def test_a_text_beyond_the_limit_is_refused():
+    with pytest.raises(RequestError, match="limit"):
+        read_words("x" * (TEXT_CHARS_MAX + 1))
+
+
+KNOWN = """run ollama 7b 0b 9999b 8x7b 1.5b q8 128k docker repo go build mlx gpu ram 5GB -m x/y
+    model local specs --model inference"""
+
+
+@given(
+    st.one_of(
+        st.text(max_size=200),
+        st.lists(st.sampled_from(KNOWN.split()), max_size=12).map(" ".join),
+    )
+)
+@steady(300)
+def test_any_text_becomes_a_request(text):
+    reading = read_words(text)
+    assert reading.request.guesses
+
+
+@given(st.integers(1, 400), st.integers(1, 400), st.sampled_from([0, 8192, 128_000]))
+@steady()
+def test_a_larger_model_never_needs_less(small, more, context):
+    lesser = model_bytes(Decimal(small) * 10**9, "q4_k_m", context)[0]
+    assert lesser <= model_bytes(Decimal(small + more) * 10**9, "q4_k_m", context)[0]
