@@ -4,14 +4,31 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from node.cli import client
+from node.cli.exits import Unable
 from node.cli.progress import ProgressLine
 from node.cli.render import Ink, clean, say, tell
 from node.cli.settings import state_of
 
 Body = client.Body
+
+EXPECTED: Final = {
+    "status": ("node", "mesh", "standing", "peers", "holds", "log", "warnings", "rejections"),
+    "facts": ("nodes",),
+    "where": ("decision", "text"),
+    "reserve": ("id", "owner", "state", "legs", "kind", "remaining_ms", "warnings"),
+    "post": ("id", "owner", "remaining_ms"),
+    "release": ("id", "owner", "outcome", "detail"),
+    "holds": ("holds",),
+    "ledger_show": ("author", "blocks", "balances"),
+    "ledger_verify": ("logs", "ok"),
+    "invite": ("invite", "expires_ms", "addresses"),
+    "doctor": ("checks", "rejections", "interfaces", "peers"),
+    "leave": (),
+}
+"""What we show of each answer, and so rely on."""
 
 
 def answer(flags: Namespace, request: Body, silence_seconds: float | None = None) -> Body:
@@ -19,13 +36,22 @@ def answer(flags: Namespace, request: Body, silence_seconds: float | None = None
     if getattr(flags, "peer", None):
         from node.cli import remote
 
-        return remote.ask(flags, request)
+        return _whole(request, remote.ask(flags, request))
     line = ProgressLine()
     limit = silence_seconds or client.SILENCE_SECONDS_MAX
     try:
-        return client.ask(state_of(flags), request, line, limit)
+        return _whole(request, client.ask(state_of(flags), request, line, limit))
     finally:
         line.done()
+
+
+def _whole(request: Body, body: Body) -> Body:
+    """The body, if it is what `node.core.requests` promises; another version may differ."""
+    missing = [key for key in EXPECTED[request["type"]] if key not in body]
+    if missing:
+        sentence = f"the answer to `{request['type']}` lacks {', '.join(missing)}"
+        raise Unable("bad_answer", sentence, "compare the versions: `holdfast version` here")
+    return body
 
 
 def show(flags: Namespace, body: Any, draw: Callable[[Ink], Sequence[str]]) -> None:

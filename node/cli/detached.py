@@ -51,6 +51,7 @@ def start(options: UpOptions, flags: Namespace, command: Sequence[str] = THIS_CO
             start_new_session=True,
         )
     _wait_until_ready(child, options.state, log, began)
+    child.returncode = 0  # it outlives us on purpose, and Popen need not complain about that
     return Started(child.pid, log)
 
 

@@ -102,7 +102,8 @@ def _bytes_of(written: object, path: Path) -> bytes:
 
 def _plain(entry: Any) -> dict[str, Any]:
     fields = {name: getattr(entry, name) for name in entry.__struct_fields__}
-    shown = {name: _shown(value) for name, value in fields.items()}
+    # A hold has a kind of its own (booking, carried); the entry's kind is what it records.
+    shown = {("grant" if name == "kind" else name): _shown(fields[name]) for name in fields}
     return {"kind": entry.__struct_config__.tag, **shown}
 
 

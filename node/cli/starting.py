@@ -78,8 +78,9 @@ def _settled(folder: "StateFolder", options: UpOptions, brought: "Secret | None"
         "state_folder": str(folder.path),
         "first_start": first_start,
     }
-    named = replace(options, name=options.name or folder.read_name())
-    return Prepared(named, body, [step for step in steps if step])
+    # From here on the folder is where the secret is; the agent need not read the file again.
+    ready = replace(options, name=options.name or folder.read_name(), secret_file=None)
+    return Prepared(ready, body, [step for step in steps if step])
 
 
 def _secret(folder: "StateFolder", brought: "Secret | None") -> tuple["Secret", str]:

@@ -45,6 +45,10 @@ class FakeAgent:
         self._listener.close()
         self._thread.join()
 
+    def say(self, kind: str, body: Line) -> None:
+        """From now on, answer `kind` with `body`."""
+        self._answers[kind] = body
+
     def _serve(self) -> None:
         while True:
             try:
