@@ -275,8 +275,9 @@ class Ledger:
         chains = self._gathered.chains(self._desk.writer.chain)
         base = chains[0] if chains else Chain((), Books())
         effects: list[LedgerEffect] = []
-        if list(base.blocks) != self._desk.writer.chain:
+        if self._damaged or list(base.blocks) != self._desk.writer.chain:
             effects.append(Rebase(base.blocks))
+            self._damaged = 0
         self._gathered.written(base.blocks)
         self._quarantine = None
         self._desk = desk = self._desk_over(base)

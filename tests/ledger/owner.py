@@ -194,7 +194,8 @@ class Owner:
     def seal(self) -> None:
         self.do(self.ledger.seal(self.now))
         check_books(self.ledger.books)
-        assert self.ledger.chain == tuple(self.disk.chain)
+        if self.state != "quarantine":  # where a damaged log is not replaced yet
+            assert self.ledger.chain == tuple(self.disk.chain)
 
     def advance(self, duration: int) -> None:
         """Let time pass, waking when asked to."""
