@@ -155,7 +155,9 @@ class Gate:
             return header
         if header.key_id != self._keys.key_id:
             return Rejection.UNKNOWN_KEY
-        match header.kind:
+        match header.kind:  # the usual one first
+            case Kind.SEALED:
+                return self._judge_sealed(header, datagram, source, now)
             case Kind.BEACON:
                 return self._judge_beacon(header, datagram, source)
             case Kind.HELLO:
@@ -164,8 +166,6 @@ class Gate:
                 return self._judge_welcome(header, datagram, source, now)
             case Kind.CONFIRM:
                 return self._judge_confirm(header, datagram, source, now)
-            case Kind.SEALED:
-                return self._judge_sealed(header, datagram, source, now)
             case Kind.STALE:
                 return self._judge_stale(datagram, now)
 

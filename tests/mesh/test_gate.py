@@ -6,19 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mesh.challenges import CHALLENGE_LIFE
 from mesh.confirming import CONFIRM_INTERVAL, CONFIRM_REPEATS_MAX
-from mesh.datagram import DATAGRAM_BYTES_MAX
+from mesh.datagram import DATAGRAM_BYTES_MAX, Kind, read_header
 from mesh.effects import Address
 from mesh.gate import PEERS_MAX, Gate
+from mesh.handshake import Ephemeral, read_hello, write_welcome
 from mesh.identity import Epoch, NodeId
 from mesh.instant import HOUR, SECOND
 from mesh.judgements import (
-    CloneSeen,
     Established,
     HeardBeacon,
-    LowerEpoch,
     Respond,
-    ToldStale,
     Verified,
 )  # fmt: skip
 from mesh.rejections import Rejection
@@ -80,6 +79,42 @@ def test_another_node_cannot_answer_for_the_one_we_asked() -> None:
     assert isinstance(bobs, Respond)
     assert isinstance(ann.judge(bobs.datagram, eve.address, 0), Established)
     assert ann.established()[-1].peer == bob.id
+
+
+def test_a_welcome_to_a_hello_that_was_meant_for_another_is_refused() -> None:
+    """Eve is a member and answers with her own good signature what Bob was asked."""
+    ann, bob, eve = Traveller("ann"), Traveller("bob"), Traveller("eve")
+    datagram = ann.gate.hello(bob.id, 0)
+    header = read_header(datagram)
+    assert not isinstance(header, Rejection)
+    hello = read_hello(KEYS, header, datagram)
+    assert not isinstance(hello, Rejection)
+    share = Ephemeral(eve.random.randbytes(32), eve.random.randbytes(16), 0)
+    welcome = write_welcome(KEYS, eve.identity, eve.epoch, share, hello)
+    assert ann.judge(welcome, eve.address, 0) is Rejection.UNKNOWN_CHALLENGE
+
+
+def test_a_welcome_that_reaches_another_is_not_for_it() -> None:
+    ann, bob, cid = Traveller("ann"), Traveller("bob"), Traveller("cid")
+    welcome = bob.judge(ann.gate.hello(bob.id, 0), ann.address, 0)
+    assert isinstance(welcome, Respond)
+    assert cid.judge(welcome.datagram, bob.address, 0) is Rejection.NOT_FOR_US
+
+
+def test_only_the_side_that_said_hello_confirms() -> None:
+    road, ann, bob = met()
+    session = bob.gate._sessions.best(ann.id, road.now)
+    assert session is not None
+    odd = session.seal(Kind.CONFIRM, b"")
+    assert ann.judge(odd, bob.address, road.now) is Rejection.NO_SESSION
+
+
+def test_a_session_known_to_work_is_preferred_to_a_newer_one_that_may_not() -> None:
+    road, ann, bob = met()
+    road.lost = (len(road.capture) + 2,)  # the confirmation
+    road.meet(ann, bob)
+    road.tell(ann, bob, b"heard at once")
+    assert bob.payloads() == [b"heard at once"]
 
 
 @pytest.mark.parametrize("lost", range(4))
@@ -209,110 +244,6 @@ def test_what_comes_back_to_us_is_known_as_ours() -> None:
         assert ann.judge(datagram, ann.address, 0) is Rejection.FROM_OURSELVES
 
 
-# Epochs ----------------------------------------------------------------------------------------
-
-
-def test_a_restarted_peer_is_believed_and_its_old_sessions_end() -> None:
-    road, ann, bob = met()
-    old_word = bob.gate.seal(ann.id, b"old", road.now)
-    newer = bob.restarted()
-    road.meet(newer, ann)
-    assert ann.gate.epochs() == {bob.id: newer.epoch}
-    road.tell(ann, newer, b"welcome back")
-    assert newer.payloads() == [b"welcome back"]
-    assert old_word is not None
-    assert ann.judge(old_word, bob.address, road.now) is Rejection.NO_SESSION
-
-
-def test_an_unproven_higher_epoch_ends_no_session() -> None:
-    road, ann, bob = met()
-    ann.judge(bob.restarted().gate.hello(ann.id, road.now), bob.address, road.now)
-    road.tell(ann, bob, b"still you")
-    assert bob.payloads() == [b"still you"]
-
-
-def test_a_lower_epoch_is_shown_its_own_later_record() -> None:
-    road, ann, bob = met()
-    later = bob.restarted()
-    road.meet(later, ann)
-    hello = bob.gate.hello(ann.id, road.now)
-    judged = ann.judge(hello, bob.address, road.now)
-    assert isinstance(judged, LowerEpoch)
-    assert (judged.peer, judged.claimed, judged.known) == (bob.id, bob.epoch, later.epoch)
-    answer = ann.gate.stale(judged, b"record")
-    assert answer is not None
-    assert len(answer) <= len(hello)
-    assert bob.judge(answer, ann.address, road.now) == ToldStale(b"record")
-    assert bob.judge(answer, ann.address, road.now) is Rejection.REPLAYED
-
-
-def test_a_lower_epoch_that_was_asked_is_told_so_too() -> None:
-    bob = Traveller("bob")
-    ann = Traveller("ann", highest={bob.id: Epoch(7, bytes(16))})
-    judged = bob.judge(ann.gate.hello(bob.id, 0), ann.address, 0)
-    assert isinstance(judged, Respond)
-    late = ann.judge(judged.datagram, bob.address, 0)
-    assert isinstance(late, LowerEpoch)
-    answer = ann.gate.stale(late, b"record")
-    assert answer is not None
-    assert bob.judge(answer, ann.address, 0) == ToldStale(b"record")
-    assert not ann.gate.has_session(bob.id)
-
-
-def test_nobody_is_shown_a_record_without_having_asked() -> None:
-    ann, bob = Traveller("ann"), Traveller("bob")
-    late = LowerEpoch(bob.id, bob.epoch, bob.epoch, bob.address, b"?" * 16)
-    answer = ann.gate.stale(late, b"record")
-    assert answer is not None
-    assert bob.judge(answer, ann.address, 0) is Rejection.UNKNOWN_CHALLENGE
-    assert ann.judge(answer, ann.address, 0) is Rejection.NOT_FOR_US
-
-
-def test_a_record_that_cannot_fit_is_not_sent() -> None:
-    ann, bob = Traveller("ann"), Traveller("bob")
-    late = LowerEpoch(bob.id, bob.epoch, bob.epoch, bob.address, b"?" * 16)
-    assert ann.gate.stale(late, bytes(DATAGRAM_BYTES_MAX)) is None
-
-
-def test_the_same_counter_from_another_start_is_a_clone_once_proven() -> None:
-    road, ann, bob = met()
-    twin = Traveller("bob", start=b"another start...")
-    hello = twin.gate.hello(ann.id, road.now)
-    welcome = ann.judge(hello, twin.address, road.now)
-    assert isinstance(welcome, Respond)  # a claim of that kind is not yet worth an alarm
-    met_ann = twin.judge(welcome.datagram, ann.address, road.now)
-    assert isinstance(met_ann, Established)
-    seen = ann.judge(met_ann.respond, twin.address, road.now)
-    assert isinstance(seen, CloneSeen)
-    assert (seen.peer, seen.epoch, seen.known) == (bob.id, twin.epoch, bob.epoch)
-    road.tell(ann, bob, b"you remain")
-    assert bob.payloads() == [b"you remain"]
-    assert ann.gate.epochs() == {bob.id: bob.epoch}
-
-
-def test_a_clone_that_we_asked_is_seen_in_its_welcome() -> None:
-    road, ann, bob = met()
-    twin = Traveller("bob", start=b"another start...")
-    road.meet(ann, twin)
-    assert isinstance(ann.judged[-1], CloneSeen)
-    assert not twin.gate.has_session(ann.id)
-    road.tell(bob, ann, b"it is me")
-    assert ann.payloads() == [b"it is me"]
-
-
-@pytest.mark.parametrize("counter", [2, 3, 4])
-def test_a_second_machine_with_our_own_key_is_seen_whatever_its_epoch(counter: int) -> None:
-    road = Road()
-    ann, copy = Traveller("ann", counter=3), Traveller("ann", counter=counter, start=b"?" * 16)
-    road.carry(ann, copy, ann.gate.hello(None, 0))
-    road.carry(copy, ann, copy.gate.hello(None, 0))
-    seen = [one for one in ann.judged + copy.judged if isinstance(one, CloneSeen)]
-    assert seen
-    assert all(one.peer == ann.id for one in seen)
-    assert not ann.gate.has_session(ann.id)
-    assert not copy.gate.has_session(ann.id)
-
-
 # Bounds ----------------------------------------------------------------------------------------
 
 
@@ -350,6 +281,24 @@ def test_open_questions_are_bounded_and_lapse() -> None:
     assert ann.gate.next_wake == 5 * SECOND
     assert ann.gate.wake(5 * SECOND) == []
     assert ann.gate.next_wake is None
+
+
+def test_unconfirmed_welcomes_are_bounded_and_the_oldest_goes_first() -> None:
+    ann, bob = Traveller("ann"), Traveller("bob")
+    welcome = bob.judge(ann.gate.hello(bob.id, 0), ann.address, 0)
+    assert isinstance(welcome, Respond)
+    met_bob = ann.judge(welcome.datagram, bob.address, 0)
+    assert isinstance(met_bob, Established)
+    crowd, now = Traveller("crowd"), 0
+    for host in range(300):
+        now = host * SECOND // 64
+        crowd.gate.wake(now)
+        bob.judge(
+            crowd.gate.hello(bob.id, now), Address(f"10.1.{host // 250}.{host % 250}", 1), now
+        )
+    assert now < CHALLENGE_LIFE
+    assert bob.judge(met_bob.respond, ann.address, now) is Rejection.NO_SESSION
+    assert bob.gate.epochs() == {}
 
 
 def test_a_late_welcome_answers_nothing() -> None:
