@@ -1,7 +1,7 @@
 """The promises, checked from outside: nothing here looks at how an agent came to its state.
 
-`check_world` may be called at any instant of a world: it trusts no agent's own sums, but folds every
-log again from its first block and compares what was promised with what there is.
+`check_world` may be called at any instant of a world: it trusts no agent's own sums, but folds
+every log again from its first block and compares what was promised with what there is.
 """
 
 from collections.abc import Sequence

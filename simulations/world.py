@@ -8,7 +8,6 @@ network. The contract tests of the shell run against both.
 """
 
 import heapq
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
@@ -20,8 +19,9 @@ from mesh.identity import Epoch, Identity, NodeId
 from mesh.instant import Duration, Instant, seconds
 from mesh.persistence import SPACE_META, Persist
 from mesh.secret import Secret, derive
+from node.core.birth import Birth
 from node.core.effects import Effect, Event, Look, Progress, Reply, Stop, Watch
-from node.core.machine import META_EPOCH, Agent, Birth
+from node.core.machine import META_EPOCH, Agent
 from node.core.reports import Report
 from node.core.requests import Request
 from simulations import hardware
@@ -29,6 +29,8 @@ from simulations.disk import Disk
 from simulations.network import Network, Weather
 
 PORT = 4653
+CALM = Weather()
+ANSWER_WAIT = seconds(120)
 EVENTS_PER_INSTANT_MAX = 100_000
 """A livelock at one virtual instant would never end by itself; this ends it, loudly."""
 
@@ -71,7 +73,7 @@ class Host:
 class World:
     """Hosts, a network, and time that jumps to the next thing that happens."""
 
-    def __init__(self, seed: int, weather: Weather = Weather()) -> None:
+    def __init__(self, seed: int, weather: Weather = CALM) -> None:
         self.seed = seed
         self.now: Instant = 0
         self.network = Network(weather, seed)
@@ -157,7 +159,7 @@ class World:
         self._step(host, host.alive.ask(token, request, self._local(host)))
         return token
 
-    def answer(self, name: str, request: Request, limit: Duration = seconds(120)) -> Reply:
+    def answer(self, name: str, request: Request, limit: Duration = ANSWER_WAIT) -> Reply:
         """Ask, and let the world go on until the answer is there."""
         token = self.ask(name, request)
         host = self.hosts[name]

@@ -6,7 +6,8 @@ before the first send, so a retry is the same request, and a crash leaves a name
 
 A call ends in exactly one of three ways: done, refused (why), or unknown (id). No answer to a hold
 is harmless, since nothing was posted and it lapses by itself: the errand moves on. No answer to a
-post is not, since it may have been granted: the errand keeps asking, then says `unknown` and the id.
+post is not, since it may have been granted: the errand keeps asking, then says `unknown`, and the
+id.
 """
 
 from collections.abc import Callable, Sequence

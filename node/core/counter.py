@@ -45,6 +45,13 @@ def read(knowledge: Knowledge, request: Request, about: dict[str, Any]) -> dict[
             return None
 
 
+def question(request: Request) -> Request:
+    """`request`, if it only asks. Raises Refused("policy") for what would change something."""
+    if isinstance(request, requests.READ_ONLY):
+        return request
+    raise Refused("policy", "over the mesh only questions are answered, not changes")
+
+
 def status(knowledge: Knowledge, about: dict[str, Any]) -> dict[str, Any]:
     """This node, its mesh, its books."""
     log = knowledge.log_position(knowledge.us)
@@ -81,7 +88,7 @@ def where(knowledge: Knowledge, ask: dict[str, Any], list_all: bool) -> dict[str
 
 
 def doctor(knowledge: Knowledge) -> dict[str, Any]:
-    """What the agent can say about its own health; the command adds what it can see from outside."""
+    """What the agent can say of its own health; the command adds what shows from outside."""
     state, reason, _ = knowledge.ledger.standing
     checks = [
         _check("grants", state == "open", f"{state}: {reason}", "`holdfast status` shows when"),

@@ -1,9 +1,9 @@
 """Inviting: one-time tokens by which a newcomer may be told the secret.
 
 An invite never holds the secret; it holds a token that its maker keeps the hash of. Whoever brings
-the token over TLS, having pinned our key, is given the secret inside, and the token is void from the
-moment that is on disk, so a captured invite is worth nothing twice. Time is counted on our own
-clock; after a reboot that count means nothing, so what was issued before it is void (fail closed).
+the token over TLS, having pinned our key, is given the secret inside, and the token is void from
+the moment that is on disk, so a captured invite is worth nothing twice. Time is counted on our own
+clock; after a reboot that count means nothing, so what was issued before it is void: fail closed.
 """
 
 import hashlib
@@ -68,7 +68,7 @@ class Inviting:
     def issue(
         self, inviter: NodeId, addresses: tuple[Address, ...], ttl: int, now: Instant
     ) -> tuple[str, list[Persist]]:
-        """A fresh invite as text, valid for `ttl` nanoseconds. Raises Refused when too many are out."""
+        """A fresh invite as text, valid for `ttl` nanoseconds. May raise Refused."""
         if len(self._kept) >= INVITES_MAX:
             raise Refused("refused", f"{INVITES_MAX} invites are out already", "let some expire")
         token = self._random.randbytes(TOKEN_BYTES)
@@ -78,7 +78,7 @@ class Inviting:
         return InviteText(self._mesh_id, inviter, token, addresses).text, [Persist((row,))]
 
     def redeem(self, call: int, token: bytes, secret: str, now: Instant) -> list[Persist | Answer]:
-        """Somebody brought `token`: answer with the secret once its use is on disk, or with why not."""
+        """Somebody brought `token`: the secret, once its use is on disk; or why not."""
         key = _hashed(token)
         kept = self._kept.get(key)
         if kept is None or kept.expires <= now:

@@ -74,7 +74,7 @@ class Knowledge:
     # About nodes ---------------------------------------------------------------------------------
 
     def members(self) -> list[Member]:
-        """Everyone who counts: identity pinned, policy satisfied. We ourselves are not among them."""
+        """Everyone who counts: identity pinned, policy satisfied. We ourselves are not listed."""
         return [m for m in self.mesh.roll.members() if m.trust is Trust.TRUSTED]
 
     def names(self) -> dict[NodeId, str]:
@@ -146,7 +146,7 @@ class Knowledge:
             return None
 
     def opens_in(self, node: NodeId) -> Duration | None:
-        """Until `node` changes its standing, by its own count less what has passed since we heard."""
+        """Until `node` changes its standing: its own count less what has passed since we heard."""
         standing = self.standing(node)
         if standing is None or standing.remaining_ms is None:
             return None

@@ -3,7 +3,7 @@
 Doors in: `receive` a datagram, `wake` when a deadline is reached, `ask` for a surface, `serve` a
 peer's stream request, `answered` for our own, `report` from the probes. One kind of thing out: a
 list of effects, whose order is a promise. After each batch of inputs the shell calls `seal`, which
-signs what the batch wrote into one block; nothing positive is answered before that block is on disk.
+signs what the batch wrote into one block; nothing is granted before that block is on disk.
 
 What arrives is sorted by topic: facts go to the picture, our neighbours' log blocks to the
 replicas, commands to the books. What leaves the ledger as `Append` becomes a durable block and a
@@ -12,43 +12,26 @@ rumour before any `Reply` behind it goes out.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from random import Random
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import msgspec
 
 from ledger import effects as books_effects
-from ledger.commands import (
-    Answer,
-    Command,
-    GrantKind,
-    Outcome,
-    SignedCommand,
-    decode_answer,
-    decode_signed,
-    encode_answer,
-    encode_signed,
-    sign_command,
-)
-from ledger.limits import Limits
-from ledger.machine import Continuity, Ledger
-from ledger.observations import CapacitySeen, Fenced, OwnLogSeen, Override, PeersKnown
+from ledger.machine import Ledger
+from ledger.observations import CapacitySeen, Fenced, Override, OwnLogSeen, PeersKnown
 from mesh import effects as mesh_effects
-from mesh.config import MeshConfig
-from mesh.identity import Epoch, Identity, NodeId, id_text
-from mesh.instant import MILLISECOND, SECOND, Duration, Instant, earliest
+from mesh.identity import Epoch, NodeId, id_text
+from mesh.instant import MILLISECOND, Duration, Instant, earliest
 from mesh.logs import Block
 from mesh.machine import Mesh
 from mesh.persistence import SPACE_ASK, SPACE_CARRY, SPACE_META, SPACE_REMAINING, Persist, Write
-from mesh.secret import MeshKeys
 from node.core import answers, counter, requests
-from node.core.asking import Ask, Asking, AskingEffect, Granted
-from node.core.carrying import Carried, Carrying
-from node.core.custody import Answered, Custody
-from node.core.knowledge import Knowledge
-from node.core.effects import Effect, Event, Look, Progress, Reply, Stop
+from node.core.birth import Birth
+from node.core.effects import Effect, Event, Look, Reply, Stop
+from node.core.errands import SERVICE_LEDGER, ErrandEffect, Errands, ToOurBooks
 from node.core.inviting import Inviting
+from node.core.knowledge import Knowledge
 from node.core.reports import (
     AddressesChanged,
     InventoryRead,
@@ -59,52 +42,10 @@ from node.core.reports import (
 )
 from node.core.requests import Refused, Request
 from node.core.self_image import SelfImage, Statement
-from node.core.telling import Tell, Telling, Told
 
-CALL_WAIT: Final[Duration] = 2 * SECOND
-"""How long an owner has to answer one send of a command; custody alone may take that long."""
-CALL_WAIT_POST: Final[Duration] = 4 * SECOND
-SERVICE_LEDGER: Final = "ledger"
 SERVICE_QUERY: Final = "query"
 SERVICE_JOIN: Final = "join"
 META_EPOCH: Final = b"epoch"
-
-
-@dataclass(frozen=True, slots=True)
-class Birth:
-    """All that an agent is born with; everything else it is told."""
-
-    identity: Identity
-    name: str
-    epoch: Epoch
-    keys: MeshKeys
-    secret_text: str
-    """What an invited newcomer is given, inside TLS."""
-    saved: Mapping[str, Mapping[bytes, bytes]]
-    """The journal's spaces as loaded."""
-    port: int
-    continuity: Continuity
-    first: bool
-    fingerprint: str | None
-    boot: str | None
-    """This kernel boot: an instant kept on disk means nothing under another one."""
-    version: str
-    seeds: tuple[mesh_effects.Address, ...] = ()
-    region: str = ""
-    mesh_config: MeshConfig = MeshConfig()
-    limits: Limits = Limits()
-
-
-@dataclass(frozen=True, slots=True)
-class _Route:
-    """Where an owner's answer must go: kind is stream | asking | telling | carrying."""
-
-    kind: str
-    key: int
-    hold: bytes = b""
-
-
-_Inner: TypeAlias = AskingEffect | Tell | Told | Answered
 
 
 class Agent:
@@ -132,14 +73,8 @@ class Agent:
         self.knowledge = Knowledge(self.identity.id, birth.name, self.mesh, self.ledger)
         self.image = SelfImage()
         self.inviting = Inviting(birth.keys.mesh_id, birth.boot, random)
-        self.asking = Asking(random, self.knowledge.session_of)
-        self.telling = Telling()
-        self.carrying = Carrying()
-        self.custody = Custody()
+        self.errands = Errands(self.identity, self.knowledge, random)
         self.events: Counter[str] = Counter()
-        self._routes: dict[int, _Route] = {}
-        self._calls: dict[int, _Route] = {}
-        self._last_number = 0
         self._started: Instant = 0
         self._addresses: tuple[mesh_effects.Address, ...] = ()
         self._answered_for_our_log: set[NodeId] = set()
@@ -159,7 +94,7 @@ class Agent:
         effects += self._books(self.ledger.boot(now), now)
         effects += self._tell_peers_known(now)
         saved = self.birth.saved
-        effects += self.carrying.restore(dict(saved.get(SPACE_CARRY, {})), now)
+        effects += self._errands(self.errands.restore(saved.get(SPACE_CARRY, {}), now), now)
         effects += self.inviting.restore(saved, now)
         effects += self._forget_unanswered(saved.get(SPACE_ASK, {}))
         return effects + self._publish_standing(now)
@@ -172,12 +107,7 @@ class Agent:
         """A deadline is reached (or passed: nothing breaks when we are late)."""
         effects = self._mesh(self.mesh.wake(now), now)
         effects += self._books(self.ledger.wake(now), now)
-        effects += self._inner(self.asking.wake(now), now)
-        effects += self._inner(self.telling.wake(now), now)
-        effects += self._inner(self.custody.wake(now), now)
-        quarantined = self.ledger.standing[0] == "quarantine"
-        for command in self.carrying.wake(self.ledger.session, quarantined, now):
-            effects += self._ask_ourselves(command, _Route("carrying", 0, command.id), now)
+        effects += self._errands(self.errands.wake(now), now)
         effects += self.inviting.wake(now)
         return effects + self._publish_standing(now)
 
@@ -190,7 +120,7 @@ class Agent:
 
     def cancel(self, token: int, now: Instant) -> list[Effect]:
         """Whoever asked under `token` is gone."""
-        return self._inner(self.asking.cancel(token), now)
+        return self._errands(self.errands.cancel(token, now), now)
 
     def serve(
         self, token: int, peer: NodeId | None, service: str, body: bytes, now: Instant
@@ -203,15 +133,15 @@ class Agent:
         if service == SERVICE_QUERY:
             return [mesh_effects.Answer(token, self.query(body, now))]
         if service == SERVICE_LEDGER:
-            return self._command_came(token, body, now)
+            return self._errands(self.errands.came(token, body), now)
         return self._mesh(self.mesh.serve(token, peer, service, body, now), now)
 
     def answered(self, call: int, body: bytes | None, now: Instant) -> list[Effect]:
         """The answer to one of our stream requests, or None: there was none in time."""
-        route = self._calls.pop(call, None)
-        if route is None:
+        effects = self.errands.answered(call, body, now)
+        if effects is None:
             return self._mesh(self.mesh.answered(call, body, now), now)
-        return self._route(route, _read_answer(body), now)
+        return self._errands(effects, now)
 
     def report(self, report: Report, now: Instant) -> list[Effect]:
         """News from the shell and its probes."""
@@ -224,9 +154,7 @@ class Agent:
                 effects = self._books(self.ledger.report(seen, now), now)
                 effects += self._publish(self.image.sampled(live), now)
             case WorkEnded(hold):
-                effects = []
-                for command in self.carrying.ended(hold, self.ledger.session):
-                    effects += self._ask_ourselves(command, _Route("carrying", 0, hold), now)
+                effects = self._errands(self.errands.work_ended(hold), now)
             case AddressesChanged(addresses):
                 self._addresses = _hosts(addresses)
                 effects = self._mesh(self.mesh.set_addresses(addresses, now), now)
@@ -247,8 +175,7 @@ class Agent:
     def next_wake(self) -> Instant | None:
         """When `wake` is next wanted."""
         return earliest(
-            self.mesh.next_wake, self.ledger.next_wake, self.asking.next_wake,
-            self.telling.next_wake, self.custody.next_wake, self.carrying.next_wake,
+            self.mesh.next_wake, self.ledger.next_wake, self.errands.next_wake,
             self.inviting.next_wake,
         )  # fmt: skip
 
@@ -277,7 +204,7 @@ class Agent:
                     self._answered_for_our_log.add(peer)
                     out += self._tell_peers_known(now)
                 case mesh_effects.BlockStored(peer, position):
-                    out += self._inner(self.custody.stored(peer, position), now)
+                    out += self._errands(self.errands.stored(peer, position, now), now)
                 case mesh_effects.EpochBehind(highest):
                     out += self._rise_above(highest)
                 case mesh_effects.PeerChanged(peer, change, detail):
@@ -308,8 +235,8 @@ class Agent:
 
     def _fork(self, author: NodeId, first: Block) -> Event:
         sentence = (
-            f"{self.knowledge.name_of(author)} signed two different blocks at height {first.height}: "
-            "its log is frozen and nothing is placed there"
+            f"{self.knowledge.name_of(author)} signed two different blocks at height "
+            f"{first.height}: its log is frozen and nothing is placed there"
         )
         self.knowledge.replicas.freeze(author, "two signed blocks at one height")
         return self._event("ledger.fork", sentence, node=author)
@@ -337,10 +264,10 @@ class Agent:
                 case books_effects.Append(block):
                     out += self._mesh(self.mesh.append(block, now), now)
                 case books_effects.Rebase(chain):
-                    self.custody.new_era()
+                    self.errands.new_era()
                     out += self._mesh(self.mesh.rebase_own(chain, now), now)
                 case books_effects.Reply(token, answer):
-                    out += self._replied(token, answer, now)
+                    out += self._errands(self.errands.replied(token, answer, now), now)
                 case books_effects.Fence(hold):
                     out += self._fence(hold, now)
                 case books_effects.StandingChanged(state, reason):
@@ -354,96 +281,18 @@ class Agent:
     def _fence(self, hold: bytes, now: Instant) -> list[Effect]:
         # We kill only what we started, and this agent starts nothing: what runs under the hold was
         # started by hand, becomes foreign use, and is seen as such by the next look.
-        out: list[Effect] = list(self.carrying.end(hold))
+        out = self._errands(self.errands.fenced(hold), now)
         out += self._books(self.ledger.report(Fenced(hold, gone=True), now), now)
         return [*out, Look("a grant ended")]
 
-    def _replied(self, token: int, answer: Answer, now: Instant) -> list[Effect]:
-        route = self._routes[token]
-        if answer.outcome is Outcome.POSTED and self._is_booking(answer.id):
-            others = self.knowledge.live_others()
-            return self._inner(self.custody.hold(token, answer, others, now), now)
-        del self._routes[token]
-        return self._route(route, answer, now)
-
-    def _is_booking(self, hold: bytes) -> bool:
-        kept = self.ledger.books.live.get(hold)
-        return kept is not None and kept.kind is GrantKind.BOOKING
-
-    def _route(self, route: _Route, answer: Answer | None, now: Instant) -> list[Effect]:
-        match route.kind:
-            case "stream":
-                assert answer is not None
-                return [mesh_effects.Answer(route.key, encode_answer(answer))]
-            case "asking":
-                return self._inner(self.asking.answered(route.key, answer, now), now)
-            case "telling":
-                return self._inner(self.telling.answered(route.key, answer, now), now)
-            case _:
-                assert answer is not None, "we are always there to answer ourselves"
-                return list(self.carrying.answered(answer))
-
-    # Commands: from peers, and to owners ---------------------------------------------------------
-
-    def _command_came(self, token: int, body: bytes, now: Instant) -> list[Effect]:
-        try:
-            signed = decode_signed(body)
-        except msgspec.MsgspecError:
-            malformed = Answer(Outcome.MALFORMED, b"", self.ledger.session)
-            return [mesh_effects.Answer(token, encode_answer(malformed))]
-        return self._ask_books(signed, _Route("stream", token), now)
-
-    def _ask_books(self, signed: SignedCommand, route: _Route, now: Instant) -> list[Effect]:
-        self._last_number += 2
-        self._routes[self._last_number] = route
-        return self._books(self.ledger.ask(self._last_number, signed, now), now)
-
-    def _ask_ourselves(self, command: Command, route: _Route, now: Instant) -> list[Effect]:
-        signed = sign_command(self.identity, self.identity.id, command)
-        return self._ask_books(signed, route, now)
-
-    def _ask_owner(
-        self, owner: NodeId, command: Command, route: _Route, now: Instant
-    ) -> list[Effect]:
-        if owner == self.identity.id:
-            return self._ask_ourselves(command, route, now)
-        signed = sign_command(self.identity, owner, command)
-        self._last_number += 2  # even: the mesh numbers its own calls with odd ones
-        self._calls[self._last_number] = route
-        wait = CALL_WAIT_POST if command.__struct_config__.tag == "post" else CALL_WAIT
-        call = mesh_effects.Call(
-            self._last_number, owner, self.knowledge.addresses_of(owner), SERVICE_LEDGER,
-            encode_signed(signed), now + wait,
-        )  # fmt: skip
-        return [call]
-
-    def _inner(self, effects: Sequence[_Inner], now: Instant) -> list[Effect]:
+    def _errands(self, effects: Sequence[ErrandEffect], now: Instant) -> list[Effect]:
         out: list[Effect] = []
         for effect in effects:
-            match effect:
-                case Ask(errand, owner, command):
-                    out += self._ask_owner(owner, command, _Route("asking", errand), now)
-                case Tell(key, owner, command):
-                    out += self._ask_owner(owner, command, _Route("telling", key), now)
-                case Answered(token, answer):
-                    out += self._route(self._routes.pop(token), answer, now)
-                case Granted():
-                    out += self._granted(effect, now)
-                case Told(token, owner, _, answer):
-                    body = answers.told(self.knowledge, owner, answer)
-                    out.append(Reply(token, ok=True, body=body))
-                case Persist() | Progress() | Reply():
-                    out.append(effect)
+            if isinstance(effect, ToOurBooks):
+                out += self._books(self.ledger.ask(effect.token, effect.command, now), now)
+            else:
+                out.append(effect)
         return out
-
-    def _granted(self, done: Granted, now: Instant) -> list[Effect]:
-        reply = Reply(done.token, ok=True, body=answers.granted(self.knowledge, done))
-        reserve = done.reserve
-        if reserve.pid is None or done.answer.outcome is not Outcome.POSTED:
-            return [reply]
-        assert reserve.pid_started is not None
-        carried = Carried(done.answer.id, reserve.pid, reserve.pid_started, done.answer.receipts)
-        return [*self.carrying.begin(carried, now), reply]
 
     # What surfaces ask ---------------------------------------------------------------------------
 
@@ -457,13 +306,13 @@ class Agent:
         match request:
             case requests.Reserve():
                 look = counter.opening(self.knowledge, request)
-                return effects + self._inner(self.asking.begin(token, request, look, now), now)
+                return effects + self._errands(self.errands.reserve(token, request, look, now), now)
             case requests.Post(hold):
                 owner, post = counter.posting(self.knowledge, hold)
-                return effects + self._inner(self.telling.begin(token, owner, post), now)
+                return effects + self._errands(self.errands.tell(token, owner, post, now), now)
             case requests.Release(hold):
                 owner, end = counter.ending(self.knowledge, hold)
-                return effects + self._inner(self.telling.begin(token, owner, end), now)
+                return effects + self._errands(self.errands.tell(token, owner, end, now), now)
             case requests.Invite():
                 return effects + self._invited(token, counter.invitation(request), now)
             case requests.OpenBookings(reason):
@@ -489,9 +338,7 @@ class Agent:
         """A peer's read-only question (`--peer`), answered from our replica: one JSON line."""
         self.knowledge.now = now
         try:
-            request = requests.decode_request(body)
-            if not isinstance(request, requests.READ_ONLY):
-                raise Refused("policy", "over the mesh only questions are answered, not changes")
+            request = counter.question(requests.decode_request(body))
             plain: dict[str, Any] = {"ok": counter.read(self.knowledge, request, self._about(now))}
         except Refused as refused:
             plain = {"refused": refused.body}
@@ -555,13 +402,3 @@ def _hosts(addresses: Sequence[tuple[str, int, str]]) -> tuple[mesh_effects.Addr
 
 def _durations(rows: Mapping[bytes, bytes]) -> dict[bytes, Duration]:
     return {key: int.from_bytes(value, "big") for key, value in rows.items()}
-
-
-def _read_answer(body: bytes | None) -> Answer | None:
-    """An owner's answer; None for silence, and for bytes that are none."""
-    if not body:
-        return None
-    try:
-        return decode_answer(body)
-    except msgspec.MsgspecError:
-        return None

@@ -15,8 +15,8 @@ import msgspec
 
 class Status(msgspec.Struct, frozen=True, tag="status", forbid_unknown_fields=True):
     """→ {node: {id, name, epoch, version, uptime_ms, state_folder}, mesh: {id, key_id, address},
-    standing: {state, reason, remaining_ms}, peers: [Peer…], holds: {live, pools: [{pool, kind, unit,
-    total, promised, room, state}]}, log: {era, height, head}, warnings: [sentence…],
+    standing: {state, reason, remaining_ms}, peers: [Peer…], holds: {live, pools: [{pool, kind,
+    unit, total, promised, room, state}]}, log: {era, height, head}, warnings: [sentence…],
     rejections: {cause: count}}
 
     Peer: {id, name, trust, liveness, address, heard_ms_ago, epoch, facts: {topic: version},
@@ -172,7 +172,7 @@ REFUSALS: Final = {
 """Refusal code → the command's exit status."""
 
 
-class Refused(Exception):  # noqa: N818 - it is an answer, not a fault
+class Refused(Exception):
     """A request that ends in a no with a name: (code, sentence, hint)."""
 
     def __init__(self, code: str, sentence: str, hint: str = "") -> None:

@@ -77,7 +77,7 @@ class Reported:
 Input: TypeAlias = Arrived | Asked | Gone | Served | CallEnded | Reported
 
 
-class AgentStopped(Exception):  # noqa: N818 - an end, not a fault of ours
+class AgentStopped(Exception):
     """The agent cannot go on safely; a fresh start can. The sentence says why."""
 
 
@@ -103,7 +103,7 @@ class _Conversation:
 
 @dataclass(slots=True)
 class Driver:
-    """The desk. Make one, run `drive` and `carry_out` in one nursery, and talk to it from others."""
+    """The desk. Run `drive` and `carry_out` in one nursery, and talk to it from other tasks."""
 
     agent: Agent
     hands: Hands
@@ -122,7 +122,7 @@ class Driver:
     # Doors for the other tasks -------------------------------------------------------------------
 
     def datagram(self, datagram: bytes, source: Address) -> None:
-        """From the gate. A full inbox drops it: datagrams may be lost, and a queue must be bounded."""
+        """From the gate. A full inbox drops it: datagrams may be lost, queues must be bounded."""
         if len(self._inbox) >= INBOX_MAX:
             self.dropped += 1
             return

@@ -15,7 +15,6 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Final
 
-
 from ledger.machine import Continuity
 from mesh.effects import Address
 from mesh.identity import NONCE_BYTES, Epoch, Identity, NodeId
@@ -25,7 +24,8 @@ from mesh.rejections import Rejection
 from mesh.secret import Secret, derive
 from mesh.wire import parse_block
 from node.config import VERSION, UpOptions
-from node.core.machine import META_EPOCH, Birth
+from node.core.birth import Birth
+from node.core.machine import META_EPOCH
 from node.probes.host import read_host
 from node.probes.instruments import instruments
 from node.probes.offers import ShareRefused, parse_offer

@@ -87,7 +87,7 @@ class Probing:
 
     def _ties(self) -> list[Tie]:
         """Every live hold of ours, with the process it is tied to where somebody tied one."""
-        carried = self._agent.carrying.holds()
+        carried = self._agent.errands.carried
         ties = []
         for hold in self._agent.ledger.books.live_holds():
             tied = carried.get(hold.id)

@@ -1,0 +1,36 @@
+"""Birth: all that an agent is born with. Everything else it is told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ledger.limits import Limits
+from ledger.machine import Continuity
+from mesh.config import MeshConfig
+from mesh.effects import Address
+from mesh.identity import Epoch, Identity
+from mesh.secret import MeshKeys
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """What one start of an agent is given: who it is, what its disk kept, what was proven."""
+
+    identity: Identity
+    name: str
+    epoch: Epoch
+    keys: MeshKeys
+    secret_text: str
+    """What an invited newcomer is given, inside TLS."""
+    saved: Mapping[str, Mapping[bytes, bytes]]
+    """The journal's spaces as loaded."""
+    port: int
+    continuity: Continuity
+    first: bool
+    fingerprint: str | None
+    boot: str | None
+    """This kernel boot: an instant kept on disk means nothing under another one."""
+    version: str
+    seeds: tuple[Address, ...] = ()
+    region: str = ""
+    mesh_config: MeshConfig = field(default_factory=MeshConfig)
+    limits: Limits = field(default_factory=Limits)

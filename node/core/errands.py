@@ -1,0 +1,263 @@
+"""Errands: every command on its way to an owner, and every answer on its way back.
+
+An owner is asked over a stream, or, when it is ourselves, directly; the answer finds its way by a
+number that we gave the question. Here they all meet: reservations (`asking`), single commands
+(`telling`), renewals (`carrying`), a peer's command to us, and the bookings that wait for a copy
+(`custody`). What our own books must be asked leaves as `ToOurBooks`, because only the agent may.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from random import Random
+from typing import Final, TypeAlias
+
+import msgspec
+
+from ledger.commands import (
+    Answer,
+    Command,
+    GrantKind,
+    Outcome,
+    SignedCommand,
+    decode_answer,
+    decode_signed,
+    encode_answer,
+    encode_signed,
+    sign_command,
+)
+from mesh import effects as mesh_effects
+from mesh.identity import Identity, NodeId
+from mesh.instant import SECOND, Duration, Instant, earliest
+from mesh.logs import Position
+from mesh.persistence import Persist
+from node.core import answers
+from node.core.asking import Ask, Asking, AskingEffect, Granted, Outlook
+from node.core.carrying import Carried, Carrying
+from node.core.custody import Answered, Custody
+from node.core.effects import Effect, Progress, Reply, Watch
+from node.core.knowledge import Knowledge
+from node.core.requests import Reserve
+from node.core.telling import Tell, Tellable, Telling, Told
+
+SERVICE_LEDGER: Final = "ledger"
+CALL_WAIT: Final[Duration] = 2 * SECOND
+"""How long an owner has to answer one send of a command."""
+POST_WAIT: Final[Duration] = 4 * SECOND
+"""As above for a post, which custody alone may keep for two seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToOurBooks:
+    """Ask our own ledger; the answer comes back through `replied` under `token`."""
+
+    token: int
+    command: SignedCommand
+
+
+class _Desk(Enum):
+    """Who waits for an answer."""
+
+    STREAM = "a peer's command, on a stream"
+    ASKING = "a reservation"
+    TELLING = "a single command"
+    CARRYING = "a renewal"
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """Where an answer must go."""
+
+    desk: _Desk
+    key: int
+
+
+ErrandEffect: TypeAlias = Effect | ToOurBooks
+_Inner: TypeAlias = AskingEffect | Tell | Told | Answered
+
+
+class Errands:
+    """All of them, of one agent."""
+
+    def __init__(self, identity: Identity, knowledge: Knowledge, random: Random) -> None:
+        self._identity = identity
+        self._knowledge = knowledge
+        self._asking = Asking(random, knowledge.session_of)
+        self._telling = Telling()
+        self._custody = Custody()
+        self._carrying = Carrying()
+        self._routes: dict[int, _Route] = {}
+        self._calls: dict[int, _Route] = {}
+        self._last_number = 0
+
+    @property
+    def next_wake(self) -> Instant | None:
+        return earliest(
+            self._asking.next_wake, self._telling.next_wake, self._custody.next_wake,
+            self._carrying.next_wake,
+        )  # fmt: skip
+
+    @property
+    def carried(self) -> Mapping[bytes, Carried]:
+        """Hold id → the process that it is tied to, for the probes."""
+        return self._carrying.holds()
+
+    # Beginning, waiting, giving up ---------------------------------------------------------------
+
+    def restore(self, rows: Mapping[bytes, bytes], now: Instant) -> Sequence[ErrandEffect]:
+        """Take up what an earlier start carried."""
+        return self._carrying.restore(dict(rows), now)
+
+    def reserve(
+        self, token: int, reserve: Reserve, look: Callable[[], Outlook], now: Instant
+    ) -> list[ErrandEffect]:
+        """Seek, hold and post, for the surface request `token`. May raise Refused."""
+        return self._sort(self._asking.begin(token, reserve, look, now), now)
+
+    def tell(
+        self, token: int, owner: NodeId, command: Tellable, now: Instant
+    ) -> list[ErrandEffect]:
+        """One command about one hold, for the surface request `token`."""
+        return self._sort(self._telling.begin(token, owner, command), now)
+
+    def cancel(self, token: int, now: Instant) -> list[ErrandEffect]:
+        """Whoever asked under `token` is gone."""
+        return self._sort(self._asking.cancel(token), now)
+
+    def wake(self, now: Instant) -> list[ErrandEffect]:
+        """Time has passed: send again, look again, renew, let go."""
+        inner: list[_Inner] = [
+            *self._asking.wake(now), *self._telling.wake(now), *self._custody.wake(now),
+        ]  # fmt: skip
+        effects = self._sort(inner, now)
+        quarantined = self._knowledge.ledger.standing[0] == "quarantine"
+        for command in self._carrying.wake(self._knowledge.ledger.session, quarantined, now):
+            effects.append(self._to_ourselves(command, _Route(_Desk.CARRYING, 0)))
+        return effects
+
+    def work_ended(self, hold: bytes) -> list[ErrandEffect]:
+        """The process that `hold` was tied to is gone: its lease goes too."""
+        session = self._knowledge.ledger.session
+        return [
+            self._to_ourselves(command, _Route(_Desk.CARRYING, 0))
+            for command in self._carrying.ended(hold, session)
+        ]
+
+    def fenced(self, hold: bytes) -> Sequence[ErrandEffect]:
+        """Our books are ending `hold`: nobody renews it any more."""
+        return self._carrying.end(hold)
+
+    def new_era(self) -> None:
+        """Our log was cut: no copy of what lay above the cut counts."""
+        self._custody.new_era()
+
+    def stored(self, peer: NodeId, position: Position, now: Instant) -> list[ErrandEffect]:
+        """`peer` has our log up to `position` on its disk."""
+        return self._sort(self._custody.stored(peer, position), now)
+
+    # Answers -------------------------------------------------------------------------------------
+
+    def came(self, call: int, body: bytes) -> list[ErrandEffect]:
+        """A peer's command to us, brought by the stream request `call`."""
+        try:
+            signed = decode_signed(body)
+        except msgspec.MsgspecError:
+            malformed = Answer(Outcome.MALFORMED, b"", self._knowledge.ledger.session)
+            return [mesh_effects.Answer(call, encode_answer(malformed))]
+        return [self._to_books(signed, _Route(_Desk.STREAM, call))]
+
+    def replied(self, token: int, answer: Answer, now: Instant) -> list[ErrandEffect]:
+        """Our own books have answered."""
+        if answer.outcome is Outcome.POSTED and self._is_booking(answer.id):
+            others = self._knowledge.live_others()
+            return self._sort(self._custody.hold(token, answer, others, now), now)
+        return self._deliver(self._routes.pop(token), answer, now)
+
+    def answered(self, call: int, body: bytes | None, now: Instant) -> list[ErrandEffect] | None:
+        """An owner's answer, or its silence. None: that call was none of ours."""
+        route = self._calls.pop(call, None)
+        return None if route is None else self._deliver(route, _read(body), now)
+
+    def _deliver(self, route: _Route, answer: Answer | None, now: Instant) -> list[ErrandEffect]:
+        match route.desk:
+            case _Desk.ASKING:
+                return self._sort(self._asking.answered(route.key, answer, now), now)
+            case _Desk.TELLING:
+                return self._sort(self._telling.answered(route.key, answer, now), now)
+            case _Desk.CARRYING:
+                assert answer is not None, "our own books always answer"
+                return [*self._carrying.answered(answer)]
+            case _Desk.STREAM:
+                assert answer is not None, "our own books always answer"
+                return [mesh_effects.Answer(route.key, encode_answer(answer))]
+
+    def _is_booking(self, hold: bytes) -> bool:
+        kept = self._knowledge.ledger.books.live.get(hold)
+        return kept is not None and kept.kind is GrantKind.BOOKING
+
+    # Questions -----------------------------------------------------------------------------------
+
+    def _to_owner(
+        self, owner: NodeId, command: Command, route: _Route, now: Instant
+    ) -> ErrandEffect:
+        if owner == self._identity.id:
+            return self._to_ourselves(command, route)
+        signed = sign_command(self._identity, owner, command)
+        number = self._number()
+        self._calls[number] = route
+        wait = POST_WAIT if command.__struct_config__.tag == "post" else CALL_WAIT
+        return mesh_effects.Call(
+            number, owner, self._knowledge.addresses_of(owner), SERVICE_LEDGER,
+            encode_signed(signed), now + wait,
+        )  # fmt: skip
+
+    def _to_ourselves(self, command: Command, route: _Route) -> ToOurBooks:
+        return self._to_books(sign_command(self._identity, self._identity.id, command), route)
+
+    def _to_books(self, signed: SignedCommand, route: _Route) -> ToOurBooks:
+        number = self._number()
+        self._routes[number] = route
+        return ToOurBooks(number, signed)
+
+    def _number(self) -> int:
+        self._last_number += 2  # even: the mesh numbers its own calls with odd ones
+        return self._last_number
+
+    def _sort(self, inner: Iterable[_Inner], now: Instant) -> list[ErrandEffect]:
+        out: list[ErrandEffect] = []
+        for effect in inner:
+            match effect:
+                case Ask(errand, owner, command):
+                    out.append(self._to_owner(owner, command, _Route(_Desk.ASKING, errand), now))
+                case Tell(key, owner, command):
+                    out.append(self._to_owner(owner, command, _Route(_Desk.TELLING, key), now))
+                case Answered(token, answer):
+                    out += self._deliver(self._routes.pop(token), answer, now)
+                case Granted():
+                    out += self._granted(effect, now)
+                case Told(token, owner, _, answer):
+                    body = answers.told(self._knowledge, owner, answer)
+                    out.append(Reply(token, ok=True, body=body))
+                case Persist() | Progress() | Reply():
+                    out.append(effect)
+        return out
+
+    def _granted(self, done: Granted, now: Instant) -> list[ErrandEffect]:
+        reply = Reply(done.token, ok=True, body=answers.granted(self._knowledge, done))
+        reserve = done.reserve
+        if reserve.pid is None or done.answer.outcome is not Outcome.POSTED:
+            return [reply]
+        assert reserve.pid_started is not None
+        tied = Carried(done.answer.id, reserve.pid, reserve.pid_started, done.answer.receipts)
+        begun: list[Persist | Watch] = self._carrying.begin(tied, now)
+        return [*begun, reply]
+
+
+def _read(body: bytes | None) -> Answer | None:
+    """An owner's answer; None for silence, and for bytes that are none."""
+    if not body:
+        return None
+    try:
+        return decode_answer(body)
+    except msgspec.MsgspecError:
+        return None
