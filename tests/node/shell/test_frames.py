@@ -92,6 +92,7 @@ def test_any_value_in_a_frame_is_a_frame_or_a_frame_error(value: object) -> None
         (bytes(4), Fault.EMPTY),
         (b"\x00\x00\x00\x01\xc1", Fault.NOT_MESSAGEPACK),
         (framed([1, 0, "s", b""])[:4] + framed([1, 0, "s", b"xx"])[4:], Fault.NOT_MESSAGEPACK),
+        (framed([1, 0, "s", b"", 5]), Fault.NOT_MESSAGEPACK),  # refused before it is unpacked
         (framed([1, 0, "s"]), Fault.NOT_A_FRAME),
         (framed([True, 0, "s", b""]), Fault.NOT_A_FRAME),
         (framed([-1, 0, "s", b""]), Fault.NOT_A_FRAME),

@@ -29,7 +29,7 @@ from node.shell.journal import (
     set_aside,
 )
 
-KILLS = 30
+KILLS = 24
 
 COMMITTER = """
 import sys
@@ -139,7 +139,7 @@ def test_kill_nine_in_the_middle_of_commits_loses_nothing_acknowledged(path: Pat
             [sys.executable, "-c", COMMITTER, str(path)], stdout=subprocess.PIPE, text=True
         ) as child:
             assert child.stdout is not None
-            for _ in range(dice.randrange(1, 60)):
+            for _ in range(dice.randrange(1, 40)):
                 acknowledged = int(child.stdout.readline())
             child.kill()
             said = child.stdout.read().split("\n")[:-1]  # an unfinished line was never said
@@ -169,7 +169,7 @@ def test_a_flipped_byte_is_found_or_changes_nothing(path: Path) -> None:
     truth = filled(path, rows=60)
     whole = path.read_bytes()
     found = harmless = 0
-    for place in [*range(200), *range(200, len(whole), 41)]:
+    for place in [*range(200), *range(200, len(whole), 97)]:
         for bit in (0x01, 0x80):
             damaged = bytearray(whole)
             damaged[place] ^= bit
@@ -179,7 +179,7 @@ def test_a_flipped_byte_is_found_or_changes_nothing(path: Path) -> None:
                 harmless += 1
             except (JournalCorrupt, JournalForeign, JournalNewer):
                 found += 1
-    assert found > 500
+    assert found > 200
 
 
 def test_a_truncated_file_is_found_at_every_length(path: Path) -> None:

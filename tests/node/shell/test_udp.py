@@ -308,10 +308,39 @@ print(json.dumps([json.loads(node.stdout.readline()) for node in nodes]))
 """
 
 
-@pytest.mark.skipif(
+needs_namespaces = pytest.mark.skipif(
     os.geteuid() != 0 or any(shutil.which(tool) is None for tool in ("ip", "unshare", "nsenter")),
     reason="needs root, ip, unshare and nsenter to make network namespaces",
 )
+
+TWO_LINKS = """
+set -e
+ip link set lo up
+ip link add left type veth peer name right
+ip address add 10.8.1.1/24 dev left
+ip address add 10.8.2.1/24 dev right
+ip link set left up
+ip link set right up
+exec "$0" -m pytest -q -p no:cacheprovider "$1" -k each_interface_and_way
+"""
+
+
+@needs_namespaces
+def test_an_ear_does_not_hear_what_belongs_to_the_ear_of_another_interface() -> None:
+    done = subprocess.run(
+        ["unshare", "--net", "sh", "-c", TWO_LINKS, sys.executable, __file__],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=Path(__file__).parents[3],
+    )
+    if "Operation not permitted" in done.stderr or "not supported" in done.stderr:
+        pytest.skip("this kernel lets us make no links in a namespace")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@needs_namespaces
 def test_agents_in_namespaces_find_each_other_when_the_cable_is_plugged_in() -> None:
     probe = subprocess.run(
         ["unshare", "--net", "ip", "link", "add", "br0", "type", "bridge"],
