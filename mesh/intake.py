@@ -77,14 +77,14 @@ class Intake:
         self._board = board
         self._chains = chains
         self._refused = refused
-        self._own_counter = 0
+        self._own_epoch = NEVER_MET
         self._own_version = 0
         self._behind: Epoch | None = None
         self._reported: dict[bytes, None] = {}
 
     def rise(self, epoch: Epoch) -> None:
         """A new run of ours begins: what was handed up before is handed up again."""
-        self._own_counter = epoch.counter
+        self._own_epoch = epoch
         self._own_version = 0
         self._behind = None
         self._reported.clear()
@@ -147,21 +147,21 @@ class Intake:
         harvest.writes += peer_writes(member)
 
     def _own_fact(self, fact: Fact, harvest: Harvest) -> None:
-        if fact.version <= self._own_version and fact.epoch_counter == self._own_counter:
-            return  # told our own words again
+        record = parse_record(fact.body) if fact.topic == TOPIC_NODE else None
+        foreign = record is not None and record.nonce != self._own_epoch.nonce
+        later = (fact.epoch_counter, fact.version) > (self._own_epoch.counter, self._own_version)
         if not check_fact(fact, self._mesh_id):
             self._refuse("fact: " + Pinned.BAD.value, harvest)
-        elif fact.epoch_counter < self._own_counter:
+        elif fact.epoch_counter < self._own_epoch.counter:
             # Our words of an earlier run, on a topic we have not spoken about since: they stand
             # until we do. Nobody upstairs learns anything from hearing them.
             self._board.offer(fact)
-        else:
-            self._fell_behind(fact, harvest)
+        elif later or foreign:
+            self._fell_behind(fact, record, harvest)
 
-    def _fell_behind(self, fact: Fact, harvest: Harvest) -> None:
-        record = parse_record(fact.body) if fact.topic == TOPIC_NODE else None
-        nonce = record.nonce if record else NEVER_MET.nonce
-        highest = Epoch(fact.epoch_counter, nonce)
+    def _fell_behind(self, fact: Fact, record: NodeRecord | None, harvest: Harvest) -> None:
+        """There was, or is, a run of ours that we know nothing of: told once per height."""
+        highest = Epoch(fact.epoch_counter, record.nonce if record else NEVER_MET.nonce)
         if self._behind is None or highest.counter > self._behind.counter:
             self._behind = highest
             harvest.told.append(EpochBehind(highest))

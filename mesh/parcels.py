@@ -72,24 +72,28 @@ def items_for(
     `only_named`: nothing but what the digest mentions; else what it does not mention is lacking.
     """
     facts = sorted(board, key=lambda fact: len(fact.body))
+    lacked = [fact for fact in facts if _lacks(fact, to, digest, board, only_named)]
     logs = [author for author in chains.authors() if not only_named or author in digest.logs]
-    yield from _facts(
-        [fact for fact in facts if fact.topic == TOPIC_NODE], digest, board, only_named
-    )
+    yield from _facts([fact for fact in lacked if fact.topic == TOPIC_NODE])
     yield from _forks(logs, digest, chains)
-    yield from _facts(
-        [fact for fact in facts if fact.topic != TOPIC_NODE], digest, board, only_named
-    )
+    yield from _facts([fact for fact in lacked if fact.topic != TOPIC_NODE])
     yield from _blocks([author for author in logs if author != to], digest, chains)
 
 
-def _facts(facts: Sequence[Fact], digest: Digest, board: Board, only_named: bool) -> Iterator[Item]:
+def _lacks(fact: Fact, to: NodeId, digest: Digest, board: Board, only_named: bool) -> bool:
+    key = (fact.author, fact.topic)
+    if only_named and key not in digest.facts:
+        return False
+    shown, ours = digest.facts.get(key, NOTHING), mark_on(board, *key)
+    # The asker's own record is shown whenever it differs: a disk that was set back, or a copy of
+    # it, recognises itself by a record it has not made, be that older or newer than its own.
+    about_itself = fact.author == to and fact.topic == TOPIC_NODE
+    return supersedes(ours, shown) or (about_itself and ours != shown)
+
+
+def _facts(facts: Sequence[Fact]) -> Iterator[Item]:
     for fact in facts:
-        key = (fact.author, fact.topic)
-        if only_named and key not in digest.facts:
-            continue
-        if supersedes(mark_on(board, *key), digest.facts.get(key, NOTHING)):
-            yield Item("fact", (fact_bytes(fact),))
+        yield Item("fact", (fact_bytes(fact),))
 
 
 def _forks(authors: Sequence[NodeId], digest: Digest, chains: Chains) -> Iterator[Item]:

@@ -140,8 +140,8 @@ class Network:
         """Let time pass until `done`, at most `within`. Whether it was done."""
         end = self.now + within
         while not done():
-            wakes = [(n.mesh.next_wake, n) for n in self.nodes.values() if n.up]
-            due = min(((at, n.name) for at, n in wakes if at is not None), default=None)
+            wakes = [(n.mesh.next_wake, key) for key, n in self.nodes.items() if n.up]
+            due = min(((at, key) for at, key in wakes if at is not None), default=None)
             event = self._events[0][0] if self._events else None
             moments = [moment for moment in (due[0] if due else None, event) if moment is not None]
             if not moments or min(moments) > end:

@@ -1,0 +1,176 @@
+"""Silence, death, partitions, leaves, restarts."""
+
+import pytest
+
+from mesh.effects import Address, PeerChange, PeerChanged
+from mesh.identity import NodeId
+from mesh.instant import SECOND
+from mesh.membership import Liveness
+from mesh.messages import Accuse
+from tests.mesh.network import Network, Node
+from tests.mesh.test_machine_joining import alive, all_agree, check
+
+
+def changes(node: Node, peer: NodeId) -> list[PeerChange]:
+    told = [e for e in node.told if isinstance(e, PeerChanged)]
+    return [e.change for e in told if e.peer == peer]
+
+
+def liveness(node: Node, peer: Node) -> Liveness | None:
+    member = node.mesh.roll.member(peer.id)
+    return member.liveness if member else None
+
+
+def settled(*names: str, seed: int = 1) -> tuple[Network, list[Node]]:
+    network = Network(seed)
+    nodes = network.start(*names)
+    network.run(3 * SECOND)
+    assert all_agree(nodes, len(nodes))
+    for node in nodes:
+        node.told.clear()
+    return network, nodes
+
+
+def test_a_dead_node_is_suspected_then_dead_and_told_once_by_everyone() -> None:
+    network, (anna, bert, cleo, dora) = settled("anna", "bert", "cleo", "dora")
+    dora.kill()
+    died = network.now
+    everyone = (anna, bert, cleo)
+    gone = network.run_until(
+        lambda: all(liveness(node, dora) is Liveness.DEAD for node in everyone), 30 * SECOND
+    )
+    assert gone
+    assert 4 * SECOND < network.now - died < 10 * SECOND
+    network.run(60 * SECOND)
+    for node in everyone:
+        assert changes(node, dora.id) == [PeerChange.SUSPECT, PeerChange.DEAD]
+    check(list(everyone))
+
+
+def test_nobody_is_suspected_where_a_tenth_of_all_datagrams_is_lost() -> None:
+    network, nodes = settled("anna", "bert", "cleo", "dora")
+    network.loss = 0.1
+    network.run(60 * SECOND)
+    assert all(PeerChange.DEAD not in changes(n, o.id) for n in nodes for o in nodes)
+    assert sum(changes(n, o.id).count(PeerChange.SUSPECT) for n in nodes for o in nodes) == 0
+
+
+def test_one_broken_link_accuses_nobody_because_helpers_get_through() -> None:
+    network, (anna, bert, *_) = settled("anna", "bert", "cleo", "dora")
+    network.cut(["anna"], ["bert"])
+    network.run(30 * SECOND)
+    assert changes(anna, bert.id) == []
+    assert changes(bert, anna.id) == []
+
+
+def test_an_accusation_makes_us_look_and_not_believe() -> None:
+    network, (anna, bert, cleo) = settled("anna", "bert", "cleo")
+    member = anna.mesh.roll.member(cleo.id)
+    assert member is not None
+    accusation = Accuse(cleo.id, member.epoch.counter)
+    letter = bert.mesh._post.letter(anna.id, accusation, network.now)
+    before = network.datagrams
+    network.carry_out(bert, letter)
+    network.run(SECOND // 10)
+    assert network.datagrams > before + 1  # it looked
+    network.run(10 * SECOND)
+    assert changes(anna, cleo.id) == []
+
+
+def test_who_slept_accuses_nobody_on_waking() -> None:
+    network, (anna, bert, cleo) = settled("anna", "bert", "cleo")
+    anna.up = False
+    network.run(20 * SECOND)
+    assert changes(bert, anna.id) == [PeerChange.SUSPECT, PeerChange.DEAD]
+    anna.up = True
+    network.run(60 * SECOND)
+    assert changes(anna, bert.id) == []
+    assert changes(anna, cleo.id) == []
+    assert changes(bert, anna.id) == [PeerChange.SUSPECT, PeerChange.DEAD, PeerChange.ALIVE]
+
+
+def test_a_pause_of_three_seconds_kills_nobody() -> None:
+    network, (anna, bert, cleo) = settled("anna", "bert", "cleo")
+    anna.up = False
+    network.run(3 * SECOND)
+    anna.up = True
+    network.run(20 * SECOND)
+    assert PeerChange.DEAD not in changes(bert, anna.id) + changes(cleo, anna.id)
+    assert liveness(bert, anna) is Liveness.ALIVE
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_partition_heals_by_itself_after_each_side_declared_the_other_dead(seed: int) -> None:
+    network, nodes = settled("anna", "bert", "cleo", "dora", "emil", seed=seed)
+    network.cut(["anna", "bert"], ["cleo", "dora", "emil"])
+    network.run(30 * SECOND)
+    assert all(liveness(nodes[0], other) is Liveness.DEAD for other in nodes[2:])
+    nodes[0].publish("live", b"said on one side")
+    nodes[4].append(b"granted on the other")
+    network.heal()
+    assert network.run_until(lambda: all_agree(nodes, 6), 70 * SECOND)
+    check(nodes)
+
+
+def test_who_leaves_is_gone_at_once_and_never_suspected() -> None:
+    network, (anna, bert, cleo) = settled("anna", "bert", "cleo")
+    cleo.leave()
+    network.run(SECOND // 10)
+    assert liveness(anna, cleo) is Liveness.LEFT
+    network.run(30 * SECOND)
+    for node in (anna, bert):
+        assert changes(node, cleo.id) == [PeerChange.LEFT]
+
+
+def test_who_left_may_come_back_in_a_new_run_or_in_the_same_process() -> None:
+    network, (anna, bert, cleo) = settled("anna", "bert", "cleo")
+    cleo.leave()
+    network.run(5 * SECOND)
+    cleo.start()
+    network.run(2 * SECOND)
+    assert changes(anna, cleo.id) == [PeerChange.LEFT, PeerChange.RESTARTED, PeerChange.ALIVE]
+    network.carry_out(bert, bert.mesh.stop(network.now))
+    network.run(SECOND)
+    assert liveness(anna, bert) is Liveness.LEFT
+    endpoint = (bert.host, 4653, "ethernet")
+    network.carry_out(bert, bert.mesh.start(network.now, (endpoint,)))
+    network.run(5 * SECOND)
+    assert liveness(anna, bert) is Liveness.ALIVE
+
+
+def test_a_restart_with_a_new_epoch_and_address_is_the_same_member() -> None:
+    network, (anna, bert, cleo) = settled("anna", "bert", "cleo")
+    bert.kill()
+    bert.host = "10.9.9.9"
+    network.run(SECOND)
+    bert.start()
+    network.run(3 * SECOND)
+    member = anna.mesh.roll.member(bert.id)
+    assert member is not None
+    assert member.address == Address("10.9.9.9", 4653)
+    assert member.epoch.counter == 2
+    assert PeerChange.RESTARTED in changes(anna, bert.id)
+    assert alive(anna) == alive(cleo) or len(alive(anna)) == len(alive(cleo)) == 2
+    assert all_agree([anna, bert, cleo], 3)
+
+
+def test_peers_are_remembered_over_a_restart_and_greeted_without_a_beacon() -> None:
+    network, (anna, bert) = settled("anna", "bert")
+    anna.kill()
+    network.beacons = False
+    anna.start()
+    remembered = anna.mesh.roll.member(bert.id)
+    assert remembered is not None
+    assert remembered.liveness is Liveness.SUSPECT
+    network.run(SECOND)
+    assert liveness(anna, bert) is Liveness.ALIVE
+
+
+def test_a_remembered_peer_that_never_answers_is_told_dead_once() -> None:
+    network, (anna, bert) = settled("anna", "bert")
+    anna.kill()
+    bert.kill()
+    anna.told.clear()
+    anna.start()
+    network.run(30 * SECOND)
+    assert changes(anna, bert.id) == [PeerChange.DEAD]

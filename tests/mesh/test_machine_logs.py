@@ -1,0 +1,194 @@
+"""Forks, cuts, lost disks: what becomes of logs and epochs."""
+
+from collections.abc import Iterable
+
+from mesh.chains import check_chains
+from mesh.effects import (
+    BlockStored,
+    EpochBehind,
+    ForkProven,
+    LogCut,
+    MeshEffect,
+    OwnLogAhead,
+    PeerAnsweredForOurLog,
+    PeerChange,
+    PeerChanged,
+)
+from mesh.identity import Epoch
+from mesh.instant import SECOND
+from mesh.logs import Block, Era, seal_block
+from mesh.parcels import Item, parcel_bytes
+from mesh.reconcile import SERVICE_PUSH
+from mesh.wire import block_bytes
+from tests.mesh.network import Network, Node, next_block
+from tests.mesh.test_machine_failing import settled
+
+
+def all_own_blocks(effects: Iterable[MeshEffect]) -> set[bytes]:
+    return {b.hash for e in effects if isinstance(e, OwnLogAhead) for b in e.blocks}
+
+
+def push(network: Network, to: Node, sender: Node, *blocks: Block) -> None:
+    items = [Item("block", (block_bytes(block),)) for block in blocks]
+    body = parcel_bytes(items, None, more=False, lacks=None)
+    effects = to.mesh.serve(0, sender.id, SERVICE_PUSH, body, network.now)
+    network.carry_out(to, [e for e in effects if type(e).__name__ != "Answer"])
+
+
+def test_two_blocks_at_one_place_freeze_the_author_everywhere() -> None:
+    network, (anna, bert, cleo) = settled("anna", "bert", "cleo")
+    anna.append(b"first")
+    network.run(2 * SECOND)
+    head = anna.mesh.chains.chain(anna.id)
+    one = next_block(anna.identity, head, (b"sold to one",))
+    other = next_block(anna.identity, head, (b"sold to another",))
+    anna.kill()
+    push(network, bert, cleo, one)
+    push(network, cleo, bert, other)
+    network.run(5 * SECOND)
+    for node in (bert, cleo):
+        forks = [e for e in node.told if isinstance(e, ForkProven)]
+        assert [{e.first.hash, e.second.hash} for e in forks] == [{one.hash, other.hash}]
+        check_chains(node.mesh.chains)
+    assert bert.mesh.root == cleo.mesh.root
+    dora = network.node("dora")
+    dora.start()
+    network.run(5 * SECOND)
+    assert dora.mesh.chains.fork(anna.id) is not None
+    calls = network.calls
+    network.run(20 * SECOND)
+    assert network.calls == calls
+
+
+def test_a_fork_below_a_later_era_is_found_too() -> None:
+    network, (anna, bert, cleo) = settled("anna", "bert", "cleo")
+    anna.kill()
+    base: list[Block] = []
+    for index in range(3):
+        base.append(next_block(anna.identity, tuple(base), (b"%d" % index,)))
+    twin = seal_block(anna.identity, base[2].era, 2, base[1].hash, (b"twin",))
+    second = seal_block(anna.identity, Era(2, bytes(16)), 3, twin.hash, (b"later",))
+    push(network, bert, cleo, *base)
+    push(network, cleo, bert, *base[:2], twin, second)
+    network.run(10 * SECOND)
+    assert bert.mesh.chains.fork(anna.id) is not None
+    assert cleo.mesh.chains.fork(anna.id) is not None
+    assert bert.mesh.root == cleo.mesh.root
+
+
+def test_a_new_era_cuts_every_copy_and_the_disk_keeps_the_attic() -> None:
+    network, (anna, bert) = settled("anna", "bert")
+    blocks = [anna.append(b"%d" % index) for index in range(4)]
+    network.run(SECOND)
+    era = Era(2, b"e" * 16)
+    opening = seal_block(anna.identity, era, 2, blocks[1].hash, (b"era 2",))
+    network.carry_out(anna, anna.mesh.append(opening, network.now))
+    network.run(SECOND)
+    cuts = [e for e in bert.told if isinstance(e, LogCut)]
+    assert cuts == [LogCut(anna.id, (*blocks[:2], opening))]
+    assert bert.mesh.chains.attic(anna.id) == tuple(blocks[2:])
+    root = bert.mesh.root
+    for node in (anna, bert):
+        node.kill()
+        node.build()
+        assert node.mesh.chains.chain(anna.id) == (*blocks[:2], opening)
+        assert node.mesh.chains.attic(anna.id) == tuple(blocks[2:])
+        assert not +node.mesh.rejections
+    assert root != 0
+
+
+def test_a_disk_that_was_set_back_is_shown_everything_it_forgot() -> None:
+    network, (anna, bert, cleo) = settled("anna", "bert", "cleo")
+    anna.append(b"remembered")
+    network.run(SECOND)
+    backup = {space: dict(rows) for space, rows in anna.disk.items()}
+    lost = [anna.append(b"lost %d" % index) for index in range(30)]
+    network.run(SECOND)
+    anna.kill()
+    anna.disk = backup
+    anna.told.clear()
+    anna.start()
+    network.run(3 * SECOND)
+    assert all_own_blocks(anna.told) == {block.hash for block in lost}
+    assert len(anna.mesh.chains.chain(anna.id)) == 1  # nobody else may write our log
+    answered = [e.peer for e in anna.told if isinstance(e, PeerAnsweredForOurLog)]
+    assert sorted(answered) == sorted([bert.id, cleo.id])
+    first = min(i for i, e in enumerate(anna.told) if isinstance(e, PeerAnsweredForOurLog))
+    assert any(isinstance(e, OwnLogAhead) for e in anna.told[:first])
+
+    # Recovery chooses the longest chain and opens a new era on it: everyone follows.
+    chain = (*anna.mesh.chains.chain(anna.id), *lost)
+    network.carry_out(anna, anna.mesh.rebase_own(chain, network.now))
+    opening = seal_block(anna.identity, Era(2, b"e" * 16), 31, lost[-1].hash, (b"era 2",))
+    network.carry_out(anna, anna.mesh.append(opening, network.now))
+    network.run(2 * SECOND)
+    assert bert.mesh.chains.chain(anna.id) == (*chain, opening)
+    assert bert.mesh.root == anna.mesh.root
+    assert [e for e in anna.told if isinstance(e, BlockStored)]
+    anna.kill()
+    anna.build()
+    assert anna.mesh.chains.chain(anna.id) == (*chain, opening)
+
+
+def test_a_suffix_of_our_own_that_only_an_attic_keeps_is_shown_too() -> None:
+    network, (anna, bert) = settled("anna", "bert")
+    blocks = [anna.append(b"%d" % index) for index in range(4)]
+    network.run(SECOND)
+    anna.kill()
+    anna.disk = {"block": {k: v for k, v in anna.disk["block"].items() if k[-1] < 2}}
+    bert.mesh.chains.offer(
+        seal_block(anna.identity, Era(2, b"e" * 16), 2, blocks[1].hash, (b"opening",))
+    )
+    anna.told.clear()
+    anna.start()
+    network.run(3 * SECOND)
+    shown = all_own_blocks(anna.told)
+    assert {block.hash for block in blocks[2:]} <= shown
+    assert len(shown) == 3
+
+
+def test_an_old_counter_is_told_of_the_later_one_and_rises_above_it() -> None:
+    network, (anna, bert, cleo) = settled("anna", "bert", "cleo")
+    for _ in range(2):
+        anna.kill()
+        anna.start()
+        network.run(2 * SECOND)
+    anna.kill()
+    anna.told.clear()
+    anna.start(counter=1)
+    network.run(2 * SECOND)
+    behind = [e.highest.counter for e in anna.told if isinstance(e, EpochBehind)]
+    assert behind == [3]
+    network.carry_out(anna, anna.mesh.rise(Epoch(4, b"r" * 16), network.now))
+    network.run(3 * SECOND)
+    member = bert.mesh.roll.member(anna.id)
+    assert member is not None
+    assert member.epoch.counter == 4
+    assert len({node.mesh.root for node in (anna, bert, cleo)}) == 1
+
+
+def test_a_counter_used_twice_is_told_to_its_owner_and_as_a_clone_to_the_others() -> None:
+    network, (anna, bert) = settled("anna", "bert")
+    anna.kill()
+    anna.told.clear()
+    anna.start(counter=1)
+    network.run(3 * SECOND)
+    assert [e.highest.counter for e in anna.told if isinstance(e, EpochBehind)] == [1]
+    clones = [e for e in bert.told if isinstance(e, PeerChanged) and e.change is PeerChange.CLONED]
+    assert len(clones) == 1
+    anna.mesh.rise(Epoch(2, b"r" * 16), network.now)
+    network.run(5 * SECOND)
+    assert bert.mesh.root == anna.mesh.root
+
+
+def test_a_forged_block_ends_the_sync_and_is_counted() -> None:
+    network, (anna, bert) = settled("anna", "bert")
+    good = next_block(anna.identity, (), (b"good",))
+    forged = Block(
+        good.public, good.era, good.height, good.previous, good.root, bytes(64), good.entries
+    )
+    writes = bert.writes
+    push(network, bert, anna, forged, good)
+    assert bert.mesh.chains.chain(anna.id) == ()
+    assert bert.writes == writes
+    assert +bert.mesh.rejections
