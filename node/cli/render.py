@@ -6,6 +6,7 @@ before it is printed.
 """
 
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ COLUMN_GAP: Final = "  "
 CELL_CHARS_MAX: Final = 72
 ID_CHARS: Final = 10
 
+_FIGURE: Final = re.compile(r"[0-9]+([.,][0-9]+)?( [^0-9]+)?|unknown")
 _UNIT_WORDS: Final = {"name": "", "percent": "%", "celsius": "°C"}
 _SPANS: Final = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"))
 

@@ -49,13 +49,17 @@ def _check(check: dict[str, Any], width: int, ink: Ink) -> list[str]:
 def _interfaces(interfaces: list[dict[str, Any]]) -> list[str]:
     rows = [
         [
-            clean(each["name"]), or_unknown(each["kind"]), ", ".join(map(clean, each["addresses"])),
-            or_unknown(each["beacons_sent"]), or_unknown(each["beacons_heard"]),
-            clean(each["problem"] or "none"),
+            clean(each["name"]), or_unknown(each.get("kind")), _addresses(each.get("addresses")),
+            or_unknown(each.get("beacons_sent")), or_unknown(each.get("beacons_heard")),
+            clean(each.get("problem") or "none"),
         ]
         for each in interfaces
     ]  # fmt: skip
     return table(("NAME", "KIND", "ADDRESSES", "BEACONS SENT", "HEARD", "PROBLEM"), rows)
+
+
+def _addresses(addresses: list[str] | None) -> str:
+    return or_unknown(", ".join(map(clean, addresses or [])))
 
 
 def _peers(peers: list[dict[str, Any]]) -> list[str]:
@@ -63,7 +67,7 @@ def _peers(peers: list[dict[str, Any]]) -> list[str]:
         [
             or_unknown(peer["name"]), short(peer["id"]), or_unknown(peer.get("beacon_heard")),
             or_unknown(peer.get("session")), span(peer.get("last_probe_ms")),
-            or_unknown(peer["address"]), clean(peer.get("problem") or "none"),
+            or_unknown(peer.get("address")), clean(peer.get("problem") or "none"),
         ]
         for peer in peers
     ]  # fmt: skip

@@ -43,5 +43,4 @@ def _used(hold: dict[str, Any]) -> str:
 
 
 def _note(hold: dict[str, Any]) -> str:
-    unused = "unused promise" if hold["tied"] is False else ""
-    return "; ".join(part for part in (unused, clean(hold["note"])) if part)
+    return clean(hold["note"]) or ("unused promise" if hold["tied"] is False else "")

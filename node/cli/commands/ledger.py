@@ -8,7 +8,7 @@ from typing import Any
 
 from node.cli.asking import answer, show
 from node.cli.exits import NO, YES, wrong_usage
-from node.cli.render import Ink, amount, clean, or_unknown, short, table
+from node.cli.render import Ink, amount, clean, or_unknown, short, span, table
 
 BLOCKS_SHOWN_MAX = 10_000
 PLAIN = ("kind", "id", "hold", "pool", "state", "reason", "principal", "label", "by")
@@ -50,16 +50,27 @@ def _log_lines(body: dict[str, Any], ink: Ink) -> list[str]:
 def _entry(entry: dict[str, Any]) -> str:
     first = [key for key in PLAIN if entry.get(key) not in (None, "")]
     rest = sorted(key for key in entry if key not in PLAIN and entry[key] not in (None, "", []))
-    said = [clean(entry[key]) if key == "kind" else f"{key} {_value(entry[key])}" for key in first]
-    return "  ".join([*said, *(f"{key} {_value(entry[key])}" for key in rest)])
+    said = [clean(entry["kind"])]
+    for key in [*first[1:], *rest]:
+        # Terms are kept in nanoseconds, as the ledger signs them.
+        value = span(entry[key] // 1_000_000) if key == "term" else _value(entry[key])
+        said.append(f"{key} {value}")
+    return "  ".join(said)
+
+
+def _amount(pool: str, count: int) -> str:
+    from ledger.pools import unit_of
+
+    unit = unit_of(pool)
+    return amount(count, "units" if unit is None else unit.value)
 
 
 def _value(value: Any) -> str:
     if isinstance(value, list):
-        return "[" + ", ".join(_value(each) for each in value) + "]"
+        return " + ".join(_value(each) for each in value)
     if isinstance(value, dict):
-        if {"pool", "amount", "unit"} <= value.keys():
-            return f"{clean(value['pool'])} {amount(value['amount'], value['unit'])}"
+        if {"pool", "amount"} <= value.keys():
+            return f"{clean(value['pool'])} {_amount(value['pool'], value['amount'])}"
         return " ".join(f"{clean(key)} {_value(each)}" for key, each in sorted(value.items()))
     return clean(value)
 
@@ -67,8 +78,10 @@ def _value(value: Any) -> str:
 def _balances(balances: list[dict[str, Any]]) -> list[str]:
     counters = ("debits_pending", "debits_posted", "credits_pending", "credits_posted")
     rows = [
-        [clean(row["account"]), clean(row["pool"]), *(str(row[name]) for name in counters),
-         or_unknown(row["state"])]
+        [
+            clean(row["account"]), clean(row["pool"]),
+            *(_amount(row["pool"], row[name]) for name in counters), or_unknown(row["state"]),
+        ]
         for row in balances
     ]  # fmt: skip
     headers = (name.replace("_", " ").upper() for name in counters)

@@ -25,13 +25,13 @@ def _drawn(body: dict[str, Any], ink: Ink) -> list[str]:
     lines = pairs(
         [
             ("node", f"{clean(node['name'])} ({short(node['id'])})"),
-            ("up for", f"{span(node['uptime_ms'])}, epoch {node['epoch']}"),
+            ("up for", f"{span(node.get('uptime_ms'))}, epoch {node['epoch']}"),
             ("mesh", f"{mesh['id']}, here {or_unknown(mesh['address'])}"),
             ("standing", standing(body["standing"])),
             ("peers", f"{live} alive of {len(body['peers'])} known"),
             ("holds", str(body["holds"]["live"])),
             ("ledger", _ledger(log)),
-            ("state", node["state_folder"]),
+            ("state", or_unknown(node.get("state_folder"))),
         ]
     )
     lines += _section("pools", _pools(body["holds"]["pools"]), ink)

@@ -187,3 +187,14 @@ def test_a_completion_script_knows_every_command_and_flag(shell: str, run: Run) 
         assert name in script
         for flag in child.flags():
             assert flag.lstrip("-") in script, (name, flag)
+
+
+def test_the_reference_names_every_command_and_every_flag() -> None:
+    page = (ROOT / "docs/reference/commands.md").read_text()
+    for name, child in build().children().items():
+        assert f"`{name}" in page, name
+        for flag in child.flags():
+            assert flag in ("-h", "--help") or f"`{flag}" in page or f" {flag}" in page, (
+                name,
+                flag,
+            )

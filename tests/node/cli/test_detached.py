@@ -127,6 +127,12 @@ def test_a_peer_that_is_gone_does_not_hold_up_the_joining(state: Path) -> None:
     assert seen
 
 
+def test_a_peer_in_its_first_quarantine_has_no_ledger_to_wait_for(state: Path) -> None:
+    seen, told = _followed(state, [peer(log=None, standing="quarantine")])
+    assert seen
+    assert not any("ledger" in line for line in told)
+
+
 @pytest.mark.parametrize(
     ("roll", "said"),
     [
