@@ -34,7 +34,7 @@ class Bucket:
         """Take one token if there is one."""
         gained = max(0, now - self._seen) * self._per_second
         self._level = min(self._burst, self._level + gained)
-        self._seen = now
+        self._seen = max(self._seen, now)
         if self._level < SECOND:
             return False
         self._level -= SECOND

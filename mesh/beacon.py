@@ -18,7 +18,7 @@ from mesh.datagram import (
     tagged,
     untagged,
     write_header,
-)  # fmt: skip
+)
 from mesh.identity import NodeId
 from mesh.rejections import Rejection
 from mesh.secret import MeshKeys

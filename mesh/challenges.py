@@ -22,7 +22,7 @@ from mesh.handshake import (
     transcript_of,
     write_hello,
     write_welcome,
-)  # fmt: skip
+)
 from mesh.identity import NONCE_BYTES, Epoch, Identity, NodeId
 from mesh.instant import SECOND, Duration, Instant, earliest
 from mesh.secret import MeshKeys

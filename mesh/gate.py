@@ -34,7 +34,7 @@ from mesh.handshake import (
     read_welcome,
     transcript_of,
     write_stale,
-)  # fmt: skip
+)
 from mesh.identity import Epoch, Identity, NodeId
 from mesh.instant import Instant, earliest
 from mesh.judgements import (
@@ -46,7 +46,7 @@ from mesh.judgements import (
     Respond,
     ToldStale,
     Verified,
-)  # fmt: skip
+)
 from mesh.rejections import Rejection
 from mesh.secret import MeshKeys
 from mesh.sessions import PAYLOAD_BYTES_MAX, Session, Sessions, session_tag_of

@@ -40,7 +40,7 @@ from mesh.datagram import (
     tagged,
     untagged,
     write_header,
-)  # fmt: skip
+)
 from mesh.identity import (
     NODE_ID_BYTES,
     SIGNATURE_BYTES,
@@ -50,7 +50,7 @@ from mesh.identity import (
     PublicKey,
     id_of,
     verify,
-)  # fmt: skip
+)
 from mesh.rejections import Rejection
 from mesh.secret import MeshKeys
 from mesh.sessions import SESSION_DATAGRAMS_MAX, SESSION_TAG_BYTES, Agreement

@@ -25,7 +25,7 @@ from mesh.identity import (
     SIGNATURE_BYTES,
     NodeId,
     PublicKey,
-)  # fmt: skip
+)
 from mesh.logs import (
     BLOCK_ENTRIES_MAX,
     ENTRY_BYTES_MAX,
@@ -33,7 +33,7 @@ from mesh.logs import (
     Block,
     Era,
     Position,
-)  # fmt: skip
+)
 from mesh.messages import (
     ROOT_MAX,
     SCOPE_CHARS_MAX,
@@ -49,7 +49,7 @@ from mesh.messages import (
     ProbeResult,
     Stored,
     Unknown,
-)  # fmt: skip
+)
 from mesh.rejections import Rejection
 
 PAYLOAD_MESSAGES_MAX: Final = 64

@@ -1,5 +1,6 @@
 """Whatever is done to a datagram on its way, it arrives as it was sent or not at all."""
 
+import dataclasses
 from random import Random
 from typing import Any
 
@@ -18,13 +19,13 @@ from mesh.datagram import (
     read_header,
     tagged,
     write_header,
-)  # fmt: skip
-from mesh.handshake import Ephemeral, write_hello
+)
+from mesh.handshake import FIRST_COUNTERS_APART, Ephemeral, Hello, agree, write_hello
 from mesh.identity import Epoch, NodeId
 from mesh.judgements import LowerEpoch
 from mesh.rejections import Rejection
 from mesh.sessions import SEALED_HEADER_BYTES
-from tests.mesh.border import KEYS, Road, Traveller, met
+from tests.mesh.border import KEYS, OTHER_KEYS, Road, Traveller, met
 
 BEACON_HEADER = Header(Kind.BEACON, KEYS.key_id, NodeId(b"n" * 16))
 
@@ -163,6 +164,33 @@ def test_an_epoch_that_no_fact_could_carry_is_refused() -> None:
     for counter, refused in ((EPOCH_COUNTER_MAX, False), (EPOCH_COUNTER_MAX + 1, True)):
         hello = write_hello(KEYS, ann.identity, Epoch(counter, bytes(16)), share, None)
         assert (bob.judge(hello, ann.address, 0) is Rejection.MALFORMED) is refused
+
+
+@pytest.mark.parametrize("first", [1, FIRST_COUNTERS_APART - 1, 2**64 - 1])
+def test_first_counters_off_the_grid_are_refused(first: int) -> None:
+    ann, bob = Traveller("ann"), Traveller("bob")
+    share = Ephemeral(Random(1).randbytes(32), bytes(16), first)
+    hello = write_hello(KEYS, ann.identity, ann.epoch, share, None)
+    assert bob.judge(hello, ann.address, 0) is Rejection.MALFORMED
+
+
+def test_session_keys_rest_on_the_exchange_and_on_the_secret_and_on_all_that_was_said() -> None:
+    """Whoever knows but one of the three has none of the keys."""
+    share, other = (Ephemeral(Random(seed).randbytes(32), bytes(16), 0) for seed in (1, 2))
+    ann = Traveller("ann")
+    said = Hello(ann.id, ann.identity.public, ann.epoch, share.public, b"n" * 16, None, 0, b"core")
+    stranger = dataclasses.replace(KEYS, handshake=OTHER_KEYS.handshake)
+    attempts = [
+        agree(keys, ann.id, mine, said, transcript)
+        for keys, mine, transcript in (
+            (KEYS, share, b"t"),
+            (stranger, share, b"t"),
+            (KEYS, other, b"t"),
+            (KEYS, share, b"T"),
+        )
+    ]
+    grown = [key for one in attempts if one is not None for key in (one.key_in, one.key_out)]
+    assert len({*grown}) == len(grown) == 8
 
 
 # Beacons ---------------------------------------------------------------------------------------

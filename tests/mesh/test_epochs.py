@@ -10,7 +10,7 @@ from mesh.judgements import (
     LowerEpoch,
     Respond,
     ToldStale,
-)  # fmt: skip
+)
 from mesh.rejections import Rejection
 from tests.mesh.border import Road, Traveller, met
 

@@ -19,7 +19,7 @@ from mesh.judgements import (
     HeardBeacon,
     Respond,
     Verified,
-)  # fmt: skip
+)
 from mesh.rejections import Rejection
 from mesh.sessions import PAYLOAD_BYTES_MAX, SESSIONS_PER_PEER_MAX
 from tests.mesh.border import KEYS, OTHER_KEYS, Road, Traveller, met
@@ -152,7 +152,9 @@ def test_a_session_given_up_for_sending_is_still_heard() -> None:
     road.tell(ann, bob, b"in the first session")
     road.tell(bob, ann, b"in the second")
     assert (bob.payloads(), ann.payloads()) == ([b"in the first session"], [b"in the second"])
-    assert len(road.capture) == answers_lost[-1] + 3
+    road.tell(ann, bob, b"in the second too")
+    assert road.capture[-1].datagram[24:32] == road.capture[-2].datagram[24:32]
+    assert len(road.capture) == answers_lost[-1] + 4
 
 
 @given(st.sets(st.integers(0, 25)), st.booleans())

@@ -18,7 +18,7 @@ from mesh.judgements import (
     Respond,
     ToldStale,
     Verified,
-)  # fmt: skip
+)
 from mesh.rejections import Rejection
 from mesh.window import ReplayWindow
 from tests.mesh.border import Packet, Road, Traveller, met

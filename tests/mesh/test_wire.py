@@ -24,7 +24,7 @@ from mesh.messages import (
     ProbeResult,
     Stored,
     Unknown,
-)  # fmt: skip
+)
 from mesh.rejections import Rejection
 from mesh.wire import (
     BLOCK_BYTES_MAX,
@@ -36,7 +36,7 @@ from mesh.wire import (
     fact_bytes,
     parse_block,
     parse_fact,
-)  # fmt: skip
+)
 
 NODES = st.binary(min_size=16, max_size=16).map(NodeId)
 KEYS = st.binary(min_size=32, max_size=32).map(PublicKey)
