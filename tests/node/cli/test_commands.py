@@ -40,7 +40,7 @@ COMMANDS: list[tuple[tuple[str, ...], str, list[str]]] = [
     (("release", "0123"), "release", ["released: 0123456789 on bob"]),
     (("holds",), "holds", ["0123456789", "bob", "ram 4 GiB", "nothing runs", "unused promise",
                            "ann nightly"]),
-    (("ledger", "show"), "ledger_show", 
+    (("ledger", "show"), "ledger_show",
      ["ledger of ann", "era 1 height 0", HOLD_ID, "hold  id", "term 2 h", "ram 1 GiB", "8 GiB"]),
     (("ledger", "verify"), "ledger_verify", ["ann", "verified"]),
     (("invite",), "invite", ["holdfast join hfi1-abcd-efgh"]),
