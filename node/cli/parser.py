@@ -8,7 +8,6 @@ prefix, because a shortened flag today is an ambiguous one tomorrow.
 import argparse
 import re
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from itertools import takewhile
 from typing import Final, NamedTuple, NoReturn
 
@@ -42,7 +41,7 @@ class Parser(argparse.ArgumentParser):
 
     def _no_such(self, word: str) -> Exception:
         known = self.words()
-        near = get_close_matches(word, known, n=1)
+        near = _nearest(word, known)
         guess = f"; did you mean `{near[0]}`?" if near else ""
         return wrong_usage(
             f"{self.prog} has no command {word!r}{guess}", f"`{self.prog} --help` lists them"
@@ -116,9 +115,15 @@ def parse(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
 
 def _no_such_flag(parser: Parser, word: str) -> Exception:
     flag = word.partition("=")[0]
-    near = get_close_matches(flag, parser.flags(), n=1)
+    near = _nearest(flag, parser.flags())
     guess = f"; did you mean {near[0]}?" if near else ""
     return wrong_usage(f"{parser.prog} has no flag {flag}{guess}", f"`{parser.prog} --help`")
+
+
+def _nearest(word: str, known: Sequence[str]) -> list[str]:
+    from difflib import get_close_matches  # only who mistypes waits for it
+
+    return get_close_matches(word, known, n=1)
 
 
 def _reworded(message: str) -> str:

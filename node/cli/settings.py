@@ -1,7 +1,6 @@
 """Reading what `node.config` settles: the flags, this process's environment, the folder's file."""
 
 import os
-import tomllib
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,6 +42,8 @@ def settled(state: Path, flags: Mapping[str, Any]) -> dict[str, Settled]:
 
 
 def _document(path: Path) -> dict[str, Any]:
+    import tomllib
+
     try:
         with path.open("rb") as file:
             content = file.read(CONFIG_BYTES_MAX + 1)

@@ -12,6 +12,7 @@ from ledger.blocks import encode_receipt
 from ledger.commands import GrantKind, Leg
 from ledger.entries import (
     BookingsOpened,
+    Entry,
     EraOpened,
     Held,
     OpenedBy,
@@ -37,7 +38,7 @@ def _log(identity: Identity, amount: int) -> Block:
     """One block that promises `amount` of RAM and all of the booking's receipts."""
     era = Era(1, bytes(16))
     holder = identity.id
-    entries = [
+    entries: list[Entry] = [
         EraOpened(era, Epoch(1, bytes(16)), None, "first start", None, True),
         Provisioned((Leg("ram", 1 << 50),)),
         BookingsOpened(OpenedBy.FIRST, "first start"),

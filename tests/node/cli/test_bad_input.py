@@ -117,7 +117,7 @@ def test_a_secret_as_an_argument_is_refused_and_not_repeated(state: Path, run: R
     assert "--secret-file" in ran.err
 
 
-anything = st.text(st.characters(blacklist_categories=("Cs",)), max_size=40)
+anything = st.text(st.characters(codec="utf-8"), max_size=40)
 AMOUNTS = ("--ram", "--memory", "--cpu", "--gpu", "--disk", "--os", "--label")
 
 
