@@ -194,3 +194,15 @@ def test_a_full_roll_refuses_newcomers_and_counts_them() -> None:
     assert len([m for m in anna.mesh.roll.members() if m.public]) == 2
     assert sum(anna.mesh.rejections.values()) > 0
     check_roll(anna.mesh.roll)
+
+
+def test_one_seed_is_one_story_to_the_last_byte() -> None:
+    def story() -> list[tuple[object, ...]]:
+        network = Network(seed=11)
+        network.loss, network.jitter = 0.1, 5 * MILLISECOND
+        nodes = network.start("anna", "bert", "cleo", "dora")
+        nodes[0].append(b"an entry")
+        network.run(8 * SECOND)
+        return [*network.capture, *(tuple(node.told) for node in nodes)]
+
+    assert story() == story()

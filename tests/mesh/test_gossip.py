@@ -1,0 +1,76 @@
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mesh.config import MeshConfig, lan
+from mesh.facts import sign_fact
+from mesh.gossip import Gossip
+from mesh.identity import Identity, NodeId
+from mesh.instant import MILLISECOND
+from mesh.messages import FactNews
+from mesh.wire import decode
+
+ANNA = Identity(b"a" * 32)
+MEMBERS = [NodeId(bytes([index]) * 16) for index in range(9)]
+
+
+def fact(topic: str, version: int = 1, size: int = 10) -> FactNews:
+    return FactNews(sign_fact(ANNA, b"mesh-id!", topic, version, b"x" * size))
+
+
+def gossip(config: MeshConfig | None = None) -> Gossip:
+    return Gossip(config or lan(), Random(1), 1100)
+
+
+def told(rumours: Gossip, members: list[NodeId]) -> list[tuple[NodeId, FactNews]]:
+    heard = []
+    while (at := rumours.next_wake) is not None:
+        for telling in rumours.wake(at, members):
+            assert len(telling.payload) <= 1100
+            letters = decode(telling.payload)
+            assert isinstance(letters, tuple)
+            heard += [(telling.to, letter) for letter in letters if isinstance(letter, FactNews)]
+    return heard
+
+
+def test_news_waits_for_company_and_travels_together() -> None:
+    rumours = gossip()
+    for index in range(4):
+        rumours.tell_fact(fact(f"topic-{index}").fact, (), 0)
+    assert rumours.wake(19 * MILLISECOND, MEMBERS[:1]) == []
+    tellings = rumours.wake(20 * MILLISECOND, MEMBERS[:1])
+    assert len(tellings) == 1
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 9), st.integers(0, 9), st.integers(1, 6))
+def test_a_rumour_is_told_a_few_times_to_others_and_nobody_twice(
+    count: int, knowing: int, rumour_count: int
+) -> None:
+    rumours = gossip()
+    knows = MEMBERS[:knowing]
+    for index in range(rumour_count):
+        rumours.tell_fact(fact(f"topic-{index}", size=300).fact, knows, 0)
+    heard = told(rumours, MEMBERS[:count])
+    assert len({(to, news.fact.topic) for to, news in heard}) == len(heard)
+    assert not {to for to, _ in heard} & set(knows)
+    for index in range(rumour_count):
+        times = sum(news.fact.topic == f"topic-{index}" for _, news in heard)
+        assert times == min(4, max(0, count - knowing))
+
+
+def test_a_newer_fact_takes_the_place_of_the_older() -> None:
+    rumours = gossip()
+    rumours.tell_fact(fact("live", 1).fact, (), 0)
+    rumours.tell_fact(fact("live", 2).fact, (), 0)
+    assert {news.fact.version for _, news in told(rumours, MEMBERS)} == {2}
+
+
+def test_what_does_not_fit_a_datagram_or_a_slot_is_left_to_reconciliation() -> None:
+    rumours = gossip(MeshConfig(gossip_slots_max=1))
+    assert not rumours.tell_fact(fact("big", size=2000).fact, (), 0)
+    assert rumours.next_wake is None
+    assert rumours.tell_fact(fact("one").fact, (), 0)
+    assert not rumours.tell_fact(fact("two").fact, (), 0)
+    assert rumours.tell_fact(fact("one", 2).fact, (), 0)
