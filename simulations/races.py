@@ -20,7 +20,7 @@ from ledger.lifecycle import HoldState
 from mesh.instant import MILLISECOND, SECOND, seconds
 from node.core import requests
 from node.core.effects import Reply
-from simulations.checkers import PromiseBroken, check_prefixes, check_world
+from simulations.checkers import PromiseBroken, check_logs, check_world
 from simulations.hardware import GIB
 from simulations.network import Weather
 from simulations.world import Host, World
@@ -64,7 +64,7 @@ def race_world(seed: int, tally: Tally, races: int = RACES_PER_WORLD) -> World:
     world.network.heal()
     world.run(5 * SECOND)
     check_world(world)
-    check_prefixes(world)
+    check_logs(world)
     return world
 
 
@@ -89,7 +89,9 @@ def _race(world: World, names: list[str], dice: Random, tally: Tally) -> None:
         world.run(dice.randrange(30) * MILLISECOND)
         world.crash(owner)
         world.run(dice.randrange(1, 500) * MILLISECOND)
-        world.start(owner, proven=True)
+        proven = dice.random() < 0.7
+        tally.faults["owner in doubt"] += not proven
+        world.start(owner, proven=proven)
     if dice.random() < 0.1:
         tally.faults["asker cut off"] += 1
         world.network.cut([askers[0]], [owner])

@@ -83,8 +83,8 @@ class World:
         self.secret = Secret(self._random.randbytes(32))
         self._heap: list[tuple[Instant, int, Callable[[], None]]] = []
         self._sequence = 0
-        self.tap: Callable[[str, Address, bytes], None] | None = None
-        """Sees every datagram that is sent: (sender's name, to, datagram)."""
+        self.tap: Callable[[str, Address | None, bytes], None] | None = None
+        """Sees every datagram that is sent: (sender's name, to whom or None for all, datagram)."""
 
     # People and machines -------------------------------------------------------------------------
 
@@ -243,9 +243,7 @@ class World:
             case Send():
                 self._send(host, effect)
             case Broadcast(datagram):
-                for other in self.hosts.values():
-                    if other is not host:
-                        self._deliver(host, other, datagram)
+                self._broadcast(host, datagram)
             case Call():
                 self._call(host, effect)
             case Answer(token, body):
@@ -261,6 +259,13 @@ class World:
                 self._later(host, 0, lambda: self.look(host.name))
             case Stop():
                 self.crash(host.name)
+
+    def _broadcast(self, host: Host, datagram: bytes) -> None:
+        if self.tap is not None:
+            self.tap(host.name, None, datagram)
+        for other in self.hosts.values():
+            if other is not host:
+                self._deliver(host, other, datagram)
 
     def _send(self, host: Host, send: Send) -> None:
         if self.tap is not None:

@@ -147,16 +147,14 @@ def invitation(request: requests.Invite) -> int:
 
 
 def _hold(knowledge: Knowledge, text: str) -> tuple[NodeId, bytes, bytes, HoldState]:
-    owners = knowledge.holds()
-    hold = find_hold(text, owners)
-    owner = owners[hold]
+    known = knowledge.holds()
+    hold = find_hold(text, known)
+    owner, state = known[hold]
     session = knowledge.session_of(owner)
     if session is None:
         sentence = f"{knowledge.name_of(owner)}, which owns it, has not been met since our start"
         raise Refused("refused", sentence, "`holdfast peers` shows whether it is reachable")
-    books = knowledge.books(owner)
-    assert books is not None
-    return owner, hold, session, books.state_of(hold)
+    return owner, hold, session, state
 
 
 def _check(name: str, ok: bool | None, sentence: str, hint: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ledger.commands import (
     Command,
     GrantKind,
     Outcome,
+    Post,
     SignedCommand,
     decode_answer,
     decode_signed,
@@ -26,6 +27,7 @@ from ledger.commands import (
     encode_signed,
     sign_command,
 )
+from ledger.lifecycle import HoldState
 from mesh import effects as mesh_effects
 from mesh.identity import Identity, NodeId
 from mesh.instant import SECOND, Duration, Instant, earliest
@@ -235,7 +237,11 @@ class Errands:
                     out += self._deliver(self._routes.pop(token), answer, now)
                 case Granted():
                     out += self._granted(effect, now)
-                case Told(token, owner, _, answer):
+                case Told(token, owner, command, answer):
+                    if isinstance(command, Post):
+                        self._knowledge.remember_grant(answer.id, owner, HoldState.POSTED)
+                    else:
+                        self._knowledge.granted.pop(answer.id, None)
                     body = answers.told(self._knowledge, owner, answer)
                     out.append(Reply(token, ok=True, body=body))
                 case Persist() | Progress() | Reply():
@@ -245,6 +251,8 @@ class Errands:
     def _granted(self, done: Granted, now: Instant) -> list[ErrandEffect]:
         reply = Reply(done.token, ok=True, body=answers.granted(self._knowledge, done))
         reserve = done.reserve
+        state = HoldState.PENDING if reserve.hold_only else HoldState.POSTED
+        self._knowledge.remember_grant(done.answer.id, done.choice.owner, state)
         if reserve.pid is None or done.answer.outcome is not Outcome.POSTED:
             return [reply]
         assert reserve.pid_started is not None

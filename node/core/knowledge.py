@@ -4,12 +4,14 @@ Names, sessions, addresses, books and ages of every node; and the picture that d
 It changes only when the mesh learns something, and is asked by every surface.
 """
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
 from ledger.books import Books
+from ledger.lifecycle import HoldState
 from ledger.machine import Ledger
 from mesh.effects import Address
 from mesh.facts import Fact
@@ -33,6 +35,7 @@ from placement.view import ClusterView
 
 TOPICS = (TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_STANDING)
 NO_NEWS = ShellNews((), {}, ())
+GRANTS_REMEMBERED_MAX = 1024
 
 
 @dataclass(slots=True)
@@ -48,6 +51,8 @@ class Knowledge:
     tied: frozenset[bytes] = frozenset()
     now: Instant = 0
     """Of the last input; ages are counted to it."""
+    granted: OrderedDict[bytes, tuple[NodeId, HoldState]] = field(default_factory=OrderedDict)
+    """What we were granted lately, and how: an owner's answer outruns its log."""
     _heard_at: dict[tuple[NodeId, str], Instant] = field(default_factory=dict)
     _picture: Picture = field(default_factory=Picture)
     _prepared: Prepared | None = None
@@ -70,6 +75,12 @@ class Knowledge:
     def log_cut(self, author: NodeId, chain: tuple[Block, ...], now: Instant) -> str | None:
         self._heard_at[(author, "log")] = now
         return self.replicas.rebuild(author, chain)
+
+    def remember_grant(self, hold: bytes, owner: NodeId, state: HoldState) -> None:
+        """We hold this, whatever our copy of the owner's log says so far."""
+        self.granted[hold] = (owner, state)
+        while len(self.granted) > GRANTS_REMEMBERED_MAX:
+            self.granted.popitem(last=False)
 
     # About nodes ---------------------------------------------------------------------------------
 
@@ -123,15 +134,18 @@ class Knowledge:
         head = self.mesh.chains.head(author)
         return None if head is None else head.position
 
-    def holds(self) -> dict[bytes, NodeId]:
-        """Every live hold we know of → its owner."""
-        owners = [self.us, *self.replicas.authors()]
-        return {
-            hold.id: owner
-            for owner in owners
-            if (books := self.books(owner)) is not None
-            for hold in books.live_holds()
+    def holds(self) -> dict[bytes, tuple[NodeId, HoldState]]:
+        """Every live hold we know of → its owner, and where it stands."""
+        known = {
+            hold: (owner, state)
+            for hold, (owner, state) in self.granted.items()
+            if (books := self.books(owner)) is None or books.state_of(hold) is HoldState.ABSENT
         }
+        for owner in (self.us, *self.replicas.authors()):
+            books = self.books(owner)
+            for hold in books.live_holds() if books is not None else []:
+                known[hold.id] = (owner, hold.state)
+        return known
 
     # About facts ---------------------------------------------------------------------------------
 

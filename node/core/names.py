@@ -1,6 +1,6 @@
 """Finding a node by what a person typed: its name, its id, or the unambiguous start of an id."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from mesh.identity import NodeId, id_text, short_id
 from node.core.requests import Refused
@@ -27,7 +27,7 @@ def find_node(text: str, names: Mapping[NodeId, str]) -> NodeId:
     raise Refused("not_found", f"no node is called {text!r}", f"known here: {known}")
 
 
-def find_hold(text: str, holds: Mapping[bytes, NodeId]) -> bytes:
+def find_hold(text: str, holds: Collection[bytes]) -> bytes:
     """The hold whose id starts with `text` (hex). Raises Refused("not_found" | "ambiguous")."""
     wanted = text.strip().lower().removeprefix("holdfast_hold=")
     found = [hold for hold in sorted(holds) if wanted and hold.hex().startswith(wanted)]
