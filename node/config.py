@@ -45,8 +45,6 @@ class UpOptions:
 
     state: Path
     port: int = PORT_DEFAULT
-    beacon_port: int = PORT_DEFAULT
-    """Where beacons are sent and heard; only tests and separate test meshes move it."""
     name: str | None = None
     """None: the hostname."""
     offer: str | None = None
@@ -262,7 +260,6 @@ def _listed(said: object, most: int) -> Sequence[object]:
 
 SETTINGS: Final = (
     Setting("port", read_port, PORT_DEFAULT, "--port"),
-    Setting("beacon_port", read_port, PORT_DEFAULT, "--beacon-port"),
     Setting("name", read_name, None, "--name"),
     Setting("offer", _read_text, None, "--offer"),
     Setting("labels", _read_labels, (), "--label"),

@@ -113,6 +113,7 @@ class World:
         birth = Birth(
             identity=host.identity,
             name=name,
+            state_folder=f"the disk of {name}",
             epoch=Epoch(int.from_bytes(kept, "big") + 1, dice.randbytes(16)),
             keys=derive(self.secret),
             secret_text=self.secret.text,
@@ -259,6 +260,7 @@ class World:
                 self._later(host, 0, lambda: self.look(host.name))
             case Stop():
                 self.crash(host.name)
+                self.at(0, lambda: self.start(host.name))  # as the app does: in doubt
 
     def _broadcast(self, host: Host, datagram: bytes) -> None:
         if self.tap is not None:

@@ -129,7 +129,8 @@ def _hold(knowledge: Knowledge, owner: NodeId, books: Books, hold: LiveHold) -> 
         "label": hold.label,
         "holder": who(knowledge, NodeId(hold.holder)),
         "term_ms": ms(hold.term),
-        "remaining_ms": ms(remaining),
+        # The owner counts a margin for clocks on top; people are told what they asked for.
+        "remaining_ms": None if remaining is None else ms(min(remaining, hold.term)),
         "as_of": None
         if position is None
         else {"era": position.era.counter, "height": position.height},
@@ -201,9 +202,10 @@ def _block(block: Block) -> dict[str, Any]:
 
 def _entry(raw: bytes) -> dict[str, Any]:
     entry = decode_entry(raw)
-    fields = {
-        name: _plain(getattr(entry, name)) for name in entry.__struct_fields__ if name != "digest"
-    }
+    fields = {name: _plain(getattr(entry, name)) for name in entry.__struct_fields__}
+    if "kind" in fields:
+        fields["grant"] = fields.pop("kind")  # of the hold; `kind` is the entry's own
+    fields.pop("digest", None)
     return {"kind": entry.__struct_config__.tag, **fields}
 
 
@@ -234,7 +236,7 @@ def granted(knowledge: Knowledge, done: Granted) -> dict[str, Any]:
         "legs": [_leg(leg) for leg in done.choice.legs],
         "kind": "booking" if done.reserve.pid is None else "carried",
         "term_ms": done.reserve.term_ms,
-        **_proof(knowledge, answer),
+        **_proof(knowledge, answer, done.reserve.term_ms),
         "tried": list(done.tried),
         "warnings": warnings,
         "environment": f"HOLDFAST_HOLD={answer.id.hex()}",
@@ -252,10 +254,11 @@ def told(knowledge: Knowledge, owner: NodeId, answer: Answer) -> dict[str, Any]:
     }
 
 
-def _proof(knowledge: Knowledge, answer: Answer) -> dict[str, Any]:
-    stored = answer.stored_on
+def _proof(knowledge: Knowledge, answer: Answer, term_ms: int | None = None) -> dict[str, Any]:
+    stored, left = answer.stored_on, ms(answer.remaining)
     return {
-        "remaining_ms": ms(answer.remaining),
+        # The owner counts a margin for clocks on top; people are told what they asked for.
+        "remaining_ms": left if left is None or term_ms is None else min(left, term_ms),
         "token": None if answer.token is None else list(answer.token),
         "receipts": [base64.b64encode(receipt).decode() for receipt in answer.receipts],
         "stored_on": None if stored is None else [knowledge.name_of(NodeId(p)) for p in stored],

@@ -17,6 +17,7 @@ class Birth:
 
     identity: Identity
     name: str
+    state_folder: str
     epoch: Epoch
     keys: MeshKeys
     secret_text: str

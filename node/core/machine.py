@@ -350,6 +350,7 @@ class Agent:
             "node": {
                 "epoch": birth.epoch.counter,
                 "version": birth.version,
+                "state_folder": birth.state_folder,
                 "uptime_ms": (now - self._started) // MILLISECOND,
             },
             "mesh": {

@@ -6,7 +6,7 @@ figures and our replica of its books, so that placement only ever sees integers.
 """
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -25,6 +25,8 @@ from node.core.topics import (
     decode_standing,
 )
 from placement.view import ClusterView, DeviceView, NodeView, PoolView
+
+QUARANTINE: Final = "quarantine"
 
 
 class Sources(NamedTuple):
@@ -91,7 +93,7 @@ def draw_row(source: Sources) -> NodeView:
         standing=standing_state,
         os=inventory.os if inventory else None,
         arch=inventory.arch if inventory else None,
-        pools=_pools(inventory, live, source.books),
+        pools=_pools(inventory, live, source.books, opening=standing_state == QUARANTINE),
         devices=_devices(inventory),
         tools=frozenset(tool.name for tool in inventory.tools) if inventory else frozenset(),
         labels=dict(inventory.labels) if inventory else None,
@@ -101,17 +103,19 @@ def draw_row(source: Sources) -> NodeView:
 
 
 def _pools(
-    inventory: Inventory | None, live: Live | None, books: Books | None
+    inventory: Inventory | None, live: Live | None, books: Books | None, *, opening: bool
 ) -> tuple[PoolView, ...]:
     if inventory is None:
         return ()
-    return tuple(_pool(pool, live, books) for pool in inventory.pools)
+    return tuple(_pool(pool, live, books, opening=opening) for pool in inventory.pools)
 
 
-def _pool(fact: PoolFact, live: Live | None, books: Books | None) -> PoolView:
+def _pool(fact: PoolFact, live: Live | None, books: Books | None, *, opening: bool) -> PoolView:
     figures = live.pools.get(fact.pool) if live else None
     known = books.pools.get(fact.pool) if books else None
-    state = known.value if known else "unknown"
+    # A node in quarantine names its pools when it opens. Its standing keeps everyone away till
+    # then; what the pools will be is what a waiting asker wants to know.
+    state = known.value if known else "open" if opening else "unknown"
     free = figures.free if figures else None
     used = figures.used if figures else {}
     holds = books.holds_on(fact.pool) if books else {}

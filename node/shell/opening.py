@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from random import SystemRandom
 from typing import Final
 
@@ -37,7 +36,6 @@ from node.shell.marker import Marker, MarkerFile, find_marker, prove, read_boot_
 from node.shell.state import StateError, StateFolder
 
 META_FINGERPRINT: Final = b"fingerprint"
-SECRET_VARIABLE: Final = "HOLDFAST_SECRET_FILE"  # noqa: S105 - the name of a variable
 
 
 @dataclass(slots=True)
@@ -87,26 +85,6 @@ def opened(options: UpOptions, environment: Mapping[str, str], port: int) -> Ite
             claim.release()
 
 
-def ensure_secret(folder: StateFolder, secret_file: Path | None) -> tuple[Secret, str | None]:
-    """This node's secret, and a sentence when it was just written. Raises StateError."""
-    kept = folder.read_secret()
-    given = None if secret_file is None else _read_secret_file(secret_file)
-    if kept is not None:
-        secret = _parse_secret(kept, str(folder.secret_path))
-        if given is not None and given.text != secret.text:
-            raise StateError(
-                f"{folder.path} belongs to another mesh than {secret_file}",
-                "leave that mesh first (remove its `secret` file), or use another --state",
-            )
-        return secret, None
-    if given is not None:
-        folder.write_secret(given.text)
-        return given, f"the secret was read from {secret_file} and kept in {folder.secret_path}"
-    fresh = Secret(secrets.token_bytes(32))
-    folder.write_secret(fresh.text)
-    return fresh, f"a new mesh secret was made and kept in {folder.secret_path} (mode 0600)"
-
-
 def _open(
     options: UpOptions, environment: Mapping[str, str], folder: StateFolder, claim: Claim,
     journal: Journal, said: list[str],
@@ -114,10 +92,7 @@ def _open(
     identity, fresh = folder.identity()
     if fresh:
         said.append(f"a new identity was made and kept in {folder.key_path} (mode 0600)")
-    variable = environment.get(SECRET_VARIABLE)
-    secret_file = options.secret_file or (Path(variable) if variable else None)
-    secret, sentence = ensure_secret(folder, secret_file)
-    said += [sentence] if sentence else []
+    secret = _secret(folder)
     saved = journal.load()
     marker, why_there = find_marker(environment, os.getuid(), identity.id)
     warnings = () if marker is not None else (f"every start is in doubt here: {why_there}",)
@@ -146,6 +121,7 @@ def _birth(
     return Birth(
         identity=identity,
         name=name,
+        state_folder=str(folder.path),
         epoch=Epoch(floor + 1, secrets.token_bytes(NONCE_BYTES)),
         keys=derive(secret),
         secret_text=secret.text,
@@ -234,21 +210,16 @@ def _journal(folder: StateFolder) -> tuple[Journal, list[str]]:
     return journal, []
 
 
-def _read_secret_file(path: Path) -> Secret:
+def _secret(folder: StateFolder) -> Secret:
+    text = folder.read_secret()
+    if text is None:
+        raise StateError(f"{folder.path} has no secret", "start with `holdfast up`, or join a mesh")
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise StateError(
-            f"the secret file {path} cannot be read: {error}", "check the path"
-        ) from error
-    return _parse_secret(text, str(path))
-
-
-def _parse_secret(text: str, where: str) -> Secret:
-    try:
-        return Secret.parse(text.strip())
+        return Secret.parse(text)
     except ValueError as error:
-        raise StateError(f"{where}: {error}", "copy it again from a node that has it") from error
+        raise StateError(
+            f"{folder.secret_path}: {error}", "copy it again from a node that has it"
+        ) from error
 
 
 DICE: Final = SystemRandom()

@@ -105,14 +105,14 @@ def test_ports_seeds_names_and_labels_are_read_or_refused(
 
 def test_every_flag_of_up_becomes_an_option(state: Path, tmp_path: Path) -> None:
     line = [
-        "up", "--name", "ann", "--port", "5000", "--beacon-port", "5001", "--offer",
+        "up", "--name", "ann", "--port", "5000", "--offer",
         "ram=2GiB,cores=1", "--label", "room=attic", "--label", "a=b", "--seed", "10.0.0.2:7",
         "--seed", "bob", "--interface", "eth0", "--system-reserve", "1GiB", "--first",
         "--new-identity", "--json-logs", "--secret-file", str(tmp_path / "s"),
     ]  # fmt: skip
     options = up_options(state, parse(build(), line))
     assert options.state == state
-    assert (options.name, options.port, options.beacon_port) == ("ann", 5000, 5001)
+    assert (options.name, options.port) == ("ann", 5000)
     assert options.offer == "ram=2GiB,cores=1"
     assert options.labels == (("a", "b"), ("room", "attic"))
     assert options.seeds == (("10.0.0.2", 7), ("bob", 4653))
@@ -139,7 +139,7 @@ def test_config_show_says_where_each_value_comes_from(
     body = json.loads(run("config", "show", "--json").out)
     assert body["port"] == {"value": 5000, "origin": "file"}
     assert body["name"] == {"value": "ann", "origin": "environment"}
-    assert body["beacon_port"] == {"value": 4653, "origin": "default"}
+    assert body["interfaces"] == {"value": [], "origin": "default"}
     assert body["state"] == {"value": str(state), "origin": "environment"}
     assert "ORIGIN" not in run("config", "show").out
 
