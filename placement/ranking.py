@@ -78,7 +78,10 @@ def _ranked(
     amount = screening.needs[0].amount if screening.needs else 0
     plain = among & ~screening.met
     packing = request.objective is Objective.PACK
-    if packing:
+    if packing and not screening.needs:
+        # Nothing to pack, so no smallest pool that takes it: the machine with least room, then.
+        columnwise = iter(sorted(_upside_down(column.best.walk(plain))))
+    elif packing:
         columnwise = _shifted(column.each.walk(plain, amount), -amount)
     else:
         columnwise = _shifted(column.best.walk(plain), amount)
@@ -97,6 +100,11 @@ def _ranked(
 def _shifted(entries: Iterator[Entry], by: int) -> Iterator[Entry]:
     for entry in entries:
         yield entry._replace(value=entry.value + by)
+
+
+def _upside_down(entries: Iterator[Entry]) -> Iterator[Entry]:
+    for entry in entries:
+        yield entry._replace(value=-entry.value)
 
 
 def _exact(node: NodeView, placing: Placing, at: int, *, packing: bool) -> Entry:

@@ -75,8 +75,8 @@ def mac(identity, room, total=64 * GIB, **fields):
 
 # Few distinct amounts, so that ties, exact fits and near misses are common.
 small_rooms = st.sampled_from([0, 1, 2, 3, 4, 5, 8, 9, 10, 16]).map(lambda units: units * GIB)
-rooms = st.one_of(st.none(), small_rooms, small_rooms, small_rooms)
-states = st.sampled_from(["open"] * 8 + ["draining", "unknown", "impaired"])
+rooms = st.one_of(small_rooms, small_rooms, small_rooms, small_rooms, st.none())
+states = st.sampled_from(["open"] * 12 + ["draining", "unknown", "impaired"])
 
 
 @st.composite
@@ -85,8 +85,8 @@ def pools_and_devices(draw):
     totals = st.sampled_from([16, 24, 32]).map(lambda units: units * GIB)
     kind = draw(st.sampled_from(["ram", "ram", "ram", "unified"]))
     pools = [PoolView("main", kind, "bytes", draw(totals), draw(rooms), draw(states))]
-    if draw(st.booleans()):
-        millicores = draw(st.sampled_from([None, 0, 500, 1000, 4000]))
+    if draw(st.integers(0, 4)):
+        millicores = draw(st.sampled_from([4000, 4000, 1000, 500, 0, None]))
         pools.append(PoolView("cpu", "cpu", "millicores", 8000, millicores, draw(states)))
     for place in range(draw(st.integers(0, 2))):
         media = draw(st.sampled_from(["nvme", "hdd"]))
@@ -105,26 +105,34 @@ def pools_and_devices(draw):
     return tuple(pools), tuple(devices)
 
 
+# Most machines are well and most requests modest: what fits is where the interesting faults hide.
+healthy = st.fixed_dictionaries({"liveness": st.just("alive"), "standing": st.just("open")})
+troubled = st.fixed_dictionaries(
+    {
+        "liveness": st.sampled_from(["alive", "suspect", "dead", "left"]),
+        "standing": st.sampled_from(["open", "bookings_closed", "quarantine", "closed", "unknown"]),
+        "os": st.sampled_from(["linux", "darwin", None]),
+        "arch": st.sampled_from(["x86_64", "aarch64", None]),
+        "battery_percent": st.sampled_from([None, 15.0]),
+        "temperature_celsius": st.sampled_from([None, 95.0]),
+    }
+)
+
+
 @st.composite
 def nodes(draw, identity):
     """One invented machine, usually usable."""
     pools, devices = draw(pools_and_devices())
+    fields = {"os": "linux", "arch": "aarch64"} | draw(st.one_of(healthy, healthy, troubled))
     return NodeView(
         id=identity,
         name=draw(st.sampled_from(["attic", "cellar", "kitchen"])),
-        liveness=draw(st.sampled_from(["alive"] * 6 + ["suspect", "dead", "left"])),
-        standing=draw(
-            st.sampled_from(["open"] * 6 + ["bookings_closed", "quarantine", "closed", "unknown"])
-        ),
-        os=draw(st.sampled_from(["linux", "linux", "darwin", None])),
-        arch=draw(st.sampled_from(["x86_64", "aarch64", None])),
         pools=pools,
         devices=devices,
-        tools=draw(st.frozensets(st.sampled_from(["git", "go", "docker"]))),
-        labels=draw(st.sampled_from([None, {}, {"room": "attic"}, {"room": "cellar"}])),
+        tools=draw(st.sampled_from([frozenset({"git", "go"}), frozenset({"git"}), frozenset()])),
+        labels=draw(st.sampled_from([{"room": "attic"}, {"room": "cellar"}, {}, None])),
         pressure=draw(st.sampled_from([None, 0.0, 0.0, 3.5, 40.0])),
-        battery_percent=draw(st.sampled_from([None, None, 15.0])),
-        temperature_celsius=draw(st.sampled_from([None, 50.0, 95.0])),
+        **fields,
     )
 
 
@@ -135,8 +143,7 @@ def views(draw, least=0, most=8):
     return ClusterView.of(*(draw(nodes(f"{place:02d}")) for place in range(count)))
 
 
-amounts = st.sampled_from([1, 2, 3, 4, 5, 8, 16]).map(lambda units: units * GIB)
-optional_amounts = st.one_of(st.none(), amounts)
+amounts = st.sampled_from([1, 1, 2, 2, 3, 4, 8]).map(lambda units: units * GIB)
 selectors = st.builds(
     GpuSelector,
     memory_min=amounts,
@@ -144,23 +151,33 @@ selectors = st.builds(
     memory_max=st.sampled_from([None, None, 24 * GIB]),
     count=st.sampled_from([1, 1, 1, 2]),
 )
-disk_needs = st.builds(DiskNeed, amount=amounts, disk_class=st.sampled_from([None, "nvme"]))
-requests = st.builds(
-    Request,
-    ram_bytes=optional_amounts,
-    memory_bytes=st.one_of(st.none(), st.none(), amounts),
-    gpus=st.lists(selectors, max_size=2).map(tuple),
-    cpu_millicores=st.sampled_from([None, None, 500, 2000]),
-    disks=st.lists(disk_needs, max_size=2).map(tuple),
-    os=st.sampled_from([None, None, None, "linux"]),
-    arch=st.sampled_from([None, None, None, "arm64"]),
-    tools=st.sampled_from([(), (), ("git",), ("git", "go")]),
-    labels=st.sampled_from([(), (), (), (("room", "attic"),)]),
-    objective=st.sampled_from([*Objective]),
-    node=st.sampled_from([None, None, None, "attic", "03"]),
-    kind=st.sampled_from([*Kind]),
-    asker=st.sampled_from(["00", "02"]),
-)
+disk_needs = st.builds(DiskNeed, amount=amounts, disk_class=st.sampled_from([None, None, "nvme"]))
+wishes = {
+    "ram_bytes": amounts,
+    "memory_bytes": amounts,
+    "gpus": st.lists(selectors, min_size=1, max_size=2).map(tuple),
+    "cpu_millicores": st.sampled_from([500, 2000]),
+    "disks": st.lists(disk_needs, min_size=1, max_size=2).map(tuple),
+    "os": st.just("linux"),
+    "arch": st.just("arm64"),
+    "tools": st.sampled_from([("git",), ("git", "go")]),
+    "labels": st.just((("room", "attic"),)),
+    "node": st.sampled_from(["attic", "03"]),
+}
+
+
+@st.composite
+def requests(draw):
+    """One to three wishes, most often about memory."""
+    often = ["ram_bytes", "memory_bytes", "gpus"]
+    names = draw(st.lists(st.sampled_from([*wishes, *often, *often]), max_size=3, unique=True))
+    fields = {name: draw(wishes[name]) for name in names}
+    return Request(
+        objective=draw(st.sampled_from([*Objective])),
+        kind=draw(st.sampled_from([*Kind])),
+        asker=draw(st.sampled_from(["00", "02"])),
+        **fields,
+    )
 
 
 def with_room(machine, at, room):

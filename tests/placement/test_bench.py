@@ -10,9 +10,8 @@ def test_the_rows_are_named_and_have_their_limits(monkeypatch):
     monkeypatch.setattr(bench, "SIZES", (50, 1_000))
     rows = bench.rows()
     assert {row["name"] for row in rows} >= {"where over 50 nodes", "where over 1,000 nodes"}
-    assert next(row for row in rows if row["name"] == "where over 1,000 nodes")["target"] == 1000
     keys = {"area", "name", "n", "value", "unit", "limit", "peer", "target", "better"}
-    assert all({*row} == keys and row["value"] > 0 and row["limit"] > 0 for row in rows)
+    assert all(keys <= {*row} and row["value"] > 0 and row["limit"] > 0 for row in rows)
 
 
 def test_the_question_of_the_benchmark_fits_some_nodes_and_not_others():

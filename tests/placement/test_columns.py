@@ -70,7 +70,7 @@ def test_masks_and_places_are_inverses(places):
     assert places_of(mask_of(sorted(places), 501)) == sorted(places)
 
 
-@given(views(least=1, most=12), requests, st.data())
+@given(views(least=1, most=12), requests(), st.data())
 @steady(150)
 def test_redrawing_after_a_change_is_drawing_anew(view, request, data):
     prepared = prepare(view)

@@ -1,6 +1,7 @@
 """The decision: pure, the same everywhere, and never a place without room."""
 
 from dataclasses import replace
+from random import Random
 
 import msgspec
 import pytest
@@ -59,7 +60,7 @@ def rank_key(request, machine):
     return (away, tier, False, value, strain, pool.total or 0, machine.id)
 
 
-@given(views(most=12), requests)
+@given(views(most=12), requests())
 @steady(150)
 def test_the_columns_say_what_a_look_at_every_node_says(view, request):
     decision = decide(request, view)
@@ -68,6 +69,8 @@ def test_the_columns_say_what_a_look_at_every_node_says(view, request):
     expected = sorted(fitting, key=lambda machine: rank_key(request, machine))
     assert [fit.node for fit in listed(decision)] == [machine.id for machine in expected]
     assert decision.fitting == len(fitting)
+    distance = [len(over.misses) for over in decision.passed_over]
+    assert distance == sorted(distance), "the nearest misses come first"
     assert {over.node: over.misses for over in decision.passed_over} == {
         identity: missed for identity, missed in found.items() if missed
     }
@@ -78,12 +81,11 @@ def test_the_columns_say_what_a_look_at_every_node_says(view, request):
     assert dict(decision.counts) == {reason: count for reason, count in counts.items() if count}
 
 
-@given(st.data(), requests)
-@steady(5)
-def test_a_thousand_nodes_are_judged_like_one(data, request):
-    kinds = [data.draw(nodes("x")) for _ in range(12)]
-    dice = data.draw(st.randoms(use_true_random=False))
-    machines = [another(dice.choice(kinds), f"{place:04d}", dice) for place in range(1000)]
+@given(views(least=6, most=6), requests(), st.integers(0, 2**32))
+@steady(10)
+def test_a_thousand_nodes_are_judged_like_one(kinds, request, seed):
+    dice = Random(seed)
+    machines = [another(dice.choice(kinds.nodes), f"{place:04d}", dice) for place in range(1000)]
     view = ClusterView.of(*machines)
     everything = decide(request, view, Policy(list_all=True))
     fitting = [machine for machine in view.nodes if not misses(request, machine)]
@@ -103,7 +105,7 @@ def another(machine, identity, dice):
     return replace(moved, id=identity)
 
 
-@given(views(most=6), requests, st.randoms(use_true_random=False))
+@given(views(most=6), requests(), st.randoms(use_true_random=False))
 @steady(60)
 def test_the_order_in_which_nodes_are_heard_of_changes_no_byte(view, request, dice):
     shuffled = list(view.nodes)
@@ -112,7 +114,7 @@ def test_the_order_in_which_nodes_are_heard_of_changes_no_byte(view, request, di
     assert decision_bytes(again) == decision_bytes(decide(request, view))
 
 
-@given(views(most=6), requests, nodes("99"))
+@given(views(most=6), requests(), nodes("99"))
 @steady(60)
 def test_an_unfit_node_never_changes_the_choice(view, request, newcomer):
     if misses(request, newcomer):
@@ -121,7 +123,7 @@ def test_an_unfit_node_never_changes_the_choice(view, request, newcomer):
         assert listed(after) == listed(before)
 
 
-@given(views(least=1, most=1), requests, st.data())
+@given(views(least=1, most=1), requests(), st.data())
 @steady(150)
 def test_more_room_never_makes_a_fit_worse(view, request, data):
     machine = view.nodes[0]
@@ -136,7 +138,7 @@ def test_more_room_never_makes_a_fit_worse(view, request, data):
             assert FITNESS.index(after.chosen.verdict) >= FITNESS.index(before.chosen.verdict)
 
 
-@given(views(most=6), requests)
+@given(views(most=6), requests())
 @steady(150)
 def test_the_chosen_legs_really_fit(view, request):
     machines = {machine.id: machine for machine in view.nodes}
@@ -153,7 +155,7 @@ def test_the_chosen_legs_really_fit(view, request):
         assert sum(in_bytes) == asked
 
 
-@given(views(most=6), requests)
+@given(views(most=6), requests())
 @steady(60)
 def test_a_decision_survives_its_own_bytes(view, request):
     decision = decide(request, view)
@@ -161,7 +163,7 @@ def test_a_decision_survives_its_own_bytes(view, request):
     assert len(digest(decision)) == 64
 
 
-@given(views(most=6), requests)
+@given(views(most=6), requests())
 @steady(60)
 def test_a_prepared_picture_gives_the_same_answer(view, request):
     prepared = prepare(view)
@@ -326,3 +328,28 @@ def test_two_selectors_share_the_cards_between_them():
         decision = decide(Request(gpus=pair), ClusterView.of(machine))
         assert decision.chosen is not None, "the one that takes anything leaves the other its own"
         assert decision.chosen.verdict is Verdict.FITS
+
+
+def test_one_card_is_never_given_to_two_selectors():
+    pair = (GpuSelector(memory_min=8 * GIB), GpuSelector(memory_min=9 * GIB))
+    alone = decide(Request(gpus=pair), ClusterView.of(gpu_node(A, 24 * GIB)))
+    assert [miss.reason for miss in alone.passed_over[0].misses] == [Reason.NOT_TOGETHER]
+    assert decide(Request(gpus=pair), ClusterView.of(gpu_node(A, 24 * GIB, 8 * GIB))).chosen
+
+
+def test_a_pool_that_admits_nothing_is_never_chosen_however_much_room_it_has():
+    cards = (card("x", 20 * GIB, state="draining"), card("y", 9 * GIB))
+    machine = node(A, *cards, devices=(device("x"), device("y")))
+    view = ClusterView.of(machine)
+    decision = decide(Request(gpus=(GpuSelector(memory_min=8 * GIB),)), view)
+    assert [leg.pool for leg in decision.chosen.legs] == ["vram:y"]
+    refused = decide(Request(gpus=(GpuSelector(memory_min=10 * GIB),)), view)
+    assert [miss.have for miss in refused.passed_over[0].misses] == [9 * GIB]
+
+
+def test_machines_with_unified_memory_are_ranked_by_what_is_left_after_everything():
+    request = Request(ram_bytes=10 * GIB, gpus=(GpuSelector(memory_min=10 * GIB),))
+    view = ClusterView.of(mac(A, 30 * GIB), gpu_node(B, 22 * GIB), gpu_node(C, 19 * GIB))
+    assert [fit.node for fit in listed(decide(request, view))] == [B, A, C]
+    packed = decide(request.but(objective=Objective.PACK), view)
+    assert [fit.node for fit in listed(packed)] == [C, A, B]

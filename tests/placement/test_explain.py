@@ -82,7 +82,7 @@ def test_cores_that_would_fit_can_be_typed_back_too():
     assert parse_cores(re.search(r"≤ '(.*)' on", advice)[1]) == 1500
 
 
-@given(views(most=5), requests)
+@given(views(most=5), requests())
 @steady()
 def test_every_node_has_a_row_and_every_decision_can_be_told(view, request):
     decision = decide(request, view)

@@ -113,7 +113,7 @@ def test_who_asks_is_no_part_of_the_question_unless_it_is_local():
     assert question_digest(near) != question_digest(near.but(asker="b"))
 
 
-@given(requests)
+@given(requests())
 @steady()
 def test_a_request_survives_the_wire(request):
     assert decode_request(encode_request(request)) == request
