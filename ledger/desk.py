@@ -191,10 +191,10 @@ class Desk:
             return []  # Told twice. It ended the first time.
         if not gone:
             return self._would_not_end(ending)
-        booking = self.books.live[hold].is_booking
-        at = self.write(ending.entry())
+        live = self.books.live[hold]
+        at = self.write(ending.entry(live.state))
         self.endings.over(hold)
-        if booking:
+        if live.is_booking:
             self._forget.append(hold)
         ended = self.books.ended[hold]
         effects: list[LedgerEffect] = []
@@ -336,10 +336,8 @@ class Desk:
         who: NodeId,
         now: Instant,
     ) -> list[LedgerEffect]:
-        if isinstance(command, Release):
-            return self._release(asker, hold, who, now)
-        if isinstance(command, Void):
-            return self._void(asker, hold, who, now)
+        if isinstance(command, Void | Release):
+            return self._give_back(asker, command, hold, who, now)
         if isinstance(hold, EndedHold) or hold.id in self.endings:
             late = Refused(Outcome.TOO_LATE, f"it has ended or is ending: {hold.state.value}")
             return [self.refuse(asker, hold.id, late, now)]
@@ -365,33 +363,36 @@ class Desk:
         self.arm(hold, now)
         return self._say_live(asker, Outcome.RENEWED, hold.id, now, nonce)
 
-    def _void(
-        self, asker: int, hold: LiveHold | EndedHold, who: NodeId, now: Instant
+    def _give_back(
+        self,
+        asker: int,
+        command: Void | Release,
+        hold: LiveHold | EndedHold,
+        who: NodeId,
+        now: Instant,
     ) -> list[LedgerEffect]:
+        """End a hold by word of its holder or ours: as fits where it stands, whichever was said."""
         if isinstance(hold, EndedHold):
             return [*self._say_ended(asker, hold)]
-        if hold.state is HoldState.POSTED:
+        if hold.id in self.endings:
+            return [*self._await_end(asker, hold.id, who)]
+        if hold.state is HoldState.PENDING:
+            at = self.write(Voided(hold.id, who))
+            self.deadlines.drop(hold.id)
+            return [*self.counter.say(Draft(asker, Outcome.VOIDED, hold.id, (at,)))]
+        if isinstance(command, Void):
             wrong = Refused(Outcome.WRONG_STEP, "it is a grant already: release it")
             return [self.refuse(asker, hold.id, wrong, now)]
-        at = self.write(Voided(hold.id, who))
-        self.deadlines.drop(hold.id)
-        return [*self.counter.say(Draft(asker, Outcome.VOIDED, hold.id, (at,)))]
+        effects = self.end(hold.id, EndedBy.ASKED, who, now)
+        return [*effects, *self._await_end(asker, hold.id, who)]
 
-    def _release(
-        self, asker: int, hold: LiveHold | EndedHold, who: NodeId, now: Instant
-    ) -> list[LedgerEffect]:
-        if isinstance(hold, EndedHold) or hold.state is HoldState.PENDING:
-            return self._void(asker, hold, who, now)
-        effects: list[LedgerEffect] = []
-        ending = self.endings.get(hold.id)
-        if ending is None:
-            effects.extend(self.end(hold.id, EndedBy.ASKED, who, now))
-        elif ending.why is None:
+    def _await_end(self, asker: int, hold: bytes, who: NodeId) -> list[Reply]:
+        ending = self.endings.get(hold)
+        assert ending is not None, "only what is ending can be waited for"
+        if ending.why is None:
             # Its holder asks for what is under way: then it was released, not taken.
             ending.why, ending.by = EndedBy.ASKED, who
-        if ending is not None and ending.stuck:
-            return [*self._ending_reply(asker, hold.id, "it could not be ended yet")]
-        done = self.endings.wait(hold.id, asker)
-        if done is not None:
-            effects.extend(self._ending_reply(done, hold.id, "too many wait for this end"))
-        return effects
+        if ending.stuck:
+            return self._ending_reply(asker, hold, "it could not be ended yet")
+        done = self.endings.wait(hold, asker)
+        return [] if done is None else self._ending_reply(done, hold, "too many wait for this end")

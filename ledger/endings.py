@@ -7,8 +7,9 @@ how a prototype sold the same memory twice; so once a grant is here nothing brin
 
 from dataclasses import dataclass, field
 
-from ledger.entries import EndedBy, Reclaimed, Released
+from ledger.entries import EndedBy, Expired, Reclaimed, Released
 from ledger.leases import Deadlines
+from ledger.lifecycle import HoldState
 from ledger.limits import FENCE_AGAIN, WAITING_MAX
 from mesh.instant import Instant
 
@@ -24,8 +25,10 @@ class Ending:
     stuck: bool = False
     """Its work was seen to outlive the attempt to end it."""
 
-    def entry(self) -> Released | Reclaimed:
-        """What to write once it is gone."""
+    def entry(self, state: HoldState) -> Released | Reclaimed | Expired:
+        """What to write once it is gone, of a hold that is in `state`."""
+        if state is HoldState.PENDING:
+            return Expired(self.hold)
         return Reclaimed(self.hold) if self.why is None else Released(self.hold, self.by, self.why)
 
 

@@ -21,6 +21,7 @@ from random import Random
 import msgspec
 
 from ledger.blocks import Writer
+from ledger.bookings import BookingGate
 from ledger.books import Books
 from ledger.capacity import readings_of, room_now
 from ledger.commands import (
@@ -32,10 +33,10 @@ from ledger.commands import (
     decode_command,
 )
 from ledger.desk import Desk
-from ledger.effects import Alarm, LedgerEffect, Rebase, Reply, StandingChanged
+from ledger.effects import Alarm, Fence, LedgerEffect, Rebase, Reply, StandingChanged
 from ledger.entries import BookingsOpened, EraOpened, OpenedBy
 from ledger.granting import malformed
-from ledger.limits import BOOK_WAIT, REASON_CHARS_MAX, Limits
+from ledger.limits import REASON_CHARS_MAX, Limits
 from ledger.observations import (
     CapacitySeen,
     Fenced,
@@ -46,8 +47,22 @@ from ledger.observations import (
     PoolReading,
 )
 from ledger.quarantine import Listener, Quarantine
-from ledger.recovery import Chain, Gathered, fold_longest, next_era, sound_part
-from ledger.reopening import carry_on, end_what_ended, lost_claims, settle, take_back
+from ledger.recovery import (
+    Chain,
+    Gathered,
+    ended_anywhere,
+    fold_longest,
+    next_era,
+    sound_part,
+)
+from ledger.reopening import (
+    carry_on,
+    end_what_ended,
+    lost_claims,
+    over_and_done,
+    settle,
+    take_back,
+)
 from mesh.identity import NONCE_BYTES, Epoch, Identity
 from mesh.instant import Duration, Instant, earliest
 from mesh.logs import Block, Era
@@ -100,8 +115,7 @@ class Ledger:
         self._quarantine: Quarantine | None = None
         self._closed: str | None = None
         self._readings: dict[str, PoolReading] | None = None
-        self._peers: PeersKnown | None = None
-        self._override: str | None = None
+        self._gate = BookingGate()
         self._told: tuple[str, str] | None = None
 
     # Reading -----------------------------------------------------------------------------------
@@ -168,7 +182,7 @@ class Ledger:
         opening = self.books.opening
         if self._continuity.proven and not self._damaged and opening is not None:
             carry_on(self._desk, self._remaining, now)
-            self._await_bookings(now)
+            self._gate.wait(self._desk, now)
         elif self._first and opening is None and not self._damaged:
             self._open_first(now)
         elif self._is_elsewhere(opening):
@@ -199,12 +213,14 @@ class Ledger:
                 self._readings = readings_of(observation)
                 if self._is_open:
                     effects.extend(self._desk.look(self._readings))
+            case Fenced(hold, gone) if self._quarantine is not None:
+                self._quarantine.fenced(hold, gone)
             case Fenced(hold, gone):
                 effects.extend(self._desk.fenced(hold, gone))
             case OwnLogSeen():
                 effects.extend(self._see_own_log(observation, now))
             case PeersKnown():
-                self._peers = observation
+                self._gate.peers = observation
             case Override(reason):
                 self._take_override(reason, now)
         return [*effects, *self._progress(now)]
@@ -263,16 +279,34 @@ class Ledger:
         effects: list[LedgerEffect] = []
         quarantine, readings = self._quarantine, self._readings
         if quarantine is not None and quarantine.over(now) and readings is not None:
-            effects.extend(self._reopen(quarantine, readings, now))
-        if self._is_open and not self.books.bookings_open:
-            self._open_bookings(now)
+            effects.extend(self._settle(quarantine, readings, now))
+        if self._is_open:
+            self._gate.open_if_allowed(self._desk, now)
         return [*effects, *self._tell()]
 
-    def _reopen(
+    def _settle(
         self, quarantine: Quarantine, readings: Mapping[str, PoolReading], now: Instant
     ) -> list[LedgerEffect]:
-        """The best copy of our log is our log; a new era begins on it."""
+        """End what nobody believes in; once all of it was looked at, reopen."""
         chains = self._gathered.chains(self._desk.writer.chain)
+        base = chains[0] if chains else Chain((), Books())
+        asked = quarantine.next_wake
+        done = over_and_done(base.books, quarantine.claims, ended_anywhere(chains))
+        if quarantine.settled(done, now):
+            return self._reopen(quarantine, chains, readings, now)
+        if quarantine.next_wake == asked:
+            return []
+        waiting = [hold for hold, gone in quarantine.fencing.items() if gone is None]
+        return [Fence(hold) for hold in waiting]
+
+    def _reopen(
+        self,
+        quarantine: Quarantine,
+        chains: list[Chain],
+        readings: Mapping[str, PoolReading],
+        now: Instant,
+    ) -> list[LedgerEffect]:
+        """The best copy of our log is our log; a new era begins on it."""
         base = chains[0] if chains else Chain((), Books())
         effects: list[LedgerEffect] = []
         if self._damaged or list(base.blocks) != self._desk.writer.chain:
@@ -281,15 +315,15 @@ class Ledger:
         self._gathered.written(base.blocks)
         self._quarantine = None
         self._desk = desk = self._desk_over(base)
-        seen = [block.era for chain in chains for block in chain.blocks]
-        self._write_era(quarantine.reason, seen)
+        self._write_era(quarantine.reason, [block.era for one in chains for block in one.blocks])
         effects.extend(desk.look(readings))
-        effects.extend(settle(desk, quarantine.claims, self._remaining, now))
-        effects.extend(end_what_ended(desk, chains, now))
-        lost = lost_claims(desk, quarantine.claims, chains)
+        ended = ended_anywhere(chains)
+        effects.extend(settle(desk, quarantine, ended, self._remaining, now))
+        lost = lost_claims(desk.books, quarantine.claims, chains)
         effects.extend(take_back(desk, lost, self._remaining, now))
-        self._await_bookings(now)
-        return [*effects, *self._forget_remaining()]
+        self._gate.wait(self._desk, now)
+        # A booking may have come back with no time left: it is due now, not at the next wake.
+        return [*effects, *self._forget_remaining(), *desk.wake(now)]
 
     def _quarantine_again(
         self, reason: str, now: Instant, epoch: Epoch | None = None
@@ -328,7 +362,7 @@ class Ledger:
         """A part of our log that an era cut off turned up: its bookings count, once."""
         chains = self._gathered.chains(self._desk.writer.chain)
         effects = end_what_ended(self._desk, chains, now)
-        lost = lost_claims(self._desk, {}, chains)
+        lost = lost_claims(self.books, {}, chains)
         return [*effects, *take_back(self._desk, lost, self._remaining, now)]
 
     # Eras and bookings -------------------------------------------------------------------------
@@ -336,7 +370,7 @@ class Ledger:
     def _open_first(self, now: Instant) -> None:
         self._write_era("first start: this machine has promised nothing", [])
         self._desk.write(BookingsOpened(OpenedBy.FIRST, ""))
-        self._await_bookings(now)
+        self._gate.wait(self._desk, now)
 
     def _write_era(self, reason: str, seen: list[Era]) -> None:
         spare = self._random.randbytes(NONCE_BYTES)
@@ -350,28 +384,6 @@ class Ledger:
         )
         self._desk.write(entry)
 
-    def _await_bookings(self, now: Instant) -> None:
-        if not self.books.bookings_open:
-            self._desk.bookings_at = now + BOOK_WAIT
-            self._open_bookings(now)
-
-    def _open_bookings(self, now: Instant) -> None:
-        word = self._word_for_bookings(now)
-        if word is not None:
-            self._desk.write(BookingsOpened(*word))
-            self._desk.bookings_at = None
-
-    def _word_for_bookings(self, now: Instant) -> tuple[OpenedBy, str] | None:
-        """What lets us admit new bookings, or None."""
-        if self._override is not None:
-            return OpenedBy.OVERRIDE, self._override
-        peers = self._peers
-        if peers is not None and peers.known <= peers.answered:
-            return OpenedBy.ANSWERED, f"{len(peers.known)} known"
-        if self._desk.bookings_at is not None and now >= self._desk.bookings_at:
-            return OpenedBy.WAITED, ""
-        return None
-
     def _take_override(self, reason: str, now: Instant) -> None:
         """A person's word opens the bookings, at once or when the quarantine is over. It never
         shortens a quarantine: what it waits out cannot be overruled."""
@@ -379,7 +391,7 @@ class Ledger:
             self._closed = None
             self._enter_quarantine("opened on other hardware by a person's word", now, ())
         elif not self._is_open or not self.books.bookings_open:
-            self._override = reason[:REASON_CHARS_MAX]
+            self._gate.override = reason[:REASON_CHARS_MAX]
 
     def _is_elsewhere(self, opening: EraOpened | None) -> bool:
         """Whether the last era was opened on hardware that is not this."""

@@ -20,7 +20,7 @@ from ledger.commands import (
 from ledger.effects import Reply
 from ledger.granting import Refused
 from ledger.leases import owner_span
-from ledger.limits import ENTRIES_MAX, QUARANTINE
+from ledger.limits import ENTRIES_MAX, FENCE_AGAIN, QUARANTINE
 from ledger.recovery import Claim, read_claim
 from mesh.identity import NodeId, PublicKey, id_of
 from mesh.instant import Duration, Instant
@@ -43,20 +43,42 @@ class Quarantine:
         """`doomed`: grants whose end had begun; nothing revives them."""
         self.reason = reason
         self.next_wake: Instant | None = now + QUARANTINE
-        """When it ends by time; None once only a look at the machine is missing."""
+        """When it ends by time; after that, when to look again at what would not end; None while
+        only a look at the machine is missing."""
+        self.ends_at = now + QUARANTINE
         self.claims: dict[bytes, Claim] = {}
+        self.fencing: dict[bytes, bool | None] = {}
+        """What is being ended before anything opens: gone, still there, or (None) not looked at."""
         self._listener = listener
         self._doomed = frozenset(doomed)
+        self._settling = False
 
     def over(self, now: Instant) -> bool:
         """Whether no belief from before can be left."""
-        if self.next_wake is not None and now >= self.next_wake:
+        if now < self.ends_at:
+            return False
+        if not self._settling:
             self.next_wake = None
-        return self.next_wake is None
+        return True
+
+    def settled(self, done: Iterable[bytes], now: Instant) -> bool:
+        """Whether everything in `done`, as first given, has been looked at. What would not end does
+        not keep us closed: it keeps its room."""
+        if not self._settling:
+            self._settling = True
+            self.fencing = dict.fromkeys(done)
+        if self.next_wake is None or now >= self.next_wake:
+            self.next_wake = now + FENCE_AGAIN
+        return None not in self.fencing.values()
+
+    def fenced(self, hold: bytes, gone: bool) -> None:
+        """Somebody looked."""
+        if hold in self.fencing:
+            self.fencing[hold] = gone
 
     def remaining(self, now: Instant) -> Duration | None:
         """Until it ends by time; None when only a look at the machine is missing."""
-        return None if self.next_wake is None else max(0, self.next_wake - now)
+        return self.ends_at - now if now < self.ends_at else None
 
     def ask(self, asker: int, command: Command, public: bytes, books: Books, now: Instant) -> Reply:
         """The answer to a checked command."""
@@ -80,7 +102,7 @@ class Quarantine:
         claim = read_claim(resume, self._listener.owner, who)
         if isinstance(claim, Refused):
             return claim
-        if claim.id in books.ended or claim.id in self._doomed:
+        if claim.id in books.ended or claim.id in self._doomed or claim.id in self.fencing:
             return Refused(Outcome.TOO_LATE, "it has ended")
         if claim.id not in self.claims and len(self.claims) >= ENTRIES_MAX:
             return Refused(Outcome.TOO_MANY_ENTRIES, f"{ENTRIES_MAX} holds are the limit here")

@@ -6,14 +6,16 @@ ended the ordinary way, fence first; what turns up too late to fit is closed wit
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
-from ledger.commands import GrantKind
+from ledger.books import Books
 from ledger.desk import Desk
 from ledger.effects import Alarm, Fence, LedgerEffect
-from ledger.entries import ClosedHow, EndedBy, Expired, Posted
+from ledger.entries import ClosedHow, EndedBy, Posted
 from ledger.holds import LiveHold
 from ledger.leases import rearmed
 from ledger.lifecycle import HoldState
+from ledger.quarantine import Quarantine
 from ledger.recovery import Chain, Claim, ended_anywhere, lost_bookings
 from mesh.instant import Duration, Instant
 
@@ -24,21 +26,39 @@ def carry_on(desk: Desk, remaining: Mapping[bytes, Duration], now: Instant) -> N
         _arm(desk, hold, remaining, now)
 
 
+def over_and_done(
+    books: Books, claims: Mapping[bytes, Claim], ended: AbstractSet[bytes]
+) -> list[bytes]:
+    """Holds of our log that nobody can believe in any more: to be fenced before anything opens.
+
+    What was resumed stays, and so does every booking unless a copy of our log shows its end. A
+    pending hold is fenced like a lease: its post, and work under it, may have been in a lost tail.
+    """
+    return [
+        hold.id
+        for hold in books.live_holds()
+        if hold.id in ended or not (hold.is_booking or hold.id in claims)
+    ]
+
+
 def settle(
-    desk: Desk, claims: Mapping[bytes, Claim], remaining: Mapping[bytes, Duration], now: Instant
-) -> list[LedgerEffect]:
-    """Holds that our log knows: keep what was resumed and every booking, end the rest."""
+    desk: Desk, quarantine: Quarantine, ended: AbstractSet[bytes],
+    remaining: Mapping[bytes, Duration], now: Instant,
+) -> list[LedgerEffect]:  # fmt: skip
+    """Holds that our log knows: write off what is gone, end what is not, keep the rest."""
     effects: list[LedgerEffect] = []
+    claims = quarantine.claims
+    for hold_id in over_and_done(desk.books, claims, ended):
+        why = EndedBy.ELSEWHERE if hold_id in ended else None
+        effects.extend(desk.end(hold_id, why, desk.owner, now))
+        if quarantine.fencing.get(hold_id):
+            effects = [effect for effect in effects if effect != Fence(hold_id)]
+            effects.extend(desk.fenced(hold_id, gone=True))
     for hold in desk.books.live_holds():
-        claim = claims.get(hold.id)
-        if hold.state is HoldState.PENDING and claim is not None and claim.posted:
+        if hold.id in desk.endings:
+            continue
+        if hold.state is HoldState.PENDING and claims[hold.id].posted:
             desk.write(Posted(hold.id))  # The post was in the lost tail.
-        elif hold.state is HoldState.PENDING and claim is None:
-            desk.write(Expired(hold.id))
-            continue
-        elif hold.kind is GrantKind.CARRIED and claim is None:
-            effects.extend(desk.end(hold.id, None, desk.owner, now))
-            continue
         _arm(desk, desk.books.live[hold.id], remaining, now)
     return effects
 
@@ -59,17 +79,19 @@ def take_back(
     return effects
 
 
-def lost_claims(desk: Desk, claims: Mapping[bytes, Claim], chains: Sequence[Chain]) -> list[Claim]:
+def lost_claims(
+    books: Books, claims: Mapping[bytes, Claim], chains: Sequence[Chain]
+) -> list[Claim]:
     """What was resumed or found in a copy, ended in none, and is not in our books."""
     ended = ended_anywhere(chains)
-    lost = {claim.id: claim for claim in lost_bookings(chains, desk.books)}
-    unknown = [
-        claim
-        for hold, claim in claims.items()
-        if hold not in desk.books.live and hold not in desk.books.ended and hold not in ended
-    ]
+    lost = {claim.id: claim for claim in lost_bookings(chains, books)}
     # A receipt in its holder's hand says no more than a copy, but it is the fresher word.
-    return list((lost | {claim.id: claim for claim in unknown}).values())
+    lost |= {
+        hold: claim
+        for hold, claim in claims.items()
+        if hold not in books.live and hold not in books.ended and hold not in ended
+    }
+    return list(lost.values())
 
 
 def end_what_ended(desk: Desk, chains: Sequence[Chain], now: Instant) -> list[LedgerEffect]:

@@ -1,0 +1,166 @@
+"""Each rule broken once, on purpose: the tests must notice, or they test nothing."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ledger import answers, capacity, desk, granting, machine, quarantine, recovery, reopening
+from ledger.answers import Counter, Draft
+from ledger.audit import AuditError
+from ledger.books import Books
+from ledger.commands import Answer, Outcome, SignedCommand, decode_command
+from ledger.desk import Desk
+from ledger.effects import Fence, Reply
+from ledger.endings import Endings
+from ledger.leases import Deadlines
+from ledger.lifecycle import Step
+from ledger.machine import Ledger
+from ledger.postings import step_postings
+from tests.ledger import test_machine, test_outcomes, test_recovery
+from tests.ledger.world import live_through
+
+SEEDS = 40
+Patch = Callable[[pytest.MonkeyPatch], None]
+Test = Callable[[], Any]
+
+
+def lives() -> None:
+    for seed in range(SEEDS):
+        live_through(seed)
+
+
+def without(step: Step) -> Patch:
+    """Postings of one step are forgotten."""
+
+    def bent(asked: Step, *rest: Any) -> Any:
+        return () if asked is step else step_postings(asked, *rest)
+
+    return lambda patch: patch.setattr("ledger.books.step_postings", bent)
+
+
+def double(step: Step) -> Patch:
+    def bent(asked: Step, *rest: Any) -> Any:
+        return step_postings(asked, *rest) * (2 if asked is step else 1)
+
+    return lambda patch: patch.setattr("ledger.books.step_postings", bent)
+
+
+def first_leg_only(patch: pytest.MonkeyPatch) -> None:
+    def bent(asked: Step, legs: Any, tenant: str) -> Any:
+        kept = legs[:1] if asked is Step.VOID else legs
+        return step_postings(asked, kept, tenant)
+
+    patch.setattr("ledger.books.step_postings", bent)
+
+
+def two_legs_come_back() -> None:
+    test_outcomes.test_all_legs_or_none()
+    owner = test_outcomes.opened(test_outcomes.reading("ram"), test_outcomes.reading("cpu"))
+    legs = (test_outcomes.Leg("ram", 5), test_outcomes.Leg("cpu", 5))
+    owner.hold(1, legs=legs)
+    owner.void(1)
+
+
+def speak_at_once(self: Counter, draft: Draft) -> list[Reply]:
+    return [Reply(draft.asker, Answer(draft.outcome, draft.hold, self.session))]
+
+
+def release_at_once(self: Desk, hold: bytes, why: Any, by: bytes, now: int) -> Any:
+    self.deadlines.drop(hold)
+    self.endings.begin(desk.Ending(hold, why, by), now)
+    return [Fence(hold), *self.fenced(hold, gone=True)]
+
+
+def blind_to_sessions(patch: pytest.MonkeyPatch) -> None:
+    checked = Ledger._checked
+
+    def bent(self: Ledger, signed: SignedCommand) -> Any:
+        answer = checked(self, signed)
+        wrong = isinstance(answer, Answer) and answer.outcome is Outcome.WRONG_SESSION
+        return decode_command(signed.body) if wrong else answer
+
+    patch.setattr(Ledger, "_checked", bent)
+
+
+def set_to(target: Any, name: str, value: Any) -> Patch:
+    return lambda patch: patch.setattr(target, name, value)
+
+
+FAULTS: dict[str, tuple[Patch, Test]] = {
+    "a void counts twice": (double(Step.VOID), lives),
+    "a void forgets a leg": (first_leg_only, two_legs_come_back),
+    "pending holds take no room": (without(Step.HOLD), lives),
+    "released room never returns": (without(Step.RELEASE), lives),
+    "reclaimed room returns twice": (double(Step.RECLAIM), lives),
+    "the owner expires early": (set_to(desk, "owner_span", lambda term: term * 9 // 10), lives),
+    "nothing ever lapses": (set_to(Deadlines, "due", lambda *_: []), lives),
+    "an answer does not wait for its block": (set_to(Counter, "say", speak_at_once), lives),
+    "renewed while ending": (
+        # Holders that keep their discipline never ask too late, so no life can show this one.
+        set_to(Endings, "__contains__", lambda *_: False),
+        test_machine.test_nothing_revives_a_grant_whose_end_has_begun,
+    ),
+    "room returns before the work is gone": (set_to(Desk, "end", release_at_once), lives),
+    "no quarantine": (
+        set_to(quarantine, "QUARANTINE", 0),
+        test_recovery.test_an_unproven_start_writes_nothing_until_its_quarantine_is_over,
+    ),
+    "a quarantine that is too short": (set_to(quarantine, "QUARANTINE", 10**9), lives),
+    "bookings in copies are overlooked": (
+        set_to(reopening, "lost_bookings", lambda *_: []),
+        test_recovery.test_what_turned_up_is_filed_once,
+    ),
+    "peers' copies are ignored": (set_to(recovery.Gathered, "add", lambda *_: []), lives),
+    "resumed leases are not taken back": (
+        set_to(machine, "lost_claims", lambda *_: []),
+        test_recovery.test_a_lease_in_a_lost_tail_is_adopted_from_its_receipts,
+    ),
+    "bookings start from nothing after a restart": (
+        set_to(reopening, "rearmed", lambda *_: 0),
+        lives,
+    ),
+    "refusals are forgotten": (set_to(answers.Refusals, "get", lambda *_: None), lives),
+    "another body passes for the same request": (
+        set_to(desk, "request_digest", lambda *_: bytes(32)),
+        test_outcomes.test_the_same_id_with_another_body_is_a_conflict,
+    ),
+    "anyone may act on a hold": (
+        set_to(desk, "id_of", lambda _: test_outcomes.ALICE.id),
+        test_outcomes.test_only_the_holder_posts_and_renews,
+    ),
+    "the session is not looked at": (
+        blind_to_sessions,
+        test_outcomes.test_nothing_from_before_a_restart_is_taken_for_new,
+    ),
+    "foreign use is not seen": (
+        set_to(granting, "room_now", lambda books, one: books.free(one.pool) if one else None),
+        test_outcomes.test_foreign_use_makes_no_room_though_the_books_have_it,
+    ),
+    "unknown room counts as free": (
+        set_to(granting, "room_now", lambda *_: 10**9),
+        test_outcomes.test_room_that_cannot_be_read_is_unknown_and_not_zero,
+    ),
+    "a shrunken pool stays open": (
+        set_to(capacity, "_towards", lambda books, pool, target: ([], target)),
+        test_machine.test_more_memory_is_provisioned_and_less_is_retired_as_far_as_it_is_free,
+    ),
+    "the book limit is not kept": (
+        set_to(Books, "fits", lambda *_: True),
+        test_recovery.test_a_booking_that_turns_up_too_late_to_fit_is_superseded_or_broken_and_told,
+    ),
+    "an era is used twice": (
+        set_to(machine, "next_era", lambda *_: test_recovery.Era(1, (1).to_bytes(16, "big"))),
+        lives,
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_noticed(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant, test = FAULTS[fault]
+    if test is not lives:  # test_world.py lives them all
+        test()
+    plant(monkeypatch)
+    with pytest.raises((AssertionError, AuditError)):
+        test()
