@@ -73,7 +73,6 @@ class App:
                 nursery.start_soon(self.driver.carry_out, hands)
                 nursery.start_soon(self.probing.run)
                 nursery.start_soon(self._gather_news)
-                nursery.start_soon(self._hear_signals)
                 self.log.write("up", self._greeting(), {"pid": os.getpid()})
                 await self.stopping.wait()
                 nursery.cancel_scope.cancel()
@@ -179,12 +178,6 @@ class App:
         )
         return ShellNews(warnings, {k: n for k, n in refused.items() if n}, interfaces)
 
-    async def _hear_signals(self) -> None:
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-            async for _ in signals:
-                self.stopping.set()
-                return
-
     def _greeting(self) -> str:
         birth = self.here.birth
         proven = "nothing was lost" if birth.continuity.proven else birth.continuity.reason
@@ -193,8 +186,16 @@ class App:
         )
 
 
-async def live(options: UpOptions, environment: Mapping[str, str], log: EventWriter) -> None:
-    """Open everything, live, close everything. Raises StateError, PortTaken or AgentStopped."""
+async def live(
+    options: UpOptions,
+    environment: Mapping[str, str],
+    log: EventWriter,
+    task_status: trio.TaskStatus[App] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Open everything, live, close everything. Raises StateError, PortTaken or AgentStopped.
+
+    `started` with the app as soon as it may be told to stop.
+    """
     seen = scan(options.interfaces)
     # Told to stay on loopback, it does not even listen elsewhere.
     host = LOOPBACK if seen and all(interface.loopback for interface in seen) else EVERYWHERE
@@ -203,10 +204,30 @@ async def live(options: UpOptions, environment: Mapping[str, str], log: EventWri
         with opened(options, environment, gate.port) as here:
             for sentence in here.said:
                 log.write("start", sentence, {})
-            await App(options, here, gate, log).run()
+            app = App(options, here, gate, log)
+            task_status.started(app)
+            await app.run()
     finally:
         gate.close()
         await trio.aclose_forcefully(gate.listener)
+
+
+async def live_until_signalled(
+    options: UpOptions, environment: Mapping[str, str], log: EventWriter
+) -> None:
+    """As `live`, and SIGTERM or SIGINT is a clean stop."""
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+
+            async def obey(app: App) -> None:
+                async for _ in signals:
+                    app.stopping.set()
+
+            async def run(task_status: trio.TaskStatus[App]) -> None:
+                await live(options, environment, log, task_status)
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(obey, await nursery.start(run))
 
 
 def main(options: UpOptions) -> int:
@@ -215,7 +236,7 @@ def main(options: UpOptions) -> int:
     for _ in range(RESTARTS_MAX):
         ended: list[Exception] = []
         try:
-            trio.run(live, options, os.environ, log)
+            trio.run(live_until_signalled, options, os.environ, log)
         except* (AgentStopped, StateError, PortTaken) as group:
             ended = [*_leaves(group)]
         refused = [why for why in ended if not isinstance(why, AgentStopped)]
