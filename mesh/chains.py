@@ -162,10 +162,7 @@ class Chains:
         log = self._logs.get(author) or _Log()
         if log.fork is not None:
             return Filed(Offered.FROZEN)
-        told_apart = first.hash != second.hash and label(first) == label(second)
-        if second.author != author or not told_apart:
-            return Filed(Offered.BAD)
-        if not (check_block(first) and check_block(second)):
+        if not is_fork(first, second):
             return Filed(Offered.BAD)
         fresh = tuple(block for block in (first, second) if block.hash not in log.kept)
         return self._freeze(author, log, ForkPair(first, second), fresh)
@@ -262,6 +259,13 @@ class Chains:
 def label(block: Block) -> Label:
     """Where `block` says it stands."""
     return Label(block.era, block.height)
+
+
+def is_fork(first: Block, second: Block) -> bool:
+    """Whether one author really signed both, for one place."""
+    if first.author != second.author or label(first) != label(second):
+        return False
+    return first.hash != second.hash and check_block(first) and check_block(second)
 
 
 def check_chains(chains: Chains) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mesh.board import Board, Pinned
-from mesh.chains import Chains, Filed, ForkPair, Offered
+from mesh.chains import Chains, Filed, ForkPair, Offered, is_fork
 from mesh.effects import (
     EpochBehind,
     FactLearned,
@@ -181,7 +181,9 @@ class Intake:
     def fork(self, pair: ForkPair, harvest: Harvest) -> None:
         """Take a proof that an author signed two blocks for one place."""
         author = pair.first.author
-        if author != self._own and not self._roll.admits(author):
+        if author == self._own:
+            self._own_fork(pair, harvest)
+        elif not self._roll.admits(author):
             self._refused["block: its author is not on the roll"] += 1
         else:
             self._file(author, pair.second, self._chains.prove_fork(*pair), harvest)
@@ -226,6 +228,16 @@ class Intake:
         self._reported[digest] = None
         harvest.own_blocks.append(block)
         self._report_own(sender, harvest)
+
+    def _own_fork(self, pair: ForkPair, harvest: Harvest) -> None:
+        """Our key signed twice: a copy of us lives. Told once; we do not freeze ourselves, or the
+        ledger could not even record that it closes."""
+        proof = b"".join(sorted(block.hash for block in pair))
+        if not is_fork(*pair):
+            self._refuse("block: " + Offered.BAD.value, harvest)
+        elif proof not in self._reported:
+            self._reported[proof] = None
+            harvest.told.append(ForkProven(self._own, *pair))
 
     def _report_own(self, sender: NodeId, harvest: Harvest) -> None:
         """One report per letter, growing, at the place of the first."""

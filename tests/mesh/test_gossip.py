@@ -60,6 +60,16 @@ def test_a_rumour_is_told_a_few_times_to_others_and_nobody_twice(
         assert times == min(4, max(0, count - knowing))
 
 
+def test_members_that_know_one_rumour_are_told_only_the_others() -> None:
+    rumours = gossip()
+    for index in range(5):
+        rumours.tell_fact(fact(f"topic-{index}").fact, MEMBERS[:index], 0)
+    heard = told(rumours, MEMBERS)
+    assert len({(to, news.fact.topic) for to, news in heard}) == len(heard)
+    for to, news in heard:
+        assert to not in MEMBERS[: int(news.fact.topic[-1])]
+
+
 def test_a_newer_fact_takes_the_place_of_the_older() -> None:
     rumours = gossip()
     rumours.tell_fact(fact("live", 1).fact, (), 0)

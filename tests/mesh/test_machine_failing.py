@@ -2,11 +2,12 @@
 
 import pytest
 
-from mesh.effects import Address, PeerChange, PeerChanged
+from mesh.effects import Address, MeshEffect, PeerChange, PeerChanged
 from mesh.identity import NodeId
-from mesh.instant import SECOND
+from mesh.instant import SECOND, Instant
 from mesh.membership import Liveness
-from mesh.messages import Accuse
+from mesh.messages import Accuse, Message
+from mesh.post import Post
 from tests.mesh.network import Network, Node
 from tests.mesh.test_machine_joining import alive, all_agree, check
 
@@ -87,6 +88,51 @@ def test_who_slept_accuses_nobody_on_waking() -> None:
     assert changes(anna, bert.id) == []
     assert changes(anna, cleo.id) == []
     assert changes(bert, anna.id) == [PeerChange.SUSPECT, PeerChange.DEAD, PeerChange.ALIVE]
+
+
+def test_who_slept_in_the_middle_of_a_look_looks_again_before_accusing() -> None:
+    network, (anna, bert, cleo) = settled("anna", "bert", "cleo")
+    looks = anna.mesh._lookout._prober._looks
+    assert network.run_until(lambda: bool(looks), 5 * SECOND)
+    anna.up = False  # the answer is on its way and will be lost
+    network.run(3 * SECOND)
+    anna.up = True
+    network.run(20 * SECOND)
+    assert changes(anna, bert.id) + changes(anna, cleo.id) == []
+
+
+def test_who_slept_buries_nobody_without_another_chance() -> None:
+    network, (anna, bert, _) = settled("anna", "bert", "cleo")
+    bert.up = False
+    assert network.run_until(lambda: liveness(anna, bert) is Liveness.SUSPECT, 10 * SECOND)
+    anna.up = False
+    network.run(SECOND)
+    bert.up = True
+    network.run(9 * SECOND)
+    anna.up = True
+    network.run(20 * SECOND)
+    assert changes(anna, bert.id) == [PeerChange.SUSPECT, PeerChange.ALIVE]
+
+
+def test_one_death_does_not_cost_an_accusation_from_everyone_to_everyone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network, nodes = settled(*(f"node-{index}" for index in range(12)))
+    accusations = []
+    letter = Post.letter
+
+    def counted(
+        self: Post, to: NodeId, message: Message, now: Instant, *, urgent: bool = False
+    ) -> list[MeshEffect]:
+        if isinstance(message, Accuse):
+            accusations.append(to)
+        return letter(self, to, message, now, urgent=urgent)
+
+    monkeypatch.setattr(Post, "letter", counted)
+    nodes[0].kill()
+    network.run(12 * SECOND)
+    assert all(liveness(node, nodes[0]) is Liveness.DEAD for node in nodes[1:])
+    assert 0 < len(accusations) <= 5 * 10
 
 
 def test_a_pause_of_three_seconds_kills_nobody() -> None:

@@ -7,6 +7,7 @@ import pytest
 from mesh.board import check_board
 from mesh.chains import check_chains
 from mesh.config import MeshConfig
+from mesh.datagram import Header, Kind, read_header
 from mesh.effects import (
     BlockStored,
     FactLearned,
@@ -194,6 +195,18 @@ def test_a_full_roll_refuses_newcomers_and_counts_them() -> None:
     assert len([m for m in anna.mesh.roll.members() if m.public]) == 2
     assert sum(anna.mesh.rejections.values()) > 0
     check_roll(anna.mesh.roll)
+    # Its root will never be the others': that must not mean a stream at every ping.
+    calls = network.calls
+    network.run(30 * SECOND)
+    assert network.calls - calls <= 3 * 4 * 3
+
+
+def test_of_two_that_hear_each_other_at_once_only_one_says_hello() -> None:
+    network = Network()
+    network.start("anna", "bert")
+    network.run(50 * MILLISECOND)
+    headers = [read_header(datagram) for _, _, datagram in network.capture]
+    assert sum(isinstance(h, Header) and h.kind is Kind.HELLO for h in headers) == 1
 
 
 def test_one_seed_is_one_story_to_the_last_byte() -> None:

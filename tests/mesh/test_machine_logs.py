@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import pytest
+
 from mesh.chains import check_chains
 from mesh.effects import (
     BlockStored,
@@ -15,8 +17,9 @@ from mesh.effects import (
     PeerChanged,
 )
 from mesh.identity import Epoch
-from mesh.instant import SECOND
-from mesh.logs import Block, Era, seal_block
+from mesh.instant import MILLISECOND, SECOND
+from mesh.logs import Block, Era, Position, seal_block
+from mesh.messages import Stored
 from mesh.parcels import Item, parcel_bytes
 from mesh.reconcile import SERVICE_PUSH
 from mesh.wire import block_bytes
@@ -60,7 +63,22 @@ def test_two_blocks_at_one_place_freeze_the_author_everywhere() -> None:
     assert network.calls == calls
 
 
-def test_a_fork_below_a_later_era_is_found_too() -> None:
+def test_a_fork_of_our_own_log_is_told_once_and_does_not_stop_our_pen() -> None:
+    network, (anna, bert) = settled("anna", "bert")
+    block = anna.append(b"mine")
+    twin = next_block(anna.identity, (), (b"signed by a copy of me",))
+    network.run(SECOND)
+    push(network, bert, anna, twin)
+    assert bert.mesh.chains.fork(anna.id) is not None
+    network.run(40 * SECOND)
+    forks = [e for e in anna.told if isinstance(e, ForkProven)]
+    assert [{e.first.hash, e.second.hash} for e in forks] == [{block.hash, twin.hash}]
+    anna.append(b"closing")
+    assert anna.mesh.chains.length(anna.id) == 2
+
+
+@pytest.mark.parametrize("both_went_on", [False, True])
+def test_a_fork_below_a_later_era_is_found_too(both_went_on: bool) -> None:
     network, (anna, bert, cleo) = settled("anna", "bert", "cleo")
     anna.kill()
     base: list[Block] = []
@@ -68,12 +86,52 @@ def test_a_fork_below_a_later_era_is_found_too() -> None:
         base.append(next_block(anna.identity, tuple(base), (b"%d" % index,)))
     twin = seal_block(anna.identity, base[2].era, 2, base[1].hash, (b"twin",))
     second = seal_block(anna.identity, Era(2, bytes(16)), 3, twin.hash, (b"later",))
-    push(network, bert, cleo, *base)
+    third = seal_block(anna.identity, Era(3, bytes(16)), 3, base[2].hash, (b"still later",))
+    push(network, bert, cleo, *base, *([third] if both_went_on else []))
     push(network, cleo, bert, *base[:2], twin, second)
     network.run(10 * SECOND)
     assert bert.mesh.chains.fork(anna.id) is not None
     assert cleo.mesh.chains.fork(anna.id) is not None
     assert bert.mesh.root == cleo.mesh.root
+
+
+def test_a_peer_has_answered_only_when_it_has_shown_all_of_a_long_log() -> None:
+    network, (anna, bert) = settled("anna", "bert")
+    lost = [anna.append(b"%d" % index * 5000, b"x" * 10_000) for index in range(60)]
+    network.run(3 * SECOND)
+    assert bert.mesh.chains.length(anna.id) == 60
+    anna.kill()
+    anna.disk = {"peer": anna.disk["peer"]}
+    anna.told.clear()
+    anna.start()
+    network.run(5 * SECOND)
+    answered = next(i for i, e in enumerate(anna.told) if isinstance(e, PeerAnsweredForOurLog))
+    assert all_own_blocks(anna.told[:answered]) == {block.hash for block in lost}
+    assert sum(isinstance(e, OwnLogAhead) for e in anna.told) > 2
+
+
+def test_a_receipt_for_a_block_that_is_not_ours_is_not_passed_up() -> None:
+    network, (anna, bert) = settled("anna", "bert")
+    block = anna.append(b"a grant")
+    network.run(SECOND)
+    anna.told.clear()
+    wrong = Stored(anna.id, Position(block.era, 0, b"?" * 32))
+    network.carry_out(bert, bert.mesh._post.letter(anna.id, wrong, network.now))
+    right = Stored(anna.id, block.position)
+    network.carry_out(bert, bert.mesh._post.letter(anna.id, right, network.now))
+    network.run(SECOND // 10)
+    assert [e for e in anna.told if isinstance(e, BlockStored)] == [
+        BlockStored(bert.id, block.position)
+    ]
+
+
+def test_only_those_who_were_asked_acknowledge_a_rumour() -> None:
+    network, nodes = settled(*(f"node-{index}" for index in range(14)))
+    author = nodes[0]
+    block = author.append(b"a grant")
+    network.run(95 * MILLISECOND)  # the rumour is through, and no root has been compared
+    assert sum(node.mesh.chains.chain(author.id) == (block,) for node in nodes) > 8
+    assert 1 <= len(author.heard(BlockStored)) <= 6
 
 
 def test_a_new_era_cuts_every_copy_and_the_disk_keeps_the_attic() -> None:
