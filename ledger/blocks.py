@@ -5,6 +5,7 @@ bytes: a block must fit the answer of a sync) is followed by another, so an entr
 it its fencing token, is known the moment it is written, long before it is signed.
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Annotated, TypeAlias
 
@@ -12,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from ledger.holds import Token
-from ledger.limits import BLOCK_BYTES_MAX, PATH_MAX
+from ledger.limits import BLOCK_BYTES_MAX, PATH_MAX, PROVEN_BLOCKS_MAX
 from mesh.identity import PUBLIC_KEY_BYTES, SIGNATURE_BYTES, Identity, PublicKey
 from mesh.logs import (
     BLOCK_ENTRIES_MAX,
@@ -22,7 +23,7 @@ from mesh.logs import (
     Block,
     Era,
     Receipt,
-    receipt_for,
+    receipts_for,
     seal_block,
 )
 
@@ -117,6 +118,7 @@ class Writer:
         self.chain = list(chain)
         self._identity = identity
         self._pages: Pages | None = None
+        self._proven: OrderedDict[int, tuple[Receipt, ...]] = OrderedDict()
 
     @property
     def head(self) -> bytes:
@@ -154,7 +156,12 @@ class Writer:
 
     def receipt(self, token: Token) -> bytes:
         """Proof of the entry at `token`, ready to travel."""
-        return encode_receipt(receipt_for(self.chain[token.height], token.line))
+        receipts = self._proven.get(token.height)
+        if receipts is None:
+            receipts = self._proven[token.height] = receipts_for(self.chain[token.height])
+            if len(self._proven) > PROVEN_BLOCKS_MAX:
+                self._proven.popitem(last=False)
+        return encode_receipt(receipts[token.line])
 
     def _open_pages(self, era: Era) -> Pages:
         if self._pages is None:

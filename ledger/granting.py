@@ -12,27 +12,16 @@ from ledger.accounts import PoolState
 from ledger.books import Books
 from ledger.capacity import room_now
 from ledger.commands import (
-    AMOUNT_MAX,
-    HOLD_ID_BYTES,
-    LABEL_CHARS_MAX,
-    LEGS_MAX,
     TTL_MAX,
-    Command,
     GrantKind,
     Hold,
     Outcome,
-    Renew,
-    Resume,
     Shortfall,
 )
 from ledger.limits import (
-    NONCE_BYTES_MAX,
-    PRINCIPAL_CHARS_MAX,
-    RECEIPTS_MAX,
     Limits,
 )
 from ledger.observations import PoolReading
-from ledger.pools import unit_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,36 +31,6 @@ class Refused:
     outcome: Outcome
     detail: str
     shortfalls: tuple[Shortfall, ...] = ()
-
-
-def malformed(command: Command) -> str | None:
-    """What is wrong with the shape of a command, in a sentence; None when it is whole."""
-    if len(command.id) != HOLD_ID_BYTES:
-        return f"a hold id has {HOLD_ID_BYTES} bytes"
-    if isinstance(command, Hold):
-        return _malformed_hold(command)
-    if isinstance(command, Renew) and len(command.nonce) > NONCE_BYTES_MAX:
-        return f"a nonce has at most {NONCE_BYTES_MAX} bytes"
-    if isinstance(command, Resume) and not 1 <= len(command.receipts) <= RECEIPTS_MAX:
-        return f"a resume carries 1 to {RECEIPTS_MAX} receipts"
-    return None
-
-
-def _malformed_hold(hold: Hold) -> str | None:
-    if not 1 <= len(hold.legs) <= LEGS_MAX:
-        return f"a hold has 1 to {LEGS_MAX} legs"
-    if len({leg.pool for leg in hold.legs}) < len(hold.legs):
-        return "a hold names each pool once"
-    for leg in hold.legs:
-        if unit_of(leg.pool) is None:
-            return f"{leg.pool[:40]!r} is not a pool"
-        if not 0 < leg.amount <= AMOUNT_MAX:
-            return f"{leg.amount} of {leg.pool} is not an amount"
-    if not 0 < hold.term <= AMOUNT_MAX:
-        return "a term is more than nothing"
-    if len(hold.label) > LABEL_CHARS_MAX or len(hold.principal) > PRINCIPAL_CHARS_MAX:
-        return "label or principal too long"
-    return None
 
 
 def refuse_hold(

@@ -49,6 +49,9 @@ PRINCIPAL_CHARS_MAX: Final = 120
 REASON_CHARS_MAX: Final = 400
 NONCE_BYTES_MAX: Final = 64
 RECEIPTS_MAX: Final = 2
+PROVEN_BLOCKS_MAX: Final = 16
+"""Own blocks whose receipts are kept at hand: a post follows its hold within a block or two."""
+
 PATH_MAX: Final = 8
 """Steps from a leaf to the root of a block: 2⁸ entries are the most a block carries."""
 

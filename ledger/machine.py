@@ -18,24 +18,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from random import Random
 
-import msgspec
-
 from ledger.blocks import Writer
 from ledger.bookings import BookingGate
 from ledger.books import Books
 from ledger.capacity import readings_of, room_now
+from ledger.checking import checked
 from ledger.commands import (
     Answer,
-    Command,
-    Outcome,
     SignedCommand,
-    check_command,
-    decode_command,
 )
 from ledger.desk import Desk
 from ledger.effects import Alarm, Fence, LedgerEffect, Rebase, Reply, StandingChanged
 from ledger.entries import BookingsOpened, EraOpened, OpenedBy
-from ledger.granting import malformed
 from ledger.limits import REASON_CHARS_MAX, Limits
 from ledger.observations import (
     CapacitySeen,
@@ -197,13 +191,13 @@ class Ledger:
     def ask(self, token: int, signed: SignedCommand, now: Instant) -> list[LedgerEffect]:
         """Answer a command, now or (if the answer is a promise) behind the next `seal`."""
         effects = self.wake(now)
-        checked = self._checked(signed)
-        if isinstance(checked, Answer):
-            return [*effects, Reply(token, checked)]
+        command = checked(signed, self._identity.id, self.session, self._closed)
+        if isinstance(command, Answer):
+            return [*effects, Reply(token, command)]
         if self._quarantine is not None:
-            reply = self._quarantine.ask(token, checked, signed.public, self.books, now)
+            reply = self._quarantine.ask(token, command, signed.public, self.books, now)
             return [*effects, reply]
-        return [*effects, *self._desk.answer(token, checked, signed.public, now)]
+        return [*effects, *self._desk.answer(token, command, signed.public, now)]
 
     def report(self, observation: Observation, now: Instant) -> list[LedgerEffect]:
         """Take note of something about the world."""
@@ -243,25 +237,6 @@ class Ledger:
         reason = "a peer remembers a later start of this node than its own disk does"
         effects = self._quarantine_again(reason, now, epoch)
         return [*effects, *self._tell()]
-
-    # Whether to answer at all ------------------------------------------------------------------
-
-    def _checked(self, signed: SignedCommand) -> Command | Answer:
-        """The command, if it is whole, signed, and meant for this start of ours."""
-        try:
-            command = decode_command(signed.body)
-        except (msgspec.MsgspecError, RecursionError) as error:
-            return Answer(Outcome.MALFORMED, b"", self.session, str(error)[:200])
-        fault = malformed(command)
-        if fault is not None:
-            return Answer(Outcome.MALFORMED, command.id, self.session, fault)
-        if not check_command(signed, self._identity.id):
-            return Answer(Outcome.BAD_SIGNATURE, command.id, self.session)
-        if command.session != self.session:
-            return Answer(Outcome.WRONG_SESSION, command.id, self.session)
-        if self._closed is not None:
-            return Answer(Outcome.CLOSED, command.id, self.session, self._closed)
-        return command
 
     @property
     def _is_open(self) -> bool:

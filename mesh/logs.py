@@ -135,6 +135,18 @@ def receipt_for(block: Block, index: int) -> Receipt:
     return Receipt(block.public, header_bytes(block), block.signature, block.entries[index], path)
 
 
+def receipts_for(block: Block) -> tuple[Receipt, ...]:
+    """Proof of every entry of `block`; hashes each inner node once, however many are asked for."""
+    levels = [[_leaf(entry) for entry in block.entries]]
+    while len(levels[-1]) > 1:
+        levels.append(_level_above(levels[-1]))
+    header = header_bytes(block)
+    return tuple(
+        Receipt(block.public, header, block.signature, entry, _path_through(levels, index))
+        for index, entry in enumerate(block.entries)
+    )
+
+
 def check_receipt(receipt: Receipt) -> Position | None:
     """Where the entry stands, or None when the proof fails. Needs nothing but the receipt."""
     if not verify(receipt.public, BLOCK_TAG, receipt.header, receipt.signature):
@@ -163,13 +175,18 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
 
 def merkle_path(leaves: Sequence[bytes], index: int) -> tuple[tuple[bytes, bool], ...]:
     """The siblings from leaf `index` up to the root: (hash, whether it stands on the left)."""
-    level = [_leaf(leaf) for leaf in leaves]
+    levels = [[_leaf(leaf) for leaf in leaves]]
+    while len(levels[-1]) > 1:
+        levels.append(_level_above(levels[-1]))
+    return _path_through(levels, index)
+
+
+def _path_through(levels: Sequence[list[bytes]], index: int) -> tuple[tuple[bytes, bool], ...]:
     path: list[tuple[bytes, bool]] = []
-    while len(level) > 1:
+    for level in levels[:-1]:
         sibling = index ^ 1
         if sibling < len(level):
             path.append((level[sibling], sibling < index))
-        level = _level_above(level)
         index //= 2
     return tuple(path)
 

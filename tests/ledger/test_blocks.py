@@ -14,6 +14,7 @@ from mesh.logs import (
     check_block,
     check_receipt,
     receipt_for,
+    receipts_for,
     seal_block,
 )
 from tests.ledger.owner import OWNER, opened
@@ -72,3 +73,9 @@ def test_a_flipped_byte_of_a_receipt_proves_nothing(at: int, flip: int) -> None:
 
 
 RECEIPT = opened().grant(1).receipts[0]
+
+
+@given(st.integers(1, 40))
+def test_receipts_made_together_are_those_made_one_by_one(count: int) -> None:
+    block = seal_block(OWNER, ERA, 0, NO_BLOCK, [bytes([number]) for number in range(count)])
+    assert receipts_for(block) == tuple(receipt_for(block, index) for index in range(count))

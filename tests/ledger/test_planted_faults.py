@@ -9,13 +9,13 @@ from ledger import answers, capacity, desk, granting, machine, quarantine, recov
 from ledger.answers import Counter, Draft
 from ledger.audit import AuditError
 from ledger.books import Books
+from ledger.checking import checked
 from ledger.commands import Answer, Outcome, SignedCommand, decode_command
 from ledger.desk import Desk
 from ledger.effects import Fence, Reply
 from ledger.endings import Endings
 from ledger.leases import Deadlines
 from ledger.lifecycle import Step
-from ledger.machine import Ledger
 from ledger.postings import step_postings
 from tests.ledger import test_machine, test_outcomes, test_recovery
 from tests.ledger.world import live_through
@@ -73,14 +73,12 @@ def release_at_once(self: Desk, hold: bytes, why: Any, by: bytes, now: int) -> A
 
 
 def blind_to_sessions(patch: pytest.MonkeyPatch) -> None:
-    checked = Ledger._checked
-
-    def bent(self: Ledger, signed: SignedCommand) -> Any:
-        answer = checked(self, signed)
+    def bent(signed: SignedCommand, *rest: Any) -> Any:
+        answer = checked(signed, *rest)
         wrong = isinstance(answer, Answer) and answer.outcome is Outcome.WRONG_SESSION
         return decode_command(signed.body) if wrong else answer
 
-    patch.setattr(Ledger, "_checked", bent)
+    patch.setattr(machine, "checked", bent)
 
 
 def set_to(target: Any, name: str, value: Any) -> Patch:
