@@ -58,7 +58,7 @@ class App:
         self.probing = Probing(options, here.claim, self.driver.report, self.agent)
         self.stopping = trio.Event()
         self._head: Position | None = None
-        self._advertised: tuple[tuple[str, int, str], ...] = ()
+        self._advertised = self._addresses(scan(options.interfaces))
 
     async def run(self) -> None:
         """Live until told to stop."""
@@ -153,10 +153,11 @@ class App:
         raise AssertionError("a conversation ends with its reply")
 
     def _interfaces_changed(self, seen: tuple[Interface, ...]) -> None:
-        port = self.gate.port
+        self.driver.report(AddressesChanged(self._addresses(seen)))
+
+    def _addresses(self, seen: tuple[Interface, ...]) -> tuple[tuple[str, int, str], ...]:
         kinds = {interface.address: _kind(interface) for interface in seen}
-        self._advertised = tuple((host, port, kinds[host]) for host in advertised(seen))
-        self.driver.report(AddressesChanged(self._advertised))
+        return tuple((host, self.gate.port, kinds[host]) for host in advertised(seen))
 
     async def _gather_news(self) -> None:
         while True:

@@ -1,0 +1,277 @@
+"""Whole agents in one process: real sockets on loopback, real TLS, real journals."""
+
+import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from mesh.effects import Address
+from mesh.gate import Gate as MeshGate
+from mesh.membership import Liveness
+from mesh.secret import Secret
+from mesh.window import ReplayWindow
+from node.app import App, live
+from node.config import UpOptions
+from node.core import requests
+from node.core.effects import Reply
+from node.shell.events import EventWriter
+from node.shell.state import StateFolder
+from simulations.processes import volatile
+
+SECRET = Secret(bytes(range(32)))
+SMALL = "ram=64MiB,cores=0.05"
+
+
+@dataclass
+class Village:
+    """Agents by name, and everything that they sent: (sender, to or None for all, datagram)."""
+
+    folder: Path
+    volatile: Path
+    nursery: trio.Nursery
+    apps: dict[str, App] = field(default_factory=dict)
+    capture: list[tuple[str, Address | None, bytes]] = field(default_factory=list)
+    muted: set[str] = field(default_factory=set)
+    """Whose cable is cut: what they say is recorded and never sent."""
+
+    async def start(self, name: str, *, first: bool = True) -> App:
+        state = StateFolder.open(self.folder / name)
+        if state.read_secret() is None:
+            state.write_secret(SECRET.text)
+        environment = {
+            "HOLDFAST_RUNTIME_DIR": str(self.volatile),
+            "HOLDFAST_MACHINE_DIR": str(self.volatile / "machine"),
+        }
+        options = UpOptions(
+            state=self.folder / name, port=0, name=name, offer=SMALL, interfaces=("lo",),
+            first=first,
+        )  # fmt: skip
+        log = EventWriter(io.StringIO())
+        app: App = await self.nursery.start(live, options, environment, log)
+        self._record(name, app)
+        self.apps[name] = app
+        return app
+
+    def _record(self, name: str, app: App) -> None:
+        send, broadcast = app.gate.send, app.gate.broadcast
+
+        def recorded_send(to: Address, datagram: bytes) -> None:
+            self.capture.append((name, to, datagram))
+            if name not in self.muted:
+                send(to, datagram)
+
+        def recorded_broadcast(datagram: bytes) -> None:
+            self.capture.append((name, None, datagram))
+            if name not in self.muted:
+                broadcast(datagram)
+
+        app.gate.send = recorded_send  # type: ignore[method-assign] # a tap on the wire
+        app.gate.broadcast = recorded_broadcast  # type: ignore[method-assign] # the same
+
+    async def stop(self, name: str) -> None:
+        app = self.apps.pop(name)
+        app.stopping.set()
+        with trio.fail_after(10):
+            while (self.folder / name / "agent.sock").exists():
+                await trio.sleep(0.01)
+            await trio.sleep(0.1)
+
+    async def ask(self, name: str, request: requests.Request) -> Reply:
+        with trio.fail_after(20):
+            async with self.apps[name].driver.ask(request) as lines:
+                async for line in lines:
+                    if isinstance(line, Reply):
+                        return line
+        raise AssertionError("a conversation ends with its reply")
+
+    async def full_view(self) -> None:
+        with trio.fail_after(10):
+            while not all(self._sees_all(app) for app in self.apps.values()):
+                await trio.sleep(0.02)
+
+    def _sees_all(self, app: App) -> bool:
+        members = app.agent.knowledge.members()
+        alive = [m for m in members if m.liveness is Liveness.ALIVE]
+        return len(alive) == len(self.apps) - 1 and all(
+            app.agent.knowledge.fact(m.id, topic)
+            for m in alive
+            for topic in ("inventory", "live", "standing")
+        )
+
+
+@asynccontextmanager
+async def village(folder: Path, *names: str) -> AsyncIterator[Village]:
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="hf-", dir=volatile()) as runtime:
+        async with trio.open_nursery() as nursery:
+            here = Village(folder, Path(runtime), nursery)
+            for name in names:
+                await here.start(name)
+            await here.full_view()
+            yield here
+            for name in list(here.apps):
+                await here.stop(name)
+            nursery.cancel_scope.cancel()
+
+
+async def test_three_agents_meet_by_beacon_and_see_each_others_facts(tmp_path: Path) -> None:
+    async with village(tmp_path, "ann", "bob", "cyd") as here:
+        for name in here.apps:
+            reply = await here.ask(name, requests.Facts())
+            assert sorted(row["name"] for row in reply.body["nodes"]) == ["ann", "bob", "cyd"]
+            assert all(row["inventory"]["memory_total"]["value"] for row in reply.body["nodes"])
+
+
+async def test_a_hold_made_from_afar_survives_a_clean_restart_of_its_owner(tmp_path: Path) -> None:
+    async with village(tmp_path, "ann", "bob") as here:
+        ask = requests.Reserve({"ram": "8MiB", "node": "bob"}, term_ms=600_000)
+        made = await here.ask("ann", ask)
+        assert made.ok, made.body
+        assert made.body["stored_on"] == ["ann"]
+        await here.stop("bob")
+        await here.start("bob")
+        assert here.apps["bob"].agent.birth.continuity.proven
+        reply = await here.ask("bob", requests.Holds())
+        assert [hold["id"] for hold in reply.body["holds"]] == [made.body["id"]]
+
+
+async def test_a_peer_is_asked_over_tls_and_answers_only_questions(tmp_path: Path) -> None:
+    async with village(tmp_path, "ann", "bob") as here:
+        ann, bob = here.apps["ann"], here.apps["bob"]
+        address = Address("127.0.0.1", bob.gate.port)
+
+        async def query(body: bytes) -> bytes:
+            return await ann.dialler.call([address], bob.agent.identity.id, "query", body, 5)
+
+        assert b'"name":"bob"' in await query(b'{"type":"status"}')
+        refused = await query(b'{"type":"release","id":"00"}')
+        assert b'"code":"policy"' in refused
+        assert b"bad_request" in await query(b"not json")
+
+
+async def test_an_invite_brings_the_secret_once(tmp_path: Path) -> None:
+    async with village(tmp_path, "ann") as here:
+        from mesh.invite import parse_invite
+        from node.shell.one_call import call_pinned
+
+        ann = here.apps["ann"]
+        reply = await here.ask("ann", requests.Invite())
+        invite = parse_invite(reply.body["invite"])
+        assert invite.inviter == ann.agent.identity.id
+        address = invite.addresses[0]
+
+        def redeem() -> bytes:
+            return call_pinned(address, invite.inviter, "join", invite.token)
+
+        first = await trio.to_thread.run_sync(redeem)
+        again = await trio.to_thread.run_sync(redeem)
+        assert SECRET.text.encode() in first
+        assert SECRET.text.encode() not in again
+        assert b"used already" in again
+
+
+def observed(here: Village) -> dict[str, Any]:
+    """All that a replay must not change."""
+    return {
+        name: {
+            "disk": _without_time(app.here.journal.load()),
+            "roll": [(m.id, m.trust, m.liveness, m.epoch) for m in app.agent.mesh.roll.members()],
+            "facts": [
+                (f.author, f.topic, f.version) for f in app.agent.mesh.board if f.topic != "live"
+            ],
+            "logs": [app.agent.mesh.chains.chain(a) for a in app.agent.mesh.chains.authors()],
+            "holds": app.agent.ledger.books.state_hash(),
+        }
+        for name, app in here.apps.items()
+    }
+
+
+async def settled(here: Village) -> dict[str, Any]:
+    """What is observed once nothing has changed by itself for a while (the probes have looked)."""
+    before = observed(here)
+    with trio.fail_after(20):
+        while True:
+            await trio.sleep(2.5)
+            now = observed(here)
+            if now == before:
+                return now
+            before = now
+
+
+def differences(before: Any, after: Any, where: str = "") -> list[str]:
+    """Where two observations differ, down to the leaf, for a person to read."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        keys = sorted({*before, *after}, key=str)
+        return [
+            line
+            for key in keys
+            for line in differences(before.get(key), after.get(key), f"{where}/{key!r}")
+        ]
+    return [] if before == after else [f"{where}: {before!r} -> {after!r}"]
+
+
+def _without_time(spaces: dict[str, dict[bytes, bytes]]) -> dict[str, dict[bytes, bytes]]:
+    """Less what a quiet agent may write while we look: how long its bookings still have."""
+    return {space: rows for space, rows in spaces.items() if space != "remaining"}
+
+
+async def play_back(here: Village) -> None:
+    """Everything that was ever sent, from a stranger's address, to everyone."""
+    stranger = trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM)
+    with stranger:
+        await stranger.bind(("127.0.0.1", 0))
+        for number, (_, _, datagram) in enumerate(list(here.capture)):
+            for app in here.apps.values():
+                await stranger.sendto(datagram, ("127.0.0.1", app.gate.port))
+            if number % 20 == 19:
+                await trio.sleep(0.02)
+        await trio.sleep(0.5)
+
+
+def _liveness(app: App, of: App) -> Liveness | None:
+    member = app.agent.mesh.roll.member(of.agent.identity.id)
+    return None if member is None else member.liveness
+
+
+@pytest.mark.parametrize("restarted", [None, "ann"])
+async def test_a_recording_of_everything_played_back_changes_nothing(
+    tmp_path: Path, restarted: str | None
+) -> None:
+    async with village(tmp_path, "ann", "bob") as here:
+        made = await here.ask("ann", requests.Reserve({"ram": "8MiB", "node": "bob"}, 600_000))
+        assert made.ok
+        if restarted is not None:
+            await here.stop(restarted)
+            await here.start(restarted)
+            await here.full_view()
+        before = await settled(here)
+        await play_back(here)
+        assert differences(before, observed(here)) == []
+
+
+@pytest.mark.parametrize("fault", ["none", "no window", "no challenge"])
+async def test_the_dead_are_woken_by_a_recording_only_with_a_check_switched_off(
+    tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if fault == "no window":
+        monkeypatch.setattr(ReplayWindow, "would_accept", lambda _self, _counter: True)
+    if fault == "no challenge":
+        monkeypatch.setattr(MeshGate, "believes", lambda _self, _hello: True)
+    async with village(tmp_path, "ann", "bob") as here:
+        ann, bob = here.apps["ann"], here.apps.pop("bob")
+        here.muted.add("bob")
+        with trio.fail_after(20):
+            while _liveness(ann, bob) is not Liveness.DEAD:
+                await trio.sleep(0.05)
+        here.capture = [row for row in here.capture if row[0] == "bob"]
+        before = await settled(here)
+        await play_back(here)
+        harmed = observed(here) != before
+        assert harmed == (fault != "none")
+        here.apps["bob"] = bob
