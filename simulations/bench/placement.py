@@ -3,26 +3,33 @@
 Each mesh is drawn from one seed: a mix of laptops, servers and GPU machines, partly full. The
 question is an ordinary one (a card, some RAM and cores, a tool), put to a prepared picture. The
 limit is what any implementation must do that keeps no index: one pass over bare columns of the
-same figures, with a list comprehension.
+same figures, with a list comprehension. After a change, the peer is the whole picture drawn anew.
 """
 
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 from placement.columns import Prepared, prepare, redraw
 from placement.decide import decide
 from placement.request import GpuSelector, Request
 from placement.view import ClusterView, DeviceView, NodeView, PoolView
+from simulations.bench.rows import Area, Declared, Row
+from simulations.bench.timing import best_us
 
 GIB: Final = 1 << 30
 SEED: Final = 20_260_101
-TARGET_US_AT_1000: Final = 1000
 SIZES: Final = (50, 1_000, 10_000)
 ROUNDS: Final = {50: 200, 1_000: 100, 10_000: 30}
+AREA: Final = Area(
+    "placement",
+    *(
+        Declared(f"where over {count:,} nodes{after}", "µs", "lower")
+        for count in SIZES
+        for after in ("", " after one changed")
+    ),
+)
 
 QUESTION: Final = Request(
     gpus=(GpuSelector(memory_min=20 * GIB, vendor="nvidia"),),
@@ -33,18 +40,17 @@ QUESTION: Final = Request(
 )
 
 
-def rows() -> list[dict[str, Any]]:
+def rows() -> list[Row]:
     """One row per size for a decision, and one for drawing the picture anew after one change."""
-    found: list[dict[str, Any]] = []
+    found: list[Row] = []
     for count in SIZES:
         view = mesh_of(count)
         prepared = prepare(view)
         bare = bare_columns(view)
         decide(QUESTION, prepared)  # columns are worked out when first asked for
-        limit = _best_us(partial(bare_filter, bare), ROUNDS[count])
-        value = _best_us(partial(decide, QUESTION, prepared), ROUNDS[count])
-        target = TARGET_US_AT_1000 if count == 1_000 else None
-        found.append(_row(f"where over {count:,} nodes", count, value, limit, target))
+        limit = best_us(partial(bare_filter, bare), ROUNDS[count])
+        value = best_us(partial(decide, QUESTION, prepared), ROUNDS[count])
+        found.append(AREA.row(f"where over {count:,} nodes", count, value, limit=limit))
         found.append(_redraw_row(prepared, count))
     return found
 
@@ -108,37 +114,23 @@ def bare_filter(columns: list[tuple[bool, int, int, int]]) -> int:
     return max(fits, default=(0, 0))[1]
 
 
-def _redraw_row(prepared: Prepared, count: int) -> dict[str, Any]:
-    """Draw anew after one node's room changed, and decide."""
+def _redraw_row(prepared: Prepared, count: int) -> Row:
+    """Draw anew after one node's room changed, and decide. The peer draws everything anew."""
     nodes = list(prepared.view.nodes)
-    was = nodes[count // 2]
+    place = count // 2
+    was = nodes[place]
     ram, *others = was.pools
     fuller = replace(ram, room=(ram.room or 0) // 2)
-    nodes[count // 2] = replace(was, pools=(fuller, *others))
+    nodes[place] = replace(was, pools=(fuller, *others))
     view = ClusterView(tuple(nodes))
-    value = _best_us(lambda: decide(QUESTION, redraw(prepared, view)), ROUNDS[count])
-    afresh = _best_us(lambda: decide(QUESTION, prepare(view)), 3)
-    return _row(f"where over {count:,} nodes after one changed", count, value, afresh, None)
+    bare, (changed,) = bare_columns(prepared.view), bare_columns(ClusterView((nodes[place],)))
 
+    def bare_redraw() -> int:
+        bare[place] = changed
+        return bare_filter(bare)
 
-def _best_us(work: Callable[[], object], rounds: int) -> float:
-    best = float("inf")
-    for _ in range(rounds):
-        begun = time.process_time_ns()
-        work()
-        best = min(best, time.process_time_ns() - begun)
-    return round(best / 1000, 1)
-
-
-def _row(name: str, count: int, value: float, limit: float, target: int | None) -> dict[str, Any]:
-    return {
-        "area": "placement",
-        "name": name,
-        "n": count,
-        "value": value,
-        "unit": "µs",
-        "limit": limit,
-        "peer": None,
-        "target": target,
-        "better": "lower",
-    }
+    limit = best_us(bare_redraw, ROUNDS[count])
+    value = best_us(lambda: decide(QUESTION, redraw(prepared, view)), ROUNDS[count])
+    afresh = best_us(lambda: decide(QUESTION, prepare(view)), 3)
+    name = f"where over {count:,} nodes after one changed"
+    return AREA.row(name, count, value, limit=limit, peer=afresh)

@@ -1,0 +1,160 @@
+"""How fast one owner promises, and how fast a peer checks what it promised.
+
+A reservation is two durable steps, hold and confirm. With one in flight each step waits for the
+disk alone; with 64 in flight they share a block, a signature and a sync (group commit). The limit
+is a bare file on the same disk that has the same bytes appended and synced in the same groups; the
+peer is the standard library's SQLite doing so. All three take turns, round by round, and a disk has
+moods: of rates the median round counts, because the best round of one may be luck that another did
+not have. A peer node checks a block's signature, links and every entry; the limit there is the fold
+alone, as if signatures cost nothing.
+"""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from ledger.books import Books
+from mesh.logs import Block, check_block
+from node.shell.journal import Journal
+from simulations.bench.disks import BareLog, PlainTable, disk_folder
+from simulations.bench.owner import Batch, Owner
+from simulations.bench.rows import Area, Declared, Row
+from simulations.bench.timing import NS_PER_SECOND, NS_PER_US, best_us, median, quantile, wall_ns
+
+ROUNDS: Final = 21
+RESERVATIONS: Final = {1: 20, 64: 128}
+"""In flight → reservations per round: short turns, so all three meet every mood of the disk."""
+VERIFY_ROUNDS: Final = 5
+
+AREA: Final = Area(
+    "ledger",
+    Declared("hold+confirm, 1 in flight", "/s", "higher"),
+    Declared("hold+confirm, 64 in flight", "/s", "higher"),
+    Declared("hold latency p50, 1 in flight", "µs", "lower"),
+    Declared("hold latency p99, 1 in flight", "µs", "lower"),
+    Declared("hold latency p50, 64 in flight", "µs", "lower"),
+    Declared("hold latency p99, 64 in flight", "µs", "lower"),
+    Declared("peer verify, 1 entry a block", "entries/s", "higher"),
+    Declared("peer verify, 64 entries a block", "entries/s", "higher"),
+)
+
+
+@dataclass(slots=True)
+class _Times:
+    """Wall nanoseconds: of each hold's group commit, and per reservation of each round."""
+
+    single: list[float] = field(default_factory=list)
+    per_reservation: list[float] = field(default_factory=list)
+
+    @property
+    def per_second(self) -> float:
+        return NS_PER_SECOND / median(self.per_reservation)
+
+    def quantile_us(self, share: float) -> float:
+        return quantile(self.single, share) / NS_PER_US
+
+
+@dataclass(slots=True)
+class _Race:
+    """The owner and the two that only write what it wrote, in turns on one disk."""
+
+    owner: Owner
+    bare: BareLog
+    plain: PlainTable
+    ours: _Times = field(default_factory=_Times)
+    bares: _Times = field(default_factory=_Times)
+    plains: _Times = field(default_factory=_Times)
+
+
+def rows(rounds: int = ROUNDS) -> list[Row]:
+    """All rows of the area, over `rounds` rounds of each."""
+    found: list[Row] = []
+    logs: dict[int, tuple[Block, ...]] = {}
+    with disk_folder() as folder:
+        for in_flight in RESERVATIONS:
+            raced, logs[in_flight] = _raced(folder, in_flight, rounds)
+            found += _race_rows(raced, in_flight, rounds)
+    found.append(_verify_row("peer verify, 1 entry a block", logs[1]))
+    found.append(_verify_row("peer verify, 64 entries a block", logs[64]))
+    return sorted(found, key=lambda row: [*AREA.declared].index(row["name"]))
+
+
+def _raced(folder: Path, in_flight: int, rounds: int) -> tuple[_Race, tuple[Block, ...]]:
+    with (
+        closing(Journal.open(folder / f"journal-{in_flight}.sqlite3")) as journal,
+        closing(BareLog(folder / f"bare-{in_flight}")) as bare,
+        closing(PlainTable(folder / f"plain-{in_flight}.sqlite3")) as plain,
+    ):
+        race = _Race(Owner(journal), bare, plain)
+        for _ in range(rounds):
+            _run_round(race, in_flight)
+        return race, race.owner.blocks
+
+
+def _run_round(race: _Race, in_flight: int) -> None:
+    """The same reservations three times: ours, then their bytes alone, then through SQLite."""
+    owner = race.owner
+    signed = owner.signed(RESERVATIONS[in_flight])
+    groups = [signed[start : start + in_flight] for start in range(0, len(signed), in_flight)]
+    owner.committed.clear()
+    took = 0
+    for group in groups:
+        holding = wall_ns(partial(owner.ask, [one.hold for one in group]))
+        race.ours.single.append(holding)
+        took += holding + wall_ns(partial(owner.ask, [one.post for one in group]))
+    race.ours.per_reservation.append(took / len(signed))
+    batches = list(owner.committed)
+    for group in groups:
+        owner.end([one.release for one in group])
+    _append_all(race, batches, len(signed))
+
+
+def _append_all(race: _Race, batches: Sequence[Batch], reservations: int) -> None:
+    bare = [b"".join(write.key + (write.value or b"") for write in batch) for batch in batches]
+    plain = [[(write.key, write.value or b"") for write in batch] for batch in batches]
+    taken = [wall_ns(partial(race.bare.append, data)) for data in bare]
+    race.bares.single += taken[::2]  # every other batch is of holds
+    race.bares.per_reservation.append(sum(taken) / reservations)
+    taken = [wall_ns(partial(race.plain.append, data)) for data in plain]
+    race.plains.single += taken[::2]
+    race.plains.per_reservation.append(sum(taken) / reservations)
+
+
+def _race_rows(race: _Race, in_flight: int, rounds: int) -> list[Row]:
+    count = rounds * RESERVATIONS[in_flight]
+    ours, bares, plains = race.ours, race.bares, race.plains
+    found = [
+        AREA.row(
+            f"hold+confirm, {in_flight} in flight", count, ours.per_second,
+            limit=bares.per_second, peer=plains.per_second,
+        )
+    ]  # fmt: skip
+    for percent in (50, 99):
+        share = percent / 100
+        found.append(
+            AREA.row(
+                f"hold latency p{percent}, {in_flight} in flight", len(ours.single),
+                ours.quantile_us(share),
+                limit=bares.quantile_us(share), peer=plains.quantile_us(share),
+            )
+        )  # fmt: skip
+    return found
+
+
+def _verify_row(name: str, blocks: Sequence[Block]) -> Row:
+    entries = sum(len(block.entries) for block in blocks)
+    verified = best_us(lambda: _fold(blocks, checked=True), VERIFY_ROUNDS, entries)
+    folded = best_us(lambda: _fold(blocks, checked=False), VERIFY_ROUNDS, entries)
+    return AREA.row(name, entries, 1e6 / verified, limit=1e6 / folded)
+
+
+def _fold(blocks: Sequence[Block], *, checked: bool) -> None:
+    books = Books()
+    for block in blocks:
+        if checked:
+            assert check_block(block), "our own block does not verify"
+        refusal = books.apply_block(block)
+        assert refusal is None, refusal

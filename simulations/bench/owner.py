@@ -1,0 +1,141 @@
+"""One owner as the agent runs it, without the agent: books, mesh and journal, and a disk below.
+
+The path of a promise is the real one (command → books → signed block → the mesh's chains → one
+transaction → answer). What is left out is the queue between two tasks of `node/shell/driver.py`:
+here the batch is as large as the caller makes it, so that the row can say what was in flight.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from ledger.commands import (
+    HOLD_ID_BYTES,
+    TTL_MAX,
+    Answer,
+    Command,
+    GrantKind,
+    Hold,
+    Leg,
+    Post,
+    Release,
+    SignedCommand,
+    sign_command,
+)
+from ledger.effects import Append, Fence, LedgerEffect, Reply
+from ledger.limits import Limits
+from ledger.machine import Continuity, Ledger
+from ledger.observations import CapacitySeen, Fenced, PoolReading
+from mesh.config import lan
+from mesh.effects import MeshEffect
+from mesh.identity import NONCE_BYTES, Epoch, Identity
+from mesh.logs import Block
+from mesh.machine import Mesh
+from mesh.persistence import Persist, Write
+from mesh.secret import SECRET_BYTES, Secret, derive
+from node.shell import clock
+from node.shell.journal import Journal
+
+SEED: Final = 20_260_102
+PORT: Final = 4653
+POOL: Final = "ram"
+POOL_BYTES: Final = 1 << 40
+HOLD_BYTES: Final = 1 << 20
+
+Batch = list[Write]
+"""What one group commit made durable."""
+
+
+@dataclass(slots=True)
+class Signed:
+    """One reservation as its asker sends it, signed ahead: that is the asker's time, not ours."""
+
+    hold: SignedCommand
+    post: SignedCommand
+    release: SignedCommand
+
+
+class Owner:
+    """An open owner over `journal`. Every door commits before it returns."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.committed: list[Batch] = []
+        """Everything that was made durable since somebody last emptied this."""
+        self._journal = journal
+        self._dice = Random(SEED)
+        draw = self._dice.randbytes
+        self._asker = Identity(draw(32))
+        self._identity = Identity(draw(32))
+        epoch = Epoch(1, draw(NONCE_BYTES))
+        keys = derive(Secret(draw(SECRET_BYTES)))
+        self._mesh = Mesh(self._identity, "owner", epoch, keys, lan(), self._dice, {}, PORT)
+        self._ledger = Ledger(
+            self._identity, epoch, (), {}, Continuity(False, "a first start"),
+            first=True, fingerprint=None, limits=Limits(), random=self._dice,
+        )  # fmt: skip
+        now = clock.now()
+        self._mesh.start(now, ())
+        reading = PoolReading(POOL, POOL_BYTES, 0, POOL_BYTES, {})
+        effects = self._ledger.boot(now) + self._ledger.report(CapacitySeen((reading,)), now)
+        self._carry_out([*effects, *self._ledger.seal(now)])
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The whole log, as a peer would have it."""
+        return self._mesh.chains.chain(self._identity.id)
+
+    def signed(self, count: int) -> list[Signed]:
+        """`count` reservations that nobody has asked for yet."""
+        return [self._one() for _ in range(count)]
+
+    def ask(self, commands: Sequence[SignedCommand]) -> None:
+        """All of `commands` as one batch, as the driver does; each is answered yes."""
+        now = clock.now()
+        effects: list[LedgerEffect] = []
+        for token, command in enumerate(commands):
+            effects += self._ledger.ask(token, command, now)
+        answers = self._carry_out([*effects, *self._ledger.seal(now)])
+        assert len(answers) == len(commands), "somebody got no answer"
+        assert all(answer.outcome.positive for answer in answers), answers
+        if (due := self._mesh.next_wake) is not None and due <= now:
+            self._mesh.wake(now)
+
+    def end(self, commands: Sequence[SignedCommand]) -> None:
+        """Release as one batch: fenced, looked, gone. The next round meets an empty machine."""
+        now = clock.now()
+        effects: list[LedgerEffect] = []
+        for token, command in enumerate(commands):
+            effects += self._ledger.ask(token, command, now)
+        for fence in [effect for effect in effects if isinstance(effect, Fence)]:
+            effects += self._ledger.report(Fenced(fence.hold, gone=True), now)
+        self._carry_out([*effects, *self._ledger.seal(now)])
+
+    def _one(self) -> Signed:
+        name = self._dice.randbytes(HOLD_ID_BYTES)
+        session = self._ledger.session
+        legs = (Leg(POOL, HOLD_BYTES),)
+        hold = Hold(name, session, legs, GrantKind.CARRIED, TTL_MAX, "bench", "a hold")
+        return Signed(
+            self._sign(hold), self._sign(Post(name, session)), self._sign(Release(name, session))
+        )
+
+    def _sign(self, command: Command) -> SignedCommand:
+        return sign_command(self._asker, self._identity.id, command)
+
+    def _carry_out(self, effects: Sequence[LedgerEffect]) -> list[Answer]:
+        writes: Batch = []
+        now = clock.now()
+        for effect in effects:
+            if isinstance(effect, Append):
+                writes += _writes(self._mesh.append(effect.block, now))
+            elif isinstance(effect, Persist):
+                writes += effect.writes
+        if writes:
+            self._journal.commit(writes)
+            self.committed.append(writes)
+        return [effect.answer for effect in effects if isinstance(effect, Reply)]
+
+
+def _writes(effects: Sequence[MeshEffect]) -> list[Write]:
+    return [write for effect in effects if isinstance(effect, Persist) for write in effect.writes]
