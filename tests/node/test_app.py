@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import SystemRandom
 from typing import Any
 
 import pytest
@@ -23,7 +24,6 @@ from node.shell.events import EventWriter
 from node.shell.state import StateFolder
 from simulations.processes import volatile
 
-SECRET = Secret(bytes(range(32)))
 SMALL = "ram=64MiB,cores=0.05"
 
 
@@ -34,6 +34,8 @@ class Village:
     folder: Path
     volatile: Path
     nursery: trio.Nursery
+    # A fresh one each time: every test on this machine shares one loopback.
+    secret: Secret = field(default_factory=lambda: Secret.generate(SystemRandom()))
     apps: dict[str, App] = field(default_factory=dict)
     capture: list[tuple[str, Address | None, bytes]] = field(default_factory=list)
     muted: set[str] = field(default_factory=set)
@@ -42,7 +44,7 @@ class Village:
     async def start(self, name: str, *, first: bool = True) -> App:
         state = StateFolder.open(self.folder / name)
         if state.read_secret() is None:
-            state.write_secret(SECRET.text)
+            state.write_secret(self.secret.text)
         environment = {
             "HOLDFAST_RUNTIME_DIR": str(self.volatile),
             "HOLDFAST_MACHINE_DIR": str(self.volatile / "machine"),
@@ -171,8 +173,8 @@ async def test_an_invite_brings_the_secret_once(tmp_path: Path) -> None:
 
         first = await trio.to_thread.run_sync(redeem)
         again = await trio.to_thread.run_sync(redeem)
-        assert SECRET.text.encode() in first
-        assert SECRET.text.encode() not in again
+        assert here.secret.text.encode() in first
+        assert here.secret.text.encode() not in again
         assert b"used already" in again
 
 
