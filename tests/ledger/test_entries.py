@@ -107,13 +107,14 @@ def test_amounts_are_whole_and_positive_and_fit_sixty_four_bits() -> None:
     for amount in (0, -1, 1.0, 1.5, 2**63, True, "1", None):
         with pytest.raises(EntryRefused):
             decode_entry(msgspec.msgpack.encode(["provision", [["ram", amount]]]))
-    assert decode_entry(msgspec.msgpack.encode(["provision", [["ram", AMOUNT_MAX]]]))
+    most = msgspec.msgpack.encode(["provision", [["ram", AMOUNT_MAX]]])
+    assert decode_entry(most) == Provisioned((Leg("ram", AMOUNT_MAX),))
 
 
 def test_a_longer_spelling_of_the_same_number_is_refused() -> None:
     short = msgspec.msgpack.encode(["provision", [["ram", 5]]])
     long = short[:-1] + b"\xcd\x00\x05"
-    assert decode_entry(short)
+    assert decode_entry(short) == Provisioned((Leg("ram", 5),))
     with pytest.raises(EntryRefused, match="one encoding"):
         decode_entry(long)
 

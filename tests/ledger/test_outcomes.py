@@ -8,7 +8,6 @@ from ledger.commands import (
     Answer,
     GrantKind,
     Hold,
-    Inquire,
     Leg,
     Outcome,
     Post,
@@ -307,4 +306,3 @@ def test_the_declared_order_is_the_order_of_the_guards() -> None:
     guards += ["TOO_MANY_ENTRIES", "ROOM_UNKNOWN", "NO_ROOM", "NOT_FOUND", "NOT_HOLDER"]
     guards += ["WRONG_STEP", "NOT_RESUMABLE", "TOO_LATE"]
     assert names[: len(guards)] == guards
-    assert Inquire(hold_id(1), b"")  # the only command that no guard after CLOSED refuses

@@ -10,14 +10,16 @@ from ledger.answers import Counter, Draft
 from ledger.audit import AuditError
 from ledger.books import Books
 from ledger.checking import checked
-from ledger.commands import Answer, Outcome, SignedCommand, decode_command
+from ledger.commands import Answer, Leg, Outcome, SignedCommand, decode_command
 from ledger.desk import Desk
 from ledger.effects import Fence, Reply
-from ledger.endings import Endings
+from ledger.endings import Ending, Endings
 from ledger.leases import Deadlines
 from ledger.lifecycle import Step
 from ledger.postings import step_postings
+from mesh.logs import Era
 from tests.ledger import test_machine, test_outcomes, test_recovery
+from tests.ledger.owner import ALICE, opened, reading
 from tests.ledger.world import live_through
 
 SEEDS = 40
@@ -56,8 +58,8 @@ def first_leg_only(patch: pytest.MonkeyPatch) -> None:
 
 def two_legs_come_back() -> None:
     test_outcomes.test_all_legs_or_none()
-    owner = test_outcomes.opened(test_outcomes.reading("ram"), test_outcomes.reading("cpu"))
-    legs = (test_outcomes.Leg("ram", 5), test_outcomes.Leg("cpu", 5))
+    owner = opened(reading("ram"), reading("cpu"))
+    legs = (Leg("ram", 5), Leg("cpu", 5))
     owner.hold(1, legs=legs)
     owner.void(1)
 
@@ -68,7 +70,7 @@ def speak_at_once(self: Counter, draft: Draft) -> list[Reply]:
 
 def release_at_once(self: Desk, hold: bytes, why: Any, by: bytes, now: int) -> Any:
     self.deadlines.drop(hold)
-    self.endings.begin(desk.Ending(hold, why, by), now)
+    self.endings.begin(Ending(hold, why, by), now)
     return [Fence(hold), *self.fenced(hold, gone=True)]
 
 
@@ -124,7 +126,7 @@ FAULTS: dict[str, tuple[Patch, Test]] = {
         test_outcomes.test_the_same_id_with_another_body_is_a_conflict,
     ),
     "anyone may act on a hold": (
-        set_to(desk, "id_of", lambda _: test_outcomes.ALICE.id),
+        set_to(desk, "id_of", lambda _: ALICE.id),
         test_outcomes.test_only_the_holder_posts_and_renews,
     ),
     "the session is not looked at": (
@@ -148,7 +150,7 @@ FAULTS: dict[str, tuple[Patch, Test]] = {
         test_recovery.test_a_booking_that_turns_up_too_late_to_fit_is_superseded_or_broken_and_told,
     ),
     "an era is used twice": (
-        set_to(machine, "next_era", lambda *_: test_recovery.Era(1, (1).to_bytes(16, "big"))),
+        set_to(machine, "next_era", lambda *_: Era(1, (1).to_bytes(16, "big"))),
         lives,
     ),
 }
