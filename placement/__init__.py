@@ -4,8 +4,11 @@ It decides, and keeps nothing: `decide(request, view, policy)` is a pure functio
 and equal requests give equal bytes on every peer.
 
 Reading order: `request.py` (what is asked), `view.py` (the frozen picture), `decide.py` (the
-middle), `rules.py` (one function per reason to pass over), `decision.py` and `explain.py`,
-`words.py` (plain words become a request, and say what was guessed).
+middle: screen, rank, tell), `rules.py` (one function per reason to pass over), `needs.py` and
+`legs.py` (which pools could, which will), `screening.py`, `columns.py` and `ranking.py` (the same
+over a thousand nodes at once), `decision.py` and `explain.py` (the answer, as data and in words).
+Ways in: `amounts.py` (units), `selectors.py` (cards in one word), `documents.py` (TOML or JSON),
+`words.py` and `vocabulary.py` (plain words become a request, and say what was guessed).
 
 May import: `mesh.identity`, `mesh.instant`, and `msgspec`. Never `ledger`. No I/O, no clock, no
 dice.

@@ -111,6 +111,10 @@ class Column(NamedTuple):
     each: Order
     """Every pool that admits holds, smallest first: where packing looks."""
 
+    def supplies(self, amount: int) -> int:
+        """Nodes that would give so much: room that admits nothing does not count."""
+        return self.best.up_to(-amount) & ~self.closed & ~self.few
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:

@@ -59,7 +59,7 @@ def _tiers(prepared: Prepared, screening: Screening, among: int) -> list[tuple[i
     if source.kind != "memory":
         return [(among, source)]
     amount = screening.needs[0].amount
-    on_cards = prepared.column(ANY_CARD).best.up_to(-amount) & among & ~screening.met
+    on_cards = prepared.column(ANY_CARD).supplies(amount) & among & ~screening.met
     for at in places_of(among & screening.met):
         if _is_on_card(prepared.view.nodes[at], screening.placings[at]):
             on_cards |= 1 << at

@@ -110,7 +110,7 @@ def _where_they_meet(needs: tuple[Need, ...], prepared: Prepared) -> int:
         return prepared.everyone
     # Memory and RAM: where a card takes the memory, the RAM has main memory to itself.
     amount = next(need.amount for need in needs if need.source.kind == "memory")
-    on_cards = prepared.column(ANY_CARD).best.up_to(-amount)
+    on_cards = prepared.column(ANY_CARD).supplies(amount)
     return prepared.sharing | (prepared.everyone & ~on_cards)
 
 

@@ -18,9 +18,22 @@ from placement.columns import (
 from placement.decide import decide
 from placement.decision import decision_bytes
 from placement.needs import RAM, Source
-from placement.request import Request
+from placement.request import GpuSelector, Objective, Request
 from placement.view import ClusterView
-from tests.placement.pictures import GIB, A, B, C, node, nodes, ram, requests, steady, views
+from tests.placement.pictures import (
+    GIB,
+    A,
+    B,
+    C,
+    gpu_node,
+    mac,
+    node,
+    nodes,
+    ram,
+    requests,
+    steady,
+    views,
+)
 
 entries = st.lists(
     st.tuples(st.integers(-9, 9), st.integers(0, 1), st.just(0), st.integers(0, 400)).map(
@@ -91,6 +104,35 @@ def test_redrawing_after_a_change_is_drawing_anew(view, request, data):
     assert decision_bytes(decide(request, before)) == decision_bytes(
         decide(request, before.view)
     ), "the old picture still answers as before"
+
+
+def redrawn_and_anew(request, before, after):
+    """The order of nodes by a redrawn picture and by a new one, of one changed among twenty."""
+    others = [node(f"z{place:025d}", ram(9 * GIB)) for place in range(20)]
+    prepared = prepare(ClusterView.of(before, *others))
+    decide(request, prepared)
+    view = ClusterView.of(after, *others)
+    return decide(request, redraw(prepared, view)), decide(request, view)
+
+
+def test_redrawing_moves_a_node_in_the_order_of_packing_too():
+    request = Request(ram_bytes=GIB, objective=Objective.PACK)
+    redrawn, anew = redrawn_and_anew(request, node(A, ram(20 * GIB)), node(A, ram(2 * GIB)))
+    assert redrawn == anew
+    assert redrawn.chosen.node == A
+
+
+def test_redrawing_notices_that_memory_became_shared():
+    request = Request(ram_bytes=6 * GIB, gpus=(GpuSelector(6 * GIB),))
+    redrawn, anew = redrawn_and_anew(request, gpu_node(A, 8 * GIB), mac(A, 8 * GIB, name="node-a"))
+    assert redrawn == anew
+    assert redrawn.chosen is None
+
+
+def test_packing_prefers_the_calmer_of_equals_too():
+    request = Request(ram_bytes=GIB, objective=Objective.PACK)
+    view = ClusterView.of(node(A, pressure=2.0), node(B, pressure=1.0))
+    assert decide(request, view).chosen.node == B
 
 
 def test_a_new_node_a_lost_node_and_a_new_name_are_drawn_anew():

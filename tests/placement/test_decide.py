@@ -353,3 +353,13 @@ def test_machines_with_unified_memory_are_ranked_by_what_is_left_after_everythin
     assert [fit.node for fit in listed(decide(request, view))] == [B, A, C]
     packed = decide(request.but(objective=Objective.PACK), view)
     assert [fit.node for fit in listed(packed)] == [C, A, B]
+
+
+def test_a_draining_card_draws_no_memory_to_its_machine():
+    draining = node(A, ram(9 * GIB), card("x", 20 * GIB, state="draining"), devices=(device("x"),))
+    plain = node(B, ram(16 * GIB))
+    decision = decide(Request(memory_bytes=8 * GIB), ClusterView.of(draining, plain))
+    assert [fit.node for fit in listed(decision)] == [B, A]
+    assert [fit.legs for fit in listed(decision)] == [(("ram", 8 * GIB),)] * 2
+    both = Request(memory_bytes=8 * GIB, ram_bytes=8 * GIB)
+    assert [fit.node for fit in listed(decide(both, ClusterView.of(draining, plain)))] == [B]
