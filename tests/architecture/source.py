@@ -53,3 +53,30 @@ def handlers(path: Path) -> Iterator[tuple[int, set[str]]]:
         if isinstance(node, ast.ExceptHandler):
             caught = ast.walk(node.type) if node.type is not None else iter(())
             yield node.lineno, {one.id for one in caught if isinstance(one, ast.Name)}
+
+
+def unsteady(path: Path) -> Iterator[str]:
+    """Where a file iterates a set that it writes down, or asks for a hash or an id: each differs
+    from one process to the next. A class may say what its own hash is."""
+    tree = ast.parse(path.read_text())
+    excused = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and node.name == "__hash__"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.For | ast.comprehension) and _is_set(node.iter):
+            yield f"{name_of(path)}:{node.iter.lineno} iterates a set"
+        if isinstance(node, ast.Call) and _called(node) in ("hash", "id") and node not in excused:
+            yield f"{name_of(path)}:{node.lineno} calls {_called(node)}"
+
+
+def _is_set(node: ast.expr) -> bool:
+    return isinstance(node, ast.Set | ast.SetComp) or (
+        isinstance(node, ast.Call) and _called(node) in ("set", "frozenset")
+    )
+
+
+def _called(node: ast.Call) -> str:
+    return node.func.id if isinstance(node.func, ast.Name) else ""

@@ -12,7 +12,7 @@ from typing import Final
 
 from tests.architecture.source import ROOT
 
-_EVENING: Final = '''
+_EVENING: Final = """
 import hashlib, sys
 from mesh.instant import MILLISECOND, SECOND
 from mesh.membership import Roll
@@ -55,7 +55,7 @@ for host in world.hosts.values():
     for token, reply in host.replies.items():
         heard.update(repr((host.name, token, reply)).encode())
 print(sum(host.disk.commits for host in world.hosts.values()), heard.hexdigest())
-'''
+"""
 
 
 def _live(hash_seed: int, seed: int = 11, planted: str = "") -> tuple[int, str]:
