@@ -73,6 +73,7 @@ def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _terminated)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` would ignore it
     try:
         sys.exit(main())
     except KeyboardInterrupt:

@@ -37,7 +37,7 @@ def test_a_target_agrees_with_its_row_on_unit_and_direction(target):
     assert target.get("target", 1) > 0
 
 
-def test_what_the_readme_promises_has_its_target():
+def test_what_people_were_promised_has_its_target():
     assert target_of("placement", "where over 1,000 nodes") == 1_000
     assert target_of("command", "start-up of holdfast --help, median") == 150
     assert target_of("command", "start-up of holdfast status, median") == 150
