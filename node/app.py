@@ -104,10 +104,11 @@ class App:
     def mark(self, epoch: int, head: Position | None) -> None:
         self._head = head or self._head
         state, _, _ = self.agent.ledger.standing
-        if state == "quarantine":
-            self.here.forget_mark()
-        elif self._head is not None:
+        if state != "quarantine" and self._head is not None:
             self.here.mark(epoch, self._head)
+
+    def doubt(self) -> None:
+        self.here.forget_mark()
 
     def event(self, event: Event) -> None:
         self.log.write(event.kind, event.sentence, event.body)

@@ -17,10 +17,13 @@ from ledger.machine import Continuity
 from mesh.effects import Address, Answer, Broadcast, Call, Send
 from mesh.identity import Epoch, Identity, NodeId
 from mesh.instant import Duration, Instant, seconds
-from mesh.persistence import SPACE_META, Persist
+from mesh.logs import Block
+from mesh.persistence import SPACE_BLOCK, SPACE_META, Persist
+from mesh.rejections import Rejection
 from mesh.secret import Secret, derive
+from mesh.wire import parse_block
 from node.core.birth import Birth
-from node.core.effects import Effect, Event, Look, Progress, Reply, Stop, Watch
+from node.core.effects import Doubt, Effect, Event, Look, Progress, Reply, Stop, Watch
 from node.core.machine import META_EPOCH, Agent
 from node.core.reports import Report
 from node.core.requests import Request
@@ -63,6 +66,12 @@ class Host:
     @property
     def id(self) -> NodeId:
         return self.identity.id
+
+    def own_blocks(self) -> list[Block]:
+        """Its own log, as its disk has it."""
+        rows = self.disk.durable.get(SPACE_BLOCK, {})
+        blocks = [parse_block(rows[key]) for key in sorted(rows) if key.startswith(self.id)]
+        return [block for block in blocks if not isinstance(block, Rejection)]
 
     @property
     def alive(self) -> Agent:
@@ -110,11 +119,13 @@ class World:
         host.life += 1
         dice = Random(f"{self.seed}/agent/{name}/{host.life}")
         kept = host.disk.durable.get(SPACE_META, {}).get(META_EPOCH, bytes(8))
+        eras = [block.era.counter for block in host.own_blocks()]
+        floor = max(int.from_bytes(kept, "big"), *eras, 0)
         birth = Birth(
             identity=host.identity,
             name=name,
             state_folder=f"the disk of {name}",
-            epoch=Epoch(int.from_bytes(kept, "big") + 1, dice.randbytes(16)),
+            epoch=Epoch(floor + 1, dice.randbytes(16)),
             keys=derive(self.secret),
             secret_text=self.secret.text,
             saved=host.disk.snapshot(),
@@ -239,7 +250,7 @@ class World:
 
     def _do(self, host: Host, effect: Effect) -> None:
         match effect:
-            case Persist() | Watch():
+            case Persist() | Watch() | Doubt():
                 pass
             case Send():
                 self._send(host, effect)

@@ -54,6 +54,12 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """We may have forgotten something: the proof of continuity is void from here on. It is made
+    anew only once a quarantine is over, so that a crash in one does not skip the next."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """We cannot go on safely: end the process with this sentence. A restart is safe."""
 
@@ -61,5 +67,16 @@ class Stop:
 
 
 Effect: TypeAlias = (
-    Send | Broadcast | Call | Answer | Persist | Reply | Progress | Event | Look | Watch | Stop
+    Send
+    | Broadcast
+    | Call
+    | Answer
+    | Persist
+    | Reply
+    | Progress
+    | Event
+    | Look
+    | Watch
+    | Doubt
+    | Stop
 )

@@ -170,7 +170,7 @@ class Errands:
 
     def replied(self, token: int, answer: Answer, now: Instant) -> list[ErrandEffect]:
         """Our own books have answered."""
-        if answer.outcome is Outcome.POSTED and self._is_booking(answer.id):
+        if self._needs_a_copy(answer):
             others = self._knowledge.live_others()
             return self._sort(self._custody.hold(token, answer, others, now), now)
         return self._deliver(self._routes.pop(token), answer, now)
@@ -193,9 +193,16 @@ class Errands:
                 assert answer is not None, "our own books always answer"
                 return [mesh_effects.Answer(route.key, encode_answer(answer))]
 
-    def _is_booking(self, hold: bytes) -> bool:
-        kept = self._knowledge.ledger.books.live.get(hold)
-        return kept is not None and kept.kind is GrantKind.BOOKING
+    def _needs_a_copy(self, answer: Answer) -> bool:
+        """A booking's beginning and its end: an end that only a lost disk knew of would bring the
+        booking back, over whoever was given its room."""
+        if answer.token is None:
+            return False
+        if answer.outcome is Outcome.RELEASED:
+            return True
+        kept = self._knowledge.ledger.books.live.get(answer.id)
+        booking = kept is not None and kept.kind is GrantKind.BOOKING
+        return booking and answer.outcome is Outcome.POSTED
 
     # Questions -----------------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ from mesh.machine import Mesh
 from mesh.persistence import SPACE_ASK, SPACE_CARRY, SPACE_META, SPACE_REMAINING, Persist, Write
 from node.core import answers, counter, requests
 from node.core.birth import Birth
-from node.core.effects import Effect, Event, Look, Reply, Stop
+from node.core.effects import Doubt, Effect, Event, Look, Reply, Stop
 from node.core.errands import SERVICE_LEDGER, ErrandEffect, Errands, ToOurBooks
 from node.core.inviting import Inviting
 from node.core.knowledge import Knowledge
@@ -271,6 +271,7 @@ class Agent:
                 case books_effects.Fence(hold):
                     out += self._fence(hold, now)
                 case books_effects.StandingChanged(state, reason):
+                    out += [Doubt()] if state == "quarantine" else []
                     out.append(self._event("standing", f"{state}: {reason}"))
                 case books_effects.Alarm(code, sentence, hold):
                     out.append(self._event(f"alarm.{code}", sentence, hold=hold))

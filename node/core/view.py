@@ -97,7 +97,9 @@ def draw_row(source: Sources) -> NodeView:
         devices=_devices(inventory),
         tools=frozenset(tool.name for tool in inventory.tools) if inventory else frozenset(),
         labels=dict(inventory.labels) if inventory else None,
-        pressure=_pressure(live),
+        pressure=_figure(live, "psi_memory_full_avg10"),
+        battery_percent=_battery(live),
+        temperature_celsius=_figure(live, "temperature_max"),
         versions=_versions(source),
     )
 
@@ -107,10 +109,16 @@ def _pools(
 ) -> tuple[PoolView, ...]:
     if inventory is None:
         return ()
-    return tuple(_pool(pool, live, books, opening=opening) for pool in inventory.pools)
+    media = {volume.pool: volume.kind for volume in inventory.volumes}
+    return tuple(
+        _pool(pool, live, books, media=media.get(pool.pool, ""), opening=opening)
+        for pool in inventory.pools
+    )
 
 
-def _pool(fact: PoolFact, live: Live | None, books: Books | None, *, opening: bool) -> PoolView:
+def _pool(
+    fact: PoolFact, live: Live | None, books: Books | None, *, media: str, opening: bool
+) -> PoolView:
     figures = live.pools.get(fact.pool) if live else None
     known = books.pools.get(fact.pool) if books else None
     # A node in quarantine names its pools when it opens. Its standing keeps everyone away till
@@ -127,7 +135,7 @@ def _pool(fact: PoolFact, live: Live | None, books: Books | None, *, opening: bo
     )
     return PoolView(
         pool=fact.pool, kind=fact.kind, unit=fact.unit, total=fact.total,
-        room=left, state=state, label=fact.label,
+        room=left, state=state, label=fact.label, media=media,
     )  # fmt: skip
 
 
@@ -140,10 +148,15 @@ def _devices(inventory: Inventory | None) -> tuple[DeviceView, ...]:
     )
 
 
-def _pressure(live: Live | None) -> float | None:
-    metric = live.metrics.get("psi_memory_full_avg10") if live else None
+def _figure(live: Live | None, name: str) -> float | None:
+    metric = live.metrics.get(name) if live else None
     value = metric.value if metric else None
     return float(value) if isinstance(value, (int, float)) else None
+
+
+def _battery(live: Live | None) -> float | None:
+    """What is left, and only while it is what the machine runs on."""
+    return _figure(live, "battery_percent") if _figure(live, "on_battery") else None
 
 
 def _versions(source: Sources) -> tuple[tuple[str, str], ...]:

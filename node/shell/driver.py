@@ -23,7 +23,7 @@ from mesh.logs import Position
 from mesh.persistence import SPACE_BLOCK, Persist, Write
 from mesh.rejections import Rejection
 from mesh.wire import parse_block
-from node.core.effects import Effect, Event, Look, Progress, Reply, Stop, Watch
+from node.core.effects import Doubt, Effect, Event, Look, Progress, Reply, Stop, Watch
 from node.core.machine import Agent
 from node.core.reports import Report
 from node.core.requests import Request
@@ -89,6 +89,7 @@ class Hands(Protocol):
     async def call(self, call: Call) -> bytes | None: ...
     def commit(self, writes: list[Write]) -> None: ...
     def mark(self, epoch: int, head: Position | None) -> None: ...
+    def doubt(self) -> None: ...
     def event(self, event: Event) -> None: ...
     def look(self, reason: str) -> None: ...
     def watch(self, watch: Watch) -> None: ...
@@ -288,6 +289,8 @@ class Driver:
                 self.hands.look(reason)
             case Watch():
                 self.hands.watch(effect)
+            case Doubt():
+                self.hands.doubt()
             case Stop(sentence):
                 raise AgentStopped(sentence)
 

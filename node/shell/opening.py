@@ -115,7 +115,9 @@ def _birth(
     noted = None if marker is None else marker.read()
     kept = int.from_bytes(saved.get(SPACE_META, {}).get(META_EPOCH, b""), "big")
     continuity = _continuity(noted, kept, saved, identity.id, boot_id, marker is None)
-    floor = max(kept, 0 if noted is None else noted.epoch_counter)
+    # A second quarantine within one start raises the era alone: the next epoch rises above it too.
+    eras = [at.era.counter for at in _own_positions(saved, identity.id).values()]
+    floor = max(kept, 0 if noted is None else noted.epoch_counter, *eras, 0)
     name = options.name or folder.read_name() or os.uname().nodename
     folder.write_name(name)
     return Birth(

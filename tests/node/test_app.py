@@ -258,21 +258,28 @@ async def test_a_recording_of_everything_played_back_changes_nothing(
         assert differences(before, observed(here)) == []
 
 
-@pytest.mark.parametrize("fault", ["none", "no window", "no challenge"])
+@pytest.mark.parametrize(
+    ("fault", "restarted"),
+    [("none", False), ("none", True), ("no window", False), ("no challenge", True)],
+)
 async def test_the_dead_are_woken_by_a_recording_only_with_a_check_switched_off(
-    tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, fault: str, restarted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if fault == "no window":
         monkeypatch.setattr(ReplayWindow, "would_accept", lambda _self, _counter: True)
     if fault == "no challenge":
         monkeypatch.setattr(MeshGate, "believes", lambda _self, _hello: True)
     async with village(tmp_path, "ann", "bob") as here:
-        ann, bob = here.apps["ann"], here.apps.pop("bob")
+        bob = here.apps.pop("bob")
         # Who greeted whom was chance; the recording must hold a hello of the one that dies.
+        ann = here.apps["ann"]
         hello = bob.agent.mesh._post.gate.hello(ann.agent.identity.id, clock.now())
         bob.gate.send(Address("127.0.0.1", ann.gate.port), hello)
         await trio.sleep(0.3)
         here.muted.add("bob")
+        if restarted:
+            await here.stop("ann")
+            ann = await here.start("ann")
         with trio.fail_after(20):
             while _liveness(ann, bob) is not Liveness.DEAD:
                 await trio.sleep(0.05)
