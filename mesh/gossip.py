@@ -63,7 +63,10 @@ class Gossip:
         """Tell others a block; False when it is too big to travel so."""
         letter = encode((BlockNews(block, wants_receipt),))
         subject = ("block", block.author, block.era.nonce.hex(), block.height)
-        return self._spread(subject, letter, knows, now)
+        told = self._spread(subject, letter, knows, now)
+        if told and wants_receipt:
+            self._next_round = now  # somebody waits for a copy: no time to gather company
+        return told
 
     def _spread(
         self, subject: Subject, letter: bytes, knows: Sequence[NodeId], now: Instant

@@ -192,7 +192,7 @@ class Mesh:
 
     def append(self, block: Block, now: Instant, wants_custody: bool = True) -> list[MeshEffect]:
         """Our log goes on. `wants_custody`: peers are asked to say when they have stored it."""
-        filed = self.chains.offer(block)
+        filed = self.chains.offer(block, just_signed=True)
         assert filed.offered in (Offered.APPENDED, Offered.CUT), (
             f"our own block at height {block.height} was refused: {filed.offered.value}"
         )

@@ -39,6 +39,9 @@ from node.shell.state import StateError
 from node.shell.tls import MeshTls
 from node.shell.udp import EVERYWHERE, Gate, PortTaken
 
+FIRST_LOOK_SECONDS_MAX = 5
+"""How long the command's door waits for the first look at the hardware."""
+
 RESTARTS_MAX = 3
 """How often one process may start its agent again above an epoch that its disk had forgotten."""
 
@@ -68,7 +71,7 @@ class App:
                 first = self._birth()
                 nursery.start_soon(self.gate.run, self.driver.datagram, self._interfaces_changed)
                 nursery.start_soon(self._serve_streams)
-                nursery.start_soon(serve_local, self.here.folder.socket_path, self._serve_local)
+                nursery.start_soon(self._open_door)
                 nursery.start_soon(self.driver.drive, first)
                 nursery.start_soon(self.driver.carry_out, hands)
                 nursery.start_soon(self.probing.run)
@@ -134,6 +137,12 @@ class App:
             self.gate.listener, self.tls.server, self.driver.serve, self.stream_counts
         )
 
+    async def _open_door(self) -> None:
+        # Who is let in expects answers about this machine; a hung driver must not lock them out.
+        with trio.move_on_after(FIRST_LOOK_SECONDS_MAX):
+            await self.probing.looked.wait()
+        await serve_local(self.here.folder.socket_path, self._serve_local)
+
     async def _serve_local(self, plain: Body, progress: Progress) -> tuple[bool, Body]:
         try:
             request = requests.read_request(plain)
@@ -166,7 +175,10 @@ class App:
             await trio.sleep(2)
 
     def _news(self) -> ShellNews:
-        warnings = (*self.here.standing_warnings, *(str(w) for w in self.gate.warnings))
+        warnings = (
+            *self.here.standing_warnings,
+            *(f"{warning.sentence}; {warning.hint}" for warning in self.gate.warnings),
+        )
         counts = self.gate.counts
         refused = {
             "datagram too long": counts.too_long,

@@ -164,8 +164,11 @@ class Agent:
         return effects + self._publish_standing(now)
 
     def seal(self, now: Instant) -> list[Effect]:
-        """End of a batch: sign what it wrote. Standing may have changed with it."""
-        return self._books(self.ledger.seal(now), now)
+        """End of a batch: sign what it wrote, and what its answers made us write in turn."""
+        effects: list[Effect] = []
+        while sealed := self.ledger.seal(now):
+            effects += self._books(sealed, now)
+        return effects
 
     def stop(self, now: Instant) -> list[Effect]:
         """A clean goodbye: our leave, signed, to everyone."""

@@ -44,6 +44,9 @@ class Probing:
         self._tools = instruments()
         self._sampler = Sampler(self._tools, claim, clock.now, options.system_reserve)
         self._soon = trio.Event()
+        self.looked = trio.Event()
+        """Set once the desk has been told what this machine is and how it is doing."""
+        self._unseen = {"inventory", "sample"}
         self._watching, self._watches = trio.open_memory_channel[Watch](1024)
 
     def look_soon(self, reason: str) -> None:
@@ -73,6 +76,7 @@ class Probing:
             )  # fmt: skip
             inventory = await trio.to_thread.run_sync(read, abandon_on_cancel=True)
             self._tell(InventoryRead(inventory))
+            self._seen("inventory")
             await trio.sleep(INVENTORY_EVERY_SECONDS if ask_versions else 1.0)
             ask_versions = True
 
@@ -82,8 +86,14 @@ class Probing:
             look = partial(self._sampler.sample, self._ties())
             sample: Sample = await trio.to_thread.run_sync(look, abandon_on_cancel=True)
             self._tell(Sampled(sample.live, sample.readings, frozenset(sample.tied)))
+            self._seen("sample")
             with trio.move_on_after(SAMPLE_EVERY_SECONDS):
                 await self._soon.wait()
+
+    def _seen(self, what: str) -> None:
+        self._unseen.discard(what)
+        if not self._unseen:
+            self.looked.set()
 
     def _ties(self) -> list[Tie]:
         """Every live hold of ours, with the process it is tied to where somebody tied one."""
