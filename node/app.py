@@ -106,8 +106,7 @@ class App:
 
     def mark(self, epoch: int, head: Position | None) -> None:
         self._head = head or self._head
-        state, _, _ = self.agent.ledger.standing
-        if state != "quarantine" and self._head is not None:
+        if self.agent.vouches_for(self._head):
             self.here.mark(epoch, self._head)
 
     def doubt(self) -> None:

@@ -85,13 +85,13 @@ def _race(world: World, names: list[str], dice: Random, tally: Tally) -> None:
         tokens.append((world.hosts[asker], world.ask(asker, ask)))
         world.run(dice.choice((0, 0, 1, 3, 10)) * MILLISECOND)
     if dice.random() < 0.1:
-        tally.faults["owner switched off"] += 1
+        tally.faults["owner killed"] += 1
         world.run(dice.randrange(30) * MILLISECOND)
-        world.crash(owner)
+        power = dice.random() < 0.3
+        tally.faults["owner's power cut"] += power
+        world.crash(owner, power=power)
         world.run(dice.randrange(1, 500) * MILLISECOND)
-        proven = dice.random() < 0.7
-        tally.faults["owner in doubt"] += not proven
-        world.start(owner, proven=proven)
+        world.start(owner)
     if dice.random() < 0.1:
         tally.faults["asker cut off"] += 1
         world.network.cut([askers[0]], [owner])

@@ -17,7 +17,7 @@ from ledger.machine import Continuity
 from mesh.effects import Address, Answer, Broadcast, Call, Send
 from mesh.identity import Epoch, Identity, NodeId
 from mesh.instant import Duration, Instant, seconds
-from mesh.logs import Block
+from mesh.logs import Block, Position
 from mesh.persistence import SPACE_BLOCK, SPACE_META, Persist
 from mesh.rejections import Rejection
 from mesh.secret import Secret, derive
@@ -51,6 +51,8 @@ class Host:
     tools: tuple[str, ...]
     clock_offset: Duration
     agent: Agent | None = None
+    marker: Position | None = None
+    """What volatile memory vouches for; a power cut takes it."""
     life: int = 0
     """Which start this is: events set for an earlier life find nobody."""
     ram_foreign: int = 0
@@ -72,6 +74,19 @@ class Host:
         rows = self.disk.durable.get(SPACE_BLOCK, {})
         blocks = [parse_block(rows[key]) for key in sorted(rows) if key.startswith(self.id)]
         return [block for block in blocks if not isinstance(block, Rejection)]
+
+    def durable_head(self) -> Position | None:
+        """The newest block of its own accepted chain on disk."""
+        blocks = self.own_blocks()
+        return blocks[-1].position if blocks else None
+
+    def continuity(self) -> Continuity:
+        """What the marker proves at the next start."""
+        if self.marker is None:
+            return Continuity(False, "there is no marker")
+        if self.durable_head() != self.marker:
+            return Continuity(False, "the disk is not what the marker saw")
+        return Continuity(True, "the marker and the disk agree")
 
     @property
     def alive(self) -> Agent:
@@ -112,8 +127,8 @@ class World:
         self._by_address[address] = host
         return host
 
-    def start(self, name: str, *, first: bool = False, proven: bool = False) -> None:
-        """Switch the host on. `proven`: its marker shows that nothing was lost."""
+    def start(self, name: str, *, first: bool = False) -> None:
+        """Switch the host's agent on. Its marker, if it still has one, may prove continuity."""
         host = self.hosts[name]
         assert host.agent is None, f"{name} is up already"
         host.life += 1
@@ -130,7 +145,7 @@ class World:
             secret_text=self.secret.text,
             saved=host.disk.snapshot(),
             port=PORT,
-            continuity=Continuity(proven, "the marker matches" if proven else "no marker"),
+            continuity=host.continuity(),
             first=first,
             fingerprint=f"fingerprint of {name}",
             boot=f"boot of {name}",
@@ -142,9 +157,11 @@ class World:
         self.report(name, hardware.inventory(name, host.ram, host.cores, host.tools))
         self.look(name)
 
-    def crash(self, name: str) -> None:
-        """Power off, in the middle of whatever it was doing."""
+    def crash(self, name: str, *, power: bool = False) -> None:
+        """SIGKILL, in the middle of whatever it was doing; `power`: the whole machine goes dark."""
         host = self.hosts[name]
+        if power:
+            host.marker = None
         host.agent = None
         host.life += 1
         host.outbox.clear()
@@ -217,6 +234,8 @@ class World:
         for effect in effects:
             if isinstance(effect, Send) and effect.urgent:
                 self._send(host, effect)
+            elif isinstance(effect, Doubt):
+                host.marker = None
             else:
                 host.outbox.append(effect)
         self._carry_out(host)
@@ -240,6 +259,9 @@ class World:
                 return
             host.disk.finish()
             host.committing = False
+            head = host.durable_head()
+            if host.alive.vouches_for(head):
+                host.marker = head
             for effect in batch[first:]:
                 if host.life == life:
                     self._do(host, effect)

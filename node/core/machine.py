@@ -23,7 +23,7 @@ from ledger.observations import CapacitySeen, Fenced, Override, OwnLogSeen, Peer
 from mesh import effects as mesh_effects
 from mesh.identity import Epoch, NodeId, id_text
 from mesh.instant import MILLISECOND, Duration, Instant, earliest
-from mesh.logs import Block
+from mesh.logs import Block, Position
 from mesh.machine import Mesh
 from mesh.persistence import SPACE_ASK, SPACE_CARRY, SPACE_META, SPACE_REMAINING, Persist, Write
 from node.core import answers, counter, requests
@@ -169,6 +169,16 @@ class Agent:
         while sealed := self.ledger.seal(now):
             effects += self._books(sealed, now)
         return effects
+
+    def vouches_for(self, head: Position | None) -> bool:
+        """Whether a continuity marker may say that `head`, just made durable, is all there is.
+
+        Not in quarantine; and not between its end and the moment when the block that says so is
+        on disk: a crash there must find no proof, or the next start would skip the quarantine
+        and with it what the peers had told us.
+        """
+        quarantined = self.ledger.standing[0] == "quarantine"
+        return head is not None and not quarantined and head.era == self.ledger.books.era
 
     def stop(self, now: Instant) -> list[Effect]:
         """A clean goodbye: our leave, signed, to everyone."""

@@ -240,6 +240,8 @@ class Driver:
         for effect in effects:
             if isinstance(effect, Send) and effect.urgent:
                 self.hands.send(effect.to, effect.datagram)
+            elif isinstance(effect, Doubt):
+                self.hands.doubt()  # before anything else can happen, a crash among it
             else:
                 self._outbox.append(effect)
         if self._outbox:
@@ -270,7 +272,7 @@ class Driver:
 
     def _do(self, effect: Effect, nursery: trio.Nursery) -> None:
         match effect:
-            case Persist():
+            case Persist() | Doubt():
                 pass  # done already, before anything behind it
             case Send(to, datagram, _):
                 self.hands.send(to, datagram)
@@ -289,8 +291,6 @@ class Driver:
                 self.hands.look(reason)
             case Watch():
                 self.hands.watch(effect)
-            case Doubt():
-                self.hands.doubt()
             case Stop(sentence):
                 raise AgentStopped(sentence)
 

@@ -88,6 +88,6 @@ def test_a_node_that_dies_is_passed_over_and_comes_back_under_a_new_epoch() -> N
 
     assert world.run_until(passed_over, 10 * SECOND)
     assert in_seconds(world.now - before) < 6
-    world.start("n02", proven=True)
+    world.start("n02")
     assert world.run_until(lambda: everyone_knows_everyone(world), 10 * SECOND)
     assert world.hosts["n02"].alive.birth.epoch.counter == 2

@@ -23,7 +23,7 @@ def test_the_campaign_really_meets_its_faults() -> None:
     tally = Tally()
     for seed in range(1000, 1004):
         race_world(seed, tally)
-    assert tally.faults["owner switched off"] > 0
+    assert tally.faults["owner killed"] > 0
     assert tally.faults["asker cut off"] > 0
     assert tally.outcomes["lost: refused"] > 0
 

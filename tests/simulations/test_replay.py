@@ -111,7 +111,7 @@ def restarted(name: str) -> Callable[[World], None]:
     def restart(world: World) -> None:
         world.crash(name)
         world.run(SECOND // 2)
-        world.start(name, proven=True)
+        world.start(name)
         world.run(8 * SECOND)
 
     return restart
@@ -134,7 +134,7 @@ def test_played_back_to_a_node_that_has_met_nobody_since_its_start() -> None:
     world.crash("ann")
     world.crash("bob")
     world.run(SECOND)
-    world.start("ann", proven=True)
+    world.start("ann")
     world.run(20 * SECOND)
     judged(world, capture)
 
