@@ -1,0 +1,169 @@
+"""Each promise as a short story, told twice: as things are, and with its guard taken away.
+
+The first telling must hold. The second must not: a story that cannot fail proves nothing.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ledger.lifecycle import HoldState
+from ledger.machine import Continuity
+from mesh.instant import SECOND, seconds
+from node.core import requests
+from node.core.custody import Answered, Custody
+from node.core.machine import Agent
+from simulations.hardware import GIB
+from simulations.world import Host, World
+
+Story = Callable[[], None]
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def mesh(*names: str) -> World:
+    world = World(11)
+    for name in names:
+        world.add(name, ram=8 * GIB)
+        world.start(name, first=True)
+    world.run(3 * SECOND)
+    return world
+
+
+def booked(world: World, asker: str, owner: str, ram: str = "5GiB") -> str:
+    ask = requests.Reserve({"ram": ram, "node": owner}, term_ms=3_600_000, wait_for_opening=False)
+    reply = world.answer(asker, ask)
+    assert reply.ok, reply.body
+    return str(reply.body["id"])
+
+
+def kept(world: World, owner: str, hold: str) -> bool:
+    books = world.hosts[owner].alive.ledger.books
+    return books.state_of(bytes.fromhex(hold)) is HoldState.POSTED
+
+
+# The stories -------------------------------------------------------------------------------------
+
+
+def what_was_answered_is_on_disk() -> None:
+    """Killed at the instant of its answer, the owner still knows what it answered."""
+    world = mesh("ann")
+    hold = booked(world, "ann", "ann")
+    world.crash("ann")
+    world.start("ann")
+    assert kept(world, "ann", hold)
+
+
+def every_answer_rests_on_the_disk() -> None:
+    """B1 at every instant: whatever has been replied is in the durable log."""
+    world = mesh("ann", "bob")
+    for _ in range(5):
+        hold = booked(world, "ann", "bob", "1GiB")
+        durable = world.hosts["bob"].own_blocks()
+        assert any(bytes.fromhex(hold) in entry for block in durable for entry in block.entries)
+
+
+def an_owner_whose_disk_went_back_promises_nothing_twice() -> None:
+    """Its disk forgets a booking that a peer still has a copy of. The room must not go again."""
+    world = mesh("ann", "bob", "cyd")
+    bob = world.hosts["bob"]
+    backup = bob.disk.snapshot()
+    first = booked(world, "ann", "bob")
+    world.crash("bob", power=True)
+    bob.disk.durable = backup
+    world.start("bob")
+    world.run(2 * SECOND)
+    ask = requests.Reserve({"ram": "5GiB", "node": "bob"}, 3_600_000, wait_for_opening=False)
+    second = world.answer("cyd", ask)
+    world.run(seconds(60))
+    assert not (second.ok and kept(world, "bob", second.body["id"])), "the same room, twice"
+    assert kept(world, "bob", first), "gathered back from a peer's copy"
+
+
+def a_crash_in_quarantine_does_not_end_it() -> None:
+    """Started in doubt and killed in the middle: the next start is in doubt as well."""
+    world = mesh("ann")
+    booked(world, "ann", "ann")
+    world.crash("ann", power=True)
+    world.start("ann")
+    world.run(5 * SECOND)
+    world.crash("ann")
+    world.start("ann")
+    assert world.hosts["ann"].alive.ledger.standing[0] == "quarantine"
+
+
+def a_booking_outlives_its_owners_disk() -> None:
+    """Answered means that somebody else could vouch for it."""
+    world = mesh("ann", "bob")
+    world.network.cut(["bob"], ["ann"], one_way=True)  # bob's news of its log gets lost
+    token = world.ask("bob", requests.Reserve({"ram": "1GiB", "node": "bob"}, 3_600_000))
+    world.run(SECOND)
+    reply = world.hosts["bob"].replies.get(token)
+    assert reply is None or reply.body["stored_on"], "answered with no copy, and not even waited"
+
+
+# Their guards, taken away ------------------------------------------------------------------------
+
+
+def no_barrier(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Effects behind a write do not wait for it."""
+
+    def carry_out(self: World, host: Host) -> None:
+        batch, host.outbox = host.outbox, []
+        writes = [w for e in batch for w in getattr(e, "writes", ())]
+        for effect in batch:
+            self._do(host, effect)
+        if writes:
+            life = host.life
+            self.at(SECOND, lambda: _late(host, life, writes))
+
+    def _late(host: Host, life: int, writes: list[Any]) -> None:
+        if host.life == life:
+            host.disk.begin(writes)
+            host.disk.finish()
+
+    monkeypatch.setattr(World, "_carry_out", carry_out)
+
+
+def trusting_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every start is taken for a continuation."""
+    monkeypatch.setattr(Host, "continuity", lambda _self: Continuity(True, "planted"))
+
+
+def eager_marker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The marker is written in quarantine too."""
+    monkeypatch.setattr(Agent, "vouches_for", lambda _self, head: head is not None)
+
+
+def no_custody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A booking is answered without waiting for a copy."""
+
+    def hold(_self: Custody, token: int, answer: Any, _others: int, _now: int) -> list[Answered]:
+        return [Answered(token, answer)]
+
+    monkeypatch.setattr(Custody, "hold", hold)
+
+
+STORIES: list[tuple[Story, Plant]] = [
+    (what_was_answered_is_on_disk, no_barrier),
+    (every_answer_rests_on_the_disk, no_barrier),
+    (an_owner_whose_disk_went_back_promises_nothing_twice, trusting_start),
+    (a_crash_in_quarantine_does_not_end_it, eager_marker),
+    (a_booking_outlives_its_owners_disk, no_custody),
+]
+
+
+@pytest.mark.parametrize("story", [story for story, _ in STORIES], ids=lambda s: s.__name__)
+def test_it_holds(story: Story) -> None:
+    story()
+
+
+@pytest.mark.parametrize(
+    ("story", "plant"), STORIES, ids=[f"{s.__name__}-without-{p.__name__}" for s, p in STORIES]
+)
+def test_without_its_guard_it_does_not(
+    story: Story, plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch)
+    with pytest.raises(AssertionError):
+        story()
