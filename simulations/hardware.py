@@ -62,4 +62,4 @@ def sample(
         PoolReading("cpu", cores * 1000, 0, cores * 1000, {}),
         PoolReading("ram", ram, 0, free, used),
     )
-    return Sampled(live, readings, frozenset(used))
+    return Sampled(live, readings)

@@ -11,7 +11,7 @@ import msgspec
 
 from ledger.audit import verify_chain
 from ledger.books import Books
-from ledger.commands import Answer, Leg
+from ledger.commands import TTL_MAX, Answer, Leg
 from ledger.entries import decode_entry
 from ledger.holds import LiveHold
 from ledger.pools import unit_of
@@ -21,7 +21,10 @@ from mesh.logs import Block
 from node.core.asking import Granted
 from node.core.knowledge import TOPICS, Knowledge
 from node.core.names import find_node
-from node.core.topics import decode_inventory, decode_live
+from node.core.topics import Live, decode_inventory, decode_live
+
+MEASURED_BY_HOLD = ("ram", "unified", "gpu:", "mig:")
+"""Memory. Of cores and disks nobody can tell which hold's work uses how much."""
 
 DECODERS = {"inventory": decode_inventory, "live": decode_live}
 
@@ -112,19 +115,17 @@ def holds(knowledge: Knowledge) -> list[dict[str, Any]]:
 
 
 def _hold(knowledge: Knowledge, owner: NodeId, books: Books, hold: LiveHold) -> dict[str, Any]:
-    remaining = (
-        knowledge.ledger.remaining(hold.id, knowledge.now) if owner == knowledge.us else None
-    )
-    used = _used(knowledge, owner, hold)
+    remaining = knowledge.remaining(owner, hold)
+    live = knowledge.live(owner)
     position = books.position
-    tied = None if all(amount is None for amount in used.values()) else any(used.values())
+    tied = None if live is None else _tied(live, hold)
     note = "" if tied in (None, True) else "nothing runs under it: an unused promise"
     return {
         "id": hold.id.hex(),
         "owner": {**who(knowledge, owner), "liveness": knowledge.liveness_of(owner)},
         "state": hold.state.value,
         "kind": hold.kind.value,
-        "legs": [{**_leg(leg), "used": used[leg.pool]} for leg in hold.legs],
+        "legs": [{**_leg(leg), "used": _used(live, leg, hold)} for leg in hold.legs],
         "principal": hold.principal,
         "label": hold.label,
         "holder": who(knowledge, NodeId(hold.holder)),
@@ -140,18 +141,20 @@ def _hold(knowledge: Knowledge, owner: NodeId, books: Books, hold: LiveHold) -> 
     }
 
 
-def _used(knowledge: Knowledge, owner: NodeId, hold: LiveHold) -> dict[str, int | None]:
-    """Pool → what the hold's own work was seen to use; None when the owner has not said."""
-    fact = knowledge.fact(owner, "live")
-    try:
-        live = None if fact is None else decode_live(fact.body)
-    except msgspec.MsgspecError:
-        live = None
-    amounts: dict[str, int | None] = {}
-    for leg in hold.legs:
-        figures = live.pools.get(leg.pool) if live else None
-        amounts[leg.pool] = None if figures is None else figures.used.get(hold.id.hex(), 0)
-    return amounts
+def _tied(live: Live, hold: LiveHold) -> bool:
+    """Whether anything was seen running under it, however little it uses."""
+    return any(hold.id.hex() in figures.used for figures in live.pools.values())
+
+
+def _used(live: Live | None, leg: Leg, hold: LiveHold) -> int | None:
+    """What the hold's own work was seen to use of one pool; None when nobody can say.
+
+    Only memory is measured by hold; a 0 of cores or of a disk would say that they were too.
+    """
+    figures = live.pools.get(leg.pool) if live else None
+    if figures is None or not leg.pool.startswith(MEASURED_BY_HOLD):
+        return None
+    return figures.used.get(hold.id.hex(), 0)
 
 
 def verify(knowledge: Knowledge) -> dict[str, Any]:
@@ -226,6 +229,7 @@ def _balances(books: Books) -> list[dict[str, Any]]:
 def granted(knowledge: Knowledge, done: Granted) -> dict[str, Any]:
     """A reservation that came through."""
     answer, owner = done.answer, done.choice.owner
+    term = done.reserve.term_ms if done.reserve.pid is None else ms(TTL_MAX)
     warnings = []
     if answer.stored_on == ():
         warnings.append("no other peer has a copy yet: it rests on its owner's disk alone")
@@ -235,8 +239,8 @@ def granted(knowledge: Knowledge, done: Granted) -> dict[str, Any]:
         "state": answer.outcome.value,
         "legs": [_leg(leg) for leg in done.choice.legs],
         "kind": "booking" if done.reserve.pid is None else "carried",
-        "term_ms": done.reserve.term_ms,
-        **_proof(knowledge, answer, done.reserve.term_ms),
+        "term_ms": term,
+        **_proof(knowledge, answer, term),
         "tried": list(done.tried),
         "warnings": warnings,
         "environment": f"HOLDFAST_HOLD={answer.id.hex()}",

@@ -37,7 +37,7 @@ from node.core import answers
 from node.core.asking import Ask, Asking, AskingEffect, Granted, Outlook
 from node.core.carrying import Carried, Carrying
 from node.core.custody import Answered, Custody
-from node.core.effects import Effect, Progress, Reply, Watch
+from node.core.effects import Effect, Look, Progress, Reply, Watch
 from node.core.knowledge import Knowledge
 from node.core.requests import Reserve
 from node.core.telling import Tell, Tellable, Telling, Told
@@ -246,7 +246,7 @@ class Errands:
                     out += self._granted(effect, now)
                 case Told(token, owner, command, answer):
                     if isinstance(command, Post):
-                        self._knowledge.remember_grant(answer.id, owner, HoldState.POSTED)
+                        self._knowledge.remember_grant(answer, owner, HoldState.POSTED, now)
                     else:
                         self._knowledge.granted.pop(answer.id, None)
                     body = answers.told(self._knowledge, owner, answer)
@@ -259,13 +259,13 @@ class Errands:
         reply = Reply(done.token, ok=True, body=answers.granted(self._knowledge, done))
         reserve = done.reserve
         state = HoldState.PENDING if reserve.hold_only else HoldState.POSTED
-        self._knowledge.remember_grant(done.answer.id, done.choice.owner, state)
+        self._knowledge.remember_grant(done.answer, done.choice.owner, state, now)
         if reserve.pid is None or done.answer.outcome is not Outcome.POSTED:
             return [reply]
         assert reserve.pid_started is not None
         tied = Carried(done.answer.id, reserve.pid, reserve.pid_started, done.answer.receipts)
         begun: list[Persist | Watch] = self._carrying.begin(tied, now)
-        return [*begun, reply]
+        return [*begun, Look("a process was tied to a hold"), reply]
 
 
 def _read(body: bytes | None) -> Answer | None:

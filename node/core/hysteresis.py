@@ -11,6 +11,8 @@ from node.core.topics import Live, Metric, PoolLive
 
 MOVE_BYTES_MIN: Final = 64 * 1024 * 1024
 MOVE_MILLICORES_MIN: Final = 100
+MOVE_USED_BYTES_MIN: Final = 16 * 1024 * 1024
+"""Of what one hold uses: less than the moves of a whole pool, for a hold may be small."""
 MOVE_FRACTION: Final = 50
 """A fiftieth (2 %) of the figure published before, if that is more than the least move."""
 MOVE_POINTS: Final = 10
@@ -35,9 +37,10 @@ def _pool_moved(name: str, old: PoolLive, new: PoolLive) -> bool:
     least = MOVE_MILLICORES_MIN if name == POOL_OF_CORES else MOVE_BYTES_MIN
     if _amount_moved(old.free, new.free, least) or _amount_moved(old.foreign, new.foreign, least):
         return True
-    holds = [*old.used, *(hold for hold in new.used if hold not in old.used)]
-    # A hold that is missing counts as using nothing, here as everywhere.
-    return any(_amount_moved(old.used.get(hold, 0), new.used.get(hold, 0), least) for hold in holds)
+    if old.used.keys() != new.used.keys():
+        return True  # work has begun under a hold, or ended: the promise is used, or is not
+    least = min(least, MOVE_USED_BYTES_MIN)
+    return any(_amount_moved(old.used[hold], new.used[hold], least) for hold in new.used)
 
 
 def _amount_moved(old: int | None, new: int | None, least: int) -> bool:

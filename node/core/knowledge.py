@@ -7,10 +7,13 @@ It changes only when the mesh learns something, and is asked by every surface.
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
 from ledger.books import Books
+from ledger.commands import Answer
+from ledger.holds import LiveHold
 from ledger.lifecycle import HoldState
 from ledger.machine import Ledger
 from mesh.effects import Address
@@ -26,7 +29,9 @@ from node.core.topics import (
     TOPIC_INVENTORY,
     TOPIC_LIVE,
     TOPIC_STANDING,
+    Live,
     Standing,
+    decode_live,
     decode_standing,
 )
 from node.core.view import Picture, Sources
@@ -36,6 +41,15 @@ from placement.view import ClusterView
 TOPICS = (TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_STANDING)
 NO_NEWS = ShellNews((), {}, ())
 GRANTS_REMEMBERED_MAX = 1024
+
+
+class Grant(NamedTuple):
+    """What an owner granted us, and how long it then said that this lasts."""
+
+    owner: NodeId
+    state: HoldState
+    left: Duration | None
+    told_at: Instant
 
 
 @dataclass(slots=True)
@@ -48,10 +62,11 @@ class Knowledge:
     ledger: Ledger
     replicas: Replicas = field(default_factory=Replicas)
     news: ShellNews = NO_NEWS
-    tied: frozenset[bytes] = frozenset()
+    seen: Live | None = None
+    """Our last look at this machine; what we published may be older, while it says the same."""
     now: Instant = 0
     """Of the last input; ages are counted to it."""
-    granted: OrderedDict[bytes, tuple[NodeId, HoldState]] = field(default_factory=OrderedDict)
+    granted: OrderedDict[bytes, Grant] = field(default_factory=OrderedDict)
     """What we were granted lately, and how: an owner's answer outruns its log."""
     _heard_at: dict[tuple[NodeId, str], Instant] = field(default_factory=dict)
     _picture: Picture = field(default_factory=Picture)
@@ -76,9 +91,9 @@ class Knowledge:
         self._heard_at[(author, "log")] = now
         return self.replicas.rebuild(author, chain)
 
-    def remember_grant(self, hold: bytes, owner: NodeId, state: HoldState) -> None:
+    def remember_grant(self, answer: Answer, owner: NodeId, state: HoldState, now: Instant) -> None:
         """We hold this, whatever our copy of the owner's log says so far."""
-        self.granted[hold] = (owner, state)
+        self.granted[answer.id] = Grant(owner, state, answer.remaining, now)
         while len(self.granted) > GRANTS_REMEMBERED_MAX:
             self.granted.popitem(last=False)
 
@@ -137,9 +152,10 @@ class Knowledge:
     def holds(self) -> dict[bytes, tuple[NodeId, HoldState]]:
         """Every live hold we know of → its owner, and where it stands."""
         known = {
-            hold: (owner, state)
-            for hold, (owner, state) in self.granted.items()
-            if (books := self.books(owner)) is None or books.state_of(hold) is HoldState.ABSENT
+            hold: (grant.owner, grant.state)
+            for hold, grant in self.granted.items()
+            if (books := self.books(grant.owner)) is None
+            or books.state_of(hold) is HoldState.ABSENT
         }
         for owner in (self.us, *self.replicas.authors()):
             books = self.books(owner)
@@ -147,10 +163,30 @@ class Knowledge:
                 known[hold.id] = (owner, hold.state)
         return known
 
+    def remaining(self, owner: NodeId, hold: LiveHold) -> Duration | None:
+        """How long `hold` still has: by our own clock, or by its owner's word less what has passed
+        since. None where its owner has given us none: only an owner counts."""
+        if owner == self.us:
+            return self.ledger.remaining(hold.id, self.now)
+        grant = self.granted.get(hold.id)
+        if grant is None or grant.left is None or grant.state is not hold.state:
+            return None
+        return max(0, grant.left - (self.now - grant.told_at))
+
     # About facts ---------------------------------------------------------------------------------
 
     def fact(self, node: NodeId, topic: str) -> Fact | None:
         return self.mesh.board.fact(node, topic)
+
+    def live(self, node: NodeId) -> Live | None:
+        """How a node is doing: of ourselves our last look, of others what they last published."""
+        if node == self.us and self.seen is not None:
+            return self.seen
+        fact = self.fact(node, TOPIC_LIVE)
+        try:
+            return None if fact is None else decode_live(fact.body)
+        except msgspec.MsgspecError:
+            return None
 
     def standing(self, node: NodeId) -> Standing | None:
         fact = self.fact(node, TOPIC_STANDING)

@@ -82,13 +82,11 @@ class Agent:
     # Doors in ----------------------------------------------------------------------------------
 
     def start(self, now: Instant, addresses: tuple[tuple[str, int, str], ...]) -> list[Effect]:
-        """The first effects: our epoch on disk before our first word, then the mesh, then books."""
+        """The first effects: the mesh, then the books. Our epoch is on disk before this."""
         self._started = now
         self._addresses = _hosts(addresses)
-        row = Write(SPACE_META, META_EPOCH, self.birth.epoch.counter.to_bytes(8, "big"))
-        effects: list[Effect] = [Persist((row,))]
         self.knowledge.refold()
-        effects += self._mesh(self.mesh.start(now, addresses), now)
+        effects = self._mesh(self.mesh.start(now, addresses), now)
         if self.birth.seeds:
             effects += self._mesh(self.mesh.seed(self.birth.seeds, now), now)
         effects += self._books(self.ledger.boot(now), now)
@@ -148,8 +146,8 @@ class Agent:
         match report:
             case InventoryRead(inventory):
                 effects = self._publish(self.image.inventory_read(inventory), now)
-            case Sampled(live, readings, tied):
-                self.knowledge.tied = tied
+            case Sampled(live, readings):
+                self.knowledge.seen = live
                 seen = CapacitySeen(readings)
                 effects = self._books(self.ledger.report(seen, now), now)
                 effects += self._publish(self.image.sampled(live), now)
@@ -285,7 +283,8 @@ class Agent:
                     out += self._fence(hold, now)
                 case books_effects.StandingChanged(state, reason):
                     out += [Doubt()] if state == "quarantine" else []
-                    out.append(self._event("standing", f"{state}: {reason}"))
+                    sentence = f"{state}: {reason}" if reason else state
+                    out.append(self._event("standing", sentence))
                 case books_effects.Alarm(code, sentence, hold):
                     out.append(self._event(f"alarm.{code}", sentence, hold=hold))
                 case Persist():

@@ -21,8 +21,6 @@ class Sampled:
 
     live: Live
     readings: tuple[PoolReading, ...]
-    tied: frozenset[bytes]
-    """Holds under which something was seen running."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ class Probing:
             self._soon = trio.Event()
             look = partial(self._sampler.sample, self._ties())
             sample: Sample = await trio.to_thread.run_sync(look, abandon_on_cancel=True)
-            self._tell(Sampled(sample.live, sample.readings, frozenset(sample.tied)))
+            self._tell(Sampled(sample.live, sample.readings))
             self._seen("sample")
             with trio.move_on_after(SAMPLE_EVERY_SECONDS):
                 await self._soon.wait()

@@ -32,34 +32,36 @@ def run(flags: Namespace) -> int:
             )
         request["pid"], request["pid_started"] = process(flags.pid)
     body = answer(flags, request, SILENCE_SECONDS_MAX)
-    show(flags, body, lambda ink: _drawn(body, ink))
+    show(flags, body, lambda ink: _drawn(body, flags.pid, ink))
     if not flags.json:
         warn(body["warnings"])
     return YES
 
 
-def _drawn(body: Body, ink: Ink) -> list[str]:
+def _drawn(body: Body, pid: str | None, ink: Ink) -> list[str]:
     pending = body["state"] in ("held", "pending")
     headline = "held, not yet confirmed" if pending else "reserved"
     rows = [
         ("id", str(body["id"])),
         ("on", clean(body["owner"]["name"])),
         ("what", legs(body["legs"])),
-        ("kind", _kind(body)),
+        ("lasts", _lasts(body, pid)),
         ("left", span(body["remaining_ms"])),
-        ("stored on", _copies(body)),
-        ("for its processes", str(body["environment"])),
-        ("ends with", f"holdfast release {str(body['id'])[:10]}"),
+        ("copies on", _copies(body)),
+        ("for what runs", f"{body['environment']} in its environment ties it to this"),
+        ("give back", f"holdfast release {str(body['id'])[:10]}"),
     ]
+    if pid is not None:
+        del rows[4:6]  # how long until the next renewal, and who else could renew: nobody's affair
     if pending:
         rows.append(("confirm with", f"holdfast post {str(body['id'])[:10]}"))
     return [ink.warn(headline) if pending else ink.good(headline), *pairs(rows)]
 
 
-def _kind(body: Body) -> str:
-    if body["kind"] == "carried":
-        return f"carried lease, renewed every {span(body['term_ms'])} at the latest"
-    return f"booking for {span(body['term_ms'])}"
+def _lasts(body: Body, pid: str | None) -> str:
+    if pid is not None:
+        return f"as long as process {pid} runs"
+    return f"booked for {span(body['term_ms'])}"
 
 
 def _copies(body: dict[str, Any]) -> str:

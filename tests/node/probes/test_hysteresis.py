@@ -23,7 +23,7 @@ def test_the_first_sample_is_always_told() -> None:
 def test_the_trembling_of_an_idle_machine_is_not_told() -> None:
     assert not worth_publishing(_ram(GIB), _ram(GIB - MOVE_BYTES_MIN))
     assert not worth_publishing(_metric(3), _metric(12.9))
-    assert not worth_publishing(_ram(GIB, {}), _ram(GIB, {"a": MIB}))
+    assert not worth_publishing(_ram(GIB, {"a": MIB}), _ram(GIB, {"a": 17 * MIB}))
 
 
 def test_what_a_decision_could_care_about_is_told() -> None:
@@ -32,6 +32,15 @@ def test_what_a_decision_could_care_about_is_told() -> None:
     assert worth_publishing(_ram(GIB, {"a": 65 * MIB}), _ram(GIB, {}))
     assert worth_publishing(_ram(GIB, foreign=0), _ram(GIB, foreign=65 * MIB))
     assert worth_publishing(_metric(3), _metric(13))
+
+
+def test_work_that_begins_or_ends_under_a_hold_is_told_however_little_it_uses() -> None:
+    assert worth_publishing(_ram(GIB, {}), _ram(GIB, {"a": 0}))
+    assert worth_publishing(_ram(GIB, {"a": MIB}), _ram(GIB, {}))
+
+
+def test_what_a_hold_uses_is_told_more_finely_than_what_a_pool_has_free() -> None:
+    assert worth_publishing(_ram(GIB, {"a": MIB}), _ram(GIB, {"a": 18 * MIB}))
 
 
 def test_large_pools_may_move_by_a_fiftieth() -> None:
