@@ -136,6 +136,9 @@ class World:
         kept = host.disk.durable.get(SPACE_META, {}).get(META_EPOCH, bytes(8))
         eras = [block.era.counter for block in host.own_blocks()]
         floor = max(int.from_bytes(kept, "big"), *eras, 0)
+        # As in node/shell/opening.py: the epoch is on disk before anyone can hear of it.
+        spent = (floor + 1).to_bytes(8, "big")
+        host.disk.durable.setdefault(SPACE_META, {})[META_EPOCH] = spent
         birth = Birth(
             identity=host.identity,
             name=name,

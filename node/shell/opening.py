@@ -101,9 +101,12 @@ def _open(
     host = read_host(Roots())
     _check_machine(options, saved, host.fingerprint, folder)
     birth = _birth(options, folder, identity, secret, saved, marker, boot_id, host.fingerprint)
+    # The epoch is spent once it is on disk, and only then may anyone hear of it: a counter used
+    # twice, by a start that a power cut made us forget, looks like a clone to every peer.
+    rows = [Write(SPACE_META, META_EPOCH, birth.epoch.counter.to_bytes(8, "big"))]
     if host.fingerprint is not None:
-        row = Write(SPACE_META, META_FINGERPRINT, host.fingerprint.encode())
-        journal.commit([row])
+        rows.append(Write(SPACE_META, META_FINGERPRINT, host.fingerprint.encode()))
+    journal.commit(rows)
     return Opened(folder, journal, marker, boot_id, claim, birth, said, warnings)
 
 

@@ -39,10 +39,10 @@ IMPOSSIBLE: Final = 9
 def tell(*, keep: bool) -> None:
     """Tell it. Raises StepFailed at the first step that does not hold."""
     began = time.perf_counter()
-    with _folder() as folder, places(NAMES) as (sentence, where):
+    with _folder() as folder, _folder(_volatile()) as runtime, places(NAMES) as (sentence, where):
         unit = _unit()
         say(f"Three agents, {sentence}; shares of {unit // MIB} to {2 * unit // MIB} MiB each.")
-        nodes = _nodes(folder, where, unit)
+        nodes = _nodes(folder, runtime, where, unit)
         try:
             _chapters(nodes, unit)
             took = time.perf_counter() - began
@@ -301,8 +301,7 @@ def _unit() -> int:
     return max(128 * MIB, min(1024 * MIB, psutil.virtual_memory().available // 12 // MIB * MIB))
 
 
-def _nodes(folder: Path, where: dict[str, Place], unit: int) -> dict[str, Node]:
-    runtime = Path(tempfile.mkdtemp(prefix="holdfast-demo-", dir=_volatile()))
+def _nodes(folder: Path, runtime: Path, where: dict[str, Place], unit: int) -> dict[str, Node]:
     sizes = dict(zip(NAMES, (unit, unit, 2 * unit), strict=True))
     cores = max(1, os.cpu_count() or 1) / 4
     return {
@@ -324,8 +323,8 @@ def _made(folder: Path) -> Path:
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="holdfast-demo-"))
+def _folder(where: str | None = None) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="holdfast-demo-", dir=where))
     try:
         yield folder
     finally:

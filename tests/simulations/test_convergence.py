@@ -91,3 +91,17 @@ def test_a_node_that_dies_is_passed_over_and_comes_back_under_a_new_epoch() -> N
     world.start("n02")
     assert world.run_until(lambda: everyone_knows_everyone(world), 10 * SECOND)
     assert world.hosts["n02"].alive.birth.epoch.counter == 2
+
+
+def test_no_start_ever_uses_an_epoch_twice_whenever_the_power_fails() -> None:
+    world = mesh_of(3, seed=7)
+    assert world.run_until(lambda: everyone_knows_everyone(world), 10 * SECOND)
+    spent = {world.hosts["n01"].alive.birth.epoch}
+    for tenths in range(0, 60, 3):
+        world.crash("n01", power=True)
+        world.start("n01")
+        epoch = world.hosts["n01"].alive.birth.epoch
+        assert epoch.counter not in {old.counter for old in spent}
+        spent.add(epoch)
+        world.run(tenths * SECOND // 10_000)  # its first words are out, its first writes are not
+    assert world.run_until(lambda: everyone_knows_everyone(world), 90 * SECOND)
