@@ -14,6 +14,8 @@ from ledger.books import Books
 from ledger.commands import TTL_MAX, Answer, Leg
 from ledger.entries import decode_entry
 from ledger.holds import LiveHold
+from ledger.leases import owner_span
+from ledger.lifecycle import HoldState
 from ledger.pools import unit_of
 from mesh.identity import NodeId, id_text
 from mesh.instant import MILLISECOND, Duration
@@ -130,8 +132,7 @@ def _hold(knowledge: Knowledge, owner: NodeId, books: Books, hold: LiveHold) -> 
         "label": hold.label,
         "holder": who(knowledge, NodeId(hold.holder)),
         "term_ms": ms(hold.term),
-        # The owner counts a margin for clocks on top; people are told what they asked for.
-        "remaining_ms": None if remaining is None else ms(min(remaining, hold.term)),
+        "remaining_ms": None if remaining is None else _left(remaining, hold),
         "as_of": None
         if position is None
         else {"era": position.era.counter, "height": position.height},
@@ -139,6 +140,13 @@ def _hold(knowledge: Knowledge, owner: NodeId, books: Books, hold: LiveHold) -> 
         "tied": tied,
         "note": note,
     }
+
+
+def _left(remaining: Duration, hold: LiveHold) -> int | None:
+    # The owner counts a margin for clocks on top; people are told what they asked for, and see it
+    # run down from the first second.
+    margin = owner_span(hold.term) - hold.term if hold.state is HoldState.POSTED else 0
+    return ms(min(max(0, remaining - margin), hold.term))
 
 
 def _tied(live: Live, hold: LiveHold) -> bool:
