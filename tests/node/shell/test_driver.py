@@ -1,0 +1,299 @@
+"""The desk keeps its order; and the simulator's desk keeps the same one.
+
+Each rule is put to both shells, the real one (`node.shell.driver`) over a disk that finishes when
+told to, and the invented one (`simulations.world`), so that what is proven in there holds out here.
+"""
+
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import pytest
+import trio
+
+from mesh.effects import Address, Call, Send
+from mesh.logs import Position
+from mesh.persistence import Persist, Write
+from node.core import requests
+from node.core.effects import Doubt, Effect, Event, Progress, Reply, Watch
+from node.core.machine import Agent
+from node.core.requests import Request
+from node.shell.driver import INBOX_MAX, LISTENERS_BACKLOG_MAX, Driver
+from simulations.disk import Disk
+from simulations.world import World
+
+THERE = Address("127.0.0.1", 9)
+
+
+def write(key: bytes) -> Persist:
+    return Persist((Write("meta", key, b"x"),))
+
+
+def said(name: str, *, urgent: bool = False) -> Send:
+    return Send(THERE, name.encode(), urgent=urgent)
+
+
+@dataclass
+class Desk:
+    """One shell under test: put effects on it, let its disk finish, read what happened."""
+
+    put: Callable[[list[Effect]], None]
+    finish: Callable[[], Awaitable[None]]
+    settle: Callable[[], Awaitable[None]]
+    happened: list[str] = field(default_factory=list)
+
+
+@dataclass
+class ScriptedHands:
+    """Hands that write down what they did; the disk waits for a word before it finishes."""
+
+    happened: list[str]
+    may_finish: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    fails: bool = False
+
+    def send(self, to: Address, datagram: bytes) -> None:
+        self.happened.append(datagram.decode())
+
+    def broadcast(self, datagram: bytes) -> None:
+        self.happened.append(datagram.decode())
+
+    async def call(self, call: Call) -> bytes | None:
+        return None
+
+    def commit(self, writes: list[Write]) -> None:
+        assert self.may_finish.acquire(timeout=10)
+        if self.fails:
+            raise OSError("the disk is gone")
+        self.happened.append("commit " + " ".join(row.key.decode() for row in writes))
+
+    def mark(self, epoch: int, head: Position | None) -> None:
+        self.happened.append("mark")
+
+    def doubt(self) -> None:
+        self.happened.append("doubt")
+
+    def event(self, event: Event) -> None:
+        self.happened.append(event.kind)
+
+    def look(self, reason: str) -> None:
+        pass
+
+    def watch(self, watch: Watch) -> None:
+        pass
+
+
+class Scripted:
+    """An agent that answers each request with the effects prepared for it."""
+
+    def __init__(self) -> None:
+        self.script: list[list[Effect]] = []
+        self.next_wake = None
+        self.identity = World(1).add("ann").identity
+        self.birth = type("Birth", (), {"epoch": type("Epoch", (), {"counter": 1})})
+
+    def ask(self, token: int, request: Request, now: int) -> list[Effect]:
+        return self.script.pop(0)
+
+    def cancel(self, token: int, now: int) -> list[Effect]:
+        return []
+
+    def receive(self, datagram: bytes, source: Address, now: int) -> list[Effect]:
+        return []
+
+    def seal(self, now: int) -> list[Effect]:
+        return []
+
+
+@asynccontextmanager
+async def real_desk(hands: ScriptedHands) -> AsyncIterator[tuple[Desk, Driver, Scripted]]:
+    agent = Scripted()
+    driver = Driver(agent, hands)  # type: ignore[arg-type] # only its doors are knocked at
+
+    def put(effects: list[Effect]) -> None:
+        agent.script.append(effects)
+        driver._put(_asked())
+
+    async def finish() -> None:
+        before = sum(line.startswith("commit") for line in hands.happened)
+        hands.may_finish.release()
+        with trio.fail_after(5):
+            while sum(line.startswith("commit") for line in hands.happened) == before:
+                await trio.sleep(0.001)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+
+    async def settle() -> None:
+        await trio.testing.wait_all_tasks_blocked(0.02)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(driver.drive, [])
+        nursery.start_soon(driver.carry_out, nursery)
+        yield Desk(put, finish, settle, hands.happened), driver, agent
+        for _ in range(8):
+            hands.may_finish.release()
+        nursery.cancel_scope.cancel()
+
+
+def _asked() -> Any:
+    from node.shell.driver import Asked
+
+    return Asked(1, requests.Status())
+
+
+@dataclass
+class WatchedDisk(Disk):
+    """An invented disk that says when a transaction is durable, and what was in it."""
+
+    happened: list[str] = field(default_factory=list)
+
+    def finish(self) -> None:
+        keys = [row.key.decode() for row in self._under_way or []]
+        super().finish()
+        self.happened.append("commit " + " ".join(keys))
+
+
+@asynccontextmanager
+async def invented_desk() -> AsyncIterator[Desk]:
+    world = World(1)
+    host = world.add("ann")
+    world.start("ann", first=True)
+    world.run(10**10)
+    happened: list[str] = []
+    world.tap = lambda _name, to, datagram: happened.append(datagram.decode())
+    host.disk = WatchedDisk(Random(1), durable=host.disk.durable, happened=happened)
+
+    async def finish() -> None:
+        before = sum(line.startswith("commit") for line in happened)
+        world.run_until(lambda: sum(line.startswith("commit") for line in happened) > before, 10**9)
+
+    async def settle() -> None:
+        return None
+
+    yield Desk(lambda effects: world._take(host, effects), finish, settle, happened)
+
+
+@asynccontextmanager
+async def desk_of(kind: str) -> AsyncIterator[Desk]:
+    if kind == "invented":
+        async with invented_desk() as desk:
+            yield desk
+        return
+    async with real_desk(ScriptedHands([])) as (desk, _, _):
+        yield desk
+
+
+def relevant(desk: Desk) -> list[str]:
+    return [line for line in desk.happened if line != "mark"]
+
+
+both = pytest.mark.parametrize("kind", ["real", "invented"])
+
+
+@both
+async def test_nothing_behind_a_write_leaves_before_it_is_durable(kind: str) -> None:
+    async with desk_of(kind) as desk:
+        desk.put([said("before"), write(b"a"), said("behind")])
+        await desk.settle()
+        assert relevant(desk) == ["before"]
+        await desk.finish()
+        assert relevant(desk) == ["before", "commit a", "behind"]
+
+
+@both
+async def test_what_comes_later_waits_for_the_write_before_it_too(kind: str) -> None:
+    async with desk_of(kind) as desk:
+        desk.put([write(b"a")])
+        await desk.settle()
+        desk.put([said("the duplicate's answer")])
+        await desk.settle()
+        assert relevant(desk) == []
+        await desk.finish()
+        assert relevant(desk) == ["commit a", "the duplicate's answer"]
+
+
+@both
+async def test_an_urgent_send_promises_nothing_and_waits_for_nothing(kind: str) -> None:
+    async with desk_of(kind) as desk:
+        desk.put([write(b"a"), said("behind")])
+        await desk.settle()
+        desk.put([said("ack", urgent=True)])
+        await desk.settle()
+        assert relevant(desk) == ["ack"]
+        await desk.finish()
+        assert relevant(desk) == ["ack", "commit a", "behind"]
+
+
+@both
+async def test_what_gathers_behind_a_slow_disk_is_committed_together(kind: str) -> None:
+    async with desk_of(kind) as desk:
+        desk.put([write(b"a")])
+        await desk.settle()
+        for key in (b"b", b"c", b"d"):
+            desk.put([write(key), said(f"answer {key.decode()}")])
+        await desk.settle()
+        await desk.finish()
+        await desk.finish()
+        assert relevant(desk) == [
+            "commit a", "commit b c d", "answer b", "answer c", "answer d",
+        ]  # fmt: skip
+
+
+async def test_doubt_is_cast_at_once() -> None:
+    async with desk_of("real") as desk:
+        desk.put([write(b"a"), Doubt()])
+        await desk.settle()
+        assert relevant(desk) == ["doubt"]
+
+
+async def test_after_a_failed_commit_nothing_is_said_any_more() -> None:
+    hands = ScriptedHands([], fails=True)
+    with pytest.raises(BaseExceptionGroup) as caught:
+        await _lie(hands)
+    assert caught.group_contains(OSError, match="the disk is gone")
+    assert hands.happened == []
+
+
+async def _lie(hands: ScriptedHands) -> None:
+    async with real_desk(hands) as (desk, _, _):
+        desk.put([write(b"a"), said("a lie")])
+        hands.may_finish.release()
+        await trio.sleep(5)
+
+
+async def test_a_reader_that_does_not_read_loses_progress_and_never_the_reply() -> None:
+    hands = ScriptedHands([])
+    async with real_desk(hands) as (_, driver, agent):
+        lines: list[Effect] = [Progress(1, {"n": n}) for n in range(LISTENERS_BACKLOG_MAX + 50)]
+        agent.script.append([*lines, Reply(1, ok=True, body={"done": True})])
+        async with driver.ask(requests.Status()) as told:
+            await trio.testing.wait_all_tasks_blocked(0.02)
+            heard = [line async for line in told]
+    assert heard[-1] == Reply(1, ok=True, body={"done": True})
+    assert len(heard) == LISTENERS_BACKLOG_MAX + 1
+
+
+async def test_a_full_inbox_drops_datagrams_and_counts_them() -> None:
+    agent = Scripted()
+    driver = Driver(agent, ScriptedHands([]))  # type: ignore[arg-type] # never driven
+    for _ in range(INBOX_MAX + 7):
+        driver.datagram(b"x", THERE)
+    assert driver.dropped == 7
+
+
+async def test_whoever_hangs_up_takes_the_request_back() -> None:
+    hands = ScriptedHands([])
+    async with real_desk(hands) as (_, driver, agent):
+        agent.script.append([])
+        taken_back: list[int] = []
+        agent.cancel = lambda token, now: taken_back.append(token) or []  # type: ignore[method-assign,func-returns-value] # a note
+        async with driver.ask(requests.Status()):
+            await trio.testing.wait_all_tasks_blocked(0.01)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+    assert taken_back == [1]
+
+
+def test_the_real_agent_has_every_door_that_the_desk_knocks_at() -> None:
+    for door in ("ask", "cancel", "receive", "serve", "answered", "report", "wake", "seal"):
+        assert callable(getattr(Agent, door))
