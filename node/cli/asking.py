@@ -24,6 +24,7 @@ EXPECTED: Final = {
     "holds": ("holds",),
     "ledger_show": ("author", "blocks", "balances"),
     "ledger_verify": ("logs", "ok"),
+    "open_bookings": ("standing",),
     "invite": ("invite", "expires_ms", "addresses"),
     "doctor": ("checks", "rejections", "interfaces", "peers"),
     "leave": (),

@@ -19,20 +19,12 @@ _STARTED_FIELD: Final = 22
 
 
 def document(flags: Namespace) -> dict[str, Any]:
-    """What is asked for: `{"words": …}`, or the flags as a document that placement can read."""
+    """What is asked for: plain words, flags, or both; a flag says more exactly what words guess."""
     written = {key: value for key, value in _written(flags).items() if value}
-    if flags.words:
-        if written:
-            raise wrong_usage(
-                f"say it in plain words or with flags, not both: {_listed(written)} stands "
-                f"beside {' '.join(flags.words)!r}",
-                f"with flags, {_EXAMPLE}",
-            )
-        return {"words": " ".join(flags.words)}
-    if not written:
+    if not flags.words and not written:
         raise wrong_usage("say what is needed", _EXAMPLE)
     _check(written)
-    return written
+    return {"words": " ".join(flags.words), **written} if flags.words else written
 
 
 def term_ms(text: str | None, flag: str = "--for") -> int:
@@ -107,7 +99,3 @@ def _flag_named(sentence: str) -> str:
     key, colon, rest = sentence.partition(":")
     flag = {"gpus": "gpu", "disks": "disk", "tools": "tool", "labels": "label"}.get(key, key)
     return f"{flag}{colon}{rest}"
-
-
-def _listed(written: dict[str, Any]) -> str:
-    return ", ".join("--" + _flag_named(key) for key in written)

@@ -242,10 +242,11 @@ def _holds(parser: Parser) -> None:
 
 def _ledger(parser: Parser) -> None:
     add = parser.add_argument
-    add("what", choices=("show", "verify"), metavar="show|verify", help="what to do")
+    add("what", choices=("show", "verify", "open"), metavar="show|verify|open", help="what to do")
     add("node", nargs="?", metavar="NODE", help="whose ledger to show (default: our own)")
     add("--last", metavar="COUNT", default="50", help="blocks to show (50)")
     add("--receipt", metavar="FILE", help="verify this receipt, with no agent and no network")
+    add("--reason", metavar="TEXT", help="with `open`: why bookings need not wait; goes on record")
 
 
 def _keys(parser: Parser) -> None:
@@ -276,7 +277,7 @@ COMMANDS: Final = (
     Command("post", "post", "confirm a hold made with `reserve --hold`", _one_hold),
     Command("release", "release", "give a hold back", _one_hold),
     Command("holds", "holds", "who holds what", _holds),
-    Command("ledger", "ledger", "show or verify the ledgers", _ledger),
+    Command("ledger", "ledger", "show or verify the ledgers, or open ours by name", _ledger),
     Command("doctor", "doctor", "what works, what does not, and what to do", _none),
     Command("keys", "keys", "which mesh secret this node has", _keys),
     Command("config", "config", "settings, and where they come from", _config),

@@ -227,5 +227,6 @@ BODIES: dict[str, Any] = {
         "peers": [{"name": "bob", "id": PEER_ID, "beacon_heard": True, "session": True,
                    "last_probe_ms": 800, "address": "10.0.0.2:4653", "problem": ""}],
     },
+    "open_bookings": {"standing": {"state": "open", "reason": "", "remaining_ms": None}},
     "leave": {"left": True},
 }  # fmt: skip

@@ -1,12 +1,14 @@
-"""`holdfast ledger show|verify`: what was promised, and the proof of it.
+"""`holdfast ledger show|verify|open`: what was promised, and the proof of it.
 
-`verify --receipt FILE` needs neither agent nor network: a receipt carries its own proof.
+`verify --receipt FILE` needs neither agent nor network: a receipt carries its own proof. `open` is
+a person's word against the ledger's caution, so it needs a reason, and the log keeps it.
 """
 
 from argparse import Namespace
 from typing import Any
 
 from node.cli.asking import answer, show
+from node.cli.commands.status import standing
 from node.cli.exits import NO, YES, wrong_usage
 from node.cli.render import Ink, amount, clean, or_unknown, short, span, table
 
@@ -16,7 +18,11 @@ PLAIN = ("kind", "id", "hold", "pool", "state", "reason", "principal", "label", 
 
 
 def run(flags: Namespace) -> int:
-    """Show one log, or verify all of them, or one receipt."""
+    """Show one log, or verify all of them, or one receipt; or open our own for bookings."""
+    if flags.reason is not None and flags.what != "open":
+        raise wrong_usage("--reason goes with `ledger open`")
+    if flags.what == "open":
+        return _open(flags)
     if flags.receipt is not None:
         if flags.what != "verify":
             raise wrong_usage("--receipt goes with `ledger verify`")
@@ -86,6 +92,27 @@ def _balances(balances: list[dict[str, Any]]) -> list[str]:
     ]  # fmt: skip
     headers = (name.replace("_", " ").upper() for name in counters)
     return table(("ACCOUNT", "POOL", *headers, "STATE"), rows)
+
+
+def _open(flags: Namespace) -> int:
+    reason = (flags.reason or "").strip()
+    if not reason:
+        raise wrong_usage(
+            "holdfast ledger open needs --reason: bookings that only a silent peer remembers may "
+            "be promised twice, and the log keeps who decided that and why",
+            "as in --reason 'bob was scrapped'",
+        )
+    if flags.node is not None:
+        raise wrong_usage("only this machine's own ledger can be opened from here")
+    body = answer(flags, {"type": "open_bookings", "reason": reason})
+    state, now = body["standing"]["state"], standing(body["standing"])
+    headlines = {
+        "open": "open for bookings; the reason is in the ledger",
+        "quarantine": f"noted: bookings open when the quarantine is over ({now})",
+    }
+    headline = headlines.get(state, f"still not open: {now}")
+    show(flags, body, lambda ink: [ink.good(headline) if state == "open" else ink.warn(headline)])
+    return YES if state in headlines else NO
 
 
 def _verify(flags: Namespace) -> int:

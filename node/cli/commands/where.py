@@ -15,8 +15,7 @@ def run(flags: Namespace) -> int:
     ask = document(flags)
     if flags.duration is not None:
         term_ms(flags.duration)
-        if "words" not in ask:
-            ask["for"] = flags.duration
+        ask["for"] = flags.duration
     if flags.peer or client.running(state_of(flags)):
         body = answer(flags, {"type": "where", "ask": ask, "list_all": flags.all})
     else:

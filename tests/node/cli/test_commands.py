@@ -43,6 +43,9 @@ COMMANDS: list[tuple[tuple[str, ...], str, list[str]]] = [
     (("ledger", "show"), "ledger_show",
      ["ledger of ann", "era 1 height 0", HOLD_ID, "hold  id", "term 2 h", "ram 1 GiB", "8 GiB"]),
     (("ledger", "verify"), "ledger_verify", ["ann", "verified"]),
+    (("ledger", "open", "--reason", "bob was scrapped"), "open_bookings",
+     ["open for bookings; the reason is in the ledger"]),
+    (("where", "run ollama", "--node", "bob"), "where", ["bob fits"]),
     (("invite",), "invite", ["holdfast join hfi1-abcd-efgh"]),
     (("leave",), "leave", ["left the mesh"]),
 ]  # fmt: skip
@@ -331,3 +334,34 @@ def test_ctrl_c_ends_with_130_and_a_word(
     monkeypatch.setattr("node.cli.main.build", interrupted)
     ran = run("status")
     assert (ran.status, ran.err) == (130, "stopped\n")
+
+
+def test_a_reason_goes_to_the_ledger_as_it_was_written(state: Path, run: Run) -> None:
+    with FakeAgent(state) as agent:
+        run("ledger", "open", "--reason", "bob was scrapped")
+    assert agent.heard == [{"type": "open_bookings", "reason": "bob was scrapped"}]
+
+
+@pytest.mark.parametrize(
+    ("standing", "status", "shown"),
+    [("quarantine", 0, "noted: bookings open when the quarantine is over"),
+     ("bookings_closed", 1, "still not open: bookings closed"),
+     ("closed", 1, "still not open: closed")],
+)  # fmt: skip
+def test_opening_by_name_says_what_came_of_it(
+    standing: str, status: int, shown: str, state: Path, run: Run
+) -> None:
+    body = {"standing": {"state": standing, "reason": "", "remaining_ms": None}}
+    with FakeAgent(state, {"open_bookings": body}):
+        ran = run("ledger", "open", "--reason", "bob was scrapped")
+    assert ran.status == status
+    assert shown in ran.out
+
+
+def test_plain_words_and_flags_go_together(state: Path, run: Run) -> None:
+    with FakeAgent(state) as agent:
+        run("where", "run ollama", "--node", "bob", "--for", "2h")
+        run("reserve", "run ollama", "--ram", "4GiB")
+    where, reserve = agent.heard
+    assert where["ask"] == {"words": "run ollama", "node": "bob", "for": "2h"}
+    assert reserve["ask"] == {"words": "run ollama", "ram": "4GiB"}
