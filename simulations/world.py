@@ -191,6 +191,11 @@ class World:
         self._step(host, host.alive.ask(token, request, self._local(host)))
         return token
 
+    def hang_up(self, name: str, token: int) -> None:
+        """Whoever asked closes the door without waiting for the answer."""
+        host = self.hosts[name]
+        self._step(host, host.alive.cancel(token, self._local(host)))
+
     def answer(self, name: str, request: Request, limit: Duration = ANSWER_WAIT) -> Reply:
         """Ask, and let the world go on until the answer is there."""
         token = self.ask(name, request)

@@ -106,7 +106,8 @@ class _Errand:
     sends: int = 0
     wake_at: Instant | None = None
     tried: list[dict[str, Any]] = field(default_factory=list)
-    grant: Answer | None = None
+    gone: bool = False
+    """Whoever asked has hung up: what is granted now goes straight back."""
 
 
 AskingEffect: TypeAlias = Ask | Granted | Persist | Progress | Reply
@@ -136,17 +137,18 @@ class Asking:
         return self._choose(self._next, now)
 
     def cancel(self, token: int) -> list[AskingEffect]:
-        """Whoever asked is gone: give back what is held and not yet posted."""
+        """Whoever asked is gone, and nobody would use it: give back what is held."""
         effects: list[AskingEffect] = []
         for key in sorted(self._errands):
             errand = self._errands[key]
             if errand.token != token:
                 continue
+            errand.gone = True
             if errand.stage is Stage.HOLDING and errand.choice is not None:
                 effects.append(Ask(0, errand.choice.owner, Void(errand.hold, errand.session)))
-            if errand.stage is not Stage.POSTING:  # a post under way is seen through
+            if errand.stage in (Stage.WAITING, Stage.HOLDING):
                 effects.extend(self._drop(key))
-        return effects
+        return effects  # a post under way is seen through: it may have been granted already
 
     def wake(self, now: Instant) -> list[AskingEffect]:
         """Look again, or send again, whatever was put off until now."""
@@ -173,7 +175,7 @@ class Asking:
             case Stage.POSTING:
                 return self._post_answered(key, errand, answer, now)
             case Stage.RETURNING:
-                return self._returned(key, errand)
+                return self._returned(key, errand, answer, now)
             case Stage.WAITING:
                 return []
 
@@ -284,8 +286,8 @@ class Asking:
     ) -> list[AskingEffect]:
         assert errand.choice is not None
         if answer is not None and answer.outcome is Outcome.POSTED:
-            if errand.reserve.require_copy and not answer.stored_on:
-                errand.grant, errand.stage, errand.sends = answer, Stage.RETURNING, 0
+            if errand.gone or (errand.reserve.require_copy and not answer.stored_on):
+                errand.stage, errand.sends = Stage.RETURNING, 0
                 return self._send(key)
             return self._granted(key, errand, answer)
         if answer is not None and answer.outcome is Outcome.WRONG_SESSION:
@@ -302,14 +304,26 @@ class Asking:
         hint = f"`holdfast holds` shows it if it was; `holdfast release {errand.hold.hex()[:12]}`"
         return self._refuse(key, Refused("unknown", sentence, hint))
 
-    def _returned(self, key: int, errand: _Errand) -> list[AskingEffect]:
+    def _returned(
+        self, key: int, errand: _Errand, answer: Answer | None, now: Instant
+    ) -> list[AskingEffect]:
         assert errand.choice is not None
+        name, hold = errand.choice.name, errand.hold.hex()
+        if answer is not None and answer.outcome is Outcome.WRONG_SESSION:
+            errand.session = answer.session
+        if (answer is None or not answer.outcome.positive) and errand.sends < POST_SENDS_MAX:
+            errand.wake_at = now + REST_BETWEEN_SENDS
+            return []
+        if answer is None or not answer.outcome.positive:
+            sentence = f"no copy was stored in time, and {name} did not confirm that it is given up"
+            hint = f"it may still be yours: `holdfast release {hold[:12]}`"
+            return self._refuse(key, Refused("unknown", sentence, hint))
         sentence = (
-            f"{errand.choice.name} granted it, but no other peer stored a copy in time, "
+            f"{name} granted it, but no other peer stored a copy in time, "
             "so it was given back as --require-copy asks"
         )
         hint = "`holdfast peers` shows who is reachable; without --require-copy it would be yours"
-        return [self._forget(errand), *self._refuse(key, Refused("refused", sentence, hint))]
+        return self._refuse(key, Refused("refused", sentence, hint))
 
     def _none_left(self, key: int, errand: _Errand, now: Instant) -> list[AskingEffect]:
         opening = {Outcome.QUARANTINED.value, Outcome.BOOKINGS_CLOSED.value}

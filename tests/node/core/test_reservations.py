@@ -68,6 +68,31 @@ def test_alone_a_booking_that_requires_a_copy_is_given_back() -> None:
     assert world.hosts["ann"].alive.ledger.books.live == {}
 
 
+def test_whoever_hangs_up_while_it_is_being_confirmed_keeps_nothing() -> None:
+    world = mesh("ann", "bob")
+    bob = world.hosts["bob"]
+    token = world.ask("ann", reserve(ask={"node": "bob"}))
+    books = bob.alive.ledger.books
+
+    def posted() -> bool:
+        return any(hold.state is HoldState.POSTED for hold in books.live_holds())
+
+    assert world.run_until(posted, 2 * SECOND)
+    world.hang_up("ann", token)
+    world.run(10 * SECOND)
+    assert books.live == {}
+
+
+def test_whoever_hangs_up_while_an_owner_is_in_quarantine_leaves_nothing_behind() -> None:
+    world = mesh("ann", first=False)
+    token = world.ask("ann", reserve())
+    world.run(SECOND)
+    world.hang_up("ann", token)
+    world.run(seconds(60))
+    assert world.hosts["ann"].alive.ledger.books.live == {}
+    assert token not in world.hosts["ann"].replies
+
+
 def test_a_loser_is_sent_to_the_runner_up_by_itself() -> None:
     world = World(3)
     world.add("ann", ram=6 * GIB)
