@@ -17,6 +17,7 @@ from mesh.messages import SEQUENCE_MAX, Accuse, Ping, ProbeFor, ProbeResult
 from mesh.post import Post
 from mesh.probing import AskHelpers, Knock, NoAnswer, Prober, Report, Step
 from mesh.reconcile import Reconciler
+from mesh.sightings import Sightings
 
 SEQUENCES: Final = SEQUENCE_MAX + 1
 
@@ -26,7 +27,7 @@ class Lookout:
 
     def __init__(
         self, config: MeshConfig, random: Random, roll: Roll, post: Post, greeter: Greeter,
-        reconciler: Reconciler,
+        reconciler: Reconciler, sightings: Sightings,
     ) -> None:  # fmt: skip
         self._config = config
         self._random = random
@@ -34,6 +35,7 @@ class Lookout:
         self._post = post
         self._greeter = greeter
         self._reconciler = reconciler
+        self._sightings = sightings
         self._prober = Prober(config, random)
         self._sequence = 0
 
@@ -82,7 +84,12 @@ class Lookout:
         """One ping, with our root."""
         self._sequence = (self._sequence + 1) % SEQUENCES
         ping = Ping(self._sequence, self._reconciler.root)
+        self._sightings.pinged(to, self._sequence, now)
         return self._post.letter(to, ping, now, urgent=True)
+
+    def answered(self, node: NodeId, seq: int, now: Instant) -> None:
+        """`node` answered our ping `seq`."""
+        self._sightings.answered(node, seq, now)
 
     # ---------------------------------------------------------------------------------------------
 

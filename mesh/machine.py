@@ -60,6 +60,7 @@ from mesh.record import TOPIC_NODE, Endpoint, NodeRecord
 from mesh.rejections import Rejection
 from mesh.restoring import restore_logs, restore_members
 from mesh.secret import MeshKeys
+from mesh.sightings import Sightings
 from mesh.sorting import SortingTable
 from mesh.storage import writes_for
 from mesh.voice import Voice
@@ -88,6 +89,7 @@ class Mesh:
         self.roll = Roll(self.id, name, config)
         self.board = Board(keys.mesh_id, config.topics_per_author_max)
         self.chains = Chains(config.attic_blocks_max)
+        self.sightings = Sightings()
         self._identity, self._keys, self._config, self._random = identity, keys, config, random
         self._port = port
         self._running = False
@@ -107,8 +109,9 @@ class Mesh:
             self.id, config, self.roll, self.board, self.chains, self._intake, self.rejections
         )
         self._lookout = Lookout(
-            config, random, self.roll, self._post, self._greeter, self._reconciler
-        )
+            config, random, self.roll, self._post, self._greeter, self._reconciler,
+            self.sightings,
+        )  # fmt: skip
         self._table = SortingTable(
             self.id, self._intake, self._lookout, self._reconciler, self._gossip,
             self._greeter, self._post, self.rejections,
@@ -121,6 +124,10 @@ class Mesh:
     def root(self) -> int:
         """All that we keep, in 64 bits: equal roots are equal boards and chains."""
         return self._reconciler.root
+
+    def has_session(self, peer: NodeId) -> bool:
+        """Whether we share keys with `peer` just now."""
+        return self._post.gate.has_session(peer)
 
     @property
     def next_wake(self) -> Instant | None:
@@ -264,6 +271,8 @@ class Mesh:
 
     def _hear_beacon(self, beacon: HeardBeacon, now: Instant) -> list[MeshEffect]:
         member = self.roll.member(beacon.node)
+        if member is not None:
+            self.sightings.beacon(beacon.node, now)
         known = member is not None and beacon.epoch_counter <= member.epoch.counter
         if known and self._post.gate.has_session(beacon.node):
             return []

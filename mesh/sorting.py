@@ -107,7 +107,8 @@ class SortingTable:
                 self.reconciler.heard_root(sender, root, now)
                 ack = Ack(seq, self.reconciler.root)
                 return self.post.answer(sender, letter.source, ack, now, urgent=True)
-            case Ack(_, root):
+            case Ack(seq, root):
+                self.lookout.answered(sender, seq, now)
                 self.reconciler.heard_root(sender, root, now)
             case ProbeFor(seq, target):
                 return self.lookout.errand(sender, seq, target, now)
