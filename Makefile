@@ -19,8 +19,8 @@ install: .venv/installed ## a virtual environment with Holdfast and its tools, f
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: install ## three real nodes tell the whole story (KEEP=1 leaves them up)
-	@$(BIN)/python -m simulations.demo $(if $(KEEP),--keep)
+demo: install ## three real nodes tell the whole story (KEEP=1 leaves them up, STOP=1 ends those)
+	@$(BIN)/python -m simulations.demo $(if $(KEEP),--keep) $(if $(STOP),--stop)
 
 test: install ## the whole test suite
 	$(BIN)/python -m pytest

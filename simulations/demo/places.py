@@ -8,8 +8,7 @@ port. Either way every packet stays on this machine.
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,20 +27,30 @@ class Place:
     port: int
 
 
-@contextmanager
-def places(names: Sequence[str]) -> Iterator[tuple[str, dict[str, Place]]]:
-    """A place for each of `names`, and a sentence on what they are. Taken down at the end."""
+@dataclass(frozen=True, slots=True)
+class Neighbourhood:
+    """A place for each node, a sentence on what they are, and what must be taken down."""
+
+    sentence: str
+    places: dict[str, Place]
+    namespaces: tuple[str, ...]
+
+    def close(self) -> None:
+        """Take it down. Once is enough, twice does no harm."""
+        for namespace in self.namespaces:
+            _ip("netns", "delete", namespace, check=False)
+
+
+def neighbourhood(names: Sequence[str]) -> Neighbourhood:
+    """A place for each of `names`."""
     if not os.environ.get("HOLDFAST_DEMO_LOOPBACK") and _may_make_namespaces():
-        with _namespaces(names) as made:
-            sentence = "each node in a network namespace of its own, joined by a bridge"
-            yield sentence, made
-        return
+        return _namespaces(names)
     ports = range(LOOPBACK_PORT_FIRST, LOOPBACK_PORT_FIRST + len(names))
     made = {
         name: Place((), ("--interface", "lo", "--port", str(port)), "127.0.0.1", port)
         for name, port in zip(names, ports, strict=True)
     }
-    yield "three ports on loopback (namespaces need root and `ip`)", made
+    return Neighbourhood("three ports on loopback (namespaces need root and `ip`)", made, ())
 
 
 def _may_make_namespaces() -> bool:
@@ -56,25 +65,24 @@ def _may_make_namespaces() -> bool:
     return bridge.returncode == 0
 
 
-@contextmanager
-def _namespaces(names: Sequence[str]) -> Iterator[dict[str, Place]]:
+def _namespaces(names: Sequence[str]) -> Neighbourhood:
     tag = f"hf{os.getpid()}"
     switch = f"{tag}-switch"
-    created = [switch, *(f"{tag}-{name}" for name in names)]
+    created = (switch, *(f"{tag}-{name}" for name in names))
+    sentence = "each node in a network namespace of its own, joined by a bridge"
+    made = Neighbourhood(sentence, {}, created)
     try:
         for namespace in created:
             _ip("netns", "add", namespace)
             _ip("-n", namespace, "link", "set", "lo", "up")
         _ip("-n", switch, "link", "add", "bridge0", "type", "bridge")
         _ip("-n", switch, "link", "set", "bridge0", "up")
-        made = {
-            name: _plug(switch, f"{tag}-{name}", number)
-            for number, name in enumerate(names, start=1)
-        }
-        yield made
-    finally:
-        for namespace in created:
-            _ip("netns", "delete", namespace, check=False)
+        for number, name in enumerate(names, start=1):
+            made.places[name] = _plug(switch, f"{tag}-{name}", number)
+    except BaseException:
+        made.close()
+        raise
+    return made
 
 
 def _plug(switch: str, namespace: str, number: int) -> Place:

@@ -2,20 +2,19 @@
 
 import json
 import os
-import shutil
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import psutil
 
 from simulations.demo.nodes import COMMAND, Node, StepFailed, until
-from simulations.demo.places import Place, places
+from simulations.demo.places import Place, neighbourhood
+from simulations.demo.remains import Remains
+from simulations.processes import volatile
 
 MIB: Final = 1 << 20
 NAMES: Final = ("anna", "ben", "carla")
@@ -39,19 +38,27 @@ IMPOSSIBLE: Final = 9
 def tell(*, keep: bool) -> None:
     """Tell it. Raises StepFailed at the first step that does not hold."""
     began = time.perf_counter()
-    with _folder() as folder, _folder(_volatile()) as runtime, places(NAMES) as (sentence, where):
-        unit = _unit()
-        say(f"Three agents, {sentence}; shares of {unit // MIB} to {2 * unit // MIB} MiB each.")
-        nodes = _nodes(folder, runtime, where, unit)
-        try:
-            _chapters(nodes, unit)
-            took = time.perf_counter() - began
-            say(f"\nEvery step held, in {took:.1f} s.")
-            if keep:
-                _keep(nodes)
-        finally:
-            for node in nodes.values():
-                node.stop()
+    unit, where = _unit(), neighbourhood(NAMES)
+    folder = Path(tempfile.mkdtemp(prefix="holdfast-demo-"))
+    runtime = Path(tempfile.mkdtemp(prefix="holdfast-demo-", dir=volatile()))
+    nodes = _nodes(folder, runtime, where.places, unit)
+
+    def remains() -> Remains:
+        pids = [node.process.pid for node in nodes.values() if node.process is not None]
+        return Remains(tuple(pids), (str(folder), str(runtime)), where.namespaces)
+
+    kept = False
+    try:
+        say(f"Three agents, {where.sentence}; shares of {unit // MIB} to {2 * unit // MIB} MiB.")
+        _chapters(nodes, unit)
+        say(f"\nEvery step held, in {time.perf_counter() - began:.1f} s.")
+        if keep:
+            _hand_over(nodes)
+            remains().keep()
+            kept = True
+    finally:
+        if not kept:
+            remains().clear()
 
 
 def say(sentence: str) -> None:
@@ -313,34 +320,16 @@ def _nodes(folder: Path, runtime: Path, where: dict[str, Place], unit: int) -> d
     }  # fmt: skip
 
 
-def _volatile() -> str | None:
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - mkdtemp, 0700
-
-
 def _made(folder: Path) -> Path:
     folder.mkdir(mode=0o700)
     return folder
 
 
-@contextmanager
-def _folder(where: str | None = None) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="holdfast-demo-", dir=where))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _keep(nodes: dict[str, Node]) -> None:
+def _hand_over(nodes: dict[str, Node]) -> None:
     nodes["ben"].start()
     until("ben is back", nodes["ben"].answers, 15)
-    say("\nThe nodes stay up. In another terminal:")
+    say("\nThe nodes stay up. Talk to each of them:")
     for node in nodes.values():
         say(f"  {COMMAND} --state {node.state} status")
     say(f"  {COMMAND} --state {nodes['anna'].state} where --ram 64MiB")
-    say("Ctrl-C ends them.")
-    try:
-        while all(n.process is not None and n.process.poll() is None for n in nodes.values()):
-            time.sleep(1)
-    except KeyboardInterrupt:
-        say("")
+    say("and when you are done:\n  make demo STOP=1")
