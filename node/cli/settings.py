@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from node.cli.exits import wrong_usage
+from node.cli.exits import Unable, wrong_usage
 from node.config import (
     CONFIG_BYTES_MAX,
     CONFIG_NAME,
@@ -49,6 +49,13 @@ def _document(path: Path) -> dict[str, Any]:
             content = file.read(CONFIG_BYTES_MAX + 1)
     except (FileNotFoundError, NotADirectoryError):
         return {}
+    except PermissionError as error:
+        # Not a setting to be written differently: the whole folder is somebody else's.
+        raise Unable(
+            "state_folder",
+            f"{path.parent} may not be read by this user",
+            "run as its owner, or name another folder with --state",
+        ) from error
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
     if len(content) > CONFIG_BYTES_MAX:

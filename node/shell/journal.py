@@ -214,6 +214,8 @@ def _make(path: Path) -> None:
     os.close(os.open(unborn, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     connection = apsw.Connection(str(unborn))
     try:
+        # No shared memory file: on a full disk its failure has no errno to tell it by.
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {JOURNAL_VERSION}")
         connection.execute("PRAGMA journal_mode = WAL")

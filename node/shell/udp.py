@@ -268,8 +268,8 @@ def _taken(port: int, error: OSError) -> PortTaken:
     if error.errno == errno.EADDRINUSE:
         return PortTaken(
             f"port {port} is taken by another program (perhaps another agent)",
-            "name another with --port, or 0 for any free one",
+            "name another with --port, or stop that program",
         )
     if error.errno in (errno.EACCES, errno.EPERM):
         return PortTaken(f"we may not use port {port}", "name one above 1023 with --port")
-    return PortTaken(f"port {port} can't be opened: {error.strerror}", "check --listen and --port")
+    return PortTaken(f"port {port} can't be opened: {error.strerror}", "name another with --port")
