@@ -26,8 +26,9 @@ from node.config import UpOptions
 from node.core import requests
 from node.core.effects import Effect, Event, Reply, Watch
 from node.core.machine import Agent
-from node.core.reports import AddressesChanged, ShellNews
-from node.shell import clock, streams
+from node.core.reports import AddressesChanged, Check, ShellNews
+from node.shell import clock, health, streams
+from node.shell.beacons import Trouble
 from node.shell.dialler import Dialler, StreamFailed
 from node.shell.driver import AgentStopped, Driver, plain_event
 from node.shell.events import EventWriter
@@ -41,6 +42,10 @@ from node.shell.udp import EVERYWHERE, Gate, PortTaken
 
 FIRST_LOOK_SECONDS_MAX = 5
 """How long the command's door waits for the first look at the hardware."""
+
+NEWS_EVERY_SECONDS = 2
+NEWS_PER_FOOTING = 5
+"""What we rest on (disks, folders) changes more slowly than what passes by."""
 
 RESTARTS_MAX = 3
 """How often one process may start its agent again above an epoch that its disk had forgotten."""
@@ -170,13 +175,22 @@ class App:
 
     async def _gather_news(self) -> None:
         while True:
-            self.driver.report(self._news())
-            await trio.sleep(2)
+            # A look at disks may hang: it holds up the news, and nothing else.
+            footing = await trio.to_thread.run_sync(
+                health.footing, self.here, abandon_on_cancel=True
+            )
+            for _ in range(NEWS_PER_FOOTING):
+                self.driver.report(self._news(tuple(footing)))
+                await trio.sleep(NEWS_EVERY_SECONDS)
 
-    def _news(self) -> ShellNews:
+    def _news(self, footing: tuple[Check, ...]) -> ShellNews:
         warnings = (
             *self.here.standing_warnings,
-            *(f"{warning.sentence}; {warning.hint}" for warning in self.gate.warnings),
+            *(
+                f"{warning.sentence}; {warning.hint}"
+                for warning in self.gate.warnings
+                if warning.trouble is not Trouble.NO_NETWORK or not self.options.interfaces
+            ),
         )
         counts = self.gate.counts
         refused = {
@@ -185,11 +199,16 @@ class App:
             **{f"stream: {cut.value}": n for cut, n in self.stream_counts.cut.items()},
             **{f"send: {name}": n for name, n in counts.send_failed.items()},
         }
-        interfaces = tuple(
-            {"name": name, "beacons_sent": air.sent, "beacons_heard": air.heard}
-            for name, air in sorted(counts.air.items())
+        air = health.air(self.gate.interfaces, counts.air, self.gate.warnings)
+        checks = (
+            *footing,
+            *health.ports(self.gate.port, counts, self.driver.dropped),
+            *health.reception(
+                counts.air, self.gate.warnings, loopback_chosen=bool(self.options.interfaces)
+            ),
+            health.calls(self.dialler.counts, self.stream_counts),
         )
-        return ShellNews(warnings, {k: n for k, n in refused.items() if n}, interfaces)
+        return ShellNews(warnings, {k: n for k, n in refused.items() if n}, air, checks)
 
     def _greeting(self) -> str:
         birth = self.here.birth

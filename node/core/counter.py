@@ -11,7 +11,7 @@ from ledger.commands import Post, Release, Void
 from ledger.lifecycle import HoldState
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND
-from node.core import answers, choosing, requests
+from node.core import answers, choosing, health, requests
 from node.core.asking import Outlook
 from node.core.knowledge import Knowledge
 from node.core.names import find_hold
@@ -40,7 +40,7 @@ def read(knowledge: Knowledge, request: Request, about: dict[str, Any]) -> dict[
         case requests.LedgerVerify():
             return answers.verify(knowledge)
         case requests.Doctor():
-            return doctor(knowledge)
+            return health.doctor(knowledge)
         case _:
             return None
 
@@ -68,7 +68,7 @@ def status(knowledge: Knowledge, about: dict[str, Any]) -> dict[str, Any]:
         if log is None
         else {"era": log.era.counter, "height": log.height, "head": log.hash.hex()},
         "warnings": list(knowledge.news.warnings),
-        "rejections": rejections(knowledge),
+        "rejections": health.rejections(knowledge),
     }
 
 
@@ -85,39 +85,6 @@ def where(knowledge: Knowledge, ask: dict[str, Any], list_all: bool) -> dict[str
         "ages_ms": knowledge.ages_ms(),
         "text": list(explain(decision)),
     }
-
-
-def doctor(knowledge: Knowledge) -> dict[str, Any]:
-    """What the agent can say of its own health; the command adds what shows from outside."""
-    state, reason, _ = knowledge.ledger.standing
-    checks = [
-        _check("grants", state == "open", f"{state}: {reason}", "`holdfast status` shows when"),
-        _check(
-            "peers",
-            None if not knowledge.members() else knowledge.live_others() > 0,
-            f"{knowledge.live_others()} of {len(knowledge.members())} peers answer",
-            "`holdfast invite` on this machine, `holdfast join` on another",
-        ),
-        _check("logs", answers.verify(knowledge)["ok"], "every log kept here adds up", ""),
-        *(_check("network", False, warning, "") for warning in knowledge.news.warnings),
-    ]
-    return {
-        "checks": checks,
-        "rejections": rejections(knowledge),
-        "interfaces": [dict(interface) for interface in knowledge.news.interfaces],
-        "peers": answers.peers(knowledge),
-    }
-
-
-def rejections(knowledge: Knowledge) -> dict[str, int]:
-    """Refused datagrams and streams by cause, ours and the shell's."""
-    counted: dict[str, int] = {
-        cause if isinstance(cause, str) else cause.value: count
-        for cause, count in knowledge.mesh.rejections.items()
-    }
-    for cause, count in knowledge.news.refused.items():
-        counted[cause] = counted.get(cause, 0) + count
-    return dict(sorted(counted.items()))
 
 
 def opening(knowledge: Knowledge, reserve: requests.Reserve) -> Callable[[], Outlook]:
@@ -155,7 +122,3 @@ def _hold(knowledge: Knowledge, text: str) -> tuple[NodeId, bytes, bytes, HoldSt
         sentence = f"{knowledge.name_of(owner)}, which owns it, has not been met since our start"
         raise Refused("refused", sentence, "`holdfast peers` shows whether it is reachable")
     return owner, hold, session, state
-
-
-def _check(name: str, ok: bool | None, sentence: str, hint: str) -> dict[str, Any]:
-    return {"name": name, "ok": ok, "sentence": sentence, "hint": hint if ok is not True else ""}

@@ -29,8 +29,10 @@ from node.core.topics import (
     TOPIC_INVENTORY,
     TOPIC_LIVE,
     TOPIC_STANDING,
+    Inventory,
     Live,
     Standing,
+    decode_inventory,
     decode_live,
     decode_standing,
 )
@@ -177,6 +179,14 @@ class Knowledge:
 
     def fact(self, node: NodeId, topic: str) -> Fact | None:
         return self.mesh.board.fact(node, topic)
+
+    def inventory(self, node: NodeId) -> Inventory | None:
+        """What a node is, as it last said."""
+        fact = self.fact(node, TOPIC_INVENTORY)
+        try:
+            return None if fact is None else decode_inventory(fact.body)
+        except msgspec.MsgspecError:
+            return None
 
     def live(self, node: NodeId) -> Live | None:
         """How a node is doing: of ourselves our last look, of others what they last published."""

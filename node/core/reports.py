@@ -38,12 +38,23 @@ class AddressesChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that `doctor` tells. `ok` None: not known, or nobody's fault."""
+
+    name: str
+    ok: bool | None
+    sentence: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ShellNews:
     """What the shell counts and cannot mend, for `status` and `doctor`."""
 
     warnings: tuple[str, ...]
     refused: Mapping[str, int]
     interfaces: tuple[Mapping[str, object], ...]
+    checks: tuple[Check, ...] = ()
 
 
 Report: TypeAlias = InventoryRead | Sampled | WorkEnded | AddressesChanged | ShellNews

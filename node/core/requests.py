@@ -120,7 +120,10 @@ class Invite(msgspec.Struct, frozen=True, tag="invite", forbid_unknown_fields=Tr
 class Doctor(msgspec.Struct, frozen=True, tag="doctor", forbid_unknown_fields=True):
     """→ {checks: [{name, ok: true|false|null, sentence, hint}], rejections: {cause: count},
     interfaces: [{name, kind, addresses, beacons_sent, beacons_heard, problem}],
-    peers: [{name, id, beacon_heard, session, last_probe_ms, address, problem}]}"""
+    peers: [{name, id, beacon_heard, session, last_probe_ms, address, problem}]}
+
+    `beacon_heard`: milliseconds ago, null when not since our start; `session`: whether we share
+    keys; `last_probe_ms`: the last round trip; `problem`: one sentence, or null."""
 
 
 class OpenBookings(msgspec.Struct, frozen=True, tag="open_bookings", forbid_unknown_fields=True):

@@ -5,10 +5,11 @@ from typing import Any
 
 from node.cli.asking import answer, show
 from node.cli.exits import NO, YES, Unable
-from node.cli.render import Ink, clean, or_unknown, short, span, table
+from node.cli.render import UNKNOWN, Ink, age, clean, or_unknown, short, span, table
 from node.cli.settings import state_of
 
-MARKS = {True: "ok", False: "NO", None: "unknown"}
+MARKS = {True: "ok", False: "NO", None: "note"}
+MARK_CHARS = 4
 
 
 def run(flags: Namespace) -> int:
@@ -39,10 +40,10 @@ def _drawn(body: dict[str, Any], ink: Ink) -> list[str]:
 
 def _check(check: dict[str, Any], width: int, ink: Ink) -> list[str]:
     paint = {True: ink.good, False: ink.bad, None: ink.warn}[check["ok"]]
-    mark = paint(MARKS[check["ok"]].ljust(7))
+    mark = paint(MARKS[check["ok"]].ljust(MARK_CHARS))
     lines = [f"{mark}  {clean(check['name']).ljust(width)}  {clean(check['sentence'])}"]
     if check["hint"] and check["ok"] is not True:
-        lines.append(f"{' ' * (11 + width)}{clean(check['hint'])}")
+        lines.append(f"{' ' * (MARK_CHARS + 4 + width)}{clean(check['hint'])}")
     return lines
 
 
@@ -65,13 +66,25 @@ def _addresses(addresses: list[str] | None) -> str:
 def _peers(peers: list[dict[str, Any]]) -> list[str]:
     rows = [
         [
-            or_unknown(peer["name"]), short(peer["id"]), or_unknown(peer.get("beacon_heard")),
-            or_unknown(peer.get("session")), span(peer.get("last_probe_ms")),
+            or_unknown(peer["name"]), short(peer["id"]), _heard(peer.get("beacon_heard")),
+            _yes_or_no(peer.get("session")), _round_trip(peer.get("last_probe_ms")),
             or_unknown(peer.get("address")), clean(peer.get("problem") or "none"),
         ]
         for peer in peers
     ]  # fmt: skip
-    return table(("NAME", "ID", "BEACON HEARD", "SESSION", "PROBED", "ADDRESS", "PROBLEM"), rows)
+    return table(("NAME", "ID", "BEACON", "KEYS SHARED", "ROUND TRIP", "ADDRESS", "PROBLEM"), rows)
+
+
+def _heard(ms_ago: int | None) -> str:
+    return "not heard" if ms_ago is None else age(ms_ago)
+
+
+def _yes_or_no(shared: bool | None) -> str:
+    return UNKNOWN if shared is None else "yes" if shared else "no"
+
+
+def _round_trip(ms: int | None) -> str:
+    return "under 1 ms" if ms == 0 else span(ms)
 
 
 def _titled(title: str, lines: list[str]) -> list[str]:

@@ -111,9 +111,9 @@ def test_doctor_marks_what_fails_and_exits_1(state: Path, run: Run) -> None:
     with FakeAgent(state):
         ran = run("doctor")
     assert ran.status == 1
-    assert "NO       multicast" in ran.out
+    assert "NO    multicast" in ran.out
     assert "broadcast is used instead" in ran.out
-    assert "unknown  clock" in ran.out
+    assert "note  clock" in ran.out
     assert "bad tag      7" in ran.out
 
 

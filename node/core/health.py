@@ -1,0 +1,127 @@
+"""Health: what `doctor` answers. The mesh's side is worked out here, the machine's is the shell's.
+
+A check is one sentence that is true, false, or neither (null: not known, or nobody's fault), with
+what to do about it. A peer's `problem` is the first thing that keeps it from being of use to us.
+"""
+
+from typing import Any
+
+from mesh.identity import id_text
+from mesh.instant import MILLISECOND
+from mesh.membership import Liveness, Member, Trust
+from node.core import answers
+from node.core.knowledge import Knowledge
+from node.core.reports import Check
+
+SECONDS_TO_OPEN = "`holdfast status` shows how long; `holdfast ledger open` is a person's way out"
+
+
+def doctor(knowledge: Knowledge) -> dict[str, Any]:
+    """Everything that can be said from inside the agent."""
+    checks = [
+        _grants(knowledge), _peers_answer(knowledge), _ledgers(knowledge), _versions(knowledge),
+        *knowledge.news.checks,
+    ]  # fmt: skip
+    return {
+        "checks": [_plain(check) for check in checks],
+        "rejections": rejections(knowledge),
+        "interfaces": interfaces(knowledge),
+        "peers": [_peer(knowledge, member) for member in knowledge.mesh.roll.members()],
+    }
+
+
+def rejections(knowledge: Knowledge) -> dict[str, int]:
+    """Refused datagrams and streams by cause, ours and the shell's."""
+    counted: dict[str, int] = {
+        cause if isinstance(cause, str) else cause.value: count
+        for cause, count in knowledge.mesh.rejections.items()
+    }
+    for cause, count in knowledge.news.refused.items():
+        counted[cause] = counted.get(cause, 0) + count
+    return dict(sorted(counted.items()))
+
+
+def interfaces(knowledge: Knowledge) -> list[dict[str, Any]]:
+    """The shell's rows, with the kind of each interface as our own inventory has it."""
+    inventory = knowledge.inventory(knowledge.us)
+    kinds = {a.interface: a.kind for a in inventory.addresses} if inventory else {}
+    return [{**row, "kind": kinds.get(str(row["name"]))} for row in knowledge.news.interfaces]
+
+
+def _grants(knowledge: Knowledge) -> Check:
+    state, reason, _ = knowledge.ledger.standing
+    state = state.replace("_", " ")
+    return Check("grants", state == "open", f"{state}: {reason}" if reason else state,
+                 SECONDS_TO_OPEN)  # fmt: skip
+
+
+def _peers_answer(knowledge: Knowledge) -> Check:
+    known = [m for m in knowledge.members() if m.liveness is not Liveness.LEFT]
+    live = knowledge.live_others()
+    if not known:
+        sentence = "no other node has joined yet"
+        return Check("peers", None, sentence, "`holdfast invite` here, `holdfast join` there")
+    return Check("peers", live > 0, f"{live} of {len(known)} answer", "see the list of peers below")
+
+
+def _ledgers(knowledge: Knowledge) -> Check:
+    logs = answers.verify(knowledge)["logs"]
+    broken = [f"{log['author']['name']}: {log['problem']}" for log in logs if not log["ok"]]
+    sentence = "; ".join(broken) or f"all {len(logs)} that are kept here add up"
+    hint = "nothing is placed on a node whose ledger does not add up; `holdfast ledger verify`"
+    return Check("ledgers", not broken, sentence, hint)
+
+
+def _versions(knowledge: Knowledge) -> Check:
+    running = {
+        name: inventory.version
+        for node, name in sorted(knowledge.names().items(), key=lambda row: row[1])
+        if (inventory := knowledge.inventory(node)) is not None
+    }
+    if len({*running.values()}) <= 1:
+        same = next(iter(running.values()), "an unknown version")
+        return Check("versions", True, f"every node runs {same}")
+    told = ", ".join(f"{name} runs {version}" for name, version in running.items())
+    return Check("versions", None, told, "they understand each other; upgrade the older ones soon")
+
+
+def _peer(knowledge: Knowledge, member: Member) -> dict[str, Any]:
+    mesh, node = knowledge.mesh, member.id
+    beacon, trip = mesh.sightings.last_beacon(node), mesh.sightings.round_trip(node)
+    address = member.address or next(iter(member.addresses), None)
+    return {
+        "name": member.name,
+        "id": id_text(node),
+        "beacon_heard": None if beacon is None else (knowledge.now - beacon) // MILLISECOND,
+        "session": mesh.has_session(node),
+        "last_probe_ms": answers.ms(trip),
+        "address": None if address is None else f"{address.host}:{address.port}",
+        "problem": problem_of(knowledge, member),
+    }
+
+
+def problem_of(knowledge: Knowledge, member: Member) -> str | None:
+    """The first thing that keeps this peer from being of use, in one plain sentence."""
+    frozen = knowledge.replicas.problem(member.id)
+    if member.liveness is Liveness.LEFT:
+        return "it has left the mesh"
+    if not member.met:
+        return "it has not answered our hello: is its port open for UDP, has it the same secret?"
+    if member.liveness is Liveness.DEAD:
+        return "it stopped answering: is it switched off, or cut off?"
+    if member.liveness is Liveness.SUSPECT:
+        return "it did not answer the last look; we go on looking"
+    if member.trust is not Trust.TRUSTED:
+        return "it has proven who it is, and does not count yet"
+    if not knowledge.mesh.has_session(member.id):
+        return "it is remembered from before, and has not answered since our start"
+    if frozen is not None:
+        return f"its ledger does not add up, so nothing is placed there: {frozen}"
+    if knowledge.standing(member.id) is None:
+        return "it has not told us yet whether it takes bookings"
+    return None
+
+
+def _plain(check: Check) -> dict[str, Any]:
+    hint = "" if check.ok is True else check.hint
+    return {"name": check.name, "ok": check.ok, "sentence": check.sentence, "hint": hint}
