@@ -11,8 +11,9 @@ from typing import Final
 from mesh.config import MeshConfig
 from mesh.contacts import Contacts
 from mesh.effects import Address, MeshEffect
+from mesh.hints import Hints
 from mesh.identity import NodeId
-from mesh.instant import MILLISECOND, Duration, Instant
+from mesh.instant import MILLISECOND, Duration, Instant, earliest
 from mesh.membership import Liveness, Member, Roll
 from mesh.post import Post
 
@@ -29,16 +30,28 @@ class Greeter:
         self._roll = roll
         self._post = post
         self._contacts = Contacts(config.members_max + config.hints_max + config.seeds_max)
+        self._hints = Hints()
 
     @property
     def next_wake(self) -> Instant | None:
-        return self._contacts.next_wake
+        return earliest(self._contacts.next_wake, self._hints.next_wake)
 
     def seeds(self, addresses: Iterable[Address], now: Instant) -> None:
         """Somebody may be there; we do not know who."""
         for address in addresses:
             longest = self._config.dead_retry_longest
             self._contacts.seek(address, now, self._config.greet_first, longest)
+
+    def hint(self, node: NodeId, addresses: Iterable[Address], now: Instant) -> int:
+        """Nobody vouches for it, and it matters only while `node` is not with us.
+
+        Returns how many of the addresses were refused: too many such words at once.
+        """
+        member = self._roll.member(node)
+        alive = member is not None and member.liveness is Liveness.ALIVE
+        if node == self._own or (alive and self._post.gate.has_session(node)):
+            return 0
+        return sum(1 for address in addresses if not self._hints.told(address, now))
 
     def everyone(self, now: Instant) -> None:
         """A new run begins: nobody shares a session with it yet."""
@@ -64,14 +77,15 @@ class Greeter:
         first = self._config.dead_retry_first
         self._contacts.seek(node, now + first, first * 2, self._config.dead_retry_longest)
 
-    def met(self, node: NodeId, address: Address) -> None:
+    def met(self, node: NodeId, address: Address, now: Instant) -> None:
         """It has answered our challenge."""
         self._contacts.reached(node)
         self._contacts.reached(address)
+        self._hints.met(address, now)
 
     def wake(self, now: Instant) -> list[MeshEffect]:
         """The hellos that are due."""
-        effects: list[MeshEffect] = []
+        effects = self._post.hello(None, self._hints.due(now), now)
         for aim in self._contacts.due(now):
             if isinstance(aim, Address):
                 effects += self._post.hello(None, (aim,), now)

@@ -8,8 +8,8 @@ streams. Who is who stands on the **roll**; whom we still seek is known to the *
 say of ourselves is signed by the **voice**.
 
 Doors: `start`, `receive`, `wake`, `serve`, `answered`, and what the agent says through us
-(`publish`, `append`, `rebase_own`, `set_addresses`, `seed`, `rise`, `stop`). Every door takes `now`
-and returns effects, whose order is a promise. `next_wake` is always current.
+(`publish`, `append`, `rebase_own`, `set_addresses`, `seed`, `hint`, `rise`, `stop`). Every door
+takes `now` and returns effects, whose order is a promise. `next_wake` is always current.
 """
 
 from collections import Counter
@@ -156,6 +156,12 @@ class Mesh:
         self._greeter.seeds(addresses, now)
         return self._due(now) if self._running else []
 
+    def hint(self, node: NodeId, addresses: Iterable[Address], now: Instant) -> list[MeshEffect]:
+        """An unsigned word, believed for nothing, that `node` may be at these addresses."""
+        if refused := self._greeter.hint(node, addresses, now):
+            self.rejections["unsigned hint: too many at once"] += refused
+        return self._due(now) if self._running else []
+
     def set_addresses(
         self, addresses: Sequence[tuple[str, int, str]], now: Instant
     ) -> list[MeshEffect]:
@@ -292,7 +298,7 @@ class Mesh:
             return []
         if any(change.change is PeerChange.VERIFIED for change in changes):
             self._beaconing.new_face(now)
-        self._greeter.met(met.peer, met.address)
+        self._greeter.met(met.peer, met.address, now)
         self._reconciler.met(met.peer, now if self.id < met.peer else now + SYNC_TURN)
         respond = Send(met.address, met.respond, urgent=True)
         effects = [respond, *self._remember(met.peer, row), *changes]
