@@ -5,6 +5,7 @@ and nothing changes.
 """
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -17,10 +18,12 @@ from ledger.holds import LiveHold
 from ledger.leases import owner_span
 from ledger.lifecycle import HoldState
 from ledger.pools import unit_of
+from mesh.effects import Address
 from mesh.identity import NodeId, id_text
 from mesh.instant import MILLISECOND, Duration
 from mesh.logs import Block
 from node.core.asking import Granted
+from node.core.birth import Birth
 from node.core.knowledge import TOPICS, Knowledge
 from node.core.names import find_node
 from node.core.topics import Live, decode_inventory, decode_live
@@ -39,6 +42,23 @@ def who(knowledge: Knowledge, node: NodeId) -> dict[str, Any]:
 def ms(duration: Duration | None) -> int | None:
     """Nanoseconds as whole milliseconds; unknown stays unknown."""
     return None if duration is None else duration // MILLISECOND
+
+
+def ourselves(birth: Birth, uptime: Duration, addresses: Sequence[Address]) -> dict[str, Any]:
+    """What only this start of the agent knows: for `status`."""
+    return {
+        "node": {
+            "epoch": birth.epoch.counter,
+            "version": birth.version,
+            "state_folder": birth.state_folder,
+            "uptime_ms": ms(uptime),
+        },
+        "mesh": {
+            "id": birth.keys.mesh_id.hex(),
+            "key_id": birth.keys.key_id.hex(),
+            "address": ", ".join(_at(address) for address in addresses),
+        },
+    }
 
 
 def standing(knowledge: Knowledge) -> dict[str, Any]:
