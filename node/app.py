@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 
 import trio
 
@@ -46,6 +47,12 @@ FIRST_LOOK_SECONDS_MAX = 5
 NEWS_EVERY_SECONDS = 2
 NEWS_PER_FOOTING = 5
 """What we rest on (disks, folders) changes more slowly than what passes by."""
+
+ANOTHER_OF_US = (
+    "another machine shows this node's key and is ahead of us each time: is this state folder a "
+    "copy? Stop one of the two for good, or start the copy with --new-identity"
+)
+"""Two that share a key drive each other's epoch up for ever; a forgetful disk settles at once."""
 
 RESTARTS_MAX = 3
 """How often one process may start its agent again above an epoch that its disk had forgotten."""
@@ -279,6 +286,9 @@ def main(options: UpOptions) -> int:
         if not ended:
             return 0
         log.write("restart", str(ended[0]), {})
+        # Words for one start: what a peer has just proven makes neither true a second time.
+        options = replace(options, first=False, new_identity=False)
+    sys.stderr.write(f"holdfast: {ANOTHER_OF_US}\n")
     return 1
 
 

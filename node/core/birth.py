@@ -31,6 +31,8 @@ class Birth:
     boot: str | None
     """This kernel boot: an instant kept on disk means nothing under another one."""
     version: str
+    moved: bool = False
+    """A person said that this disk came here from another machine, which is off."""
     seeds: tuple[Address, ...] = ()
     region: str = ""
     mesh_config: MeshConfig = field(default_factory=MeshConfig)

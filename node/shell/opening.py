@@ -134,6 +134,7 @@ def _birth(
         port=options.port,
         continuity=continuity,
         first=options.first,
+        moved=options.moved,
         fingerprint=fingerprint,
         boot=boot_id,
         version=VERSION,

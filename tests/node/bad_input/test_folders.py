@@ -7,10 +7,24 @@ import pytest
 
 from simulations.demo.nodes import until
 from tests.node.bad_input.people import (
-    House, command, ends, hold, holds, kept, one_sentence, running, start, up,
+    House,
+    command,
+    ends,
+    hold,
+    holds,
+    kept,
+    one_sentence,
+    running,
+    start,
+    up,
 )  # fmt: skip
 from tests.node.bad_input.places import (
-    NOBODY, needs_another_user, needs_mounts, read_only_view, run_inside, small_disk,
+    NOBODY,
+    needs_another_user,
+    needs_mounts,
+    read_only_view,
+    run_inside,
+    small_disk,
 )  # fmt: skip
 
 

@@ -10,7 +10,14 @@ from mesh.identity import NodeId
 from mesh.invite import Invite, parse_invite
 from simulations.demo.nodes import Node, until
 from tests.node.bad_input.people import (
-    House, Ran, command, house, kept, one_sentence, running, up,
+    House,
+    Ran,
+    command,
+    house,
+    kept,
+    one_sentence,
+    running,
+    up,
 )  # fmt: skip
 
 

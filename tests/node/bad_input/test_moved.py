@@ -1,0 +1,118 @@
+"""A state folder that turns up on another machine: never two voices with one key."""
+
+import shutil
+from pathlib import Path
+
+from simulations.demo.nodes import Node, until
+from tests.node.bad_input.people import (
+    House,
+    ends,
+    hold,
+    holds,
+    kept,
+    one_sentence,
+    running,
+    up,
+)  # fmt: skip
+from tests.node.bad_input.places import another_machine, needs_mounts
+
+pytestmark = needs_mounts
+
+
+def node_id(node: Node) -> str:
+    told: str = node.granted(type="status")["node"]["id"]
+    return told
+
+
+def with_a_hold(home: House) -> tuple[Node, str, str]:
+    """An agent that has promised something and was stopped; the hold, and the node's id."""
+    ann = home.node("ann")
+    with running(ann, "--first"):
+        return ann, hold(ann), node_id(ann)
+
+
+def test_a_copied_folder_is_refused_on_the_other_machine_and_not_touched(
+    home: House, tmp_path: Path
+) -> None:
+    ann, booking, _ = with_a_hold(home)
+    before = kept(ann.state)
+    with another_machine(tmp_path / "id") as there:
+        said = up(ann, prefix=there)
+        one_sentence(said, 1, "was last used on another machine", "--new-identity", "--moved")
+    assert kept(ann.state) == before
+    with running(ann):
+        assert holds(ann) == [booking]
+
+
+def test_a_disk_that_moved_keeps_its_identity_and_its_bookings(home: House, tmp_path: Path) -> None:
+    ann, booking, old_id = with_a_hold(home)
+    with another_machine(tmp_path / "id") as there:
+        moved = home.node("ann", there)
+        with running(moved, "--moved"):
+            assert node_id(moved) == old_id
+            assert holds(moved) == [booking]
+        with running(moved):  # said once; from now on this is its machine
+            assert holds(moved) == [booking]
+    one_sentence(up(ann), 1, "was last used on another machine")
+
+
+def test_a_disk_that_moved_to_a_machine_with_no_memory_of_it_waits_in_quarantine(
+    home: House, tmp_path: Path
+) -> None:
+    ann, booking, _ = with_a_hold(home)
+    ann.forget_marker()
+    with another_machine(tmp_path / "id") as there:
+        moved = home.node("ann", there)
+        with running(moved, "--moved"):
+            standing = moved.granted(type="status")["standing"]
+            assert standing["state"] == "quarantine", standing
+            assert standing["reason"] == "opened on other hardware by a person's word"
+            assert holds(moved) == [booking]
+
+
+def test_a_copy_with_an_identity_of_its_own_owes_nothing_and_keeps_the_old_files(
+    home: House, tmp_path: Path
+) -> None:
+    ann, booking, old_id = with_a_hold(home)
+    copy = home.node("copy")
+    shutil.copytree(ann.state, copy.state)
+    key, journal = kept(copy.state)["node.key"], kept(copy.state)["journal.sqlite3"]
+    with another_machine(tmp_path / "id") as there:
+        other = home.node("copy", there)
+        with running(other, "--new-identity", "--first"):
+            assert node_id(other) != old_id
+            assert holds(other) == []
+    assert kept(copy.state)["secret"] == kept(ann.state)["secret"]
+    assert (copy.state / "node.copied").read_bytes() == key
+    assert (copy.state / "journal.sqlite3.corrupt-1").read_bytes() == journal
+    with running(ann):
+        assert holds(ann) == [booking]
+
+
+def test_two_machines_with_one_key_end_in_quarantine_or_stop_with_what_to_do(
+    home: House, tmp_path: Path
+) -> None:
+    # `--moved` although the old machine is still on: the one mistake that a person can make here.
+    bob, ann, clone = home.node("bob"), home.node("ann"), home.node("clone")
+    with running(bob, "--first"), another_machine(tmp_path / "id") as there:
+        with running(ann, "--first", "--secret-file", str(bob.state / "secret")):
+            until("bob knows ann", lambda: bob.granted(type="status")["peers"], 10)
+            clone.state.mkdir(mode=0o700)
+            for name in ("node.key", "secret", "journal.sqlite3", "journal.sqlite3-wal"):
+                shutil.copy(ann.state / name, clone.state / name)
+            with running(home.node("clone", there), "--moved") as other:
+                loser, _ = until("one of them gives up", lambda: _ended(ann, other), 30)
+                assert ends(loser) == 1
+                last = loser.log.read_text().splitlines()[-1]
+                assert last.startswith("holdfast: another machine shows this node's key"), last
+                assert "--new-identity" in last
+                # Whoever was overtaken may not know what the other has promised since.
+                grew = [line for line in loser.log.read_text().splitlines() if " is up on " in line]
+                assert all("nothing was lost" not in line for line in grew), grew
+
+
+def _ended(*nodes: Node) -> Node | None:
+    for node in nodes:
+        if node.process is not None and node.process.poll() is not None:
+            return node
+    return None
