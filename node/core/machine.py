@@ -10,7 +10,6 @@ replicas, commands to the books. What leaves the ledger as `Append` becomes a du
 rumour before any `Reply` behind it goes out.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any, Final
@@ -21,13 +20,14 @@ from ledger import effects as books_effects
 from ledger.machine import CLOSED, QUARANTINED, Ledger
 from ledger.observations import CapacitySeen, Fenced, Override, OwnLogSeen, PeersKnown
 from mesh import effects as mesh_effects
-from mesh.identity import Epoch, NodeId, id_text
+from mesh.identity import Epoch, NodeId
 from mesh.instant import MILLISECOND, Duration, Instant, earliest
 from mesh.logs import Block, Position
 from mesh.machine import Mesh
 from mesh.persistence import SPACE_ASK, SPACE_CARRY, SPACE_META, SPACE_REMAINING, Persist, Write
 from node.core import answers, counter, requests
 from node.core.birth import Birth
+from node.core.bulletin import Bulletin
 from node.core.effects import Doubt, Effect, Event, Look, Reply, Stop
 from node.core.errands import SERVICE_LEDGER, ErrandEffect, Errands, ToOurBooks
 from node.core.inviting import Inviting
@@ -76,7 +76,7 @@ class Agent:
         self.image = SelfImage()
         self.inviting = Inviting(birth.keys.mesh_id, birth.boot, random)
         self.errands = Errands(self.identity, self.knowledge, random)
-        self.events: Counter[str] = Counter()
+        self.bulletin = Bulletin(self.knowledge)
         self._started: Instant = 0
         self._addresses: tuple[mesh_effects.Address, ...] = ()
         self._answered_for_our_log: set[NodeId] = set()
@@ -100,7 +100,7 @@ class Agent:
         saved = self.birth.saved
         effects += self._errands(self.errands.restore(saved.get(SPACE_CARRY, {}), now), now)
         effects += self.inviting.restore(saved, now)
-        effects += self._forget_unanswered(saved.get(SPACE_ASK, {}))
+        effects += self.bulletin.cut_off(saved.get(SPACE_ASK, {}))
         return effects + self._publish_standing(now)
 
     def receive(self, datagram: bytes, source: mesh_effects.Address, now: Instant) -> list[Effect]:
@@ -226,7 +226,9 @@ class Agent:
                 case mesh_effects.EpochBehind(highest):
                     out += self._rise_above(highest)
                 case mesh_effects.PeerChanged(peer, change, detail):
-                    out.append(self._event(f"peer.{change.name.lower()}", detail, node=peer))
+                    out.append(
+                        self.bulletin.event(f"peer.{change.name.lower()}", detail, node=peer)
+                    )
                     out += self._tell_peers_known(now)
         return out
 
@@ -236,28 +238,17 @@ class Agent:
         if author == self.identity.id:
             return []  # told again: our own books folded it when they wrote it
         problem = self.knowledge.log_extended(author, blocks, now)
-        if problem is None:
-            return []
-        return [
-            self._event(
-                "ledger.frozen", f"{self.knowledge.name_of(author)}: {problem}", node=author
-            )
-        ]
+        return [] if problem is None else [self.bulletin.frozen(author, problem)]
 
     def _log_cut(self, author: NodeId, chain: tuple[Block, ...], now: Instant) -> list[Effect]:
         if author == self.identity.id:
             return []
         self.knowledge.log_cut(author, chain, now)
-        sentence = f"{self.knowledge.name_of(author)} began a new era of its log"
-        return [self._event("ledger.new_era", sentence, node=author)]
+        return [self.bulletin.new_era(author)]
 
     def _fork(self, author: NodeId, first: Block) -> Event:
-        sentence = (
-            f"{self.knowledge.name_of(author)} signed two different blocks at height "
-            f"{first.height}: its log is frozen and nothing is placed there"
-        )
         self.knowledge.replicas.freeze(author, "two signed blocks at one height")
-        return self._event("ledger.fork", sentence, node=author)
+        return self.bulletin.forked(author, first)
 
     def _rise_above(self, highest: Epoch) -> list[Effect]:
         # Our disk forgot a start. The floor goes to disk first; the next start rises above it.
@@ -292,9 +283,9 @@ class Agent:
                 case books_effects.StandingChanged(state, reason):
                     out += [Doubt()] if state in IN_DOUBT else []
                     sentence = f"{state}: {reason}" if reason else state
-                    out.append(self._event("standing", sentence))
+                    out.append(self.bulletin.event("standing", sentence))
                 case books_effects.Alarm(code, sentence, hold):
-                    out.append(self._event(f"alarm.{code}", sentence, hold=hold))
+                    out.append(self.bulletin.event(f"alarm.{code}", sentence, hold=hold))
                 case Persist():
                     out.append(effect)
         return out
@@ -366,20 +357,7 @@ class Agent:
         return msgspec.json.encode(plain)
 
     def _about(self, now: Instant) -> dict[str, Any]:
-        birth = self.birth
-        return {
-            "node": {
-                "epoch": birth.epoch.counter,
-                "version": birth.version,
-                "state_folder": birth.state_folder,
-                "uptime_ms": (now - self._started) // MILLISECOND,
-            },
-            "mesh": {
-                "id": birth.keys.mesh_id.hex(),
-                "key_id": birth.keys.key_id.hex(),
-                "address": ", ".join(f"{a.host}:{a.port}" for a in self._addresses),
-            },
-        }
+        return answers.ourselves(self.birth, now - self._started, self._addresses)
 
     # What we say of ourselves --------------------------------------------------------------------
 
@@ -392,30 +370,6 @@ class Agent:
         state, reason, opens_at = self.ledger.standing
         left = None if opens_at is None else max(0, opens_at - now) // MILLISECOND
         return self._publish(self.image.stands(state, reason, left), now)
-
-    def _event(
-        self, kind: str, sentence: str, node: NodeId | None = None, hold: bytes | None = None
-    ) -> Event:
-        self.events[kind] += 1
-        body: dict[str, Any] = {}
-        if node is not None:
-            body |= {"node": self.knowledge.name_of(node), "id": id_text(node)}
-        if hold is not None:
-            body["hold"] = hold.hex()
-        return Event(kind, sentence, body)
-
-    def _forget_unanswered(self, rows: Mapping[bytes, bytes]) -> list[Effect]:
-        """Requests that a crash of ours cut off: named, so that they can be asked about."""
-        effects: list[Effect] = []
-        for hold in sorted(rows):
-            owner = self.knowledge.name_of(NodeId(rows[hold]))
-            sentence = (
-                f"a request to {owner} was under way when this agent stopped; if it was granted, "
-                f"`holdfast holds` shows {hold.hex()[:12]}"
-            )
-            effects.append(self._event("request.unknown", sentence, hold=hold))
-            effects.append(Persist((Write(SPACE_ASK, hold, None),)))
-        return effects
 
 
 def _hosts(addresses: Sequence[tuple[str, int, str]]) -> tuple[mesh_effects.Address, ...]:
