@@ -8,7 +8,8 @@ answer opened is taken from it, and each datagram once.
 
 Epochs: a proven higher one ends all sessions with the peer's earlier runs. A lower one is told so
 (`LowerEpoch`), by its own later signature. The same counter with another start nonce is two
-machines with one key (`CloneSeen`), which is said only once it is proven.
+machines with one key (`CloneSeen`), which is said only once it is proven; or one machine whose disk
+was set back twice, and then the caller may `follow` the run that everyone else knows.
 """
 
 from collections.abc import Mapping
@@ -145,6 +146,13 @@ class Gate:
         """`hang_up`, and forget its highest epoch too: an older run would be believed again."""
         self.hang_up(peer)
         self._highest.pop(peer, None)
+
+    def follow(self, peer: NodeId, epoch: Epoch) -> None:
+        """Of two runs under one number, the mesh has settled on this one: it is the one we know."""
+        known = self._highest[peer]
+        assert known.counter == epoch.counter, "only a twin is followed"
+        self.hang_up(peer)
+        self._highest[peer] = epoch
 
     # What we hear -----------------------------------------------------------------------------
 

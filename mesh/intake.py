@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from mesh.board import Board, Pinned
+from mesh.board import Board, Pinned, stamp, supersedes
 from mesh.chains import Chains, Filed, ForkPair, Offered, is_fork
 from mesh.effects import (
     EpochBehind,
@@ -78,20 +78,14 @@ class Intake:
         self._chains = chains
         self._refused = refused
         self._own_epoch = NEVER_MET
-        self._own_version = 0
         self._behind: Epoch | None = None
         self._reported: dict[bytes, None] = {}
 
     def rise(self, epoch: Epoch) -> None:
         """A new run of ours begins: what was handed up before is handed up again."""
         self._own_epoch = epoch
-        self._own_version = 0
         self._behind = None
         self._reported.clear()
-
-    def said(self, fact: Fact) -> None:
-        """We have just published this ourselves."""
-        self._own_version = max(self._own_version, fact.version)
 
     # Facts -------------------------------------------------------------------------------------
 
@@ -149,7 +143,7 @@ class Intake:
     def _own_fact(self, fact: Fact, harvest: Harvest) -> None:
         record = parse_record(fact.body) if fact.topic == TOPIC_NODE else None
         foreign = record is not None and record.nonce != self._own_epoch.nonce
-        later = (fact.epoch_counter, fact.version) > (self._own_epoch.counter, self._own_version)
+        later = fact.epoch_counter > self._own_epoch.counter or self._outdoes_ours(fact)
         if not check_fact(fact, self._mesh_id):
             self._refuse("fact: " + Pinned.BAD.value, harvest)
         elif fact.epoch_counter < self._own_epoch.counter:
@@ -158,6 +152,11 @@ class Intake:
             self._board.offer(fact)
         elif later or foreign:
             self._fell_behind(fact, record, harvest)
+
+    def _outdoes_ours(self, fact: Fact) -> bool:
+        """Whether everybody would take `fact` for newer than what we last said on its topic."""
+        shown = self._board.mark(self._own, fact.topic)
+        return shown is None or supersedes((fact.version, stamp(fact)), shown)
 
     def _fell_behind(self, fact: Fact, record: NodeRecord | None, harvest: Harvest) -> None:
         """There was, or is, a run of ours that we know nothing of: told once per height."""

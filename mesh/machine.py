@@ -268,7 +268,7 @@ class Mesh:
             case ToldStale(record):
                 return self._told_stale(record, now)
             case CloneSeen():
-                return self._name_clone(judged)
+                return self._name_clone(judged, now)
             case Verified():
                 if self.roll.admits(judged.sender):
                     return self._table.read(judged, now)
@@ -334,8 +334,11 @@ class Mesh:
         self._intake.fact(fact, harvest)
         return self._table.reap(harvest, now)
 
-    def _name_clone(self, clone: CloneSeen) -> list[MeshEffect]:
+    def _name_clone(self, clone: CloneSeen, now: Instant) -> list[MeshEffect]:
         self.rejections[Rejection.CLONED] += 1
+        if self.roll.is_on_record(clone.peer, clone.epoch):
+            self._post.gate.follow(clone.peer, clone.epoch)
+            self._greeter.sign_of(clone.peer, now)
         key = (clone.peer, clone.epoch.nonce)
         if key in self._clones_told or len(self._clones_told) >= CLONES_TOLD_MAX:
             return []

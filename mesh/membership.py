@@ -182,8 +182,8 @@ class Roll:
             changes.append(self._told(node, PeerChange.VERIFIED, f"met at {address.host}"))
         elif epoch.counter > member.epoch.counter:
             changes.append(self._told(node, PeerChange.RESTARTED, "a new run of the same node"))
-        if epoch.counter > member.epoch.counter:
-            member.epoch = epoch
+        if epoch.counter >= member.epoch.counter:
+            member.epoch = epoch  # the same number may have come with another start
         answered = tuple(dict.fromkeys((address, *member.answered)))
         member.answered = answered[:ADDRESSES_REMEMBERED_MAX]
         member.hints = ()
@@ -211,6 +211,17 @@ class Roll:
             self._deaths.cancel(member.id)
             changes += (self._told(member.id, PeerChange.LEFT, "it said good-bye"),)
         return changes
+
+    def is_on_record(self, node: NodeId, epoch: Epoch) -> bool:
+        """Whether the record that we keep of `node` was signed by this very run of it.
+
+        Then nobody keeps a word of another run under the same number, and nobody could show it one:
+        it would never rise above, and be refused for as long as it lives.
+        """
+        member = self._members.get(node)
+        if member is None or member.fact is None or member.record is None:
+            return False
+        return Epoch(member.fact.epoch_counter, member.record.nonce) == epoch
 
     # What we find out by looking ----------------------------------------------------------------
 

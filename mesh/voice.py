@@ -47,7 +47,6 @@ class Voice:
         self._sequence += 1
         pinned = self._board.offer(fact)
         assert pinned is Pinned.NEWS, f"our own word on {topic!r} was refused: {pinned.value}"
-        self._intake.said(fact)
         return fact
 
     def say_record(self, endpoints: tuple[Endpoint, ...], *, left: bool) -> Fact:

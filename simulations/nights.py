@@ -148,6 +148,8 @@ class Night:
                 self._granted(asked, reply, term * MILLISECOND, posted=not only)
             case requests.Post(hold):
                 self.witness.confirmed(bytes.fromhex(hold), asked.at)
+            case _:
+                pass  # What was given back the witness struck off when it was said.
         self.tally.outcomes[f"{kind}: {reply.body.get('state') or reply.body['outcome']}"] += 1
         return self.tell(f"{asked.asker}'s {kind} of {reply.body['id'][:8]} is done")
 
