@@ -27,6 +27,22 @@ LIVE_FIRST: Final = (
 )
 """What people look for first; every other metric follows in the order of its name."""
 
+IN_WORDS: Final = {
+    "cpu_percent": "processor busy",
+    "load1": "load (1 min)",
+    "psi_memory_some_avg10": "waiting for memory, some work",
+    "psi_memory_full_avg10": "waiting for memory, all work",
+    "psi_cpu_some_avg10": "waiting for a core, some work",
+    "psi_io_some_avg10": "waiting for disks, some work",
+    "psi_io_full_avg10": "waiting for disks, all work",
+    "temperature_max": "hottest sensor",
+    "battery_percent": "battery",
+    "on_battery": "on battery",
+}
+"""What the kernel calls pressure is a share of the last ten seconds."""
+NOT_MEASURED: Final = "not measured"
+"""Nobody can tell whose work uses which cores, or which part of a disk."""
+
 
 def facts_lines(body: Mapping[str, Any], ink: Ink) -> list[str]:
     """The answer to `facts`, node after node."""
@@ -90,12 +106,18 @@ def _pools(pools: Sequence[Mapping[str, Any]], live: Mapping[str, Any] | None) -
         row = [
             pool["pool"], pool["kind"], amount(pool["total"], unit),
             amount(pool["system_reserve"], unit), amount(now.get("free"), unit),
-            amount(sum(now["used"].values()), unit) if "used" in now else UNKNOWN,
-            amount(now.get("foreign"), unit), clean(pool["label"]),
+            *_use(pool["kind"], now, unit), clean(pool["label"]),
         ]  # fmt: skip
         rows.append(row)
     headers = ("POOL", "KIND", "TOTAL", "RESERVED", "FREE", "USED BY HOLDS", "FOREIGN", "LABEL")
     return table(headers, rows)
+
+
+def _use(kind: str, now: Mapping[str, Any], unit: str) -> tuple[str, str]:
+    if kind in ("cpu", "disk"):
+        return NOT_MEASURED, NOT_MEASURED
+    used = sum(now["used"].values()) if "used" in now else None
+    return amount(used, unit), amount(now.get("foreign"), unit)
 
 
 def _gpus(gpus: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -127,7 +149,7 @@ def _metrics(live: Mapping[str, Any] | None) -> list[str]:
     metrics = live["metrics"]
     names = [name for name in LIVE_FIRST if name in metrics]
     names += sorted(set(metrics) - set(names))
-    return pairs([(clean(name), metric(metrics[name])) for name in names])
+    return pairs([(IN_WORDS.get(name, clean(name)), metric(metrics[name])) for name in names])
 
 
 def _foreign(live: Mapping[str, Any] | None) -> list[str]:

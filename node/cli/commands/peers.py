@@ -24,12 +24,12 @@ def peer_rows(peers: Sequence[dict[str, Any]]) -> list[str]:
         [
             or_unknown(peer["name"]), short(peer["id"]), or_unknown(peer["trust"]),
             or_unknown(peer["liveness"]), age(peer["heard_ms_ago"]), or_unknown(peer["address"]),
-            _standing(peer["standing"]), str(len(peer["facts"])), _height(peer["log"]),
+            _standing(peer["standing"]), _blocks(peer["log"]),
         ]
         for peer in peers
     ]  # fmt: skip
     return table(
-        ("NAME", "ID", "TRUST", "LIVENESS", "HEARD", "ADDRESS", "STANDING", "FACTS", "LOG"), rows
+        ("NAME", "ID", "TRUST", "LIVENESS", "HEARD", "ADDRESS", "STANDING", "LEDGER"), rows
     )
 
 
@@ -39,5 +39,7 @@ def _standing(said: Any) -> str:
     return or_unknown(word).replace("_", " ")
 
 
-def _height(log: dict[str, Any] | None) -> str:
-    return "none yet" if log is None or log.get("height") is None else f"height {log['height']}"
+def _blocks(log: dict[str, Any] | None) -> str:
+    if log is None or log.get("height") is None:
+        return "none yet"
+    return f"{log['height'] + 1} block{'s' if log['height'] else ''}"
