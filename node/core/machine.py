@@ -109,6 +109,7 @@ class Agent:
 
     def wake(self, now: Instant) -> list[Effect]:
         """A deadline is reached (or passed: nothing breaks when we are late)."""
+        self.knowledge.now = now  # who waits for a quarantine looks again, and counts its seconds
         effects = self._mesh(self.mesh.wake(now), now)
         effects += self._books(self.ledger.wake(now), now)
         effects += self._errands(self.errands.wake(now), now)

@@ -1,0 +1,86 @@
+"""An invite is worth one joining, for a while, in this boot."""
+
+from random import Random
+
+import msgspec
+import pytest
+
+from mesh.effects import Address, Answer
+from mesh.identity import NodeId
+from mesh.instant import MINUTE, SECOND
+from mesh.invite import parse_invite
+from mesh.persistence import SPACE_INVITE, Persist
+from node.core.inviting import INVITES_MAX, WRONG_TOKENS_PER_MINUTE_MAX, Inviting, JoinAnswer
+from node.core.requests import Refused
+
+ANN = NodeId(b"a" * 16)
+AT = (Address("10.0.0.1", 4653),)
+
+
+def inviting(boot: str | None = "this boot") -> Inviting:
+    return Inviting(bytes(8), boot, Random(1))
+
+
+def issued(desk: Inviting, ttl: int = MINUTE) -> tuple[bytes, Persist]:
+    text, (row,) = desk.issue(ANN, AT, ttl, now=0)
+    return parse_invite(text).token, row
+
+
+def said(effects: list[Persist | Answer]) -> JoinAnswer:
+    answer = effects[-1]
+    assert isinstance(answer, Answer)
+    return msgspec.json.decode(answer.body, type=JoinAnswer)
+
+
+def test_a_token_buys_the_secret_once_and_its_use_is_on_disk_first() -> None:
+    desk = inviting()
+    token, _ = issued(desk)
+    used, answer = desk.redeem(1, token, "the secret", now=1)
+    assert isinstance(used, Persist)
+    assert used.writes[0].value is None
+    assert said([answer]) == JoinAnswer("the secret", None)
+    again = desk.redeem(2, token, "the secret", now=2)
+    assert said(again).secret is None
+    assert "used already" in str(said(again).refused)
+
+
+def test_the_token_itself_is_not_kept() -> None:
+    token, row = issued(inviting())
+    assert token not in row.writes[0].key
+    assert row.writes[0].value is not None
+    assert token not in row.writes[0].value
+
+
+def test_an_invite_that_came_too_late_is_told_so() -> None:
+    desk = inviting()
+    token, _ = issued(desk, SECOND)
+    assert "expired" in str(said(desk.redeem(1, token, "the secret", now=SECOND)).refused)
+    (row,) = desk.wake(SECOND)
+    assert row.writes[0].value is None
+    assert desk.next_wake is None
+
+
+@pytest.mark.parametrize(("boot", "good"), [("this boot", True), ("another", False), (None, False)])
+def test_after_a_restart_it_is_good_only_in_the_same_boot(boot: str | None, good: bool) -> None:
+    token, row = issued(inviting())
+    saved = {SPACE_INVITE: {w.key: w.value for w in row.writes if w.value is not None}}
+    desk = inviting(boot)
+    assert (desk.restore(saved, now=1) == []) is good
+    assert (said(desk.redeem(1, token, "the secret", now=2)).secret == "the secret") is good
+
+
+def test_no_more_than_so_many_are_out_at_a_time() -> None:
+    desk = inviting()
+    for _ in range(INVITES_MAX):
+        issued(desk)
+    with pytest.raises(Refused):
+        issued(desk)
+
+
+def test_who_tries_many_wrong_tokens_is_told_to_wait_and_a_right_one_still_works() -> None:
+    desk = inviting()
+    token, _ = issued(desk)
+    for number in range(WRONG_TOKENS_PER_MINUTE_MAX):
+        assert "not known" in str(said(desk.redeem(1, bytes([number]), "s", now=number)).refused)
+    assert "too many" in str(said(desk.redeem(1, b"x", "s", now=SECOND)).refused)
+    assert said(desk.redeem(1, token, "s", now=SECOND)).secret == "s"

@@ -1,0 +1,75 @@
+"""The picture: drawn from exactly what its versions name."""
+
+from msgspec.structs import replace
+
+from mesh.facts import Fact, sign_fact
+from mesh.identity import Identity
+from node.core.topics import Inventory, Live, Metric, Standing, encode
+from node.core.view import Picture, Sources, draw_row
+from simulations.hardware import GIB, inventory, sample
+
+IDENTITY = Identity(bytes(32))
+ANN = IDENTITY.id
+MACHINE = inventory("ann", 8 * GIB, 4).inventory
+DOING = sample(8 * GIB, 4, ram_foreign=GIB).live
+
+
+def fact(topic: str, body: Inventory | Live | Standing | bytes, version: int = 1) -> Fact:
+    said = body if isinstance(body, bytes) else encode(body)
+    return sign_fact(IDENTITY, bytes(8), topic, version, said)
+
+
+def sources(live: Live = DOING, state: str = "open", problem: str | None = None) -> Sources:
+    return Sources(
+        ANN, "ann", "alive", 1, fact("inventory", MACHINE), fact("live", live),
+        fact("standing", Standing(state, "", None)), None, None, problem,
+    )  # fmt: skip
+
+
+def test_true_room_is_what_is_free_and_not_promised() -> None:
+    rooms = {pool.pool: pool.room for pool in draw_row(sources()).pools}
+    assert rooms == {"ram": 7 * GIB, "cpu": 4000}
+
+
+def test_what_is_not_told_is_unknown_and_promises_nothing() -> None:
+    row = draw_row(sources()._replace(inventory=None, live=None, standing=None))
+    assert (row.os, row.labels, row.pools, row.standing) == (None, None, (), "unknown")
+    unseen = draw_row(sources()._replace(live=None))
+    assert {pool.room for pool in unseen.pools} == {None}
+
+
+def test_bytes_that_are_no_facts_are_unknown_and_no_crash() -> None:
+    rubbish = sources()._replace(
+        inventory=fact("inventory", b"x"), live=fact("live", b""), standing=fact("standing", b"?")
+    )
+    assert draw_row(rubbish).pools == ()
+
+
+def test_a_log_that_does_not_add_up_closes_the_node() -> None:
+    assert draw_row(sources(problem="two blocks at one height")).standing == "closed"
+
+
+def test_a_battery_counts_only_while_the_machine_runs_on_it() -> None:
+    charge = {"battery_percent": Metric(40, "percent", "x")}
+    on, off = (
+        replace(DOING, metrics={**charge, "on_battery": Metric(flag, "flag", "x")})
+        for flag in (1, 0)
+    )
+    assert draw_row(sources(on)).battery_percent == 40
+    assert draw_row(sources(off)).battery_percent is None
+
+
+def test_a_picture_of_the_same_facts_is_the_same_object() -> None:
+    picture = Picture()
+    first = picture.draw([sources()])
+    assert picture.draw([sources()]) is first
+
+
+def test_a_new_version_draws_its_row_again() -> None:
+    picture = Picture()
+    first = picture.draw([sources()])
+    fuller = sample(8 * GIB, 4, ram_foreign=2 * GIB).live
+    second = picture.draw([sources()._replace(live=fact("live", fuller, version=2))])
+    assert second is not first
+    assert {pool.pool: pool.room for pool in second.nodes[0].pools}["ram"] == 6 * GIB
+    assert second.versions != first.versions
