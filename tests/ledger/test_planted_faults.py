@@ -145,6 +145,10 @@ FAULTS: dict[str, tuple[Patch, Test]] = {
         set_to(capacity, "_towards", lambda books, pool, target: ([], target)),
         test_machine.test_more_memory_is_provisioned_and_less_is_retired_as_far_as_it_is_free,
     ),
+    "a pool that is not open is granted on": (
+        set_to(granting, "_pool_not_open", lambda *_: None),
+        test_outcomes.test_a_pool_whose_size_is_unknown_admits_nothing,
+    ),
     "the book limit is not kept": (
         set_to(Books, "fits", lambda *_: True),
         test_recovery.test_a_booking_that_turns_up_too_late_to_fit_is_superseded_or_broken_and_told,
