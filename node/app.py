@@ -203,6 +203,7 @@ class App:
         refused = {
             "datagram too long": counts.too_long,
             "inbox full": self.driver.dropped,
+            "stream: broken off by the far end": self.stream_counts.broken,
             **{f"stream: {cut.value}": n for cut, n in self.stream_counts.cut.items()},
             **{f"send: {name}": n for name, n in counts.send_failed.items()},
         }

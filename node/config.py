@@ -130,7 +130,9 @@ def _settled(
         said_where.append((Origin.FILE, document, setting.name))
     for origin, source, key in said_where:
         said = source.get(key)
-        if said is not None and said != "":
+        # An empty variable is one that is not set; an empty flag is a slip to be told of: were it
+        # passed over, `--offer "$SHARE"` would offer the whole machine.
+        if said is not None and (said != "" or origin is Origin.FLAG):
             return Settled(_read(setting, said, origin), origin)
     return Settled(setting.default, Origin.DEFAULT)
 

@@ -98,8 +98,9 @@ def build() -> Parser:
 def parse(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
     """The flags as written. Raises Unable (wrong usage) with a guess at what was meant."""
     commands = parser.children()
-    for word in takewhile(lambda word: word not in commands, words):
+    for number, word in enumerate(takewhile(lambda word: word not in commands, words)):
         if word.startswith("-") and word.partition("=")[0] not in parser.flags():
+            parser.parse_known_args(words[:number])  # a mistyped command is the greater mistake
             raise _no_such_flag(parser, word)
     known, strangers = parser.parse_known_args(words)
     if not strangers:

@@ -38,6 +38,7 @@ class Trouble(Enum):
     MULTICAST_REFUSED = "multicast refused"
     BROADCAST_REFUSED = "broadcast refused"
     BEACON_PORT_TAKEN = "beacon port taken"
+    NO_SUCH_INTERFACE = "no such interface"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,21 @@ def open_ears(interfaces: Sequence[Interface]) -> tuple[list[Ear], list[NetworkW
     if all(interface.loopback for interface in interfaces):
         warnings.append(_NO_NETWORK)
     return ears, warnings
+
+
+def missing(seen: Sequence[Interface], wanted: Sequence[str]) -> list[NetworkWarning]:
+    """What to say of interfaces that were asked for by name and are not there."""
+    there = {interface.name for interface in seen}
+    return [
+        NetworkWarning(
+            Trouble.NO_SUCH_INTERFACE,
+            name,
+            f"the interface {name} is not there, or has no IPv4 address",
+            "`ip address` lists them; name others with --interface, or bring it up",
+        )
+        for name in dict.fromkeys(wanted)
+        if name not in there
+    ]
 
 
 def shout(

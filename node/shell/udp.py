@@ -28,6 +28,7 @@ from node.shell.beacons import (
     Ear,
     NetworkWarning,
     error_name,
+    missing,
     open_ears,
     prepare_mouth,
     shout,
@@ -113,13 +114,13 @@ class Gate:
         return (*self._deaf, *self._mute)
 
     async def run(self, deliver: Deliver, changed: Changed) -> None:
-        """Hear everything until cancelled: datagrams go to `deliver`, new scans to `changed`."""
-        try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._receive, self._own, None, deliver)
-                await self._follow_interfaces(deliver, changed)
-        finally:
-            self.close()
+        """Hear everything until cancelled: datagrams go to `deliver`, new scans to `changed`.
+
+        The port stays open behind it, so that a good-bye can still be said; then `close`.
+        """
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._receive, self._own, None, deliver)
+            await self._follow_interfaces(deliver, changed)
 
     def send(self, to: Address, datagram: bytes) -> None:
         """Put one datagram on the wire, now or never. Failures are counted."""
@@ -151,7 +152,8 @@ class Gate:
     async def _follow_interfaces(self, deliver: Deliver, changed: Changed) -> None:
         while True:
             seen = self.interfaces = scan(self._only)
-            ears, self._deaf = open_ears(seen)
+            ears, deaf = open_ears(seen)
+            self._deaf = [*deaf, *missing(seen, self._only)]
             changed(seen)
             try:
                 async with trio.open_nursery() as nursery:

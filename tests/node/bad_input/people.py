@@ -1,4 +1,4 @@
-"""One agent and the command that speaks to it, as a person would use them, and what it must keep."""
+"""One agent, the command that speaks to it as a person would, and what the agent must keep."""
 
 import os
 import shutil

@@ -3,6 +3,8 @@
 import socket
 import sys
 
+import pytest
+
 from simulations.demo.nodes import Node, until
 from tests.node.bad_input.people import House, command, hold, holds, kept, one_sentence, running, up
 from tests.node.bad_input.places import needs_network, world
@@ -50,18 +52,21 @@ def test_a_detached_start_says_why_it_did_not_start(home: House) -> None:
 
 
 @needs_network
-def test_with_no_network_at_all_the_agent_runs_alone_and_says_so(home: House) -> None:
-    for setting_up in ("true", "ip link set lo up"):
-        with world("--net", setting_up) as inside:
-            ann = home.node("ann", inside, interface="")
-            with running(ann, "--first"):
-                booking = hold(ann)
-                until("it is told", lambda: _warned(ann, "no network interface"), 10)
-                assert "a cable" in command(ann, "doctor").out
-                assert command(ann, "doctor").status == 1
-                assert command(ann, "where", "--ram", "1MiB").status == 0
-                assert booking in holds(ann)
-                assert command(ann, "release", booking).status == 0
+@pytest.mark.parametrize("setting_up", ["true", "ip link set lo up"])
+def test_with_no_network_at_all_the_agent_runs_alone_and_says_so(
+    home: House, setting_up: str
+) -> None:
+    with world("--net", setting_up) as inside:
+        ann = home.node("ann", inside, interface="")
+        with running(ann, "--first"):
+            booking = hold(ann)
+            until("it is told", lambda: _warned(ann, "no network interface"), 10)
+            doctor = command(ann, "doctor")
+            assert doctor.status == 1
+            assert "a cable" in doctor.out
+            assert command(ann, "where", "--ram", "1MiB").status == 0
+            assert holds(ann) == [booking]
+            assert command(ann, "release", booking).status == 0
 
 
 @needs_network

@@ -1,4 +1,4 @@
-"""A wrong secret, a mistyped one, a weak passphrase, a mistyped or used invite: said, kept, safe."""
+"""A wrong or mistyped secret, a weak passphrase, a mistyped or used invite: said, and safe."""
 
 import time
 from pathlib import Path

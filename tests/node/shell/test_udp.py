@@ -59,6 +59,7 @@ async def open_post(port: int = 0, host: str = udp.EVERYWHERE) -> AsyncIterator[
         await until(lambda: bool(post.scans))
         yield post
         nursery.cancel_scope.cancel()
+    post.gate.close()
     await post.gate.listener.aclose()
 
 
