@@ -8,9 +8,14 @@ from collections.abc import Sequence
 
 from ledger.audit import check_books, verify_chain
 from ledger.books import Books
+from ledger.commands import Hold, Post, Renew, Resume
+from ledger.leases import holder_span
+from ledger.limits import PENDING_TTL
+from mesh.instant import Instant
 from mesh.logs import Block
 from mesh.membership import check_roll
-from simulations.world import Host, World
+from simulations.host import Host
+from simulations.world import World
 
 
 class PromiseBroken(AssertionError):
@@ -22,6 +27,7 @@ def check_world(world: World) -> None:
     for host in world.hosts.values():
         if host.agent is not None:
             check_host(world, host)
+    check_beliefs(world)
 
 
 def check_logs(world: World) -> None:
@@ -40,6 +46,31 @@ def check_host(world: World, host: Host) -> None:
     promised = sum(agent.ledger.books.holds_on("ram").values())
     if promised > host.ram:
         raise PromiseBroken(f"{_at(world, host)}: {promised} bytes promised of {host.ram}")
+
+
+def check_beliefs(world: World) -> None:
+    """Nobody begins to confirm over the mesh what it may no longer believe in (B6).
+
+    A hold is believed in from its first send, for the pending time less the margin. A repetition is
+    the same word again, so the first send of a confirmation is the one that counts. Renewals and
+    resumptions never cross the mesh in this version: carrier and owner are one agent.
+    """
+    held: dict[bytes, Instant] = {}
+    confirmed: dict[bytes, Instant] = {}
+    for at, sender, command in world.commands:
+        match command:
+            case Hold():
+                held.setdefault(command.id, at)
+            case Post() if command.id in held:
+                confirmed.setdefault(command.id, at)
+            case Renew() | Resume():
+                raise PromiseBroken(f"seed {world.seed}: {sender} carries a lease over the mesh")
+            case _:
+                pass  # Giving back and asking need no belief.
+    for hold, at in confirmed.items():
+        late = at - held[hold] - holder_span(PENDING_TTL)
+        if late >= 0:
+            raise PromiseBroken(f"seed {world.seed}: confirmed {late / 1e9:.3f} s after its belief")
 
 
 def _verify_logs(world: World, host: Host) -> None:
@@ -62,8 +93,17 @@ def check_prefixes(world: World) -> None:
             copy = keeper.agent.mesh.chains.chain(author.id)
             if copy != whole[: len(copy)]:
                 raise PromiseBroken(f"{keeper.name}'s copy of {author.name}'s log is no prefix")
-            if folded(copy).state_hash() != folded(whole[: len(copy)]).state_hash():
-                raise PromiseBroken(f"equal logs of {author.name} fold to different books")
+            _check_replica(author, keeper, copy)
+
+
+def _check_replica(author: Host, keeper: Host, copy: Sequence[Block]) -> None:
+    """What the keeper believes of the author is what its copy of the log says."""
+    replicas = keeper.alive.knowledge.replicas
+    believed = replicas.books(author.id)
+    if believed is None or replicas.problem(author.id) is not None:
+        return  # It keeps no log, or has stopped believing it and says so.
+    if believed.state_hash() != folded(copy).state_hash():
+        raise PromiseBroken(f"{keeper.name}'s books of {author.name} are not what its log says")
 
 
 def folded(chain: Sequence[Block]) -> Books:

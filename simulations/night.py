@@ -21,9 +21,10 @@ from node.core.effects import Reply
 from simulations.checkers import PromiseBroken, check_logs, check_world
 from simulations.disk import Spaces
 from simulations.hardware import GIB
+from simulations.host import Host
 from simulations.network import Weather
 from simulations.witness import Promise, Witness, pending_until
-from simulations.world import CALM, Host, World
+from simulations.world import CALM, World
 
 STEPS: Final = 30
 NODES: Final = (3, 3, 4, 5)

@@ -24,8 +24,9 @@ from node.core import requests
 from node.core.effects import Reply
 from simulations.checkers import PromiseBroken, check_logs, check_world
 from simulations.hardware import GIB
+from simulations.host import Host
 from simulations.network import Weather
-from simulations.world import Host, World
+from simulations.world import World
 
 RACES_PER_WORLD = 20
 PATIENCE = seconds(90)

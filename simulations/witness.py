@@ -27,7 +27,8 @@ from mesh.logs import Block
 from mesh.persistence import SPACE_ATTIC, SPACE_BLOCK
 from mesh.wire import parse_block
 from simulations.checkers import PromiseBroken
-from simulations.world import Host, World
+from simulations.host import Host
+from simulations.world import World
 
 
 @dataclass(slots=True)

@@ -9,19 +9,14 @@ network. The contract tests of the shell run against both.
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from ledger.machine import Continuity
 from mesh.effects import Address, Answer, Broadcast, Call, Send
-from mesh.identity import Epoch, Identity, NodeId
+from mesh.identity import Epoch, Identity
 from mesh.instant import Duration, Instant, seconds
-from mesh.logs import Block, Position
-from mesh.persistence import SPACE_BLOCK, SPACE_META, Persist
-from mesh.rejections import Rejection
+from mesh.persistence import SPACE_META, Persist
 from mesh.secret import Secret, derive
-from mesh.wire import parse_block
 from node.core.birth import Birth
 from node.core.effects import Doubt, Effect, Event, Look, Progress, Reply, Stop, Watch
 from node.core.machine import META_EPOCH, Agent
@@ -29,69 +24,15 @@ from node.core.reports import Report
 from node.core.requests import Request
 from simulations import hardware
 from simulations.disk import Disk
+from simulations.host import Host
 from simulations.network import Network, Weather
+from simulations.overheard import Sent, overheard
 
 PORT = 4653
 CALM = Weather()
 ANSWER_WAIT = seconds(120)
 EVENTS_PER_INSTANT_MAX = 100_000
 """A livelock at one virtual instant would never end by itself; this ends it, loudly."""
-
-
-@dataclass(slots=True)
-class Host:
-    """One machine: what outlives its agent (disk, identity, hardware), and the agent of now."""
-
-    name: str
-    address: str
-    identity: Identity
-    disk: Disk
-    ram: int
-    cores: int
-    tools: tuple[str, ...]
-    clock_offset: Duration
-    agent: Agent | None = None
-    marker: Position | None = None
-    """What volatile memory vouches for; a power cut takes it."""
-    life: int = 0
-    """Which start this is: events set for an earlier life find nobody."""
-    ram_foreign: int = 0
-    outbox: list[Effect] = field(default_factory=list)
-    committing: bool = False
-    wake_set_for: Instant | None = None
-    serving: dict[int, Callable[[bytes], None]] = field(default_factory=dict)
-    replies: dict[int, Reply] = field(default_factory=dict)
-    progress: list[Progress] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-    last_token: int = 0
-
-    @property
-    def id(self) -> NodeId:
-        return self.identity.id
-
-    def own_blocks(self) -> list[Block]:
-        """Its own log, as its disk has it."""
-        rows = self.disk.durable.get(SPACE_BLOCK, {})
-        blocks = [parse_block(rows[key]) for key in sorted(rows) if key.startswith(self.id)]
-        return [block for block in blocks if not isinstance(block, Rejection)]
-
-    def durable_head(self) -> Position | None:
-        """The newest block of its own accepted chain on disk."""
-        blocks = self.own_blocks()
-        return blocks[-1].position if blocks else None
-
-    def continuity(self) -> Continuity:
-        """What the marker proves at the next start."""
-        if self.marker is None:
-            return Continuity(False, "there is no marker")
-        if self.durable_head() != self.marker:
-            return Continuity(False, "the disk is not what the marker saw")
-        return Continuity(True, "the marker and the disk agree")
-
-    @property
-    def alive(self) -> Agent:
-        assert self.agent is not None, f"{self.name} is down"
-        return self.agent
 
 
 class World:
@@ -107,6 +48,8 @@ class World:
         self.secret = Secret(self._random.randbytes(32))
         self._heap: list[tuple[Instant, int, Callable[[], None]]] = []
         self._sequence = 0
+        self.commands: list[Sent] = []
+        """Every command that one host sent another, in order."""
         self.tap: Callable[[str, Address | None, bytes], None] | None = None
         """Sees every datagram that is sent: (sender's name, to whom or None for all, datagram)."""
 
@@ -329,6 +272,8 @@ class World:
             self._step(host, host.agent.receive(datagram, source, self._local(host)))
 
     def _call(self, host: Host, call: Call) -> None:
+        if (sent := overheard(call, host.name, self.now)) is not None:
+            self.commands.append(sent)
         life = host.life
         target = next(
             (self._by_address[a.host] for a in call.addresses if a.host in self._by_address), None

@@ -15,10 +15,11 @@ from node.core.custody import Answered, Custody
 from node.core.machine import Agent
 from simulations.checkers import PromiseBroken
 from simulations.hardware import GIB
+from simulations.host import Host
 from simulations.night import Tally
 from simulations.nights import kept_seeds, one_night
 from simulations.witness import Promise, Witness
-from simulations.world import Host, World
+from simulations.world import World
 
 SEEDS = 32
 GROUPS = 8

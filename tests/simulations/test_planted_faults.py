@@ -4,18 +4,31 @@ The first telling must hold. The second must not: a story that cannot fail prove
 """
 
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
 
 from ledger.lifecycle import HoldState
 from ledger.machine import Continuity
-from mesh.instant import SECOND, seconds
-from node.core import requests
+from mesh import chains
+from mesh.greeter import Greeter
+from mesh.instant import MILLISECOND, SECOND, seconds
+from mesh.parcels import Item, parcel_bytes
+from mesh.reconcile import SERVICE_PUSH
+from mesh.wire import block_bytes
+from node.core import asking, counter, requests
 from node.core.custody import Answered, Custody
 from node.core.machine import Agent
+from node.core.replicas import Replicas
+from placement.decision import decision_bytes
+from simulations.checkers import check_logs, check_world
 from simulations.hardware import GIB
-from simulations.world import Host, World
+from simulations.host import Host
+from simulations.network import Weather
+from simulations.world import World
+from tests.simulations import test_convergence
 
 Story = Callable[[], None]
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -102,6 +115,40 @@ def a_booking_outlives_its_owners_disk() -> None:
     assert reply is None or reply.body["stored_on"], "answered with no copy, and not even waited"
 
 
+def nobody_confirms_what_it_no_longer_believes_in() -> None:
+    """The owner's answers are lost until a breath before the hold would lapse at its owner."""
+    world = mesh("ann", "bob")
+    world.network.weather = Weather(delay=450 * MILLISECOND)
+    world.network.cut(["bob"], ["ann"], one_way=True)
+    world.ask("ann", requests.Reserve({"ram": "1GiB", "node": "bob"}, 3_600_000))
+    world.run(29 * SECOND)
+    world.network.heal()
+    world.run(5 * SECOND)
+    assert world.commands
+    check_world(world)
+
+
+def every_copy_is_what_its_author_signed() -> None:
+    """A member hands bob a block in ann's name. Nobody but ann can continue her log."""
+    world = mesh("ann", "bob")
+    booked(world, "ann", "ann", "1GiB")
+    world.run(SECOND)
+    ann, bob = world.hosts["ann"], world.hosts["bob"]
+    head = ann.alive.mesh.chains.head(ann.id)
+    assert head is not None
+    forged = replace(head, height=head.height + 1, previous=head.hash)
+    body = parcel_bytes([Item("block", (block_bytes(forged),))], None, more=False, lacks=None)
+    bob.alive.serve(0, bob.id, SERVICE_PUSH, body, world.now + bob.clock_offset)
+    check_logs(world)
+
+
+def every_replica_is_what_its_log_says() -> None:
+    world = mesh("ann", "bob")
+    booked(world, "ann", "bob")
+    world.run(SECOND)
+    check_logs(world)
+
+
 # Their guards, taken away ------------------------------------------------------------------------
 
 
@@ -144,12 +191,48 @@ def no_custody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Custody, "hold", hold)
 
 
+def patient_asker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hold is asked for again for as long as it takes."""
+    monkeypatch.setattr(asking, "HOLD_SENDS_MAX", 30)
+
+
+def no_signatures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block is taken from whoever brings it."""
+    monkeypatch.setattr(chains, "check_block", lambda _block: True)
+
+
+def sleepy_replicas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log goes on, and its replica does not."""
+    monkeypatch.setattr(Replicas, "extend", lambda *_: None)
+
+
+def local_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer holds something of whoever gives it."""
+    answers = count()
+    bent = lambda decision: decision_bytes(decision) + b" " * next(answers)  # noqa: E731
+    monkeypatch.setattr(counter, "decision_bytes", bent)
+
+
+def no_second_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who was given up is never looked for again, and a beacon reminds nobody of anything."""
+    monkeypatch.setattr(Greeter, "lost", lambda *_: None)
+    monkeypatch.setattr(Greeter, "sign_of", lambda *_: None)
+
+
 STORIES: list[tuple[Story, Plant]] = [
     (what_was_answered_is_on_disk, no_barrier),
     (every_answer_rests_on_the_disk, no_barrier),
     (an_owner_whose_disk_went_back_promises_nothing_twice, trusting_start),
     (a_crash_in_quarantine_does_not_end_it, eager_marker),
     (a_booking_outlives_its_owners_disk, no_custody),
+    (nobody_confirms_what_it_no_longer_believes_in, patient_asker),
+    (every_copy_is_what_its_author_signed, no_signatures),
+    (every_replica_is_what_its_log_says, sleepy_replicas),
+    (test_convergence.test_equal_views_give_equal_bytes_on_every_node, local_bytes),
+    (
+        test_convergence.test_both_sides_of_a_split_go_on_and_agree_again_when_it_heals,
+        no_second_try,
+    ),
 ]
 
 

@@ -10,7 +10,8 @@ from mesh.instant import SECOND, seconds
 from node.core import requests
 from node.core.reports import WorkEnded
 from simulations.hardware import GIB
-from simulations.world import Host, World
+from simulations.host import Host
+from simulations.world import World
 
 HOUR_MS = 3_600_000
 
