@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from simulations.demo.nodes import Node, until
-from simulations.demo.places import Place
+from simulations.demo.places import Place, volatile
 
 MIB = 1 << 20
 
@@ -78,8 +78,3 @@ def free_port() -> int:
         knocking.bind(("127.0.0.1", 0))
         port: int = knocking.getsockname()[1]
         return port
-
-
-def volatile() -> str | None:
-    """Where temporary files live in memory, if anywhere."""
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - mkdtemp, 0700

@@ -9,7 +9,9 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 PORT: Final = 4653
@@ -39,6 +41,11 @@ class Neighbourhood:
         """Take it down. Once is enough, twice does no harm."""
         for namespace in self.namespaces:
             _ip("netns", "delete", namespace, check=False)
+
+
+def volatile() -> str | None:
+    """Where temporary files live in memory, if anywhere."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - mkdtemp, 0700
 
 
 def neighbourhood(names: Sequence[str]) -> Neighbourhood:
@@ -71,7 +78,8 @@ def _namespaces(names: Sequence[str]) -> Neighbourhood:
     created = (switch, *(f"{tag}-{name}" for name in names))
     sentence = "each node in a network namespace of its own, joined by a bridge"
     made = Neighbourhood(sentence, {}, created)
-    try:
+    with ExitStack() as undo:
+        undo.callback(made.close)
         for namespace in created:
             _ip("netns", "add", namespace)
             _ip("-n", namespace, "link", "set", "lo", "up")
@@ -79,9 +87,7 @@ def _namespaces(names: Sequence[str]) -> Neighbourhood:
         _ip("-n", switch, "link", "set", "bridge0", "up")
         for number, name in enumerate(names, start=1):
             made.places[name] = _plug(switch, f"{tag}-{name}", number)
-    except BaseException:
-        made.close()
-        raise
+        undo.pop_all()
     return made
 
 

@@ -12,9 +12,8 @@ from typing import Any, Final
 import psutil
 
 from simulations.demo.nodes import COMMAND, Node, StepFailed, until
-from simulations.demo.places import Place, neighbourhood
+from simulations.demo.places import Place, neighbourhood, volatile
 from simulations.demo.remains import Remains
-from simulations.processes import volatile
 
 MIB: Final = 1 << 20
 NAMES: Final = ("anna", "ben", "carla")

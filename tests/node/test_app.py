@@ -23,7 +23,7 @@ from node.core.effects import Reply
 from node.shell import clock
 from node.shell.events import EventWriter
 from node.shell.state import StateFolder
-from simulations.processes import volatile
+from simulations.demo.places import volatile
 
 SMALL = "ram=64MiB,cores=0.05"
 
