@@ -95,11 +95,13 @@ def an_owner_whose_disk_went_back_promises_nothing_twice() -> None:
 
 def a_crash_in_quarantine_does_not_end_it() -> None:
     """Started in doubt and killed in the middle: the next start is in doubt as well."""
-    world = mesh("ann")
+    world = mesh("ann", "bob")
     booked(world, "ann", "ann")
     world.crash("ann", power=True)
     world.start("ann")
-    world.run(5 * SECOND)
+    world.run(2 * SECOND)
+    booked(world, "bob", "bob")  # whatever is written meanwhile, a neighbour's log too
+    world.run(3 * SECOND)
     world.crash("ann")
     world.start("ann")
     assert world.hosts["ann"].alive.ledger.standing[0] == "quarantine"
