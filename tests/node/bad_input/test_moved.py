@@ -106,6 +106,7 @@ def test_two_machines_with_one_key_end_in_quarantine_or_stop_with_what_to_do(
         other = home.node("clone", there)
         other.start("--moved")
         loser, _ = until("one of them gives up", lambda: _ended(ann, other), 30)
+        assert loser is not None
         assert ends(loser) == 1
         said = loser.log.read_text().splitlines()
         other.stop()
