@@ -1,6 +1,7 @@
 """The process on one page: every task, and what it alone may touch.
 
     listen     the UDP port and the beacon ears        → the desk's inbox
+    find       mDNS, in threads of its own             → the desk's inbox
     streams    the TCP port                            → the desk, and back
     local      the command's Unix socket               → the desk, and back
     drive      the agent, and nothing else touches it
@@ -35,6 +36,7 @@ from node.shell.driver import AgentStopped, Driver, plain_event
 from node.shell.events import EventWriter
 from node.shell.interfaces import LOOPBACK, Interface, advertised, scan
 from node.shell.local import Body, Progress, serve_local
+from node.shell.mdns import Mdns
 from node.shell.opening import DICE, Opened, opened
 from node.shell.probing import Probing
 from node.shell.state import StateError
@@ -70,8 +72,11 @@ class App:
         self.tls = MeshTls([here.birth.keys.ca_seed], here.birth.identity)
         self.stream_counts = streams.StreamCounts()
         self.driver = Driver(self.agent, self)
+        keys = here.birth.keys
+        self.mdns = Mdns(here.birth.identity.id, keys.key_id, gate.port, self.driver.report)
         self.probing = Probing(options, here.claim, self.driver.report, self.agent)
         self.stopping = trio.Event()
+        self.leaving = False
         self._head: Position | None = None
         self._advertised = self._addresses(scan(options.interfaces))
 
@@ -87,6 +92,8 @@ class App:
                 nursery.start_soon(self.driver.drive, first)
                 nursery.start_soon(self.driver.carry_out, hands)
                 nursery.start_soon(self.probing.run)
+                if self.options.mdns:
+                    nursery.start_soon(self.mdns.run)
                 nursery.start_soon(self._gather_news)
                 self.log.write("up", self._greeting(), {"pid": os.getpid()})
                 await self.stopping.wait()
@@ -175,6 +182,7 @@ class App:
 
     def _interfaces_changed(self, seen: tuple[Interface, ...]) -> None:
         self.driver.report(AddressesChanged(self._addresses(seen)))
+        self.mdns.interfaces_changed(seen)
 
     def _addresses(self, seen: tuple[Interface, ...]) -> tuple[tuple[str, int, str], ...]:
         kinds = {interface.address: _kind(interface) for interface in seen}
@@ -198,6 +206,7 @@ class App:
                 for warning in self.gate.warnings
                 if warning.trouble is not Trouble.NO_NETWORK or not self.options.interfaces
             ),
+            *(f"{w.sentence}; {w.hint}" for w in (self.mdns.warning,) if w is not None),
         )
         counts = self.gate.counts
         refused = {
@@ -205,6 +214,7 @@ class App:
             "inbox full": self.driver.dropped,
             "stream: broken off by the far end": self.stream_counts.broken,
             **{f"stream: {cut.value}": n for cut, n in self.stream_counts.cut.items()},
+            **{why.value: n for why, n in self.mdns.book.ignored.items()},
             **{f"send: {name}": n for name, n in counts.send_failed.items()},
         }
         air = health.air(self.gate.interfaces, counts.air, self.gate.warnings)
@@ -214,6 +224,7 @@ class App:
             *health.reception(
                 counts.air, self.gate.warnings, loopback_chosen=bool(self.options.interfaces)
             ),
+            health.mdns(self.mdns, wanted=self.options.mdns),
             health.calls(self.dialler.counts, self.stream_counts),
         )
         return ShellNews(warnings, {k: n for k, n in refused.items() if n}, air, checks)
@@ -237,8 +248,10 @@ async def live(
     `started` with the app as soon as it may be told to stop.
     """
     seen = scan(options.interfaces)
-    # Told to stay on loopback, it does not even listen elsewhere.
-    host = LOOPBACK if seen and all(interface.loopback for interface in seen) else EVERYWHERE
+    # Told to stay on loopback, it does not even listen elsewhere. That nothing else is up just now
+    # is no such word: the cable may be plugged in a minute later.
+    on_loopback = bool(seen) and all(interface.loopback for interface in seen)
+    host = LOOPBACK if options.interfaces and on_loopback else EVERYWHERE
     gate = await Gate.open(options.port, host, options.interfaces)
     try:
         with opened(options, environment, gate.port) as here:

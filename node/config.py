@@ -53,6 +53,8 @@ class UpOptions:
     seeds: tuple[tuple[str, int], ...] = ()
     interfaces: tuple[str, ...] = ()
     """Names of the interfaces to speak on. Empty: every usable one."""
+    mdns: bool = True
+    """Whether to be found by mDNS too."""
     system_reserve: int | None = None
     """Bytes of RAM never promised. None: the probes' own rule."""
     first: bool = False
@@ -267,6 +269,7 @@ SETTINGS: Final = (
     Setting("labels", _read_labels, (), "--label"),
     Setting("seeds", _read_seeds, (), "--seed"),
     Setting("interfaces", _read_interfaces, (), "--interface"),
+    Setting("mdns", read_flag, True, "--no-mdns"),
     Setting("system_reserve", read_bytes, None, "--system-reserve"),
     Setting("first", read_flag, False, "--first", this_start_only=True),
     Setting("moved", read_flag, False, "--moved", this_start_only=True),

@@ -62,7 +62,7 @@ def up_words(options: UpOptions, flags: Namespace) -> list[str]:
         if setting.name == "secret_file" or getattr(flags, setting.name, None) is None:
             continue  # by now the secret is in the folder
         said = getattr(flags, setting.name)
-        if said is True:
+        if isinstance(said, bool):
             words.append(setting.flag)
         else:
             values = said if isinstance(said, list) else [said]

@@ -34,6 +34,7 @@ from node.core.inviting import Inviting
 from node.core.knowledge import Knowledge
 from node.core.reports import (
     AddressesChanged,
+    Found,
     InventoryRead,
     Report,
     Sampled,
@@ -163,6 +164,8 @@ class Agent:
             case AddressesChanged(addresses):
                 self._addresses = _hosts(addresses)
                 effects = self._mesh(self.mesh.set_addresses(addresses, now), now)
+            case Found(node, addresses):
+                effects = self._mesh(self.mesh.hint(node, addresses, now), now)
             case ShellNews():
                 self.knowledge.news = report
                 effects = []

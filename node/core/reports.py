@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ledger.observations import PoolReading
+from mesh.effects import Address
+from mesh.identity import NodeId
 from node.core.topics import Inventory, Live
 
 
@@ -38,6 +40,14 @@ class AddressesChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """An unsigned word on the local network: `node` of our mesh may be at these addresses."""
+
+    node: NodeId
+    addresses: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """One thing that `doctor` tells. `ok` None: not known, or nobody's fault."""
 
@@ -57,4 +67,4 @@ class ShellNews:
     checks: tuple[Check, ...] = ()
 
 
-Report: TypeAlias = InventoryRead | Sampled | WorkEnded | AddressesChanged | ShellNews
+Report: TypeAlias = InventoryRead | Sampled | WorkEnded | AddressesChanged | Found | ShellNews

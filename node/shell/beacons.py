@@ -39,6 +39,7 @@ class Trouble(Enum):
     BROADCAST_REFUSED = "broadcast refused"
     BEACON_PORT_TAKEN = "beacon port taken"
     NO_SUCH_INTERFACE = "no such interface"
+    MDNS_UNUSABLE = "mDNS unusable"
 
 
 @dataclass(frozen=True, slots=True)

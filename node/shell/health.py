@@ -19,6 +19,7 @@ from node.shell.clock import CLOCK_NAME
 from node.shell.dialler import DialCounts, Failure
 from node.shell.interfaces import Interface
 from node.shell.marker import MarkerFile, filesystem_type
+from node.shell.mdns import MDNS_PORT, STILL_WORKS, Mdns
 from node.shell.opening import Opened
 from node.shell.state import StateFolder
 from node.shell.streams import StreamCounts
@@ -191,6 +192,21 @@ def reception(
         else:
             checks.append(Check("network", False, warning.sentence, warning.hint))
     return checks
+
+
+def mdns(finder: Mdns, *, wanted: bool) -> Check:
+    """Whether we are found by mDNS too. It is optional: nothing here is ever a fault."""
+    name, names = "mdns", ", ".join(dict.fromkeys(link.name for link in finder.links))
+    if not wanted:
+        return Check(name, None, "switched off, as it was told to", STILL_WORKS)
+    if finder.warning is not None:
+        return Check(name, None, finder.warning.sentence, finder.warning.hint)
+    if not names:
+        return Check(name, None, "no interface of ours is meant for it", STILL_WORKS)
+    if not finder.announced:
+        return Check(name, None, f"about to be announced on {names}")
+    seen = f"{len(finder.book)} others of this mesh are seen there"
+    return Check(name, True, f"announced on {names} (UDP port {MDNS_PORT}); {seen}")
 
 
 def _counted(failures: Counter[str]) -> list[str]:

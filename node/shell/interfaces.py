@@ -27,6 +27,8 @@ class Interface:
     """Where a datagram to everyone on this link goes; None on links that have no such thing."""
     multicast: bool
     loopback: bool
+    link_bits: int = 32
+    """How many leading bits of `address` everyone on this link shares; 32: nobody else is there."""
 
 
 def scan(only: tuple[str, ...] = ()) -> tuple[Interface, ...]:
@@ -75,8 +77,13 @@ def _interface(name: str, address: str, netmask: str | None, flags: str) -> list
             # Loopback has its broadcast address; multicast there would only double it.
             multicast="multicast" in words and not loopback,
             loopback=loopback,
+            link_bits=_link_bits(address, netmask),
         )
     ]
+
+
+def _link_bits(address: str, netmask: str | None) -> int:
+    return 32 if netmask is None else ipaddress.ip_network(f"{address}/{netmask}", False).prefixlen
 
 
 def _broadcast(
