@@ -19,6 +19,18 @@ from ledger.audit import AuditError
 from simulations.checkers import PromiseBroken
 from simulations.night import Night, Tally
 
+ENOUGH: Final = 200
+"""Nights after which everything must have happened at least once."""
+FAULTS: Final = (
+    "killed", "without power", "a disk set back", "a disk lost", "a cut", "a one-way cut",
+    "bad weather", "fair weather", "foreign memory",
+)  # fmt: skip
+OUTCOMES: Final = (
+    "reserve: posted", "reserve: held", "reserve: refused", "reserve: not_possible",
+    "post: posted", "release: released", "release: voided", "release: unknown",
+    "the asker died waiting", "answered with a copy", "answered without a copy", "quarantines",
+    "kept through a quarantine", "forgotten with every copy that could be asked",
+)  # fmt: skip
 STORY_LINES_MAX: Final = 60
 SEEDS: Final = Path(__file__).with_name("seeds.toml")
 
@@ -39,6 +51,13 @@ def one_night(seed: int) -> Tally:
         story = "\n".join(night.story[-STORY_LINES_MAX:])
         raise PromiseBroken(f"seed {seed}: {broken}\n{story}") from broken
     return tally
+
+
+def never_happened(tally: Tally) -> list[str]:
+    """What a campaign of enough nights must have met and did not: then it has shown nothing."""
+    silent = [fault for fault in FAULTS if not tally.faults[fault]]
+    silent += [outcome for outcome in OUTCOMES if not tally.outcomes[outcome]]
+    return silent if tally.nights >= ENOUGH else []
 
 
 def campaign(count: int, first_seed: int, jobs: int) -> Tally:
@@ -67,6 +86,9 @@ def main() -> int:
     except PromiseBroken as broken:
         sys.stderr.write(f"\n{broken}\nreplay: --count 1 --seed THAT --jobs 1\n")
         sys.stdout.write("nights: 0 passed, 1 failed\n")
+        return 1
+    if silent := never_happened(tally):
+        sys.stderr.write(f"in {tally.nights} nights this never happened: {', '.join(silent)}\n")
         return 1
     took = time.perf_counter() - began
     sys.stdout.write(

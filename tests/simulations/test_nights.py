@@ -17,7 +17,7 @@ from simulations.checkers import PromiseBroken
 from simulations.hardware import GIB
 from simulations.host import Host
 from simulations.night import Tally
-from simulations.nights import kept_seeds, one_night
+from simulations.nights import FAULTS, OUTCOMES, kept_seeds, never_happened, one_night
 from simulations.witness import Promise, Witness
 from simulations.world import World
 
@@ -39,6 +39,11 @@ def nights(seeds: range) -> Tally:
 def test_whatever_goes_wrong_at_night_every_answer_is_kept(group: int) -> None:
     per = SEEDS // GROUPS
     assert nights(range(1000 + group * per, 1000 + (group + 1) * per)).nights == per
+
+
+def test_a_campaign_that_never_met_a_fault_has_shown_nothing() -> None:
+    assert never_happened(Tally(nights=199)) == []
+    assert never_happened(Tally(nights=200)) == [*FAULTS, *OUTCOMES]
 
 
 @pytest.mark.parametrize("seed", kept_seeds())
