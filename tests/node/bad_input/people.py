@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from simulations.demo.nodes import COMMAND, Node, until
-from simulations.demo.places import Place
-from simulations.demo.places import volatile
+from simulations.demo.places import Place, volatile
 from simulations.processes import free_port
 
 OFFER = "ram=64MiB,cores=0.1"
