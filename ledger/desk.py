@@ -88,7 +88,7 @@ class Desk:
             self.endings.again.set(hold, now + FENCE_AGAIN)
             effects.append(Fence(hold))
         if self._journal_at is not None and now >= self._journal_at:
-            effects.extend(self._journal(now))
+            effects.extend(self.note_remaining(now))
         return effects
 
     def _lapse(self, now: Instant) -> list[LedgerEffect]:
@@ -122,7 +122,8 @@ class Desk:
         bookings = [hold.id for hold in self.books.live_holds() if hold.is_booking]
         return {hold: self.remaining(hold, now) or 0 for hold in bookings}
 
-    def _journal(self, now: Instant) -> list[LedgerEffect]:
+    def note_remaining(self, now: Instant) -> list[LedgerEffect]:
+        """What every booking has left, for the journal: once a minute, and at a clean stop."""
         running = self.running_bookings(now)
         self._journal_at = now + REMAINING_EVERY if running else None
         writes = [

@@ -231,6 +231,10 @@ class Ledger:
         self._gathered.written(self._desk.writer.chain[before:])
         return effects
 
+    def put_away(self, now: Instant) -> list[LedgerEffect]:
+        """A clean stop: what every booking has left, so that the next start counts on from here."""
+        return self._desk.note_remaining(now) if self._is_open else []
+
     def rise(self, epoch: Epoch, now: Instant) -> list[LedgerEffect]:
         """A peer proved that we once started later than we remember: begin again above that."""
         assert epoch.counter > self._epoch.counter, "an epoch only rises"

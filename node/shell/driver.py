@@ -74,7 +74,12 @@ class Reported:
     report: Report
 
 
-Input: TypeAlias = Arrived | Asked | Gone | Served | CallEnded | Reported
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    leaving: bool
+
+
+Input: TypeAlias = Arrived | Asked | Gone | Served | CallEnded | Reported | Stopping
 
 
 class AgentStopped(Exception):
@@ -113,6 +118,8 @@ class Driver:
     _outbox: list[Effect] = field(default_factory=list)
     _came: trio.Event = field(default_factory=trio.Event)
     _queued: trio.Event = field(default_factory=trio.Event)
+    _closing: bool = False
+    _closed: trio.Event = field(default_factory=trio.Event)
     _token: int = 0
     _conversations: dict[int, _Conversation] = field(default_factory=dict)
     _serving: dict[int, trio.MemorySendChannel[bytes]] = field(default_factory=dict)
@@ -175,9 +182,9 @@ class Driver:
     # The two tasks -------------------------------------------------------------------------------
 
     async def drive(self, first: list[Effect]) -> None:
-        """Own the agent: inputs in, effects out, for ever."""
+        """Own the agent: inputs in, effects out, until it has said its last words."""
         self._queue(first)
-        while True:
+        while not self._closing:
             await self._until_something()
             now = self.now()
             effects: list[Effect] = []
@@ -188,20 +195,23 @@ class Driver:
                 effects += self._put_to_agent(self._inbox.popleft(), now)
             effects += self.agent.seal(now)
             self._queue(effects)
+        self._queued.set()  # the other half must hear of the end even if nothing was left to say
 
     async def carry_out(self, nursery: trio.Nursery) -> None:
         """Own the disk: what is queued is committed together, then done in order."""
         while True:
             if not self._outbox:
+                if self._closing:
+                    self._closed.set()
                 self._queued = trio.Event()
                 await self._queued.wait()
             batch, self._outbox = self._outbox, []
             await self._carry_out(batch, nursery)
 
-    async def finish(self, effects: list[Effect], nursery: trio.Nursery) -> None:
-        """At a clean stop, after both tasks have ended: the last words, durable first."""
-        batch, self._outbox = [*self._outbox, *effects], []
-        await self._carry_out(batch, nursery)
+    async def wind_down(self, *, leaving: bool) -> None:
+        """A clean stop: the agent's last words, durable first. Returns when they are out."""
+        self._put(Stopping(leaving))
+        await self._closed.wait()
 
     # Inside --------------------------------------------------------------------------------------
 
@@ -235,6 +245,9 @@ class Driver:
                 return self.agent.answered(call, body, now)
             case Reported(report):
                 return self.agent.report(report, now)
+            case Stopping(leaving):
+                self._closing = True
+                return self.agent.stop(now, leaving=leaving)
 
     def _queue(self, effects: list[Effect]) -> None:
         for effect in effects:

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 import trio
 
+from ledger.leases import owner_span
 from mesh.effects import Address
 from mesh.gate import Gate as MeshGate
+from mesh.instant import SECOND
 from mesh.membership import Liveness
 from mesh.secret import Secret
 from mesh.window import ReplayWindow
@@ -142,6 +144,32 @@ async def test_a_hold_made_from_afar_survives_a_clean_restart_of_its_owner(tmp_p
         assert here.apps["bob"].agent.birth.continuity.proven
         reply = await here.ask("bob", requests.Holds())
         assert [hold["id"] for hold in reply.body["holds"]] == [made.body["id"]]
+
+
+async def test_who_leaves_is_known_to_have_left_at_once(tmp_path: Path) -> None:
+    async with village(tmp_path, "ann", "bob") as here:
+        bob = here.apps["bob"]
+        bob.leaving = True
+        await here.stop("bob")
+        with trio.fail_after(2):
+            while _liveness(here.apps["ann"], bob) is not Liveness.LEFT:
+                await trio.sleep(0.01)
+        await here.start("bob")
+        await here.full_view()
+
+
+async def test_a_restart_gives_a_booking_no_time_back(tmp_path: Path) -> None:
+    async with village(tmp_path, "ann") as here:
+        await here.apps["ann"].probing.looked.wait()
+        made = await here.ask("ann", requests.Reserve({"ram": "8MiB"}, term_ms=3_600_000))
+        await trio.sleep(1.2)
+        await here.stop("ann")
+        await here.start("ann", first=False)
+        hold = bytes.fromhex(made.body["id"])
+        left = here.apps["ann"].agent.ledger.remaining(hold, clock.now())
+        full = owner_span(3_600 * SECOND)
+        assert left is not None
+        assert left < full - SECOND
 
 
 async def test_a_peer_is_asked_over_tls_and_answers_only_questions(tmp_path: Path) -> None:
