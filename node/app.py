@@ -8,8 +8,8 @@
     carry_out  the journal, then everything the agent asked for
     probe      the hardware                            → the desk's inbox
 
-A clean stop (SIGTERM, SIGINT, `leave`) says goodbye, lets the last write finish, and ends 0. A
-SIGKILL is as safe: nothing was answered that was not on disk.
+A clean stop (SIGTERM, SIGINT) lets the last write finish and ends 0; `leave` says goodbye as well.
+A SIGKILL is as safe: nothing was answered that was not on disk.
 """
 
 import os
@@ -56,6 +56,9 @@ ANOTHER_OF_US = (
 )
 """Two that share a key drive each other's epoch up for ever; a forgetful disk settles at once."""
 
+LAST_WORDS_SECONDS_MAX = 3
+"""How long a clean stop may take over its last write and its goodbye."""
+
 RESTARTS_MAX = 3
 """How often one process may start its agent again above an epoch that its disk had forgotten."""
 
@@ -97,9 +100,9 @@ class App:
                 nursery.start_soon(self._gather_news)
                 self.log.write("up", self._greeting(), {"pid": os.getpid()})
                 await self.stopping.wait()
+                with trio.move_on_after(LAST_WORDS_SECONDS_MAX):
+                    await self.driver.wind_down(leaving=self.leaving)
                 nursery.cancel_scope.cancel()
-            with trio.move_on_after(3, shield=True):
-                await self.driver.finish(self.agent.stop(clock.now()), hands)
             hands.cancel_scope.cancel()
         self.log.write("down", "stopped cleanly: every promise is on disk", {})
 
@@ -171,6 +174,7 @@ class App:
                 async for event in events:
                     await progress(plain_event(event))
         if isinstance(request, requests.Leave):
+            self.leaving = True
             self.stopping.set()
             return True, {"left": True}
         async with self.driver.ask(request) as lines:

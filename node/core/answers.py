@@ -33,6 +33,8 @@ MEASURED_BY_HOLD = ("ram", "unified", "gpu:", "mig:")
 
 DECODERS = {"inventory": decode_inventory, "live": decode_live}
 
+ENDED_SHOWN_MAX = 50
+
 
 def who(knowledge: Knowledge, node: NodeId) -> dict[str, Any]:
     """A node, named."""
@@ -134,6 +136,27 @@ def holds(knowledge: Knowledge) -> list[dict[str, Any]]:
         if books is not None:
             rows += [_hold(knowledge, node, books, hold) for hold in books.live_holds()]
     return rows
+
+
+def ended(knowledge: Knowledge) -> list[dict[str, Any]]:
+    """The holds that ended last, as far as this replica knows, the newest last."""
+    rows = [
+        (hold.ended_at, node, hold)
+        for node in sorted(knowledge.names())
+        if (books := knowledge.books(node)) is not None
+        for hold in books.ended.values()
+    ]
+    rows.sort(key=lambda row: (row[0], row[1]))
+    return [
+        {
+            "id": hold.id.hex(),
+            "owner": {**who(knowledge, node), "liveness": knowledge.liveness_of(node)},
+            "state": hold.state.value,
+            "holder": who(knowledge, NodeId(hold.holder)),
+            "ended_at": {"era": at.era, "height": at.height},
+        }
+        for at, node, hold in rows[-ENDED_SHOWN_MAX:]
+    ]
 
 
 def _hold(knowledge: Knowledge, owner: NodeId, books: Books, hold: LiveHold) -> dict[str, Any]:

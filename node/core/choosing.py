@@ -1,11 +1,14 @@
 """Choosing: a surface's words become a placement request, and a decision becomes owners to ask."""
 
-from typing import Any
+from typing import Any, Final
 
+from ledger.commands import LABEL_CHARS_MAX
+from ledger.limits import BOOKING_TERM_MAX, PRINCIPAL_CHARS_MAX
 from mesh.identity import NodeId, id_text, parse_id
-from mesh.instant import MILLISECOND
+from mesh.instant import HOUR, MILLISECOND
 from node.core.asking import Choice, Outlook, legs_of
 from node.core.knowledge import Knowledge
+from node.core.names import find_node
 from node.core.requests import Refused, Reserve
 from placement.columns import Prepared
 from placement.decide import decide
@@ -15,6 +18,9 @@ from placement.explain import change_sentence, explain
 from placement.request import Kind, Request, RequestError
 from placement.words import read_words
 
+NOT_UNDERSTOOD: Final = "unknown"
+"""The workload of words in which no known kind of work was read."""
+
 
 def request_of(ask: dict[str, Any], asker: NodeId) -> Request:
     """The placement request that `ask` means. Raises Refused("bad_request") with what to write."""
@@ -22,18 +28,45 @@ def request_of(ask: dict[str, Any], asker: NodeId) -> Request:
         words = ask.get("words")
         if isinstance(words, str):
             rest = {key: value for key, value in ask.items() if key != "words"}
-            base = request_from_document(rest, id_text(asker))
-            return read_words(words, base).request
+            return _understood(words, request_from_document(rest, id_text(asker)))
         return request_from_document(ask, id_text(asker))
     except RequestError as error:
         raise Refused("bad_request", str(error)) from error
 
 
-def reserve_request(reserve: Reserve, us: NodeId) -> Request:
+def _understood(words: str, base: Request) -> Request:
+    """What `words` ask for on top of `base`. Words that say nothing are no question: every node
+    would fit, and a script would take that for a yes. Raises Refused("bad_request")."""
+    reading = read_words(words, base)
+    asked = reading.request
+    wants = (
+        asked.ram_bytes, asked.memory_bytes, asked.gpus, asked.cpu_millicores, asked.disks,
+        asked.tools, asked.labels, asked.os, asked.arch,
+    )  # fmt: skip
+    if reading.workload == NOT_UNDERSTOOD and not any(wants):
+        hint = (
+            "write amounts (--ram 8GiB, --memory, --gpu), or 'run ollama inference on a 7b model'"
+        )
+        raise Refused("bad_request", f"nothing in {words[:60]!r} says what it needs", hint)
+    return asked
+
+
+def pinned(knowledge: Knowledge, request: Request) -> Request:
+    """`request` with the node it names as an id: a name that two share is asked about, not
+    guessed. Raises Refused("not_found" | "ambiguous")."""
+    if request.node is None:
+        return request
+    return request.but(node=id_text(find_node(request.node, knowledge.names())))
+
+
+def reserve_request(knowledge: Knowledge, reserve: Reserve) -> Request:
     """As `request_of`, for a reservation. Work that is tied by pid runs here and nowhere else."""
-    request = request_of(reserve.ask, us)
-    if reserve.term_ms <= 0:
-        raise Refused("bad_request", "a reservation needs a time: write --for 2h")
+    us = knowledge.us
+    request = pinned(knowledge, request_of(reserve.ask, us))
+    _check_terms(reserve)
+    if reserve.pid is not None and request.node not in (None, id_text(us)):
+        sentence = "--pid names a process of this machine, so it can only hold here"
+        raise Refused("bad_request", sentence, "leave out --node, or book there with --for")
     kind = Kind.CARRIED if reserve.pid is not None else Kind.BOOKING
     request = request.but(duration=reserve.term_ms * MILLISECOND, kind=kind)
     if reserve.pid is None:
@@ -41,6 +74,22 @@ def reserve_request(reserve: Reserve, us: NodeId) -> Request:
     if reserve.pid_started is None:
         raise Refused("bad_request", "a pid needs its start time beside it, against reuse")
     return request.but(node=id_text(us))
+
+
+def _check_terms(reserve: Reserve) -> None:
+    """What no owner would take is said here, once, before anybody is asked."""
+    if reserve.term_ms <= 0:
+        raise Refused("bad_request", "a reservation needs a time: write --for 2h")
+    if reserve.pid is None and reserve.term_ms * MILLISECOND > BOOKING_TERM_MAX:
+        days = BOOKING_TERM_MAX // (24 * HOUR)
+        raise Refused("bad_request", f"a booking lasts {days} days at the most", "book again then")
+    for what, text, most in (
+        ("label", reserve.label, LABEL_CHARS_MAX),
+        ("principal", reserve.principal, PRINCIPAL_CHARS_MAX),
+    ):
+        if len(text) > most:
+            sentence = f"the {what} has {len(text)} characters; {most} is the most"
+            raise Refused("bad_request", sentence)
 
 
 def outlook(knowledge: Knowledge, request: Request, prepared: Prepared) -> Outlook:

@@ -33,8 +33,9 @@ def read(knowledge: Knowledge, request: Request, about: dict[str, Any]) -> dict[
             return answers.facts(knowledge, node)
         case requests.Where(ask, list_all):
             return where(knowledge, ask, list_all)
-        case requests.Holds():
-            return {"holds": answers.holds(knowledge)}
+        case requests.Holds(ended):
+            past = {"ended": answers.ended(knowledge)} if ended else {}
+            return {"holds": answers.holds(knowledge), **past}
         case requests.LedgerShow(node, last):
             return answers.show(knowledge, node, last)
         case requests.LedgerVerify():
@@ -74,7 +75,7 @@ def status(knowledge: Knowledge, about: dict[str, Any]) -> dict[str, Any]:
 
 def where(knowledge: Knowledge, ask: dict[str, Any], list_all: bool) -> dict[str, Any]:
     """Where it would run, with every reason, and what the answer rests on."""
-    request = choosing.request_of(ask, knowledge.us)
+    request = choosing.pinned(knowledge, choosing.request_of(ask, knowledge.us))
     decision = decide(request, knowledge.prepared(), Policy(list_all=list_all))
     body = decision_bytes(decision)
     return {
@@ -87,9 +88,15 @@ def where(knowledge: Knowledge, ask: dict[str, Any], list_all: bool) -> dict[str
     }
 
 
+def check_openable(knowledge: Knowledge) -> None:
+    """An override of nothing would put a reason on record that explains nothing. Raises Refused."""
+    if knowledge.ledger.standing[0] == "open":
+        raise Refused("refused", "bookings are open here already: nothing was written")
+
+
 def opening(knowledge: Knowledge, reserve: requests.Reserve) -> Callable[[], Outlook]:
     """A look at the picture of the moment on behalf of `reserve`. May raise Refused."""
-    request = choosing.reserve_request(reserve, knowledge.us)
+    request = choosing.reserve_request(knowledge, reserve)
     return lambda: choosing.outlook(knowledge, request, knowledge.prepared())
 
 

@@ -189,9 +189,14 @@ class Agent:
         doubted = self._forgot_a_start or self.ledger.standing[0] in IN_DOUBT
         return head is not None and not doubted and head.era == self.ledger.books.era
 
-    def stop(self, now: Instant) -> list[Effect]:
-        """A clean goodbye: our leave, signed, to everyone."""
-        return self._mesh(self.mesh.stop(now), now)
+    def stop(self, now: Instant, *, leaving: bool) -> list[Effect]:
+        """The last words of a clean stop. `leaving`: say goodbye, signed, to everyone.
+
+        A mere restart says nothing: who has left is no longer waited for when copies of a log are
+        gathered, and a machine that is back in a minute should be.
+        """
+        effects = self._books(self.ledger.put_away(now), now)
+        return effects + self._mesh(self.mesh.stop(now), now) if leaving else effects
 
     @property
     def next_wake(self) -> Instant | None:
@@ -332,6 +337,7 @@ class Agent:
             case requests.Invite():
                 return effects + self._invited(token, counter.invitation(request), now)
             case requests.OpenBookings(reason):
+                counter.check_openable(self.knowledge)
                 effects += self._books(self.ledger.report(Override(reason), now), now)
                 body = {"standing": answers.standing(self.knowledge)}
                 return [*effects, Reply(token, ok=True, body=body)]

@@ -28,9 +28,12 @@ def find_node(text: str, names: Mapping[NodeId, str]) -> NodeId:
 
 
 def find_hold(text: str, holds: Collection[bytes]) -> bytes:
-    """The hold whose id starts with `text` (hex). Raises Refused("not_found" | "ambiguous")."""
+    """The hold whose id starts with `text` (hex). Raises Refused."""
     wanted = text.strip().lower().removeprefix("holdfast_hold=")
-    found = [hold for hold in sorted(holds) if wanted and hold.hex().startswith(wanted)]
+    if len(wanted) < PREFIX_CHARS_MIN:
+        sentence = f"{text!r} is too short for a hold's id"
+        raise Refused("bad_request", sentence, f"write {PREFIX_CHARS_MIN} characters of it or more")
+    found = [hold for hold in sorted(holds) if hold.hex().startswith(wanted)]
     if len(found) == 1:
         return found[0]
     if found:

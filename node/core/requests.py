@@ -87,7 +87,8 @@ class Holds(msgspec.Struct, frozen=True, tag="holds", forbid_unknown_fields=True
 
     → {holds: [{id, owner: {id, name, liveness}, state, kind, legs: [{pool, amount, unit, used}],
     principal, label, holder: {id, name}, term_ms, remaining_ms|null, as_of: {era, height},
-    age_ms, tied: bool|null, note}]}
+    age_ms, tied: bool|null, note}], and with `ended` also ended: [{id, owner, state, holder,
+    ended_at: {era, height}}…]}
     `used` null: the owner has not said. `tied` false: nothing runs under it, an unused promise.
     """
 

@@ -87,7 +87,9 @@ class Telling:
         detail = answer.detail or answer.outcome.value
         hint = "asking again may help" if answer.outcome.may_change_on_retry else ""
         if answer.outcome is Outcome.NOT_HOLDER:
-            hint = "only who holds it and who owns the memory may: `holdfast holds` names both"
+            hint = "only its holder may confirm it: `holdfast holds` names the holder"
+            if not isinstance(errand.command, Post):
+                hint = "only its holder and its owner may: `holdfast holds` names both"
         refused = Refused("refused", f"the owner refused: {detail}", hint)
         return [_refusal(errand.token, refused, answer.outcome.value)]
 

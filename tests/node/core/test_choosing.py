@@ -8,6 +8,7 @@ from mesh.identity import NodeId, id_text
 from mesh.instant import HOUR, SECOND, seconds
 from node.core import choosing
 from node.core.asking import Outlook
+from node.core.knowledge import Knowledge
 from node.core.requests import Refused, Reserve
 from placement.request import Kind
 from simulations.hardware import GIB
@@ -29,7 +30,7 @@ def outlook(world: World, **ask: Any) -> Outlook:
     ann = world.hosts["ann"]
     knowledge = ann.alive.knowledge
     knowledge.now = world.now + ann.clock_offset
-    request = choosing.reserve_request(Reserve(ask, 3_600_000), knowledge.us)
+    request = choosing.reserve_request(knowledge, Reserve(ask, 3_600_000))
     return choosing.outlook(knowledge, request, knowledge.prepared())
 
 
@@ -50,19 +51,57 @@ def test_what_cannot_be_read_is_refused_with_what_to_write(ask: dict[str, Any]) 
     assert refused.value.code == "bad_request"
 
 
+def knowledge_of(world: World) -> Knowledge:
+    return world.hosts["ann"].alive.knowledge
+
+
 def test_work_tied_by_pid_runs_here_and_nowhere_else() -> None:
+    ann = knowledge_of(mesh())
     tied = Reserve({"ram": "1GiB"}, 3_600_000, pid=42, pid_started=7)
-    request = choosing.reserve_request(tied, US)
-    assert request.node == id_text(US)
+    request = choosing.reserve_request(ann, tied)
+    assert request.node == id_text(ann.us)
     assert request.kind is Kind.CARRIED
-    booked = choosing.reserve_request(Reserve({"ram": "1GiB"}, 3_600_000), US)
+    booked = choosing.reserve_request(ann, Reserve({"ram": "1GiB"}, 3_600_000))
     assert (booked.node, booked.kind, booked.duration) == (None, Kind.BOOKING, HOUR)
 
 
-@pytest.mark.parametrize("broken", [{"term_ms": 0}, {"term_ms": 1, "pid": 42}])
-def test_no_time_and_no_start_time_are_refused(broken: dict[str, Any]) -> None:
-    with pytest.raises(Refused):
-        choosing.reserve_request(Reserve({"ram": "1GiB"}, **broken), US)
+def test_a_pid_here_cannot_hold_there() -> None:
+    ask = Reserve({"ram": "1GiB", "node": "bob"}, 3_600_000, pid=42, pid_started=7)
+    with pytest.raises(Refused, match="only hold here"):
+        choosing.reserve_request(knowledge_of(mesh()), ask)
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ({"term_ms": 0}, "--for 2h"),
+        ({"term_ms": 1, "pid": 42}, "start time"),
+        ({"term_ms": 400 * 86_400_000}, "30 days"),
+        ({"term_ms": 1, "label": "x" * 500}, "500 characters"),
+    ],
+)
+def test_what_no_owner_would_take_is_refused_before_anyone_is_asked(
+    broken: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(Refused, match=said):
+        choosing.reserve_request(knowledge_of(mesh()), Reserve({"ram": "1GiB"}, **broken))
+
+
+@pytest.mark.parametrize("words", ["bake me a cake", "load 500GiB into memory", "llama"])
+def test_words_that_say_nothing_are_no_question(words: str) -> None:
+    with pytest.raises(Refused, match="says what it needs"):
+        choosing.request_of({"words": words}, US)
+    assert choosing.request_of({"words": words, "ram": "1GiB"}, US).ram_bytes == GIB
+
+
+def test_a_name_that_two_nodes_share_is_asked_about_not_guessed() -> None:
+    ann = knowledge_of(mesh())
+    request = choosing.request_of({"ram": "1GiB", "node": "nobody"}, US)
+    with pytest.raises(Refused, match="no node is called 'nobody'"):
+        choosing.pinned(ann, request)
+    ann.our_name = "bob"
+    with pytest.raises(Refused, match="could mean"):
+        choosing.pinned(ann, request.but(node="bob"))
 
 
 def test_the_owners_that_fit_are_asked_in_order_of_preference() -> None:

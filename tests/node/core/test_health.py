@@ -56,7 +56,7 @@ def test_a_dead_peer_is_named_with_what_to_look_at() -> None:
 def test_a_peer_that_left_is_not_missed() -> None:
     world = mesh("ann", "bob")
     bob = world.hosts["bob"]
-    world._step(bob, bob.alive.stop(world._local(bob)))
+    world._step(bob, bob.alive.stop(world._local(bob), leaving=True))
     world.run(SECOND)
     body = doctor(world)
     assert body["peers"][0]["problem"] == "it has left the mesh"

@@ -47,13 +47,19 @@ def test_a_name_that_looks_like_the_front_of_another_id_means_the_name() -> None
 
 def test_a_hold_is_found_by_the_front_of_its_id_or_by_its_variable() -> None:
     holds = [bytes([1] * 16), bytes([2] * 16)]
-    assert find_hold("01", holds) == holds[0]
+    assert find_hold("0101", holds) == holds[0]
     assert find_hold(f"HOLDFAST_HOLD={holds[1].hex()}", holds) == holds[1]
 
 
 def test_an_ambiguous_or_empty_hold_id_is_refused() -> None:
-    assert code(find_hold, "0", [bytes([1] * 16), bytes([2] * 16)]) == "ambiguous"
-    assert code(find_hold, " ", [bytes(16)]) == "not_found"
+    alike = [bytes([1, 1, 1] + [n] * 13) for n in (2, 3)]
+    assert code(find_hold, "0101", alike) == "ambiguous"
+    assert code(find_hold, "0f0f", alike) == "not_found"
+
+
+def test_one_typed_character_never_ends_a_booking() -> None:
+    assert code(find_hold, "0", [bytes(16)]) == "bad_request"
+    assert code(find_hold, " ", [bytes(16)]) == "bad_request"
 
 
 @given(st.text(), st.lists(st.binary(min_size=16, max_size=16), unique=True, max_size=4))

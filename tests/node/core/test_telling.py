@@ -27,7 +27,7 @@ def test_a_no_is_worded_and_says_who_may() -> None:
     assert isinstance(reply, Reply)
     assert not reply.ok
     assert reply.body["code"] == "refused"
-    assert "only who holds it" in reply.body["hint"]
+    assert "only its holder and its owner may" in reply.body["hint"]
 
 
 def test_an_owner_that_restarted_is_asked_again_under_its_new_session_at_once() -> None:
