@@ -41,12 +41,14 @@ def test_a_signal_in_the_middle_of_a_start_ends_it_cleanly(home: House) -> None:
         assert holds(ann) == []
 
 
-def test_who_ends_says_good_bye(home: House) -> None:
+def test_who_leaves_says_good_bye(home: House) -> None:
     # Or its peers would wait for it, suspect it, and ask others for it.
     with running(home.node("bob"), "--first") as bob:
         secret = ("--secret-file", str(bob.state / "secret"))
         with running(home.node("ann"), "--first", *secret):
             until("they know each other", lambda: _knows(bob, "ann"), 10)
+            assert command(ann, "leave").status == 0
+            assert ends(ann) == 0
         until(
             "bob was told", lambda: bob.granted(type="status")["peers"][0]["liveness"] == "left", 10
         )

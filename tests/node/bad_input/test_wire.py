@@ -128,6 +128,7 @@ def test_what_was_recorded_is_refused_when_flipped_cut_or_played_back(bob: Node)
         with running(cyd, "--first", *secret, "--seed", f"127.0.0.1:{port}"):
             until("bob has spoken through the tap", lambda: len(heard) >= 2, 10)
             until("bob knows cyd", lambda: bob.granted(type="status")["peers"], 10)
+            assert command(cyd, "leave").status == 0
         until("cyd has left", lambda: "'left'" in str(_lasting(bob)), 10)
     recorded = list(heard)
     hello = max(recorded, key=len)  # the longest, so that an answer can't amplify it
