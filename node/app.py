@@ -34,7 +34,7 @@ from node.shell.beacons import Trouble
 from node.shell.dialler import Dialler, StreamFailed
 from node.shell.driver import AgentStopped, Driver, plain_event
 from node.shell.events import EventWriter
-from node.shell.interfaces import LOOPBACK, Interface, advertised, scan
+from node.shell.interfaces import LOOPBACK, Interface, advertised, scan, unknown
 from node.shell.local import Body, Progress, serve_local
 from node.shell.mdns import Mdns
 from node.shell.opening import DICE, Opened, opened
@@ -251,6 +251,9 @@ async def live(
 
     `started` with the app as soon as it may be told to stop.
     """
+    absent, present = unknown(options.interfaces)
+    if absent:
+        raise StateError(f"no interface is called {absent[0]}", f"there are: {', '.join(present)}")
     seen = scan(options.interfaces)
     # Told to stay on loopback, it does not even listen elsewhere. That nothing else is up just now
     # is no such word: the cable may be plugged in a minute later.

@@ -31,6 +31,12 @@ class Interface:
     """How many leading bits of `address` everyone on this link shares; 32: nobody else is there."""
 
 
+def unknown(names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Which of `names` no interface of this machine has, and all that there are (up or down)."""
+    present = tuple(sorted(psutil.net_if_stats()))
+    return tuple(name for name in names if name not in present), present
+
+
 def scan(only: tuple[str, ...] = ()) -> tuple[Interface, ...]:
     """Every usable interface, sorted; loopback among them. `only`: those with these names."""
     stats = psutil.net_if_stats()

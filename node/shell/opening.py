@@ -6,17 +6,19 @@ damaged one is set aside, never repaired into a lie); the marker proves that not
 or does not; the disk belongs to this machine; and this start's epoch is above every one before it.
 """
 
+import fcntl
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from random import SystemRandom
 from typing import Final
 
 from ledger.machine import Continuity
 from mesh.effects import Address
-from mesh.identity import NONCE_BYTES, Epoch, Identity, NodeId
+from mesh.identity import NONCE_BYTES, Epoch, Identity, NodeId, id_text
 from mesh.logs import Position
 from mesh.persistence import SPACE_BLOCK, SPACE_META, Write
 from mesh.rejections import Rejection
@@ -33,7 +35,7 @@ from node.probes.shares import Claim, claim_share, registry_folder
 from node.probes.sources import Roots
 from node.shell.journal import Journal, JournalCorrupt, set_aside
 from node.shell.marker import Marker, MarkerFile, find_marker, prove, read_boot_id
-from node.shell.state import StateError, StateFolder
+from node.shell.state import StateError, StateFolder, explained
 
 META_FINGERPRINT: Final = b"fingerprint"
 
@@ -71,27 +73,45 @@ def opened(options: UpOptions, environment: Mapping[str, str], port: int) -> Ite
     """
     options = replace(options, port=port)
     folder = StateFolder.open(options.state)
-    with folder.locked():
+    with ExitStack() as held:
+        held.enter_context(folder.locked())
         if options.new_identity:
             _put_identity_aside(folder)
         claim = _claim(options, folder, environment)
+        held.callback(claim.release)
+        identity, fresh = folder.identity()
+        said = [f"a new identity was made and kept in {folder.key_path} (mode 0600)"] * fresh
+        held.enter_context(_alone_with(identity.id, registry_folder(environment)))
+        journal, told = _journal(folder)
+        held.callback(journal.close)
+        yield _open(options, environment, folder, claim, journal, identity, said + told)
+
+
+@contextmanager
+def _alone_with(key: NodeId, registry: Path) -> Iterator[None]:
+    """Hold this key on this machine. A copied folder would speak with the same voice as its
+    original, and throw it into quarantine. Raises StateError when somebody has it."""
+    path = registry / f"key-{id_text(key)}"
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    with explained(f"taking the lock {path}"):
+        handle = os.open(path, flags, 0o600)
+    try:
         try:
-            journal, said = _journal(folder)
-            try:
-                yield _open(options, environment, folder, claim, journal, said)
-            finally:
-                journal.close()
-        finally:
-            claim.release()
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StateError(
+                "another agent on this machine runs with this very key",
+                "if this folder is a copy, start it with --new-identity",
+            ) from None
+        yield
+    finally:
+        os.close(handle)
 
 
 def _open(
     options: UpOptions, environment: Mapping[str, str], folder: StateFolder, claim: Claim,
-    journal: Journal, said: list[str],
+    journal: Journal, identity: Identity, said: list[str],
 ) -> Opened:  # fmt: skip
-    identity, fresh = folder.identity()
-    if fresh:
-        said.append(f"a new identity was made and kept in {folder.key_path} (mode 0600)")
     secret = _secret(folder)
     saved = journal.load()
     marker, why_there = find_marker(environment, os.getuid(), identity.id)

@@ -1,6 +1,7 @@
 """Whole agents in one process: real sockets on loopback, real TLS, real journals."""
 
 import io
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from node.core import requests
 from node.core.effects import Reply
 from node.shell import clock
 from node.shell.events import EventWriter
-from node.shell.state import StateFolder
+from node.shell.state import StateError, StateFolder
 from simulations.demo.places import volatile
 
 SMALL = "ram=64MiB,cores=0.05"
@@ -48,6 +49,15 @@ class Village:
         state = StateFolder.open(self.folder / name)
         if state.read_secret() is None:
             state.write_secret(self.secret.text)
+        app: App = await self.nursery.start(live, *self.told(name, first=first))
+        self._record(name, app)
+        self.apps[name] = app
+        return app
+
+    def told(
+        self, name: str, *, first: bool = True
+    ) -> tuple[UpOptions, dict[str, str], EventWriter]:
+        """What `live` is told to start this agent."""
         environment = {
             "HOLDFAST_RUNTIME_DIR": str(self.volatile),
             "HOLDFAST_MACHINE_DIR": str(self.volatile / "machine"),
@@ -56,11 +66,7 @@ class Village:
             state=self.folder / name, port=0, name=name, offer=SMALL, interfaces=("lo",),
             first=first,
         )  # fmt: skip
-        log = EventWriter(io.StringIO())
-        app: App = await self.nursery.start(live, options, environment, log)
-        self._record(name, app)
-        self.apps[name] = app
-        return app
+        return options, environment, EventWriter(io.StringIO())
 
     def _record(self, name: str, app: App) -> None:
         send, broadcast = app.gate.send, app.gate.broadcast
@@ -317,3 +323,20 @@ async def test_the_dead_are_woken_by_a_recording_only_with_a_check_switched_off(
         harmed = observed(here) != before
         assert harmed == (fault != "none")
         here.apps["bob"] = bob
+
+
+async def test_a_copy_of_a_running_agents_folder_is_refused_beside_it(tmp_path: Path) -> None:
+    async with village(tmp_path, "ann") as here:
+        shutil.copytree(
+            tmp_path / "ann", tmp_path / "copy", ignore=shutil.ignore_patterns("*.sock")
+        )
+        with pytest.raises(StateError, match="runs with this very key"):
+            await live(*here.told("copy"))
+        assert (await here.ask("ann", requests.Status())).body["standing"]["state"] == "open"
+
+
+async def test_an_interface_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    options = UpOptions(state=tmp_path, interfaces=("nosuch0",))
+    with pytest.raises(StateError, match="no interface is called nosuch0") as refused:
+        await live(options, {}, EventWriter(io.StringIO()))
+    assert "lo" in refused.value.hint
