@@ -44,12 +44,13 @@ def test_a_request_that_nobody_can_meet_is_told_what_is_missing(ann: Node) -> No
 
 def test_a_node_or_hold_that_nobody_knows_is_said_and_how_to_find_it(ann: Node) -> None:
     nobody = command(ann, "reserve", "--ram", "1MiB", "--node", "zoe")
-    one_sentence(nobody, 1, "Nowhere", "would fit on ann, without --node")
+    one_sentence(nobody, 1, "no node is called 'zoe'", "known here: ann")
     booking = hold(ann)
-    for wrong in ("ffffffffffffffffffffffffffffffff", "zzz", "no-such", "../x"):
+    for wrong in ("ffffffffffffffffffffffffffffffff", "zzzz", "no-such", "../x"):
         for verb in ("release", "post"):
             ran = command(ann, verb, wrong)
             one_sentence(ran, 1, "holdfast holds")
+    one_sentence(command(ann, "release", "zzz"), 2, "too short for a hold's id")
     assert booking in holds(ann)
     assert command(ann, "release", booking[:12]).status == 0
     one_sentence(command(ann, "release", booking), 1)

@@ -45,7 +45,7 @@ def test_who_leaves_says_good_bye(home: House) -> None:
     # Or its peers would wait for it, suspect it, and ask others for it.
     with running(home.node("bob"), "--first") as bob:
         secret = ("--secret-file", str(bob.state / "secret"))
-        with running(home.node("ann"), "--first", *secret):
+        with running(home.node("ann"), "--first", *secret) as ann:
             until("they know each other", lambda: _knows(bob, "ann"), 10)
             assert command(ann, "leave").status == 0
             assert ends(ann) == 0

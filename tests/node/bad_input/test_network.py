@@ -101,11 +101,27 @@ def test_where_multicast_is_refused_it_is_said_and_broadcast_does(home: House) -
                 until("bob knows ann", lambda: bob.granted(type="status")["peers"], 10)
 
 
-def test_an_interface_that_does_not_exist_is_said(home: House) -> None:
+def test_an_interface_that_does_not_exist_is_named_beside_those_that_do(home: House) -> None:
     ann = home.node("ann", interface="nosuch0")
-    with running(ann, "--first"):
-        until("it is told", lambda: ann.granted(type="status")["warnings"], 10)
-        assert "nosuch0" in str(ann.granted(type="status")["warnings"])
+    ran = up(ann)
+    assert ran.status == 1
+    assert "no interface is called nosuch0; there are: " in ran.err.splitlines()[-1]
+
+
+@needs_network
+def test_an_interface_that_goes_away_is_missed_and_the_agent_goes_on(home: House) -> None:
+    plug = (
+        "ip link set lo up && ip link add wire type veth peer name far && "
+        "ip address add 10.213.9.1/24 dev wire && ip link set far up && ip link set wire up"
+    )
+    with world("--net", plug) as inside:
+        ann = home.node("ann", inside, interface="wire")
+        with running(ann, "--first"):
+            booking = hold(ann)
+            assert not _warned(ann, "wire is not there")
+            _inside(inside, "ip link delete wire")
+            until("it is told", lambda: _warned(ann, "the interface wire is not there"), 10)
+            assert holds(ann) == [booking]
 
 
 def _warned(node: Node, words: str) -> bool:
