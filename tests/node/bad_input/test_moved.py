@@ -104,6 +104,7 @@ def test_two_machines_with_one_key_end_in_quarantine_or_stop_with_what_to_do(
         for name in ("node.key", "secret", "journal.sqlite3", "journal.sqlite3-wal"):
             shutil.copy(ann.state / name, clone.state / name)
         other = home.node("clone", there)
+        other.machine = home.volatile / "elsewhere"  # no machine sees who runs on another
         other.start("--moved")
         loser, _ = until("one of them gives up", lambda: _ended(ann, other), 30)
         assert loser is not None
