@@ -205,7 +205,7 @@ def mdns(finder: Mdns, *, wanted: bool) -> Check:
         return Check(name, None, "no interface of ours is meant for it", STILL_WORKS)
     if not finder.announced:
         return Check(name, None, f"about to be announced on {names}")
-    seen = f"{len(finder.book)} others of this mesh are seen there"
+    seen = f"others of this mesh seen there: {len(finder.book)}"
     return Check(name, True, f"announced on {names} (UDP port {MDNS_PORT}); {seen}")
 
 

@@ -232,7 +232,7 @@ class Peer:
     """A process of `mdns_peer` in a network namespace: its own, or `beside` another's."""
 
     def __init__(self, *words: str, beside: "Peer | None" = None) -> None:
-        enter = ["unshare", "--net"]
+        enter = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
         if beside is not None:
             enter = ["nsenter", "--net", "--target", str(beside.process.pid)]
         self.process: subprocess.Popen[str] = subprocess.Popen(
@@ -284,7 +284,6 @@ def plug_in(left: Peer, right: Peer) -> None:
     if done.returncode != 0:
         pytest.skip(f"this kernel lets us make no veth in a namespace: {done.stderr}")
     for peer, address in ((left, "10.6.0.1/24"), (right, "10.6.0.2/24")):
-        peer.ip("link", "set", "lo", "up")
         peer.ip("address", "add", address, "dev", "eth0")
         peer.ip("link", "set", "eth0", "up")
 
