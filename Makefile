@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 AREA ?= placement
 RACES ?= 10000
+NIGHTS ?= 200
 
-.PHONY: help install demo test lint check races bench lock clean
+.PHONY: help install demo test lint check races nights bench lock clean
 
 help: ## what can be made here
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -34,6 +35,9 @@ lint: install ## style, types, and the order of the rooms
 races: install ## RACES=10000 simulated two-asker races, and 200 between real processes
 	$(BIN)/python -m simulations.races --count $(RACES)
 	$(BIN)/python -m simulations.real_races --count 200
+
+nights: install ## NIGHTS=200 simulated bad nights: crashes, power cuts, disks set back or lost, cuts
+	$(BIN)/python -m simulations.nights --count $(NIGHTS)
 
 bench: install ## AREA=placement|ledger|mesh|command|node, JSON=file
 	@$(BIN)/python -m simulations.bench $(AREA) $(if $(JSON),--json $(JSON))
