@@ -130,10 +130,14 @@ def _left(fit: Fit) -> str:
 
 def _legs(fit: Fit) -> list[str]:
     return [
-        f"{format_amount(pool.amount, pool.unit, up=True)} of {pool.label}, "
+        f"{format_amount(pool.amount, pool.unit, up=True)}{_of(pool.label, pool.unit)}, "
         f"leaving {format_amount(pool.left, pool.unit)} ({pool.verdict.value})"
         for pool in fit.pools
     ]
+
+
+def _of(label: str, unit: str) -> str:
+    return "" if unit == "millicores" else f" of {label}"  # cores say themselves what they are
 
 
 def _figures(miss: Miss) -> str:

@@ -58,7 +58,7 @@ def _whole(request: Body, body: Body) -> Body:
 def show(flags: Namespace, body: Any, draw: Callable[[Ink], Sequence[str]]) -> None:
     """The answer: one JSON object with --json, else lines for people."""
     if flags.json:
-        print(json.dumps(body, sort_keys=True))
+        say(json.dumps(body, sort_keys=True))
         return
     say(draw(Ink.of(sys.stdout)))
 

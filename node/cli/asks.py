@@ -11,6 +11,7 @@ from typing import Any, Final
 from node.cli.exits import wrong_usage
 
 DURATION_DEFAULT: Final = "1h"
+UNITS: Final = "units: s, m, h, d"
 PID_MAX: Final = 1 << 22
 """The kernel's own limit on 64-bit machines."""
 _EXAMPLE: Final = "as in `--ram 4GiB --cpu 2`, or in words: 'run ollama inference on a 7b model'"
@@ -27,15 +28,15 @@ def document(flags: Namespace) -> dict[str, Any]:
     return {"words": " ".join(flags.words), **written} if flags.words else written
 
 
-def term_ms(text: str | None, flag: str = "--for") -> int:
-    """`--for 2h` in milliseconds."""
+def term_ms(text: str | None, flag: str = "--for", limit: str = "") -> int:
+    """`--for 2h` in milliseconds. `limit`: what the agent will say of long ones, said at once."""
     from mesh.instant import MILLISECOND
     from placement.amounts import AmountError, parse_duration
 
     try:
         duration = parse_duration(text or DURATION_DEFAULT)
     except AmountError as error:
-        raise wrong_usage(f"{flag}: {error}") from error
+        raise wrong_usage(f"{flag}: {error}", UNITS + limit) from error
     if duration < MILLISECOND:
         raise wrong_usage(f"{flag}: {text!r} is under a millisecond", "write it as 2h or 90s")
     return duration // MILLISECOND

@@ -51,7 +51,8 @@ def _peers(state: Path) -> list[dict[str, Any]]:
 def _steps(peers: list[dict[str, Any]]) -> Iterator[str]:
     for peer in peers:
         who = f"{or_unknown(peer['name'])} ({short(peer['id'])})"
-        yield f"found {short(peer['id'])} at {or_unknown(peer['address'])}"
+        if peer["address"]:
+            yield f"found {short(peer['id'])} at {clean(peer['address'])}"
         if peer["trust"] in BELIEVED:
             yield f"verified {who}: it answered our challenge with its own key"
         if peer["facts"]:
@@ -85,7 +86,7 @@ def _why_not(peers: list[dict[str, Any]]) -> str:
         )
     believed = [peer for peer in peers if peer["trust"] in BELIEVED]
     if not believed:
-        where = ", ".join(or_unknown(peer["address"]) for peer in peers)
+        where = ", ".join(clean(peer["address"] or short(peer["id"])) for peer in peers)
         return (
             f"{waited} somebody was heard at {where} but has not answered our challenge: "
             "another secret, or a firewall that lets UDP through one way; see `holdfast doctor`"

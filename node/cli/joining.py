@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from node.shell.one_call import StreamFailed
 
 SERVICE: Final = "join"
+NO_REASON: Final = "the inviter refused, and did not say why"
 NEW_INVITE: Final = "ask for a new one there: `holdfast invite`"
 
 
@@ -26,8 +27,10 @@ def fetch_secret(invite: "Invite") -> "Secret":
         tell(f"dialling {address.host}:{address.port}")
         answer = _redeemed(invite, address, failures)
         if answer is not None:
-            tell(f"{who} answered with its own key, and took the token")
-            return _secret_in(answer, invite)
+            tell(f"{who} answered with its own key")
+            secret = _secret_in(answer, invite)
+            tell(f"{who} took the token and told the secret")
+            return secret
     raise _nobody(failures, who)
 
 
@@ -64,7 +67,9 @@ def _secret_in(answer: bytes, invite: "Invite") -> "Secret":
         hint = "the two machines may run different versions of Holdfast"
         raise Unable("bad_answer", "the inviter's answer cannot be read", hint, NO) from error
     if secret is None:
-        raise Unable("join_refused", clean(told.refused or "the inviter refused"), NEW_INVITE, NO)
+        # An inviter that gives its reason says there what to do about it, too.
+        reason, hint = (clean(told.refused), "") if told.refused else (NO_REASON, NEW_INVITE)
+        raise Unable("join_refused", reason, hint, NO)
     if derive(secret).mesh_id != invite.mesh_id:
         sentence = "the secret that came back is of another mesh than the invite"
         raise Unable("bad_answer", sentence, NEW_INVITE, NO)

@@ -10,8 +10,9 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from node.cli.exits import INTERRUPTED, YES, Unable
+from node.cli.exits import INTERRUPTED, NO, YES, Unable
 from node.cli.parser import build, parse
+from node.cli.render import Unwritten, say, tell
 from node.cli.rooms import check_rooms
 
 
@@ -22,18 +23,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A machine's name may hold letters this terminal can't show; that is no reason to fail.
         getattr(stream, "reconfigure", lambda **_kept: None)(errors="replace")
     try:
+        return _ended(words)
+    except BrokenPipeError:
+        # Whoever read us (`| head`) has seen enough.
+        _stop_writing()
+        return YES
+    except Unwritten as error:
+        _stop_writing()
+        tell(f"holdfast: the answer could not be written to the standard output: {error}")
+        return NO
+
+
+def _ended(words: Sequence[str]) -> int:
+    try:
         check_rooms()
         return _dispatch(words)
     except Unable as no:
         _explain(no, as_json="--json" in words)
         return no.status
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+        tell("stopped")
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read us (`| head`) has seen enough. Python would complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return YES
+    finally:
+        say([])  # what argparse printed, for one, may still be on its way
+
+
+def _stop_writing() -> None:
+    """Python would try once more at exit, and complain once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(words: Sequence[str]) -> int:
@@ -44,17 +61,16 @@ def _dispatch(words: Sequence[str]) -> int:
         return YES
     command = import_module(f"node.cli.commands.{flags.module}")
     status: int = command.run(flags)
-    sys.stdout.flush()
     return status
 
 
 def _explain(no: Unable, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(no.body, sort_keys=True))
+        say(json.dumps(no.body, sort_keys=True))
     named = no.sentence.startswith("holdfast ")
-    print(no.sentence if named else f"holdfast: {no.sentence}", file=sys.stderr)
+    tell(no.sentence if named else f"holdfast: {no.sentence}")
     if no.hint:
-        print(f"  {no.hint}", file=sys.stderr)
+        tell(f"  {no.hint}")
 
 
 if __name__ == "__main__":

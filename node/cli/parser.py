@@ -29,6 +29,11 @@ first steps:
 exit status: 0 yes, 1 no, 2 wrong usage, 3 no agent, 4 refused by policy
 """
 
+SCORE: Final = (
+    "score: 0 to 100, the share of the whole pool that stays free (with `--objective pack`: the "
+    "share that is taken). For the eye; the room itself decides."
+)
+
 
 class Parser(argparse.ArgumentParser):
     """argparse, with a sentence instead of a usage dump when something is wrong."""
@@ -63,6 +68,18 @@ class Parser(argparse.ArgumentParser):
         return [flag for action in self._actions for flag in action.option_strings]
 
 
+class Help(argparse.RawDescriptionHelpFormatter):
+    """argparse, but the longest command shares its line with its help."""
+
+    def add_argument(self, action: argparse.Action) -> None:
+        super().add_argument(action)
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - no public way in
+            # argparse measures the commands before it indents them.
+            widest = max(len(command) for command in action.choices)
+            indent = self._current_indent + self._indent_increment
+            self._action_max_length = max(self._action_max_length, indent + widest)
+
+
 class Command(NamedTuple):
     """One command: its module below `node.cli.commands`, one line of help, and its flags."""
 
@@ -70,6 +87,7 @@ class Command(NamedTuple):
     module: str
     help: str
     add_flags: Callable[[Parser], None]
+    epilog: str = ""
 
 
 def build() -> Parser:
@@ -78,7 +96,7 @@ def build() -> Parser:
         prog="holdfast",
         description="Where can this run, is there really room, and will nobody else grab it?",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"holdfast {VERSION}")
@@ -87,7 +105,11 @@ def build() -> Parser:
     below = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
     for command in COMMANDS:
         child = below.add_parser(
-            command.name, help=command.help, description=command.help, allow_abbrev=False
+            command.name,
+            help=command.help,
+            description=command.help,
+            allow_abbrev=False,
+            epilog=command.epilog,
         )
         command.add_flags(child)
         _everywhere(child)
@@ -187,7 +209,12 @@ def _join(parser: Parser) -> None:
 
 
 def _invite(parser: Parser) -> None:
-    parser.add_argument("--ttl", metavar="TIME", default="1h", help="how long it is good (1h)")
+    parser.add_argument(
+        "--ttl",
+        metavar="TIME",
+        default="1h",
+        help="how long it is good: 90s, 30m, 2h, 7d at most (default 1h)",
+    )
 
 
 def _facts(parser: Parser) -> None:
@@ -274,8 +301,8 @@ COMMANDS: Final = (
     Command("status", "status", "this node, its standing, its peers", _peer),
     Command("peers", "peers", "the other nodes, as this one knows them", _none),
     Command("facts", "facts", "hardware and live figures, with their age", _facts),
-    Command("where", "where", "where can this run?", _where),
-    Command("reserve", "reserve", "take that room and keep it", _reserve),
+    Command("where", "where", "where can this run?", _where, SCORE),
+    Command("reserve", "reserve", "take that room and keep it", _reserve, SCORE),
     Command("post", "post", "confirm a hold made with `reserve --hold`", _one_hold),
     Command("release", "release", "give a hold back", _one_hold),
     Command("holds", "holds", "who holds what", _holds),

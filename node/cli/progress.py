@@ -3,20 +3,32 @@
 Progress goes to stderr, so that what is piped onward is the answer and nothing else.
 """
 
+import re
 import shutil
 import sys
-from typing import Any, TextIO
+from collections.abc import Callable
+from typing import Any, Final, TextIO
 
+from mesh.instant import SECOND, Instant
 from node.cli.render import clean, span
+from node.shell import clock
 
-CLEAR_LINE = "\r\x1b[K"
+CLEAR_LINE: Final = "\r\x1b[K"
+REPEAT_SECONDS_MIN: Final = 10
+"""A log is told as often that we still wait for the same thing."""
+COUNTED: Final = re.compile(r"[0-9]+ s more$")
+"""How a sentence ends that counts down by itself."""
 
 
 class ProgressLine:
     """Shows progress lines as they come. Call `done` before printing the answer."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(
+        self, stream: TextIO | None = None, now: Callable[[], Instant] = clock.now
+    ) -> None:
         self._stream = stream or sys.stderr
+        self._now = now
+        self._said_at = 0
         self._rewrites = self._stream.isatty()
         self._last = ""
 
@@ -29,7 +41,7 @@ class ProgressLine:
             self._plain(sentence)
             return
         remaining = body.get("remaining_ms")
-        if remaining is not None and "remaining" not in sentence:
+        if remaining is not None and not COUNTED.search(sentence):
             sentence = f"{sentence} ({span(remaining)})"
         width = shutil.get_terminal_size().columns - 1
         self._write(CLEAR_LINE + sentence[:width])
@@ -42,10 +54,12 @@ class ProgressLine:
         self._last = ""
 
     def _plain(self, sentence: str) -> None:
-        # A log gets each sentence once, not once a second.
-        if sentence != self._last:
+        # A countdown speaks every second; a log needs to hear now and then that it goes on.
+        now, gist = self._now(), COUNTED.sub("", sentence)
+        if gist != self._last or now - self._said_at >= REPEAT_SECONDS_MIN * SECOND:
             self._write(sentence + "\n")
-        self._last = sentence
+            self._said_at = now
+        self._last = gist
 
     def _write(self, text: str) -> None:
         self._stream.write(text)

@@ -7,6 +7,7 @@ before it is printed.
 
 import os
 import re
+import shutil
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -109,6 +110,32 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
+def narrowed(
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    expendable: Sequence[str],
+    width: int | None,
+) -> tuple[list[str], list[str]]:
+    """A table that fits in `width`, and the columns that gave way, the first expendable first."""
+    dropped: list[str] = []
+    while True:
+        kept = [index for index, name in enumerate(headers) if name not in dropped]
+        cut = [[row[index] for index in kept] for row in (headers, *rows)]
+        lines = table(cut[0], cut[1:])
+        fits = width is None or max(map(_width, lines), default=0) <= width
+        if fits or len(dropped) == len(expendable):
+            return lines, dropped
+        dropped.append(expendable[len(dropped)])
+
+
+def width_of(stream: TextIO, environment: Mapping[str, str] = os.environ) -> int | None:
+    """How wide a line may be there: COLUMNS, else the terminal's own. A pipe takes any width."""
+    said = environment.get("COLUMNS", "")
+    if said.isascii() and said.isdigit() and int(said[:5]) > 0:
+        return int(said[:5])
+    return shutil.get_terminal_size().columns if stream.isatty() else None
+
+
 def pairs(facts: Sequence[tuple[str, str]]) -> list[str]:
     """`name   value` lines, values aligned."""
     width = max((len(name) for name, _value in facts), default=0)
@@ -151,10 +178,20 @@ class Ink:
         return f"\x1b[{code}m{text}\x1b[0m" if self.on and text else text
 
 
+class Unwritten(Exception):
+    """Stdout does not take what we have to say: a full disk, a closed file."""
+
+
 def say(lines: Sequence[str] | str) -> None:
-    """To stdout: what was asked for."""
-    for line in [lines] if isinstance(lines, str) else lines:
-        print(line)
+    """To stdout, and all the way: what was asked for. Raises Unwritten, or BrokenPipeError."""
+    try:
+        for line in [lines] if isinstance(lines, str) else lines:
+            print(line)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Unwritten(error.strerror or "the system refused") from error
 
 
 def tell(line: str) -> None:

@@ -24,6 +24,8 @@ class Prepared(NamedTuple):
     options: UpOptions
     body: dict[str, Any]
     steps: list[str]
+    new_mesh: bool
+    """Whether the secret was made just now: nobody else is in that mesh yet."""
 
 
 def check_alone(options: UpOptions) -> None:
@@ -65,6 +67,7 @@ def _settled(folder: "StateFolder", options: UpOptions, brought: "Secret | None"
     from mesh.secret import derive
 
     # The secret first: a refusal must not leave a key behind in a folder that was never ours.
+    fresh = brought is None and folder.read_secret() is None
     secret, said = _secret(folder, brought)
     identity, first_start = folder.identity()
     mesh_id = derive(secret).mesh_id.hex()
@@ -80,7 +83,7 @@ def _settled(folder: "StateFolder", options: UpOptions, brought: "Secret | None"
     }
     # From here on the folder is where the secret is; the agent need not read the file again.
     ready = replace(options, name=options.name or folder.read_name(), secret_file=None)
-    return Prepared(ready, body, [step for step in steps if step])
+    return Prepared(ready, body, [step for step in steps if step], fresh)
 
 
 def _secret(folder: "StateFolder", brought: "Secret | None") -> tuple["Secret", str]:
@@ -94,10 +97,7 @@ def _secret(folder: "StateFolder", brought: "Secret | None") -> tuple["Secret", 
         return brought, "kept the secret of mesh {mesh} in {path}, readable by this user alone"
     made = _fresh_secret()
     folder.write_secret(made.text)
-    return made, (
-        "made a new mesh, {mesh}: its secret is in {path}, readable by this user alone\n"
-        "  to let the next machine in, run `holdfast invite` here and paste its line there"
-    )
+    return made, "made a new mesh, {mesh}: its secret is in {path}, readable by this user alone"
 
 
 def kept_secret(folder: "StateFolder") -> "Secret | None":

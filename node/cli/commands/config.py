@@ -3,13 +3,19 @@
 import os
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from node.cli.asking import show
+from node.cli import client
+from node.cli.asking import show, warn
 from node.cli.exits import YES
 from node.cli.render import table
 from node.cli.settings import settled, state_of
 from node.config import SETTINGS
+
+RUNNING: Final = (
+    "an agent runs here, with the flags that it was started with; these are the settings of its "
+    "next start"
+)
 
 
 def run(flags: Namespace) -> int:
@@ -24,6 +30,8 @@ def run(flags: Namespace) -> int:
         },
     }
     show(flags, body, lambda _ink: _drawn(body, origins=flags.origin))
+    if not flags.json and client.running(state):
+        warn([RUNNING])
     return YES
 
 

@@ -1,50 +1,93 @@
 """`holdfast holds`: who holds what, as this replica knows it."""
 
+import sys
 from argparse import Namespace
-from typing import Any
+from typing import Any, Final
 
 from node.cli.asking import answer, show
 from node.cli.exits import YES
-from node.cli.render import UNKNOWN, age, amount, clean, legs, or_unknown, short, span, table
+from node.cli.render import (
+    UNKNOWN,
+    age,
+    amount,
+    clean,
+    legs,
+    narrowed,
+    or_unknown,
+    short,
+    span,
+    table,
+    width_of,
+)
 
-HEADERS = ("ID", "ON", "WHAT", "USED", "STATE", "KIND", "LEFT", "FOR", "AS OF", "NOTE")
-STATES = {"pending": "held, not confirmed", "posted": "confirmed", "ending": "ending"}
-UNUSED = "nothing runs under it: an unused promise"
-WHO_KNOWS = "how long a booking still lasts, its owner knows: `holdfast holds --peer {}`"
+HEADERS: Final = (
+    "ID", "ON", "HOLDER", "WHAT", "USED", "STATE", "KIND", "LEFT", "FOR", "AS OF",
+)  # fmt: skip
+EXPENDABLE: Final = ("AS OF", "FOR", "KIND", "STATE", "USED", "HOLDER")
+"""What a narrow terminal does without, the first first."""
+ENDED_HEADERS: Final = ("ID", "ON", "HOLDER", "ENDED AS", "AT")
+STATES: Final = {"pending": "held, not confirmed", "posted": "confirmed", "ending": "ending"}
+UNUSED: Final = "* nothing runs under it: an unused promise"
+NARROW: Final = "not shown in this width: {}"
+WHO_KNOWS: Final = "how long a booking still lasts, its owner knows: `holdfast holds --peer {}`"
 
 
 def run(flags: Namespace) -> int:
     """Every live hold; with --ended the last ended ones too."""
     body = answer(flags, {"type": "holds", "ended": flags.ended})
-    show(flags, body, lambda _ink: _drawn(body["holds"]))
+    width = width_of(sys.stdout)
+    show(flags, body, lambda _ink: [*_drawn(body["holds"], width), *_ended(body.get("ended", []))])
     return YES
 
 
-def _drawn(holds: list[dict[str, Any]]) -> list[str]:
-    lines = table(HEADERS, [_row(hold) for hold in holds]) or ["nothing is held"]
-    untold = sorted({clean(h["owner"]["name"]) for h in holds if h["remaining_ms"] is None})
-    return [*lines, "", WHO_KNOWS.format("|".join(untold))] if untold else lines
+def _drawn(holds: list[dict[str, Any]], width: int | None) -> list[str]:
+    lines, dropped = narrowed(HEADERS, [_row(hold) for hold in holds], EXPENDABLE, width)
+    notes = [UNUSED] if any(h["tied"] is False for h in holds) and "USED" not in dropped else []
+    untold = sorted({clean(h["owner"]["name"]) for h in holds if _only_its_owner_knows(h)})
+    notes += [WHO_KNOWS.format("|".join(untold))] if untold else []
+    notes += [NARROW.format(", ".join(dropped))] if dropped else []
+    return [*lines, "", *notes] if notes else lines or ["nothing is held"]
 
 
 def _row(hold: dict[str, Any]) -> list[str]:
-    owner = hold["owner"]
-    name = clean(owner["name"])
     return [
         short(hold["id"]),
-        name if owner["liveness"] == "alive" else f"{name} ({or_unknown(owner['liveness'])})",
+        _owner(hold["owner"]),
+        clean(hold["holder"]["name"]),
         legs(hold["legs"]),
         _used(hold),
         STATES.get(hold["state"], clean(hold["state"])),
         clean(hold["kind"]),
-        span(hold["remaining_ms"]),
+        # A carried lease is renewed for as long as its process runs: the next renewal is no end.
+        "while it runs" if hold["kind"] == "carried" else span(hold["remaining_ms"]),
         " ".join(clean(part) for part in (hold["principal"], hold["label"]) if part) or "-",
         age(hold["age_ms"]),
-        clean(hold["note"]) or (UNUSED if hold["tied"] is False else ""),
     ]
+
+
+def _owner(owner: dict[str, Any]) -> str:
+    name = clean(owner["name"])
+    return name if owner["liveness"] == "alive" else f"{name} ({or_unknown(owner['liveness'])})"
 
 
 def _used(hold: dict[str, Any]) -> str:
     if hold["tied"] is False:
-        return "nothing"
+        return "nothing *"
     known = [leg for leg in hold["legs"] if leg["used"] is not None]
     return " + ".join(amount(leg["used"], leg["unit"]) for leg in known) or UNKNOWN
+
+
+def _only_its_owner_knows(hold: dict[str, Any]) -> bool:
+    return hold["remaining_ms"] is None and hold["kind"] != "carried"
+
+
+def _ended(holds: list[dict[str, Any]]) -> list[str]:
+    rows = [
+        [
+            short(hold["id"]), _owner(hold["owner"]), clean(hold["holder"]["name"]),
+            clean(hold["state"]),
+            f"era {hold['ended_at']['era']}, height {hold['ended_at']['height']}",
+        ]
+        for hold in holds
+    ]  # fmt: skip
+    return ["", "ended last", *table(ENDED_HEADERS, rows)] if rows else []

@@ -1,17 +1,19 @@
 """`holdfast invite`: a one-time line by which the next machine joins."""
 
 from argparse import Namespace
-from typing import Any
+from typing import Any, Final
 
 from node.cli.asking import answer, show
 from node.cli.asks import term_ms
 from node.cli.exits import YES
 from node.cli.render import clean, span, tell
 
+LONGEST: Final = "; an invite is good for 7d at most"
+
 
 def run(flags: Namespace) -> int:
     """Ask for a token; stdout carries the line to paste and nothing else."""
-    body = answer(flags, {"type": "invite", "ttl_ms": term_ms(flags.ttl, "--ttl")})
+    body = answer(flags, {"type": "invite", "ttl_ms": term_ms(flags.ttl, "--ttl", LONGEST)})
     show(flags, body, lambda _ink: [f"holdfast join {clean(body['invite'])}"])
     if not flags.json:
         tell(_note(body))

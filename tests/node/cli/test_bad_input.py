@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +13,8 @@ from hypothesis import strategies as st
 
 from node.cli import asks
 from node.cli.exits import Unable
-from node.cli.parser import build, parse
-from tests.node.cli.conftest import Ran
+from node.cli.parser import COMMANDS, build, parse
+from tests.node.cli.conftest import ROOT, Ran
 from tests.support.fake_agent import FakeAgent
 
 Run = Callable[..., Ran]
@@ -150,3 +152,35 @@ def test_any_text_as_an_amount_is_a_document_or_wrong_usage(flag: str, text: str
 def test_no_command_line_at_all_ends_in_a_traceback(line: list[str]) -> None:
     assert _ending(lambda: parse(build(), line)) in (0, 2)
     assert _ending(lambda: parse(build(), ["where", *line])) in (0, 2)
+
+
+@pytest.mark.parametrize(
+    "words", [("status",), ("status", "--json"), ("facts", "nobody", "--json"), ("--version",)],
+    ids=str,
+)  # fmt: skip
+def test_a_full_disk_behind_stdout_is_one_sentence_and_status_1(
+    words: tuple[str, ...], state: Path
+) -> None:
+    with FakeAgent(state), open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "node.cli", *words],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60,
+            env={"PYTHONPATH": str(ROOT), "HOLDFAST_STATE": str(state)},
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == (
+        "holdfast: the answer could not be written to the standard output: "
+        "No space left on device\n"
+    )
+
+
+def test_a_life_that_no_invite_has_is_told_the_units_and_the_longest(run: Run) -> None:
+    ran = run("invite", "--ttl", "1y")
+    assert ran.status == 2
+    assert "units: s, m, h, d; an invite is good for 7d at most" in ran.err
+
+
+def test_each_command_has_its_help_on_its_own_line() -> None:
+    listed = build().format_help()
+    for command in COMMANDS:
+        assert f" {command.name} " in next(x for x in listed.splitlines() if command.help in x)

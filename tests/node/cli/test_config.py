@@ -26,6 +26,7 @@ from node.config import (
 )
 from node.shell.state import state_path
 from tests.node.cli.conftest import ROOT, Ran
+from tests.support.fake_agent import FakeAgent
 
 Run = Callable[..., Ran]
 
@@ -197,3 +198,12 @@ def test_the_reference_names_every_command_and_every_flag() -> None:
         for flag in child.flags():
             known = re.search(rf"{flag}(?![a-z-])", page)
             assert flag in ("-h", "--help") or known, (name, flag)
+
+
+def test_beside_a_running_agent_the_settings_are_those_of_its_next_start(
+    state: Path, run: Callable[..., Ran]
+) -> None:
+    assert run("config", "show").err == ""
+    with FakeAgent(state):
+        assert "of its next start" in run("config", "show").err
+        assert run("config", "show", "--json").err == ""

@@ -121,6 +121,12 @@ def test_a_joining_is_told_step_by_step_and_each_step_once(state: Path) -> None:
     ]
 
 
+def test_a_peer_is_found_once_it_has_an_address(state: Path) -> None:
+    met = peer(trust="discovered", facts={}, log=None, name=None)
+    _seen, told = _followed(state, [{**met, "address": None}], [met], [peer()])
+    assert [line for line in told if "found" in line] == ["found eeeeeeeeff at 10.0.0.2:4653"]
+
+
 def test_a_peer_that_is_gone_does_not_hold_up_the_joining(state: Path) -> None:
     gone = peer(id="z" * 26, name="old", liveness="dead", facts={}, log=None)
     seen, _told = _followed(state, [gone, peer()])

@@ -11,9 +11,12 @@ import pytest
 import node
 from mesh.effects import Address
 from mesh.secret import Secret
+from node.cli import detached
+from node.cli.welcome import HINT, join_lines, welcome
 from node.config import UpOptions
+from node.core.requests import Refused
 from tests.node.cli.conftest import Ran
-from tests.support.fake_agent import FakeAgent
+from tests.support.fake_agent import BODIES, FakeAgent
 from tests.support.fake_member import FakeMember
 
 Run = Callable[..., Ran]
@@ -57,7 +60,7 @@ def test_an_invite_brings_the_secret_and_the_agent_starts(
     assert [(options.name, options.port) for options in started] == [("bob", 5000)]
     assert started[0].seeds == (tuple(member.address),)
     for step in ("the invite is whole", "dialling 127.0.0.1", "answered with its own key",
-                 "made this node's key", "kept the secret"):  # fmt: skip
+                 "took the token", "made this node's key", "kept the secret"):  # fmt: skip
         assert step in ran.err
     assert SECRET.text not in ran.out + ran.err
     assert member.guests == [None]
@@ -71,7 +74,8 @@ def test_an_invite_works_once(
     again = run("join", invite, "--state", str(state / "b"))
     assert again.status == 1
     assert "used already" in again.err
-    assert "holdfast invite" in again.err
+    assert again.err.count("holdfast invite") == 1
+    assert "took the token" not in again.err
     assert not (state / "b" / "secret").exists()
     assert len(started) == 1
 
@@ -247,6 +251,57 @@ def test_a_first_up_makes_key_and_secret_and_says_how_the_next_machine_joins(
     assert "made" not in again.out
     assert (state / "secret").read_text().strip() == text
     assert [options.name for options in started] == ["ann", "ann"]
+
+
+def test_on_a_terminal_the_first_up_of_a_mesh_prints_the_join_line_and_a_log_never_does(
+    state: Path, run: Run, started: list[UpOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched: list[Path] = []
+    monkeypatch.setattr("node.cli.commands.up.welcome", lambda path, _tell: watched.append(path))
+    assert "holdfast invite" in run("up").out
+    assert watched == []
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    ran = run("up", "--state", str(state / "b"))
+    assert "holdfast invite" not in ran.out
+    run("up", "--state", str(state / "b"))
+    assert watched == [state / "b"], "a mesh that is there already needs no welcome"
+
+
+def test_detached_the_join_line_comes_with_the_answer_but_not_into_json(
+    state: Path, run: Run, started: list[UpOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = detached.Started(7, state / "agent.log")
+    monkeypatch.setattr("node.cli.detached.start", lambda *_args: ready)
+    monkeypatch.setattr("node.cli.starting.client.running", lambda _state: False)
+    with FakeAgent(state) as agent:
+        first = run("up", "--detach").out
+        again = run("up", "--detach").out
+    assert first.endswith(
+        "on the next machine: holdfast join hfi1-abcd-efgh\n"
+        "  good once, within 1 h; another one any time: holdfast invite\n"
+    )
+    assert "hfi1" not in again
+    assert len(agent.heard) == 1
+    with FakeAgent(state / "b") as agent:
+        assert "hfi1" not in run("up", "--detach", "--json", "--state", str(state / "b")).out
+    assert agent.heard == []
+
+
+def test_the_join_line_waits_for_the_agent_and_gives_way_to_a_hint(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("node.cli.welcome.LOOKS_MAX", 3)
+    rests: list[float] = []
+    welcome(state, told.append, rests.append)
+    assert len(rests) == 3
+    assert told == [HINT]
+    told.clear()
+    with FakeAgent(state, {"invite": {**BODIES["invite"], "addresses": ["127.0.0.1:4653"]}}):
+        welcome(state, told.append, rests.append)
+    assert told[0] == "for the next agent on this machine: holdfast join hfi1-abcd-efgh"
+    with FakeAgent(state / "b", {"invite": Refused("not_possible", "no address")}):
+        assert join_lines(state / "b") == [HINT]
 
 
 def test_a_secret_file_of_another_mesh_changes_nothing(

@@ -1,12 +1,28 @@
 """What people read."""
 
 import io
+import shutil
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mesh.instant import SECOND
 from node.cli.progress import ProgressLine
-from node.cli.render import Ink, age, amount, clean, legs, metric, or_unknown, pairs, span, table
+from node.cli.render import (
+    Ink,
+    age,
+    amount,
+    clean,
+    legs,
+    metric,
+    narrowed,
+    or_unknown,
+    pairs,
+    span,
+    table,
+    width_of,
+)
 
 
 def test_an_unknown_figure_is_written_unknown_and_never_zero() -> None:
@@ -102,3 +118,41 @@ def test_progress_in_a_log_is_one_plain_line_per_sentence() -> None:
     line({"sentence": "asking bob"})
     line.done()
     assert stream.getvalue() == "waiting for bob\nasking bob\n"
+
+
+def test_a_countdown_is_said_once_and_not_counted_twice() -> None:
+    stream = _Terminal()
+    ProgressLine(stream)({"sentence": "oak waits: 33 s more", "remaining_ms": 32_900})
+    assert stream.getvalue() == "\r\x1b[Koak waits: 33 s more"
+
+
+def test_a_countdown_in_a_log_is_repeated_every_ten_seconds_at_most() -> None:
+    stream, seconds = io.StringIO(), iter(range(100))
+    line = ProgressLine(stream, lambda: next(seconds) * SECOND)
+    for left in range(25, 0, -1):
+        line({"sentence": f"oak waits: {left} s more", "remaining_ms": left * 1000})
+    line({"sentence": "asking oak"})
+    assert stream.getvalue().splitlines() == [
+        "oak waits: 25 s more", "oak waits: 15 s more", "oak waits: 5 s more", "asking oak",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("width", "headers"),
+    [(None, "ID  FOR       ROOM"), (18, "ID  FOR       ROOM"), (17, "ID   ROOM"), (3, "ID")],
+    ids=str,
+)
+def test_the_least_important_columns_give_way_on_a_narrow_terminal(
+    width: int | None, headers: str
+) -> None:
+    rows = [["a", "nightly", "1 GiB"]]
+    lines, dropped = narrowed(("ID", "FOR", "ROOM"), rows, ("FOR", "ROOM"), width)
+    assert lines[0] == headers
+    assert [name for name in ("FOR", "ROOM") if name not in headers] == dropped
+
+
+def test_the_width_is_the_terminals_or_the_one_named_and_a_pipe_has_none() -> None:
+    assert width_of(io.StringIO(), {}) is None
+    assert width_of(io.StringIO(), {"COLUMNS": "70"}) == 70
+    assert width_of(io.StringIO(), {"COLUMNS": "wide"}) is None
+    assert width_of(_Terminal(), {}) == shutil.get_terminal_size().columns
