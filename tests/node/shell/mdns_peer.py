@@ -37,13 +37,13 @@ def main(kind: str, *words: str) -> None:
     udp.SCAN_SECONDS = 0.1  # type: ignore[misc, assignment] # nor three seconds for a cable
     with contextlib.suppress(KeyboardInterrupt):
         trio.run(_agent if kind == "agent" else _bare, *words)
-    print(json.dumps({"threads": others()}), flush=True)
+    print(json.dumps({"threads": mdns_threads()}), flush=True)
 
 
-def others() -> list[str]:
-    """Every thread but this one and trio's workers, idle ("Trio thread") or not ("… from …")."""
-    names = [each.name for each in threading.enumerate() if each is not threading.main_thread()]
-    return [name for name in names if not name.startswith("Trio") and " from " not in name]
+def mdns_threads() -> list[str]:
+    """The threads that mDNS needs: zeroconf's loop and its browser."""
+    names = sorted(each.name for each in threading.enumerate())
+    return [name for name in names if "zeroconf" in name or "_run_loop" in name]
 
 
 async def _obey(answer: Answer) -> None:
@@ -72,7 +72,7 @@ async def _bare(*words: str) -> None:
             "warning": None if finder.warning is None else finder.warning.sentence,
             "announced": finder.announced,
             "ignored": {why.name: n for why, n in finder.book.ignored.items()},
-            "threads": others(),
+            "threads": mdns_threads(),
         }
 
     async def follow() -> None:
@@ -109,7 +109,7 @@ async def _agent(*words: str) -> None:
                     for member in app.agent.mesh.roll.members()
                     if member.liveness is Liveness.ALIVE
                 ),
-                "threads": others(),
+                "threads": mdns_threads(),
             }
 
         await _obey(answer)

@@ -331,7 +331,8 @@ def test_records_are_told_again_while_they_live_and_change_with_the_interfaces()
     with peers(bare(US), bare(THEM, 5001)) as (ann, bob):
         plug_in(ann, bob)
         there = [THEM.hex(), "10.6.0.2:5001"]
-        ann.until(lambda answer: answer["found"].count(there) >= 2)
+        answer = ann.until(lambda answer: answer["found"].count(there) >= 2)
+        assert len(answer["threads"]) == 2
         bob.ip("address", "add", "10.6.0.7/24", "dev", "eth0")
         both = {"10.6.0.2:5001", "10.6.0.7:5001"}
         ann.until(lambda answer: any({*found[1:]} == both for found in answer["found"]))
