@@ -193,13 +193,17 @@ class App:
         return tuple((host, self.gate.port, kinds[host]) for host in advertised(seen))
 
     async def _gather_news(self) -> None:
+        told: ShellNews | None = None
         while True:
             # A look at disks may hang: it holds up the news, and nothing else.
             footing = await trio.to_thread.run_sync(
                 health.footing, self.here, abandon_on_cancel=True
             )
             for _ in range(NEWS_PER_FOOTING):
-                self.driver.report(self._news(tuple(footing)))
+                news = self._news(tuple(footing))
+                if news != told:  # nothing new wakes nobody
+                    self.driver.report(news)
+                    told = news
                 await trio.sleep(NEWS_EVERY_SECONDS)
 
     def _news(self, footing: tuple[Check, ...]) -> ShellNews:
