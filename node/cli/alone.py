@@ -28,6 +28,7 @@ from node.probes.sampler import Sampler
 from node.probes.shares import Onlooker, registry_folder
 from node.shell import clock
 from node.shell.journal import read_only
+from node.shell.privacy import state_folder
 from node.shell.state import StateFolder
 from placement.view import ClusterView
 
@@ -113,6 +114,7 @@ def examine(state: Path, no_agent: str) -> dict[str, Any]:
     here = look(state)
     # Not a fault: a first look at a machine needs no agent.
     checks = [_check("agent", None, no_agent, "what follows is this machine alone")]
+    checks += private_files(state)
     for pool in here.view.nodes[0].pools:
         known = pool.room is not None
         sentence = f"{pool.label}: room is {'known' if known else 'not known'}"
@@ -120,6 +122,15 @@ def examine(state: Path, no_agent: str) -> dict[str, Any]:
         checks.append(_check(f"pool {pool.pool}", known or None, sentence, hint))
     checks.append(_check("journal", True, f"readable; {here.holds} live holds in it", ""))
     return {"checks": checks, "rejections": {}, "interfaces": [], "peers": []}
+
+
+def private_files(state: Path) -> list[dict[str, Any]]:
+    """The check of the state folder, as it is at this moment; none before an agent ran there."""
+    with explained():
+        folder = StateFolder(state)
+        if not folder.key_path.exists():
+            return []
+        return [msgspec.to_builtins(state_folder(folder))]
 
 
 def _probed(settings: dict[str, Settled]) -> tuple[Inventory, Live]:

@@ -85,7 +85,7 @@ class Errands:
         self._identity = identity
         self._knowledge = knowledge
         self._asking = Asking(random, knowledge.session_of)
-        self._telling = Telling()
+        self._telling = Telling(knowledge.name_of)
         self._custody = Custody()
         self._carrying = Carrying()
         self._routes: dict[int, _Route] = {}

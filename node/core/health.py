@@ -6,7 +6,7 @@ what to do about it. A peer's `problem` is the first thing that keeps it from be
 
 from typing import Any
 
-from mesh.identity import id_text
+from mesh.identity import id_text, short_id
 from mesh.instant import MILLISECOND
 from mesh.membership import Liveness, Member, Trust
 from node.core import answers
@@ -19,8 +19,8 @@ SECONDS_TO_OPEN = "`holdfast status` shows how long; `holdfast ledger open` is a
 def doctor(knowledge: Knowledge) -> dict[str, Any]:
     """Everything that can be said from inside the agent."""
     checks = [
-        _grants(knowledge), _peers_answer(knowledge), _ledgers(knowledge), _versions(knowledge),
-        *knowledge.news.checks,
+        _grants(knowledge), _peers_answer(knowledge), _names(knowledge), _ledgers(knowledge),
+        _versions(knowledge), *knowledge.news.checks,
     ]  # fmt: skip
     return {
         "checks": [_plain(check) for check in checks],
@@ -56,12 +56,32 @@ def _grants(knowledge: Knowledge) -> Check:
 
 
 def _peers_answer(knowledge: Knowledge) -> Check:
-    known = [m for m in knowledge.members() if m.liveness is not Liveness.LEFT]
-    live = knowledge.live_others()
+    known = _present(knowledge)
     if not known:
         sentence = "no other node has joined yet"
         return Check("peers", None, sentence, "`holdfast invite` here, `holdfast join` there")
-    return Check("peers", live > 0, f"{live} of {len(known)} answer", "see the list of peers below")
+    silent = sorted(m.name for m in known if m.liveness is not Liveness.ALIVE)
+    sentence = f"{len(known) - len(silent)} of {len(known)} answer"
+    if not silent:
+        return Check("peers", True, sentence)
+    # One that is switched off is nobody's fault; when nobody answers, it is more likely us.
+    ok = None if len(silent) < len(known) else False
+    hint = "the list of peers below says why"
+    return Check("peers", ok, f"{sentence}; no word from {', '.join(silent)}", hint)
+
+
+def _names(knowledge: Knowledge) -> Check:
+    called: dict[str, list[str]] = {knowledge.our_name.lower(): [short_id(knowledge.us)]}
+    for member in _present(knowledge):
+        called.setdefault(member.name.lower(), []).append(short_id(member.id))
+    shared = {name: ids for name, ids in sorted(called.items()) if len(ids) > 1}
+    told = "; ".join(f"{' and '.join(sorted(ids))} are both {name}" for name, ids in shared.items())
+    hint = "call one of them something else: `holdfast up --name`; until then use their ids"
+    return Check("names", None if shared else True, told or "no two nodes share a name", hint)
+
+
+def _present(knowledge: Knowledge) -> list[Member]:
+    return [m for m in knowledge.members() if m.liveness is not Liveness.LEFT]
 
 
 def _ledgers(knowledge: Knowledge) -> Check:

@@ -3,13 +3,14 @@
 Ends as every call does: done, refused (why), or unknown (id).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from ledger.commands import Answer, Outcome, Post, Release, Void
-from mesh.identity import NodeId
+from mesh.identity import NodeId, short_id
 from mesh.instant import MILLISECOND, Duration, Instant, earliest
 from node.core.effects import Reply
 from node.core.requests import Refused
@@ -52,6 +53,8 @@ class _Errand:
 class Telling:
     """Every such command under way."""
 
+    name_of: Callable[[NodeId], str] = short_id
+    """How people call an owner."""
     _errands: dict[int, _Errand] = field(default_factory=dict)
     _next: int = 0
 
@@ -99,8 +102,12 @@ class Telling:
         if errand.sends >= SENDS_MAX:
             del self._errands[key]
             hold = errand.command.id.hex()
-            sentence = f"the owner of {hold[:12]} did not answer: what became of it is unknown"
-            refused = Refused("unknown", sentence, "`holdfast peers` shows whether it is reachable")
+            owner = self.name_of(errand.owner)
+            sentence = (
+                f"{owner}, which owns {hold[:12]}, did not answer: what became of it is unknown"
+            )
+            again = f"run it again when {owner} is back (`holdfast peers`): twice does no harm"
+            refused = Refused("unknown", sentence, again)
             return [_refusal(errand.token, refused, "no answer")]
         if answer is not None:
             errand.command = msgspec.structs.replace(errand.command, session=answer.session)

@@ -5,7 +5,6 @@ false. They only look; nothing here mends anything.
 """
 
 import os
-import stat
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from node.shell.interfaces import Interface
 from node.shell.marker import MarkerFile, filesystem_type
 from node.shell.mdns import MDNS_PORT, STILL_WORKS, Mdns
 from node.shell.opening import Opened
-from node.shell.state import StateFolder
+from node.shell.privacy import state_folder
 from node.shell.streams import StreamCounts
 from node.shell.udp import GateCounts
 from placement.amounts import format_bytes, format_cores
@@ -29,12 +28,13 @@ from placement.amounts import format_bytes, format_cores
 JOURNAL_ROOM_BYTES_MIN: Final = 256 << 20
 """Below this a busy week may fill the disk, and a full disk stops every promise."""
 NVIDIA_DRIVER: Final = "/driver/nvidia/version"
-OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+ON_RECORD: Final = "this is said until its next start; its log has it too"
 
 
 def footing(here: Opened) -> list[Check]:
     """What everything rests on: the folder, the journal, the marker, the clock, the share."""
     return [
+        start(here),
         state_folder(here.folder),
         journal(here.folder.journal_path),
         marker(here.marker, here.standing_warnings),
@@ -48,19 +48,11 @@ def footing(here: Opened) -> list[Check]:
     ]
 
 
-def state_folder(folder: StateFolder) -> Check:
-    """Whether what is secret is ours alone to read."""
-    open_to_others = [
-        path.name for path in (folder.key_path, folder.secret_path)
-        if path.exists() and path.stat().st_mode & OTHERS
-    ]  # fmt: skip
-    name = "state folder"
-    if open_to_others:
-        files = " and ".join(open_to_others)
-        where = " ".join(str(folder.path / each) for each in open_to_others)
-        return Check(name, False, f"others may open {files} in {folder.path}", f"chmod 600 {where}")
-    mode = stat.S_IMODE(folder.path.stat().st_mode)
-    return Check(name, True, f"{folder.path} is ours (mode {mode:04o}); key and secret are private")
+def start(here: Opened) -> Check:
+    """What was made or set aside when this agent started. A damaged journal is not forgotten."""
+    told = [sentence for sentence in here.said if sentence not in here.standing_warnings]
+    sentence = "; ".join(told) or "nothing was missing, and nothing had to be set aside"
+    return Check("start", None if told else True, sentence, ON_RECORD)
 
 
 def journal(path: Path) -> Check:

@@ -14,16 +14,24 @@ MARK_CHARS = 4
 
 def run(flags: Namespace) -> int:
     """0 when every check passes; with no agent, this machine alone is examined."""
+    from node.cli import alone
+
+    state = state_of(flags)
     try:
         body = answer(flags, {"type": "doctor"})
+        body["checks"] = _looked_again(body["checks"], alone.private_files(state))
     except Unable as no:
         if no.code != "no_agent":
             raise
-        from node.cli import alone
-
-        body = alone.examine(state_of(flags), no.sentence)
+        body = alone.examine(state, no.sentence)
     show(flags, body, lambda ink: _drawn(body, ink))
     return NO if any(check["ok"] is False for check in body["checks"]) else YES
+
+
+def _looked_again(told: list[dict[str, Any]], seen: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The agent's checks; what was looked at just now stands in the place of an older look."""
+    fresh = {check["name"]: check for check in seen}
+    return [fresh.get(check["name"], check) for check in told]
 
 
 def _drawn(body: dict[str, Any], ink: Ink) -> list[str]:

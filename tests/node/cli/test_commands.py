@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from node.core.requests import REFUSALS, Refused
+from node.shell.state import StateFolder
 from tests.node.cli.conftest import Ran
 from tests.support.fake_agent import (
     BODIES,
@@ -121,6 +122,18 @@ def test_doctor_exits_0_when_nothing_fails(state: Path, run: Run) -> None:
     checks = [{"name": "journal", "ok": True, "sentence": "fine", "hint": ""}]
     with FakeAgent(state, {"doctor": {**BODIES["doctor"], "checks": checks}}):
         assert run("doctor").status == 0
+
+
+def test_doctor_looks_at_the_secret_itself_and_not_at_an_older_look(state: Path, run: Run) -> None:
+    folder = StateFolder.open(state)
+    folder.identity()
+    folder.write_secret("a secret")
+    folder.secret_path.chmod(0o644)
+    checks = [{"name": "state folder", "ok": True, "sentence": "private", "hint": ""}]
+    with FakeAgent(state, {"doctor": {**BODIES["doctor"], "checks": checks}}):
+        ran = run("doctor")
+    assert ran.status == 1
+    assert f"others may open secret in {state}" in ran.out
 
 
 def test_where_exits_1_when_nothing_fits(state: Path, run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from mesh.identity import short_id
 from mesh.instant import SECOND, seconds
 from node.core import requests
 from node.core.reports import Check, ShellNews
@@ -50,7 +51,28 @@ def test_a_dead_peer_is_named_with_what_to_look_at() -> None:
     world.run(seconds(60))
     body = doctor(world)
     assert "stopped answering" in body["peers"][0]["problem"]
-    assert check(world, "peers")["ok"] is False
+    row = check(world, "peers")
+    assert row["ok"] is False
+    assert row["sentence"] == "0 of 1 answer; no word from bob"
+
+
+def test_one_silent_peer_among_others_is_a_note_that_names_it() -> None:
+    world = mesh("ann", "bob", "cyd")
+    world.crash("bob")
+    world.run(seconds(60))
+    row = check(world, "peers")
+    assert row["ok"] is None
+    assert row["sentence"] == "1 of 2 answer; no word from bob"
+
+
+def test_two_nodes_of_one_name_are_a_note_that_tells_them_apart() -> None:
+    world = mesh("ann", "bob")
+    world.hosts["ann"].alive.knowledge.our_name = "Bob"
+    row = check(world, "names")
+    assert row["ok"] is None
+    for name in ("ann", "bob"):
+        assert short_id(world.hosts[name].id) in row["sentence"]
+    assert "--name" in row["hint"]
 
 
 def test_a_peer_that_left_is_not_missed() -> None:

@@ -9,7 +9,7 @@ OWNER, HOLD, SESSION = NodeId(b"o" * 16), b"h" * 16, b"s" * 16
 
 
 def begun() -> Telling:
-    telling = Telling()
+    telling = Telling(lambda owner: {OWNER: "oak"}[owner])
     (tell,) = telling.begin(9, OWNER, Release(HOLD, SESSION))
     assert tell == Tell(1, OWNER, Release(HOLD, SESSION))
     return telling
@@ -46,7 +46,8 @@ def test_silence_is_asked_again_after_a_rest_and_in_the_end_called_unknown() -> 
     (reply,) = telling.answered(1, None, now)
     assert isinstance(reply, Reply)
     assert reply.body["code"] == "unknown"
-    assert HOLD.hex()[:12] in reply.body["sentence"]
+    assert f"oak, which owns {HOLD.hex()[:12]}" in reply.body["sentence"]
+    assert "run it again when oak is back" in reply.body["hint"]
     assert telling.next_wake is None
 
 

@@ -3,6 +3,8 @@
 import os
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -13,6 +15,7 @@ from node.shell.beacons import AirCounts, NetworkWarning, Trouble
 from node.shell.dialler import DialCounts, Failure
 from node.shell.interfaces import Interface
 from node.shell.marker import find_marker
+from node.shell.opening import Opened
 from node.shell.state import StateFolder
 from node.shell.streams import Cut, StreamCounts
 from node.shell.udp import GateCounts
@@ -30,6 +33,17 @@ def test_a_key_that_others_may_read_is_named_with_the_command_that_mends_it(tmp_
     check = health.state_folder(folder)
     assert check.ok is False
     assert check.hint == f"chmod 600 {folder.key_path}"
+
+
+def test_what_was_set_aside_at_this_start_is_a_note_until_the_next(tmp_path: Path) -> None:
+    def opened(said: list[str], warnings: tuple[str, ...] = ()) -> Opened:
+        return cast(Opened, SimpleNamespace(said=said, standing_warnings=warnings))
+
+    assert health.start(opened([])).ok is True
+    assert health.start(opened(["no tmpfs"], ("no tmpfs",))).ok is True, "another check tells it"
+    check = health.start(opened(["the journal is damaged: it was set aside as x.corrupt-1"]))
+    assert check.ok is None
+    assert "x.corrupt-1" in check.sentence
 
 
 def test_the_journal_is_shown_with_the_room_it_has(
