@@ -148,14 +148,14 @@ def test_an_invite_works_once_and_the_second_is_told_why_not(ann: Node, home: Ho
     assert secret_of(bob) == secret_of(ann)
     assert command(bob, "leave").status == 0
     again = join(cyd, text)
-    one_sentence(beside(again), 1, "used already", "ask for a new one")
+    one_sentence(beside(again), 1, "used already", "`holdfast invite`")
     assert_untouched(cyd)
 
 
 def test_an_invite_that_came_too_late_is_told_so(ann: Node, bob: Node) -> None:
     text = invite(ann, "--ttl", "1s")
     time.sleep(1.2)
-    one_sentence(beside(join(bob, text)), 1, "expired", "ask for a new one")
+    one_sentence(beside(join(bob, text)), 1, "expired", "`holdfast invite`")
     assert_untouched(bob)
 
 
