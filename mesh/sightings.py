@@ -1,7 +1,7 @@
 """Sightings: when each member's beacon last reached us, and how long its last answer took.
 
-Nothing is decided by them. A beacon can be replayed and an answer can be slow for many reasons; they
-are for the person who wonders why two machines do not find each other.
+Nothing is decided by them. A beacon can be replayed and an answer can be slow for many reasons;
+they are for the person who wonders why two machines do not find each other.
 """
 
 from dataclasses import dataclass, field

@@ -29,7 +29,7 @@ async def serving(path: Path, handler: LocalHandler = echo) -> AsyncIterator[Non
     async with trio.open_nursery() as nursery:
         nursery.start_soon(serve_local, path, handler)
         with trio.fail_after(5):
-            while not path.exists():  # noqa: ASYNC110, ASYNC240 - the file is the event
+            while not path.exists():  # noqa: ASYNC240 - the file is the event
                 await trio.sleep(0.005)
         yield
         nursery.cancel_scope.cancel()

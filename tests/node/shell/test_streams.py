@@ -78,7 +78,7 @@ async def stage(handler: StreamHandler = echo) -> AsyncIterator[Stage]:
 
 async def until(condition: Callable[[], bool]) -> None:
     with trio.fail_after(5):
-        while not condition():  # noqa: ASYNC110 - two ends of a real socket share no event
+        while not condition():
             await trio.sleep(0.005)
 
 

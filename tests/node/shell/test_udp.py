@@ -65,7 +65,7 @@ async def open_post(port: int = 0, host: str = udp.EVERYWHERE) -> AsyncIterator[
 
 async def until(condition: Callable[[], bool]) -> None:
     with trio.fail_after(5):
-        while not condition():  # noqa: ASYNC110 - the far end is a real socket
+        while not condition():
             await trio.sleep(0.005)
 
 
