@@ -85,7 +85,6 @@ def main() -> int:
         tally = campaign(flags.count, flags.seed, flags.jobs)
     except PromiseBroken as broken:
         sys.stderr.write(f"\n{broken}\nreplay: --count 1 --seed THAT --jobs 1\n")
-        sys.stdout.write("nights: 0 passed, 1 failed\n")
         return 1
     if silent := never_happened(tally):
         sys.stderr.write(f"in {tally.nights} nights this never happened: {', '.join(silent)}\n")

@@ -23,7 +23,7 @@ import hashlib
 import os
 import secrets
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -47,19 +47,6 @@ class StateError(Exception):
         super().__init__(f"{sentence}; {hint}")
         self.sentence = sentence
         self.hint = hint
-
-
-def state_path(flag: str | None, environment: Mapping[str, str], uid: int) -> Path:
-    """Where the state lives: flag, then HOLDFAST_STATE, then the customary place."""
-    chosen = flag or environment.get("HOLDFAST_STATE")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
-    if uid == ROOT_UID:
-        return Path("/var/lib/holdfast")
-    home = environment.get("XDG_STATE_HOME")
-    # The XDG rules say that a relative path is to be ignored.
-    base = Path(home) if home and Path(home).is_absolute() else Path.home() / ".local/state"
-    return base / "holdfast"
 
 
 class StateFolder:

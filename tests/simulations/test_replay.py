@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mesh.datagram import Kind
 from mesh.effects import Address
 from mesh.gate import Gate
 from mesh.instant import SECOND
@@ -18,6 +19,8 @@ from mesh.window import ReplayWindow
 from node.core import requests
 from simulations.world import PORT, World
 
+KIND_AT = 3
+"""Where a datagram says what it is, behind magic and version."""
 EVIL = Address("10.9.9.9", 4653)
 
 
@@ -111,6 +114,11 @@ def judged(world: World, capture: list[Heard]) -> None:
     world.tap = recorder
     assert everything(world) == before
     assert sum(map(len, answered)) <= sum(len(heard.datagram) for heard in capture)
+    # A replayed beacon earns at most one hello at its source, and that only so often.
+    up = sum(host.agent is not None for host in world.hosts.values())
+    beacons = sum(heard.datagram[KIND_AT] == Kind.BEACON for heard in capture)
+    hellos = sum(datagram[KIND_AT] == Kind.HELLO for datagram in answered)
+    assert hellos <= beacons * up
 
 
 def restarted(name: str) -> Callable[[World], None]:

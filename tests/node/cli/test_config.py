@@ -24,7 +24,6 @@ from node.config import (
     settle,
     state_folder,
 )
-from node.shell.state import state_path
 from tests.node.cli.conftest import ROOT, Ran
 from tests.support.fake_agent import FakeAgent
 
@@ -163,14 +162,18 @@ def test_a_bad_file_is_wrong_usage(content: bytes, said: str, state: Path, run: 
         assert said in ran.err
 
 
-def test_the_state_folder_is_found_as_the_agent_finds_it(tmp_path: Path) -> None:
-    for flag in (None, str(tmp_path), "~/here", "relative"):
-        for environment in (
-            {}, {"HOLDFAST_STATE": "/x"}, {"XDG_STATE_HOME": "/s"}, {"XDG_STATE_HOME": "s"},
-        ):  # fmt: skip
-            for uid in (0, 1000):
-                ours = state_folder(flag, environment, superuser=uid == 0)
-                assert ours == state_path(flag, environment, uid)
+def test_the_flag_wins_over_the_environment_and_the_environment_over_custom() -> None:
+    environment = {"HOLDFAST_STATE": "/env", "XDG_STATE_HOME": "/xdg"}
+    assert state_folder("/flag", environment, superuser=False) == Path("/flag")
+    assert state_folder(None, environment, superuser=False) == Path("/env")
+    xdg = {"XDG_STATE_HOME": "/xdg"}
+    assert state_folder(None, xdg, superuser=False) == Path("/xdg/holdfast")
+    assert state_folder(None, xdg, superuser=True) == Path("/var/lib/holdfast")
+
+
+@pytest.mark.parametrize("flag", [None, "~/here", "relative"])
+def test_the_state_folder_is_absolute_whatever_was_said(flag: str | None) -> None:
+    assert state_folder(flag, {"XDG_STATE_HOME": "here"}, superuser=False).is_absolute()
 
 
 def test_there_is_one_version() -> None:

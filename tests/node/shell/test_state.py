@@ -16,7 +16,6 @@ from node.shell.state import (
     explained,
     key_text,
     parse_key,
-    state_path,
     write_atomically,
 )
 
@@ -28,18 +27,6 @@ with StateFolder.open(Path(sys.argv[1])).locked():
     print("held", flush=True)
     sys.stdin.read()
 """
-
-
-def test_the_flag_wins_over_the_environment_and_the_environment_over_custom() -> None:
-    environment = {"HOLDFAST_STATE": "/env", "XDG_STATE_HOME": "/xdg"}
-    assert state_path("/flag", environment, 1000) == Path("/flag")
-    assert state_path(None, environment, 1000) == Path("/env")
-    assert state_path(None, {"XDG_STATE_HOME": "/xdg"}, 1000) == Path("/xdg/holdfast")
-    assert state_path(None, {"XDG_STATE_HOME": "/xdg"}, 0) == Path("/var/lib/holdfast")
-
-
-def test_a_relative_xdg_path_is_ignored() -> None:
-    assert state_path(None, {"XDG_STATE_HOME": "here"}, 1000).is_absolute()
 
 
 def test_a_new_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
