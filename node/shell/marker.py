@@ -1,20 +1,15 @@
-"""The continuity marker: proof, kept in volatile memory, that nothing was forgotten.
+"""The continuity marker: where the proof lies that nothing was forgotten.
 
-A journal can come back older than it was: a restored backup, a rolled-back snapshot, a disk that
-lied about a sync. It looks perfectly healthy, and promises made since are gone from it. So beside
-every durable block we note, on a filesystem that lives in memory only, how far we had come. At the
-next start the same kernel boot, and a disk that is at least where the note says, prove that this
-disk lost nothing. Anything else (a reboot, no note, no such filesystem) proves nothing, and the
-start is assumed amnesiac.
-
-The note is replaced without a sync: what it lies on has no disk to sync to. That the filesystem
-really is volatile is *checked*; a marker that survived a power cut would vouch for a lost tail.
+What is noted, and what it proves, is `node/core/continuity.py`. Here it is kept: on a filesystem
+that lives in memory only, replaced without a sync, for what it lies on has no disk to sync to. That
+the filesystem really is volatile is *checked*; a marker that survived a power cut would vouch for a
+lost tail.
 """
 
 import contextlib
 import os
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,23 +18,12 @@ import msgspec
 
 from mesh.identity import NodeId, id_text
 from mesh.logs import Era, Position
+from node.core.continuity import Marker
 
 VOLATILE_TYPES: Final = ("tmpfs", "ramfs")
 MARKER_BYTES_MAX: Final = 4096
 BOOT_ID_PATH: Final = Path("/proc/sys/kernel/random/boot_id")
 MOUNTS_PATH: Final = Path("/proc/self/mountinfo")
-
-HashAt = Callable[[int], bytes | None]
-"""The hash of our own accepted chain's block at a height; None when there is no such block."""
-
-
-@dataclass(frozen=True, slots=True)
-class Marker:
-    """How far a node had come, as of its last durable block. `head` is None before the first."""
-
-    boot_id: str
-    epoch_counter: int
-    head: Position | None
 
 
 class _Written(msgspec.Struct, forbid_unknown_fields=True):
@@ -106,36 +90,6 @@ def find_marker(
             return MarkerFile(folder / f"marker-{id_text(node)}"), f"the marker lies in {folder}"
         refused.append(f"{folder}: {reason}")
     return None, "no volatile folder for the continuity marker (" + "; ".join(refused) + ")"
-
-
-def prove(marker: Marker | None, disk: Marker, hash_at: HashAt) -> tuple[bool, str]:
-    """Whether `disk` (what the journal says now, this boot) lost nothing, and why or why not."""
-    if marker is None:
-        return False, "there is no marker: a reboot, a first start, or a new folder"
-    if marker.boot_id != disk.boot_id:
-        return False, "the machine has been booted since"
-    if disk.epoch_counter < marker.epoch_counter:
-        return False, (
-            f"the journal knows epoch {disk.epoch_counter}, the marker {marker.epoch_counter}: "
-            "the disk went back in time"
-        )
-    return _head_held(marker.head, disk.head, hash_at)
-
-
-def _head_held(noted: Position | None, head: Position | None, hash_at: HashAt) -> tuple[bool, str]:
-    if noted is None:
-        # Nothing was promised when it was noted; the disk can only have gained since.
-        return True, "the marker and the journal agree: nothing had been promised"
-    if head is None or head.height < noted.height:
-        known = "no block" if head is None else f"block {head.height}"
-        return False, f"the journal ends at {known}, the marker had seen block {noted.height}"
-    if head.era != noted.era:
-        # Also when the disk's era is the later one: it opened in doubt, and the marker was never
-        # renewed to say that the doubt was settled.
-        return False, "the journal and the marker speak of different eras"
-    if hash_at(noted.height) != noted.hash:
-        return False, f"block {noted.height} is not the one that the marker saw"
-    return True, f"same boot, and block {noted.height} is still there"
 
 
 def read_boot_id() -> str | None:

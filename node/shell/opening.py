@@ -20,13 +20,11 @@ from ledger.machine import Continuity
 from mesh.effects import Address
 from mesh.identity import NONCE_BYTES, Epoch, Identity, NodeId, id_text
 from mesh.logs import Position
-from mesh.persistence import SPACE_BLOCK, SPACE_META, Write
-from mesh.rejections import Rejection
+from mesh.persistence import SPACE_META, Write
 from mesh.secret import Secret, derive
-from mesh.wire import parse_block
 from node.config import VERSION, UpOptions
 from node.core.birth import Birth
-from node.core.machine import META_EPOCH
+from node.core.continuity import Marker, Saved, continuity, epoch_row, next_counter
 from node.probes.host import read_host
 from node.probes.instruments import instruments
 from node.probes.offers import ShareRefused, parse_offer
@@ -34,7 +32,7 @@ from node.probes.pools import read_capacity
 from node.probes.shares import Claim, claim_share, registry_folder
 from node.probes.sources import Roots
 from node.shell.journal import Journal, JournalCorrupt, set_aside
-from node.shell.marker import Marker, MarkerFile, find_marker, prove, read_boot_id
+from node.shell.marker import MarkerFile, find_marker, read_boot_id
 from node.shell.state import StateError, StateFolder, explained
 
 META_FINGERPRINT: Final = b"fingerprint"
@@ -123,7 +121,7 @@ def _open(
     birth = _birth(options, folder, identity, secret, saved, marker, boot_id, host.fingerprint)
     # The epoch is spent once it is on disk, and only then may anyone hear of it: a counter used
     # twice, by a start that a power cut made us forget, looks like a clone to every peer.
-    rows = [Write(SPACE_META, META_EPOCH, birth.epoch.counter.to_bytes(8, "big"))]
+    rows = [epoch_row(birth.epoch.counter)]
     if host.fingerprint is not None:
         rows.append(Write(SPACE_META, META_FINGERPRINT, host.fingerprint.encode()))
     journal.commit(rows)
@@ -136,23 +134,20 @@ def _birth(
     fingerprint: str | None,
 ) -> Birth:  # fmt: skip
     noted = None if marker is None else marker.read()
-    kept = int.from_bytes(saved.get(SPACE_META, {}).get(META_EPOCH, b""), "big")
-    continuity = _continuity(noted, kept, saved, identity.id, boot_id, marker is None)
-    # A second quarantine within one start raises the era alone: the next epoch rises above it too.
-    eras = [at.era.counter for at in _own_positions(saved, identity.id).values()]
-    floor = max(kept, 0 if noted is None else noted.epoch_counter, *eras, 0)
+    proof = _continuity(noted, saved, identity.id, boot_id, nowhere=marker is None)
+    counter = next_counter(noted, saved, identity.id)
     name = options.name or folder.read_name() or os.uname().nodename
     folder.write_name(name)
     return Birth(
         identity=identity,
         name=name,
         state_folder=str(folder.path),
-        epoch=Epoch(floor + 1, secrets.token_bytes(NONCE_BYTES)),
+        epoch=Epoch(counter, secrets.token_bytes(NONCE_BYTES)),
         keys=derive(secret),
         secret_text=secret.text,
         saved=saved,
         port=options.port,
-        continuity=continuity,
+        continuity=proof,
         first=options.first,
         moved=options.moved,
         fingerprint=fingerprint,
@@ -163,29 +158,11 @@ def _birth(
 
 
 def _continuity(
-    noted: Marker | None, kept: int, saved: Mapping[str, Mapping[bytes, bytes]], own: NodeId,
-    boot_id: str | None, nowhere: bool,
-) -> Continuity:  # fmt: skip
+    noted: Marker | None, saved: Saved, own: NodeId, boot_id: str | None, *, nowhere: bool
+) -> Continuity:
     if nowhere or boot_id is None:
         return Continuity(False, "there is nowhere volatile to keep proof of continuity")
-    chain = _own_positions(saved, own)
-    head = chain[max(chain)] if chain else None
-    proven, reason = prove(
-        noted,
-        Marker(boot_id, kept, head),
-        lambda height: chain[height].hash if height in chain else None,
-    )
-    return Continuity(proven, reason)
-
-
-def _own_positions(saved: Mapping[str, Mapping[bytes, bytes]], own: NodeId) -> dict[int, Position]:
-    blocks = [
-        parse_block(value)
-        for key, value in saved.get(SPACE_BLOCK, {}).items()
-        if key.startswith(own)
-    ]
-    whole = [block for block in blocks if not isinstance(block, Rejection)]
-    return {block.height: block.position for block in whole}
+    return continuity(noted, saved, own, boot_id)
 
 
 def _check_machine(

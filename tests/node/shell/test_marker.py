@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 
 from mesh.identity import NodeId
 from mesh.logs import Era, Position
+from node.core.continuity import Marker, prove
 from node.shell.marker import (
-    Marker,
     MarkerFile,
     filesystem_type,
     find_marker,
-    prove,
     read_boot_id,
     type_of_device,
 )
