@@ -33,6 +33,7 @@ from typing import Final
 import apsw
 
 from mesh.persistence import Write
+from node.shell.files import ON_DISK, Files
 from node.shell.journal_errors import (
     JournalBusy,
     JournalCorrupt,
@@ -46,7 +47,6 @@ from node.shell.journal_errors import (
     named,
     not_writable,
 )
-from node.shell.state import sync_folder
 
 __all__ = [
     "Journal",
@@ -98,13 +98,13 @@ class Journal:
         connection.set_wal_hook(self._wal_grew)
 
     @classmethod
-    def open(cls, path: Path) -> "Journal":
+    def open(cls, path: Path, files: Files = ON_DISK) -> "Journal":
         """Open the journal, or make it when there is none. Raises a JournalError."""
         with named(path):
-            fresh = not path.exists()
+            fresh = not files.exists(path)
             if fresh:
-                _make(path)
-        connection = _connect(path)
+                _make(path, files)
+        connection = _connect(path, files)
         return cls(connection, path, fresh=fresh)
 
     def load(self) -> Spaces:
@@ -181,38 +181,38 @@ def read_only(path: Path) -> Spaces:
         copy = Path(folder) / path.name
         with named(path):
             _copy_still(path, copy)
-        connection = _connect(copy)
+        connection = _connect(copy, ON_DISK)
         try:
             return _load(connection, path)
         finally:
             connection.close()
 
 
-def set_aside(path: Path) -> Path:
+def set_aside(path: Path, files: Files = ON_DISK) -> Path:
     """Rename a damaged journal, with what belongs to it, for a person to look at. The new name."""
     number = 1
-    while _beside(path, f".corrupt-{number}").exists():
+    while files.exists(_beside(path, f".corrupt-{number}")):
         number += 1
     aside = _beside(path, f".corrupt-{number}")
     with named(path):
         # The main file last: a crash half-way leaves it in place, and it is set aside again.
         for suffix in ("-wal", "-shm", ""):
             part = _beside(path, suffix)
-            if part.exists():
-                part.replace(_beside(aside, suffix))
-        sync_folder(path.parent)
+            if files.exists(part):
+                files.replace(part, _beside(aside, suffix))
+        files.sync_folder(path.parent)
     return aside
 
 
-def _make(path: Path) -> None:
-    if _beside(path, "-wal").exists():
+def _make(path: Path, files: Files) -> None:
+    if files.exists(_beside(path, "-wal")):
         raise corrupt(path, "it is gone, and its write-ahead log is still there")
     unborn = _beside(path, ".new")
     for suffix in ("", "-wal", "-journal"):
-        _beside(unborn, suffix).unlink(missing_ok=True)
+        files.remove(_beside(unborn, suffix))
     # SQLite would create it by the umask; nobody else is to read who promised what to whom.
-    os.close(os.open(unborn, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    connection = apsw.Connection(str(unborn))
+    files.create(unborn)
+    connection = apsw.Connection(str(unborn), vfs=files.vfs)
     try:
         # No shared memory file: on a full disk its failure has no errno to tell it by.
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -226,14 +226,14 @@ def _make(path: Path) -> None:
         )
     finally:
         connection.close()
-    unborn.replace(path)
-    sync_folder(path.parent)
+    files.replace(unborn, path)
+    files.sync_folder(path.parent)
 
 
-def _connect(path: Path) -> apsw.Connection:
+def _connect(path: Path, files: Files) -> apsw.Connection:
     with named(path):
-        _check_header(path)
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        _check_header(path, files.head(path, _HEADER_BYTES))
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=files.vfs)
     try:
         with named(path, connection):
             if connection.readonly("main"):
@@ -247,10 +247,8 @@ def _connect(path: Path) -> apsw.Connection:
     return connection
 
 
-def _check_header(path: Path) -> None:
+def _check_header(path: Path, header: bytes) -> None:
     """Whose file it is, read without SQLite: even a refused opening may remove its log."""
-    with path.open("rb") as file:
-        header = file.read(_HEADER_BYTES)
     if not header:
         raise corrupt(path, "it is empty")
     if len(header) < _HEADER_BYTES or not header.startswith(b"SQLite format 3\0"):

@@ -1,0 +1,67 @@
+"""The folder a journal lies in: the few things that are asked of it besides SQLite's own reading
+and writing.
+
+A rename is durable only once its folder is synced, so even these few can lose what they did in a
+power cut. Hence they are a seam: the real folder is `ON_DISK`, and a simulated one forgets.
+"""
+
+import os
+from pathlib import Path
+from typing import Final, Protocol
+
+from node.shell.state import sync_folder
+
+
+class Files(Protocol):
+    """A folder of files. What fails raises OSError with its errno, whoever keeps them."""
+
+    @property
+    def vfs(self) -> str | None:
+        """The name by which SQLite reaches the same files; None: its own way to the disk."""
+
+    def exists(self, path: Path) -> bool:
+        """Whether there is a file of this name."""
+
+    def head(self, path: Path, count: int) -> bytes:
+        """The first bytes, at most `count`."""
+
+    def create(self, path: Path) -> None:
+        """A new, empty file that only its owner may read. One that exists is an error."""
+
+    def replace(self, old: Path, new: Path) -> None:
+        """Rename, over whatever was there. Durable after `sync_folder`."""
+
+    def remove(self, path: Path) -> None:
+        """Unlink; quiet when there is none."""
+
+    def sync_folder(self, path: Path) -> None:
+        """Make creations, renames and removals inside `path` durable."""
+
+
+class _OnDisk:
+    """The real ones."""
+
+    vfs: Final = None
+
+    def exists(self, path: Path) -> bool:
+        return path.exists()
+
+    def head(self, path: Path, count: int) -> bytes:
+        with path.open("rb") as file:
+            return file.read(count)
+
+    def create(self, path: Path) -> None:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+    def replace(self, old: Path, new: Path) -> None:
+        old.replace(new)
+
+    def remove(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+
+    def sync_folder(self, path: Path) -> None:
+        sync_folder(path)
+
+
+ON_DISK: Final[Files] = _OnDisk()
+"""The files of this machine."""
