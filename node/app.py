@@ -17,6 +17,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 import trio
 
@@ -29,7 +30,7 @@ from node.core import requests
 from node.core.effects import Effect, Event, Reply, Watch
 from node.core.machine import Agent
 from node.core.reports import AddressesChanged, Check, ShellNews
-from node.shell import clock, health, streams
+from node.shell import health, streams
 from node.shell.beacons import Trouble
 from node.shell.dialler import Dialler, StreamFailed
 from node.shell.driver import AgentStopped, Driver, plain_event
@@ -37,9 +38,10 @@ from node.shell.events import EventWriter
 from node.shell.interfaces import LOOPBACK, Interface, advertised, scan, unknown
 from node.shell.local import Body, Progress, serve_local
 from node.shell.mdns import Mdns
-from node.shell.opening import DICE, Opened, opened
+from node.shell.opening import Opened, opened
 from node.shell.probing import Probing
 from node.shell.state import StateError
+from node.shell.surroundings import THIS_MACHINE, OurPort, Surroundings
 from node.shell.tls import MeshTls
 from node.shell.udp import EVERYWHERE, Gate, PortTaken
 
@@ -66,27 +68,32 @@ RESTARTS_MAX = 3
 class App:
     """One running agent and its hands."""
 
-    def __init__(self, options: UpOptions, here: Opened, gate: Gate, log: EventWriter) -> None:
+    def __init__(
+        self, options: UpOptions, here: Opened, gate: OurPort, log: EventWriter,
+        around: Surroundings = THIS_MACHINE,
+    ) -> None:  # fmt: skip
+        self.around = around
         self.options = options
         self.here = here
         self.gate = gate
         self.log = log
-        self.agent = Agent(here.birth, DICE)
+        self.agent = Agent(here.birth, around.dice)
         self.tls = MeshTls([here.birth.keys.ca_seed], here.birth.identity)
         self.stream_counts = streams.StreamCounts()
-        self.driver = Driver(self.agent, self)
+        self.driver = Driver(self.agent, self, around.now, around.aside)
         keys = here.birth.keys
         self.mdns = Mdns(here.birth.identity.id, keys.key_id, gate.port, self.driver.report)
-        self.probing = Probing(options, here.claim, self.driver.report, self.agent)
+        eyes = around.eyes(options, here.claim)
+        self.probing = Probing(eyes, self.driver.report, self.agent, around.aside)
         self.stopping = trio.Event()
         self.leaving = False
         self._head: Position | None = None
-        self._advertised = self._addresses(scan(options.interfaces))
+        self._advertised = self._addresses(gate.scan())
 
     async def run(self) -> None:
         """Live until told to stop."""
         async with trio.open_nursery() as hands:
-            self.dialler = Dialler(self.tls.client, hands)
+            self.dialler = Dialler(self.tls.client, hands, self.around.dial)
             async with trio.open_nursery() as nursery:
                 first = self._birth()
                 nursery.start_soon(self.gate.run, self.driver.datagram, self._interfaces_changed)
@@ -115,7 +122,7 @@ class App:
         self.gate.broadcast(datagram)
 
     async def call(self, call: Call) -> bytes | None:
-        seconds_left = max(0.0, in_seconds(call.deadline - clock.now()))
+        seconds_left = max(0.0, in_seconds(call.deadline - self.around.now()))
         try:
             return await self.dialler.call(
                 call.addresses, call.to, call.service, call.body, seconds_left
@@ -151,7 +158,7 @@ class App:
         self._head = chain[-1].position if chain else None
         if not birth.continuity.proven:
             self.here.forget_mark()
-        return self.agent.start(clock.now(), self._advertised)
+        return self.agent.start(self.around.now(), self._advertised)
 
     async def _serve_streams(self) -> None:
         await streams.serve(
@@ -162,7 +169,7 @@ class App:
         # Who is let in expects answers about this machine; a hung driver must not lock them out.
         with trio.move_on_after(FIRST_LOOK_SECONDS_MAX):
             await self.probing.looked.wait()
-        await serve_local(self.here.folder.socket_path, self._serve_local)
+        await serve_local(self.here.folder.socket_path, self._serve_local, self.around.door)
 
     async def _serve_local(self, plain: Body, progress: Progress) -> tuple[bool, Body]:
         try:
@@ -196,9 +203,8 @@ class App:
         told: ShellNews | None = None
         while True:
             # A look at disks may hang: it holds up the news, and nothing else.
-            footing = await trio.to_thread.run_sync(
-                health.footing, self.here, abandon_on_cancel=True
-            )
+            look = partial(self.around.footing, self.here)
+            footing = await self.around.aside(look, abandon=True)
             for _ in range(NEWS_PER_FOOTING):
                 news = self._news(tuple(footing))
                 if news != told:  # nothing new wakes nobody

@@ -14,7 +14,7 @@ sends no goodbye, and the next call should not wait on the same dead line.
 
 import ssl
 from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
@@ -36,8 +36,10 @@ IN_FLIGHT_REQUESTS_MAX: Final = 32
 """As many as the server allows."""
 READ_BYTES: Final = 64 * 1024
 
-Stream = trio.SSLStream[trio.SocketStream]
+Stream = trio.SSLStream[trio.abc.Stream]
 LineKey = NodeId | Address
+Dial = Callable[[Address], Awaitable[trio.abc.Stream]]
+"""Opens a connection to an address, with nothing said on it yet. Raises OSError."""
 
 
 class Failure(IntEnum):
@@ -77,11 +79,19 @@ class DialCounts:
     failed: Counter[Failure] = field(default_factory=Counter)
 
 
+async def dial_tcp(address: Address) -> trio.abc.Stream:
+    """A TCP connection of this machine."""
+    return await trio.open_tcp_stream(*address)
+
+
 class Dialler:
     """Calls peers. `nursery` keeps the connections; when it ends, so do they."""
 
-    def __init__(self, context: ssl.SSLContext, nursery: trio.Nursery) -> None:
+    def __init__(
+        self, context: ssl.SSLContext, nursery: trio.Nursery, dial: Dial = dial_tcp
+    ) -> None:
         self.counts = DialCounts()
+        self._open = dial
         self._context = context
         self._nursery = nursery
         self._seats: OrderedDict[LineKey, _Seat] = OrderedDict()
@@ -150,7 +160,7 @@ class Dialler:
         for address in addresses[:ADDRESSES_TRIED_MAX]:
             self.counts.dialled += 1
             try:
-                line = _Line(await _connect(address, self._context, peer))
+                line = _Line(await _connect(self._open, address, self._context, peer))
             except StreamFailed as failed:
                 failures.append(failed)
                 continue
@@ -269,12 +279,14 @@ class _Line:
                     self.hang_up()  # half a frame is out: nothing sensible can follow it
 
 
-async def _connect(address: Address, context: ssl.SSLContext, peer: NodeId | None) -> Stream:
+async def _connect(
+    dial: Dial, address: Address, context: ssl.SSLContext, peer: NodeId | None
+) -> Stream:
     where = f"{address.host} port {address.port}"
     reached = False
     with trio.move_on_after(DIAL_SECONDS_MAX):
         try:
-            raw = await trio.open_tcp_stream(*address)
+            raw = await dial(address)
         except OSError as error:
             raise StreamFailed(Failure.UNREACHABLE, f"{where}: {_why(error)}") from error
         reached = True

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, Protocol, TypeAlias
 
 import trio
@@ -28,6 +29,7 @@ from node.core.machine import Agent
 from node.core.reports import Report
 from node.core.requests import Request
 from node.shell import clock
+from node.shell.aside import Aside, in_a_thread
 
 INBOX_MAX: Final = 4_096
 BATCH_MAX: Final = 256
@@ -114,6 +116,8 @@ class Driver:
     agent: Agent
     hands: Hands
     now: Callable[[], Instant] = clock.now
+    aside: Aside = in_a_thread
+    """Where a commit is waited for."""
     _inbox: deque[Input] = field(default_factory=deque)
     _outbox: list[Effect] = field(default_factory=list)
     _came: trio.Event = field(default_factory=trio.Event)
@@ -266,7 +270,7 @@ class Driver:
             self._do(effect, nursery)
         writes = [w for e in batch[first:] if isinstance(e, Persist) for w in e.writes]
         if writes:
-            await trio.to_thread.run_sync(self.hands.commit, writes)
+            await self.aside(partial(self.hands.commit, writes))
             self.hands.mark(self.agent.birth.epoch.counter, self._head_in(writes))
         for effect in batch[first:]:
             self._do(effect, nursery)

@@ -17,9 +17,9 @@ from node.shell.beacons import BEACON_PORT, AirCounts, NetworkWarning, Trouble
 from node.shell.clock import CLOCK_NAME
 from node.shell.dialler import DialCounts, Failure
 from node.shell.interfaces import Interface
-from node.shell.marker import MarkerFile, filesystem_type
+from node.shell.marker import filesystem_type
 from node.shell.mdns import MDNS_PORT, STILL_WORKS, Mdns
-from node.shell.opening import Opened
+from node.shell.opening import MarkerKeeper, Opened
 from node.shell.privacy import state_folder
 from node.shell.streams import StreamCounts
 from node.shell.udp import GateCounts
@@ -75,7 +75,7 @@ def _journal_files(path: Path) -> list[Path]:
     return [path, *(p for p in (path.with_name(path.name + "-wal"),) if p.exists())]
 
 
-def marker(kept: MarkerFile | None, warnings: Sequence[str]) -> Check:
+def marker(kept: MarkerKeeper | None, warnings: Sequence[str]) -> Check:
     """Whether a restart can prove that nothing was lost."""
     if kept is None:
         why = "; ".join(warnings) or "there is no folder for it"

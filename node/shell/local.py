@@ -39,6 +39,8 @@ Body = dict[str, Any]
 Progress = Callable[[Body], Awaitable[None]]
 LocalHandler = Callable[[Body, Progress], Awaitable[tuple[bool, Body]]]
 """(request, progress) → (whether it is granted, body)."""
+DoorOpener = Callable[[Path], trio.abc.Listener[trio.abc.Stream]]
+"""Binds and listens. Raises StateError."""
 
 
 def refusal(code: str, sentence: str, hint: str) -> Body:
@@ -46,12 +48,12 @@ def refusal(code: str, sentence: str, hint: str) -> Body:
     return {"code": code, "sentence": sentence, "hint": hint}
 
 
-async def serve_local(path: Path, handler: LocalHandler) -> None:
+async def serve_local(path: Path, handler: LocalHandler, opener: DoorOpener) -> None:
     """Serve `handler` at `path` until cancelled; the socket file is gone then.
 
     Raises StateError when the door can't be opened. Call it with the folder's lock held.
     """
-    listener = open_door(path)
+    listener = opener(path)
     door = _Door(handler)
     try:
         async with listener:
@@ -122,7 +124,7 @@ class _Door:
         self._handler = handler
         self._inside = 0
 
-    async def welcome(self, stream: trio.SocketStream) -> None:
+    async def welcome(self, stream: trio.abc.Stream) -> None:
         """One connection, from accept to close."""
         async with stream:
             if self._inside >= CONNECTIONS_MAX:
@@ -139,7 +141,7 @@ class _Door:
 class _Visit:
     """One client: a task that reads its lines, and one that answers them in order."""
 
-    def __init__(self, stream: trio.SocketStream, handler: LocalHandler) -> None:
+    def __init__(self, stream: trio.abc.Stream, handler: LocalHandler) -> None:
         self._stream = stream
         self._handler = handler
 

@@ -8,13 +8,12 @@ or does not; the disk belongs to this machine; and this start's epoch is above e
 
 import fcntl
 import os
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from random import SystemRandom
-from typing import Final
+from random import Random, SystemRandom
+from typing import Final, Protocol
 
 from ledger.machine import Continuity
 from mesh.effects import Address
@@ -29,13 +28,48 @@ from node.probes.host import read_host
 from node.probes.instruments import instruments
 from node.probes.offers import ShareRefused, parse_offer
 from node.probes.pools import read_capacity
-from node.probes.shares import Claim, claim_share, registry_folder
+from node.probes.shares import Claim, Onlooker, claim_share, registry_folder
 from node.probes.sources import Roots
+from node.shell.files import ON_DISK, Files
 from node.shell.journal import Journal, JournalCorrupt, set_aside
-from node.shell.marker import MarkerFile, find_marker, read_boot_id
+from node.shell.marker import find_marker, read_boot_id
 from node.shell.state import StateError, StateFolder, explained
 
 META_FINGERPRINT: Final = b"fingerprint"
+
+DICE: Final = SystemRandom()
+"""The only dice of a running agent."""
+
+
+class MarkerKeeper(Protocol):
+    """Where the continuity marker lies: as `node.shell.marker.MarkerFile`."""
+
+    @property
+    def path(self) -> Path:
+        """For people to read."""
+
+    def read(self) -> Marker | None: ...
+    def write(self, marker: Marker) -> bool: ...
+    def forget(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a start stands on once its folder and its share are taken: all that is read from
+    outside, before any of it is judged."""
+
+    folder: StateFolder
+    files: Files
+    """Where the journal lies."""
+    claim: Onlooker
+    identity: Identity
+    marker: MarkerKeeper | None
+    marker_note: str
+    """Why the marker lies there, or nowhere."""
+    boot_id: str | None
+    fingerprint: str | None
+    hostname: str
+    dice: Random
 
 
 @dataclass(slots=True)
@@ -44,9 +78,9 @@ class Opened:
 
     folder: StateFolder
     journal: Journal
-    marker: MarkerFile | None
+    marker: MarkerKeeper | None
     boot_id: str | None
-    claim: Claim
+    claim: Onlooker
     birth: Birth
     said: list[str] = field(default_factory=list)
     standing_warnings: tuple[str, ...] = ()
@@ -80,9 +114,32 @@ def opened(options: UpOptions, environment: Mapping[str, str], port: int) -> Ite
         identity, fresh = folder.identity()
         said = [f"a new identity was made and kept in {folder.key_path} (mode 0600)"] * fresh
         held.enter_context(_alone_with(identity.id, registry_folder(environment)))
-        journal, told = _journal(folder)
-        held.callback(journal.close)
-        yield _open(options, environment, folder, claim, journal, identity, said + told)
+        ground = _ground(environment, folder, claim, identity)
+        yield held.enter_context(standing_on(ground, options, said))
+
+
+def _ground(
+    environment: Mapping[str, str], folder: StateFolder, claim: Claim, identity: Identity
+) -> Ground:
+    marker, note = find_marker(environment, os.getuid(), identity.id)
+    return Ground(
+        folder=folder, files=ON_DISK, claim=claim, identity=identity,
+        marker=marker, marker_note=note, boot_id=read_boot_id(),
+        fingerprint=read_host(Roots()).fingerprint, hostname=os.uname().nodename, dice=DICE,
+    )  # fmt: skip
+
+
+@contextmanager
+def standing_on(ground: Ground, options: UpOptions, said: list[str]) -> Iterator[Opened]:
+    """Open the journal there, judge what it says, and spend an epoch. Raises StateError.
+
+    `said`: what a person should be told of how the ground was taken.
+    """
+    journal, saved, told = _journal(ground)
+    try:
+        yield _open(ground, options, journal, saved, said + told)
+    finally:
+        journal.close()
 
 
 @contextmanager
@@ -107,42 +164,37 @@ def _alone_with(key: NodeId, registry: Path) -> Iterator[None]:
 
 
 def _open(
-    options: UpOptions, environment: Mapping[str, str], folder: StateFolder, claim: Claim,
-    journal: Journal, identity: Identity, said: list[str],
-) -> Opened:  # fmt: skip
-    secret = _secret(folder)
-    saved = journal.load()
-    marker, why_there = find_marker(environment, os.getuid(), identity.id)
-    warnings = () if marker is not None else (f"every start is in doubt here: {why_there}",)
-    said += warnings
-    boot_id = read_boot_id()
-    host = read_host(Roots())
-    _check_machine(options, saved, host.fingerprint, folder)
-    birth = _birth(options, folder, identity, secret, saved, marker, boot_id, host.fingerprint)
+    ground: Ground, options: UpOptions, journal: Journal, saved: Saved, said: list[str]
+) -> Opened:
+    secret = _secret(ground.folder)
+    marker, note = ground.marker, ground.marker_note
+    warnings = () if marker is not None else (f"every start is in doubt here: {note}",)
+    _check_machine(options, saved, ground)
+    birth = _birth(ground, options, secret, saved)
     # The epoch is spent once it is on disk, and only then may anyone hear of it: a counter used
     # twice, by a start that a power cut made us forget, looks like a clone to every peer.
     rows = [epoch_row(birth.epoch.counter)]
-    if host.fingerprint is not None:
-        rows.append(Write(SPACE_META, META_FINGERPRINT, host.fingerprint.encode()))
+    if ground.fingerprint is not None:
+        rows.append(Write(SPACE_META, META_FINGERPRINT, ground.fingerprint.encode()))
     journal.commit(rows)
-    return Opened(folder, journal, marker, boot_id, claim, birth, said, warnings)
+    return Opened(
+        ground.folder, journal, marker, ground.boot_id, ground.claim, birth,
+        [*said, *warnings], warnings,
+    )  # fmt: skip
 
 
-def _birth(
-    options: UpOptions, folder: StateFolder, identity: Identity, secret: Secret,
-    saved: Mapping[str, Mapping[bytes, bytes]], marker: MarkerFile | None, boot_id: str | None,
-    fingerprint: str | None,
-) -> Birth:  # fmt: skip
-    noted = None if marker is None else marker.read()
-    proof = _continuity(noted, saved, identity.id, boot_id, nowhere=marker is None)
+def _birth(ground: Ground, options: UpOptions, secret: Secret, saved: Saved) -> Birth:
+    identity, folder = ground.identity, ground.folder
+    noted = None if ground.marker is None else ground.marker.read()
+    proof = _continuity(noted, saved, ground)
     counter = next_counter(noted, saved, identity.id)
-    name = options.name or folder.read_name() or os.uname().nodename
+    name = options.name or folder.read_name() or ground.hostname
     folder.write_name(name)
     return Birth(
         identity=identity,
         name=name,
         state_folder=str(folder.path),
-        epoch=Epoch(counter, secrets.token_bytes(NONCE_BYTES)),
+        epoch=Epoch(counter, ground.dice.randbytes(NONCE_BYTES)),
         keys=derive(secret),
         secret_text=secret.text,
         saved=saved,
@@ -150,31 +202,26 @@ def _birth(
         continuity=proof,
         first=options.first,
         moved=options.moved,
-        fingerprint=fingerprint,
-        boot=boot_id,
+        fingerprint=ground.fingerprint,
+        boot=ground.boot_id,
         version=VERSION,
         seeds=tuple(Address(host, port) for host, port in options.seeds),
     )
 
 
-def _continuity(
-    noted: Marker | None, saved: Saved, own: NodeId, boot_id: str | None, *, nowhere: bool
-) -> Continuity:
-    if nowhere or boot_id is None:
+def _continuity(noted: Marker | None, saved: Saved, ground: Ground) -> Continuity:
+    if ground.marker is None or ground.boot_id is None:
         return Continuity(False, "there is nowhere volatile to keep proof of continuity")
-    return continuity(noted, saved, own, boot_id)
+    return continuity(noted, saved, ground.identity.id, ground.boot_id)
 
 
-def _check_machine(
-    options: UpOptions, saved: Mapping[str, Mapping[bytes, bytes]], here: str | None,
-    folder: StateFolder,
-) -> None:  # fmt: skip
+def _check_machine(options: UpOptions, saved: Saved, ground: Ground) -> None:
     """A folder that was copied to another machine must not speak with the same voice from both."""
-    there = saved.get(SPACE_META, {}).get(META_FINGERPRINT)
+    there, here = saved.get(SPACE_META, {}).get(META_FINGERPRINT), ground.fingerprint
     if there is None or here is None or there.decode() == here or options.moved:
         return
     raise StateError(
-        f"the state folder {folder.path} was last used on another machine",
+        f"the state folder {ground.folder.path} was last used on another machine",
         "if it was copied, start with --new-identity; if the disk moved here for good and the old "
         "machine is off, start with --moved",
     )
@@ -197,20 +244,21 @@ def _claim(options: UpOptions, folder: StateFolder, environment: Mapping[str, st
         raise StateError(str(refused).rstrip("."), "see --offer in `holdfast up --help`") from None
 
 
-def _journal(folder: StateFolder) -> tuple[Journal, list[str]]:
-    """The journal; a damaged one is set aside for a person to look at, and nothing is granted
-    until peers have told what it may have held."""
+def _journal(ground: Ground) -> tuple[Journal, Saved, list[str]]:
+    """The journal and what it says. A damaged one is set aside for a person to look at, and nothing
+    is granted until peers have told what it may have held."""
+    path, files = ground.folder.journal_path, ground.files
     try:
-        journal = Journal.open(folder.journal_path)
-        journal.load()
+        journal = Journal.open(path, files)
+        return journal, journal.load(), []
     except JournalCorrupt as corrupt:
-        aside = set_aside(folder.journal_path)
+        aside = set_aside(path, files)
         sentence = (
             f"{corrupt.sentence}: it was set aside as {aside.name}. Starting with an empty one, in "
             "quarantine, until the peers have shown their copies of our log"
         )
-        return Journal.open(folder.journal_path), [sentence]
-    return journal, []
+        journal = Journal.open(path, files)
+        return journal, journal.load(), [sentence]
 
 
 def _secret(folder: StateFolder) -> Secret:
@@ -223,7 +271,3 @@ def _secret(folder: StateFolder) -> Secret:
         raise StateError(
             f"{folder.secret_path}: {error}", "copy it again from a node that has it"
         ) from error
-
-
-DICE: Final = SystemRandom()
-"""The only dice of a running agent."""

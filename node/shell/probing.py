@@ -4,12 +4,14 @@ Probes block (a dead network mount, a hung driver), so they run in worker thread
 abandoned, one look at a time. A look is taken every few seconds and at once when a grant is about
 to rest on it. Processes that carried leases are tied to are watched through a pidfd, which can't be
 fooled by a reused pid.
+
+*When* to look is decided here (`Probing`); what is seen is the affair of some `Eyes`.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 import trio
 
@@ -17,32 +19,73 @@ from node.config import UpOptions
 from node.core.effects import Watch
 from node.core.machine import Agent
 from node.core.reports import InventoryRead, Report, Sampled, WorkEnded
+from node.core.topics import Inventory
 from node.probes.instruments import instruments
 from node.probes.inventory import read_inventory
 from node.probes.processes import Tie, started_of
 from node.probes.sampler import Sample, Sampler
-from node.probes.shares import Claim
+from node.probes.shares import Onlooker
 from node.probes.sources import Roots
 from node.shell import clock
+from node.shell.aside import Aside, in_a_thread
 
 SAMPLE_EVERY_SECONDS: Final = 3.0
 INVENTORY_EVERY_SECONDS: Final = 300.0
-WATCH_EVERY_SECONDS: Final = 1.0
-"""Only where the kernel has no pidfd."""
+
+
+class Eyes(Protocol):
+    """What looks at one machine, or at our share of it. The first two block."""
+
+    def inventory(self, *, ask_versions: bool) -> Inventory:
+        """What there is. `ask_versions` starts other programs to ask theirs."""
+
+    def sample(self, ties: Sequence[Tie]) -> Sample:
+        """How it is doing now. `ties`: every live hold of ours."""
+
+    async def until_gone(self, watch: Watch) -> None:
+        """Return when the watched process is gone, or was not there."""
+
+
+class MachineEyes:
+    """The eyes on this machine."""
+
+    def __init__(self, options: UpOptions, claim: Onlooker) -> None:
+        self._options = options
+        self._claim = claim
+        self._tools = instruments()
+        self._sampler = Sampler(self._tools, claim, clock.now, options.system_reserve)
+
+    def inventory(self, *, ask_versions: bool) -> Inventory:
+        return read_inventory(
+            self._claim.offer, dict(self._options.labels), self._options.system_reserve,
+            self._tools, ask_versions=ask_versions,
+        )  # fmt: skip
+
+    def sample(self, ties: Sequence[Tie]) -> Sample:
+        return self._sampler.sample(ties)
+
+    async def until_gone(self, watch: Watch) -> None:
+        try:
+            handle = os.pidfd_open(watch.pid)
+        except ProcessLookupError:
+            return
+        try:
+            if started_of(Roots(), watch.pid) == watch.started:
+                await trio.lowlevel.wait_readable(handle)
+        finally:
+            os.close(handle)
 
 
 class Probing:
-    """The eyes of one agent."""
+    """When one agent looks, and whom it tells."""
 
     def __init__(
-        self, options: UpOptions, claim: Claim, tell: Callable[[Report], None], agent: Agent
+        self, eyes: Eyes, tell: Callable[[Report], None], agent: Agent, aside: Aside = in_a_thread
     ) -> None:
-        self._options = options
-        self._claim = claim
+        self._eyes = eyes
         self._tell = tell
         self._agent = agent
-        self._tools = instruments()
-        self._sampler = Sampler(self._tools, claim, clock.now, options.system_reserve)
+        self._aside = aside
         self._soon = trio.Event()
         self.looked = trio.Event()
         """Set once the desk has been told what this machine is and how it is doing."""
@@ -70,11 +113,8 @@ class Probing:
         # The first look starts no other program: an answer in a second beats a version in five.
         ask_versions = False
         while True:
-            read = partial(
-                read_inventory, self._claim.offer, dict(self._options.labels),
-                self._options.system_reserve, self._tools, ask_versions=ask_versions,
-            )  # fmt: skip
-            inventory = await trio.to_thread.run_sync(read, abandon_on_cancel=True)
+            read = partial(self._eyes.inventory, ask_versions=ask_versions)
+            inventory = await self._aside(read, abandon=True)
             self._tell(InventoryRead(inventory))
             self._seen("inventory")
             await trio.sleep(INVENTORY_EVERY_SECONDS if ask_versions else 1.0)
@@ -83,8 +123,7 @@ class Probing:
     async def _take_samples(self) -> None:
         while True:
             self._soon = trio.Event()
-            look = partial(self._sampler.sample, self._ties())
-            sample: Sample = await trio.to_thread.run_sync(look, abandon_on_cancel=True)
+            sample = await self._aside(partial(self._eyes.sample, self._ties()), abandon=True)
             self._tell(Sampled(sample.live, sample.readings))
             self._seen("sample")
             with trio.move_on_after(SAMPLE_EVERY_SECONDS):
@@ -106,15 +145,5 @@ class Probing:
         return ties
 
     async def _follow(self, watch: Watch) -> None:
-        try:
-            handle = os.pidfd_open(watch.pid)
-        except ProcessLookupError:
-            handle = -1
-        try:
-            same = started_of(Roots(), watch.pid) == watch.started
-            if handle >= 0 and same:
-                await trio.lowlevel.wait_readable(handle)
-        finally:
-            if handle >= 0:
-                os.close(handle)
+        await self._eyes.until_gone(watch)
         self._tell(WorkEnded(watch.hold))

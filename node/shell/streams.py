@@ -39,7 +39,7 @@ STRANGER_SECONDS_MAX: Final = 20
 """A stranger's whole visit: enough to prove a token and receive a secret."""
 READ_BYTES: Final = 64 * 1024
 
-Stream = trio.SSLStream[trio.SocketStream]
+Stream = trio.SSLStream[trio.abc.Stream]
 StreamHandler = Callable[[NodeId | None, str, bytes], Awaitable[bytes]]
 """(who, service, body) → answer. `who` is None for a stranger: offer nothing but the joining."""
 
@@ -76,7 +76,7 @@ class StreamCounts:
 
 
 async def serve(
-    listener: trio.SocketListener,
+    listener: trio.abc.Listener[trio.abc.Stream],
     context: ssl.SSLContext,
     handler: StreamHandler,
     counts: StreamCounts,
@@ -95,7 +95,7 @@ class _Server:
     connections: int = 0
     strangers: int = 0
 
-    async def welcome(self, raw: trio.SocketStream) -> None:
+    async def welcome(self, raw: trio.abc.Stream) -> None:
         """One connection, from accept to close."""
         self.counts.accepted += 1
         full = self._full()
@@ -123,7 +123,7 @@ class _Server:
             return Cut.TOO_MANY_STRANGERS
         return None
 
-    async def _converse(self, raw: trio.SocketStream) -> None:
+    async def _converse(self, raw: trio.abc.Stream) -> None:
         stream: Stream = trio.SSLStream(raw, self.context, server_side=True, https_compatible=True)
         try:
             peer = await _shake_hands(stream)

@@ -69,7 +69,7 @@ def pinned_context() -> ssl.SSLContext:
     return context
 
 
-def peer_of(stream: "trio.SSLStream[trio.SocketStream]") -> NodeId | None:
+def peer_of(stream: "trio.SSLStream[trio.abc.Stream]") -> NodeId | None:
     """Whose key the far end proved, after the handshake; None when it showed no node's key."""
     shown = stream.getpeercert(binary_form=True)
     if not shown:

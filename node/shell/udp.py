@@ -113,6 +113,10 @@ class Gate:
         """What keeps discovery from working in full just now."""
         return (*self._deaf, *self._mute)
 
+    def scan(self) -> tuple[Interface, ...]:
+        """The interfaces we speak on, as they are now."""
+        return scan(self._only)
+
     async def run(self, deliver: Deliver, changed: Changed) -> None:
         """Hear everything until cancelled: datagrams go to `deliver`, new scans to `changed`.
 
@@ -140,7 +144,7 @@ class Gate:
         """One beacon to everyone near, on every interface of the last scan."""
         assert len(datagram) <= DATAGRAM_BYTES_MAX, "the core builds none this long"
         if not self.interfaces:
-            self.interfaces = scan(self._only)  # the first beacon does not wait for the first scan
+            self.interfaces = self.scan()  # the first beacon does not wait for the first scan
         self._mute = shout(self._own, datagram, self.interfaces, self.counts.air)
 
     def close(self) -> None:
@@ -151,7 +155,7 @@ class Gate:
 
     async def _follow_interfaces(self, deliver: Deliver, changed: Changed) -> None:
         while True:
-            seen = self.interfaces = scan(self._only)
+            seen = self.interfaces = self.scan()
             ears, deaf = open_ears(seen)
             self._deaf = [*deaf, *missing(seen, self._only)]
             changed(seen)

@@ -27,7 +27,7 @@ async def echo(request: Body, progress: Progress) -> tuple[bool, Body]:
 @asynccontextmanager
 async def serving(path: Path, handler: LocalHandler = echo) -> AsyncIterator[None]:
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(serve_local, path, handler)
+        nursery.start_soon(serve_local, path, handler, open_door)
         with trio.fail_after(5):
             while not path.exists():  # noqa: ASYNC240 - the file is the event
                 await trio.sleep(0.005)
