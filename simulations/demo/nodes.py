@@ -34,7 +34,10 @@ class Node:
     runtime: Path
     machine: Path
     offer: str
+    command: tuple[str, ...] = (str(COMMAND),)
+    """The agent's program: ours, or one that a test has bent."""
     process: subprocess.Popen[bytes] | None = None
+    paused: bool = False
     log: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -51,9 +54,10 @@ class Node:
     def start(self, *flags: str) -> None:
         """Start the agent, as anyone would: `holdfast up`."""
         argv = [
-            *self.place.prefix, str(COMMAND), "--state", str(self.state), "up",
+            *self.place.prefix, *self.command, "--state", str(self.state), "up",
             "--name", self.name, "--offer", self.offer, *self.place.flags, *flags,
         ]  # fmt: skip
+        self.paused = False
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment
@@ -65,6 +69,18 @@ class Node:
         self.process.kill()
         self.process.wait()
         self.process = None
+
+    def pause(self) -> None:
+        """SIGSTOP: it stands still, and what is sent to it waits."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+        self.paused = True
+
+    def resume(self) -> None:
+        """SIGCONT: it goes on, and finds that time has passed. Nothing when it is gone."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGCONT)
+        self.paused = False
 
     def stop(self) -> None:
         """SIGTERM, as a person or a service manager would."""

@@ -1,0 +1,133 @@
+"""What was asked and answered, and whether the answers can all be true.
+
+Every process is on one machine, so one monotonic clock dates every asking and every answer, and
+only certainties count. A grant is surely relied on from the moment its asker has the answer until
+it first says that it needs it no longer, or until a careful holder stops believing, counted from
+its first send. Two claims are then decided from outside, with no look at how the agents decide:
+
+- *no double grant*: at no instant do the grants that are surely relied on exceed what their owner
+  ever had;
+- *no lost lease*: an owner that was open before and after it showed its books has every grant in
+  them that was surely relied on all the while.
+
+What ended unknown is relied on by nobody, and may or may not stand in the books.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from ledger.leases import holder_span
+from mesh.instant import SECOND, Duration, Instant
+
+FOREVER: Final[Instant] = 1 << 62
+LIVE: Final = frozenset({"pending", "posted", "ending"})
+
+
+class Asked(NamedTuple):
+    """One request of a person to an agent, and how it ended."""
+
+    asker: str
+    kind: str
+    """"reserve", "hold", "post" or "release"."""
+    began: Instant
+    ended: Instant
+    outcome: str
+    """"granted", "refused", or "unknown": whether it was done, nobody could say."""
+    hold: str = ""
+    owner: str = ""
+    amount: int = 0
+    term: Duration = 0
+
+
+class Belief(NamedTuple):
+    """A grant that its asker surely relies on, from `since` until before `until`."""
+
+    hold: str
+    owner: str
+    asker: str
+    amount: int
+    since: Instant
+    until: Instant
+    posted: bool
+
+    def __str__(self) -> str:
+        return f"{self.hold[:8]} ({self.amount >> 20} MiB at {self.owner} for {self.asker})"
+
+
+class Shown(NamedTuple):
+    """An owner's own books between `began` and `ended`; it was open at both, in one life."""
+
+    owner: str
+    began: Instant
+    ended: Instant
+    states: Mapping[str, str]
+
+
+def beliefs(history: Iterable[Asked], pending_term: Duration) -> list[Belief]:
+    """Who surely relies on what, and when. `pending_term`: how long a bare hold may last."""
+    ordered = sorted(history, key=lambda one: one.began)
+    given_back: dict[str, Instant] = {}
+    for one in ordered:
+        if one.kind == "release":
+            given_back.setdefault(one.hold, one.began)
+    return [
+        belief
+        for one in ordered
+        if one.outcome == "granted" and one.kind != "release"
+        for belief in [_belief(one, given_back.get(one.hold, FOREVER), pending_term)]
+        if belief.since < belief.until
+    ]
+
+
+def _belief(one: Asked, given_back: Instant, pending_term: Duration) -> Belief:
+    posted = one.kind != "hold"
+    span = holder_span(one.term if posted else pending_term)
+    until = min(one.began + span, given_back)
+    return Belief(one.hold, one.owner, one.asker, one.amount, one.ended, until, posted)
+
+
+def double_grants(relied_on: Sequence[Belief], capacity: Mapping[str, int]) -> Iterator[str]:
+    """A sentence for the first instant at which an owner had answered for more than it has."""
+    for owner, most in sorted(capacity.items()):
+        own = [one for one in relied_on if one.owner == owner]
+        for at in sorted({one.since for one in own}):
+            now = _by_hold(one for one in own if one.since <= at < one.until)
+            if sum(one.amount for one in now) > most:
+                told = "; ".join(map(str, now))
+                yield f"{owner} has {most >> 20} MiB, and answered at once for {told}"
+                break
+
+
+def _by_hold(relied_on: Iterable[Belief]) -> list[Belief]:
+    """One belief per hold: a hold that was confirmed is the same room."""
+    return [*{one.hold: one for one in relied_on}.values()]
+
+
+def lost_leases(relied_on: Sequence[Belief], seen: Iterable[Shown]) -> Iterator[str]:
+    """A sentence for each grant that an open owner's books had not."""
+    told = set[str]()
+    for shown in seen:
+        for one in relied_on:
+            if one.owner != shown.owner or one.hold in told:
+                continue
+            if not (one.since <= shown.began and shown.ended < one.until):
+                continue
+            state = shown.states.get(one.hold, "gone")
+            if state != "posted" if one.posted else state not in LIVE:
+                told.add(one.hold)
+                yield f"{one} was answered, and {one.owner}'s books say {state}"
+
+
+def revived(history: Iterable[Asked], at_the_end: Iterable[Shown]) -> Iterator[str]:
+    """A sentence for each hold that was given back with a yes, and stands in the books since."""
+    back = {
+        one.hold: one
+        for one in history
+        if one.kind == "release" and one.outcome == "granted"
+    }  # fmt: skip
+    for shown in at_the_end:
+        for hold, state in sorted(shown.states.items()):
+            one = back.get(hold)
+            if one is not None and one.ended < shown.began and state != "ending":
+                after = (shown.began - one.ended) / SECOND
+                yield f"{hold[:8]} was given back to {shown.owner}, and {after:.1f} s later {state}"
