@@ -1,22 +1,36 @@
 """One invented machine: what outlives its agent, and the agent of the moment.
 
-Identity, disk and hardware stay; the agent, its outbox and whoever waits for it go with every
-crash. `life` counts the starts, so that what was set for an earlier one finds nobody.
+Identity, disk, clock and hardware stay; the agent, its outbox and whoever waits for it go with
+every crash. `life` counts the starts and ends, so that what was set for an earlier life finds
+nobody.
 """
 
-from collections.abc import Callable
+from collections import deque
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
-from ledger.machine import Continuity
+from mesh.effects import Address
 from mesh.identity import Identity, NodeId
 from mesh.instant import Duration, Instant
 from mesh.logs import Block, Position
 from mesh.persistence import SPACE_BLOCK
 from mesh.rejections import Rejection
 from mesh.wire import parse_block
+from node.core.continuity import Marker
 from node.core.effects import Effect, Event, Progress, Reply
 from node.core.machine import Agent
+from node.core.reports import InventoryRead, Sampled
+from simulations import hardware
+from simulations.clock import Clock
 from simulations.disk import Disk
+from simulations.hardware import Card, Work
+
+
+class Caller(Protocol):
+    """Whoever waits at the far end of a stream request that this host serves."""
+
+    def answer(self, body: bytes) -> None: ...
+    def broken(self) -> None: ...
 
 
 @dataclass(slots=True)
@@ -24,31 +38,85 @@ class Host:
     """One machine: what outlives its agent (disk, identity, hardware), and the agent of now."""
 
     name: str
-    address: str
+    number: int
+    """Its place among the hosts of its world, for the trace."""
+    endpoint: Address
     identity: Identity
     disk: Disk
+    clock: Clock
     ram: int
     cores: int
     tools: tuple[str, ...]
-    clock_offset: Duration
+    called: str = ""
+    """What its agent is called: a clone goes by the name of its original."""
+    fingerprint: str = ""
     agent: Agent | None = None
-    marker: Position | None = None
+    marker: Marker | None = None
     """What volatile memory vouches for; a power cut takes it."""
+    boots: int = 1
     life: int = 0
-    """Which start this is: events set for an earlier life find nobody."""
-    ram_foreign: int = 0
+    starts_in_process: int = 0
+    """How often the process of now has started an agent."""
+    dark: bool = False
+    """Without power: nobody even says that nobody is there."""
+    head: Position | None = None
+    """The newest block of its own that this life knows to be durable."""
+
+    # What the process does ---
     outbox: list[Effect] = field(default_factory=list)
     committing: bool = False
+    closing: bool = False
     wake_set_for: Instant | None = None
-    serving: dict[int, Callable[[bytes], None]] = field(default_factory=dict)
+    serving: dict[int, Caller] = field(default_factory=dict)
     replies: dict[int, Reply] = field(default_factory=dict)
     progress: list[Progress] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     last_token: int = 0
+    hung_up: set[int] = field(default_factory=set)
+    inbox: deque[tuple[str, tuple[Any, ...]]] = field(default_factory=deque)
+    """What has arrived and could not be read at once: the host stands still, or is slow."""
+    datagrams_waiting: int = 0
+    datagrams_dropped: int = 0
+    stalled_until: Instant = 0
+    asleep: bool = False
+    lag: Duration = 0
+    """How long after its arrival something is read."""
+    turn_set: bool = False
+    effects_left: int | None = None
+    """How many effects it still carries out before it dies."""
+
+    # What the machine is ---
+    ram_foreign: int = 0
+    cards: list[Card] = field(default_factory=list)
+    blind_pools: set[str] = field(default_factory=set)
+    probes_hang: bool = False
+    inventory_told: tuple[object, ...] = ()
+    work: dict[int, Work] = field(default_factory=dict)
+    watches: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    """Hold → the pid it is tied to, and when that process started."""
 
     @property
     def id(self) -> NodeId:
         return self.identity.id
+
+    @property
+    def address(self) -> str:
+        return self.endpoint.host
+
+    @property
+    def clock_offset(self) -> Duration:
+        """What its clock showed when the world began."""
+        return self.clock.offset
+
+    @property
+    def boot(self) -> str:
+        """The kernel's name for this boot."""
+        return f"boot {self.boots} of {self.name}"
+
+    @property
+    def alive(self) -> Agent:
+        assert self.agent is not None, f"{self.name} is down"
+        return self.agent
 
     def own_blocks(self) -> list[Block]:
         """Its own log, as its disk has it."""
@@ -56,20 +124,53 @@ class Host:
         blocks = [parse_block(rows[key]) for key in sorted(rows) if key.startswith(self.id)]
         return [block for block in blocks if not isinstance(block, Rejection)]
 
-    def durable_head(self) -> Position | None:
-        """The newest block of its own accepted chain on disk."""
-        blocks = self.own_blocks()
-        return blocks[-1].position if blocks else None
+    # Hardware ------------------------------------------------------------------------------------
 
-    def continuity(self) -> Continuity:
-        """What the marker proves at the next start."""
-        if self.marker is None:
-            return Continuity(False, "there is no marker")
-        if self.durable_head() != self.marker:
-            return Continuity(False, "the disk is not what the marker saw")
-        return Continuity(True, "the marker and the disk agree")
+    def set_ram(self, total: int) -> None:
+        """Another amount of memory; less than is granted is possible. The next look sees it."""
+        self.ram = total
 
-    @property
-    def alive(self) -> Agent:
-        assert self.agent is not None, f"{self.name} is down"
-        return self.agent
+    def lose_card(self, uuid: str) -> None:
+        """Its driver shows it no longer."""
+        self._card(uuid).present = False
+
+    def return_card(self, uuid: str) -> None:
+        """Its driver shows it again."""
+        self._card(uuid).present = True
+
+    def hang_probes(self, hang: bool) -> None:
+        """No look arrives while they hang."""
+        self.probes_hang = hang
+
+    def blind(self, pool: str) -> None:
+        """The figures of `pool` can't be read from here on."""
+        self.blind_pools.add(pool)
+
+    def see(self, pool: str) -> None:
+        """They can again."""
+        self.blind_pools.discard(pool)
+
+    def inventory(self) -> InventoryRead:
+        """A full probe."""
+        return hardware.inventory(self.called, self.ram, self.cores, self.tools, self.cards)
+
+    def sample(self) -> Sampled:
+        """A live look. Work that no hold is tied to is foreign."""
+        used = {
+            hold: self.work[pid].ram
+            for hold, (pid, started) in sorted(self.watches.items())
+            if pid in self.work and self.work[pid].started == started and self.work[pid].ram
+        }
+        tied = {pid for pid, _ in self.watches.values()}
+        loose = sum(work.ram for pid, work in self.work.items() if pid not in tied)
+        return hardware.sample(
+            self.ram, self.cores, self.ram_foreign + loose, used, self.cards,
+            sorted(self.blind_pools),
+        )  # fmt: skip
+
+    def outline(self) -> tuple[object, ...]:
+        """What an inventory would say, to see whether it must be told again."""
+        return (self.ram, self.cores, *(card.uuid for card in self.cards if card.present))
+
+    def _card(self, uuid: str) -> Card:
+        return next(card for card in self.cards if card.uuid == uuid)

@@ -1,143 +1,84 @@
 """A world with virtual time, in which real agents live on invented hosts.
 
-One heap of events, ordered by time and then by the order in which they were set, so that a seed
-means one history. Each host runs the very agent that runs on the wire; what is invented is the
-shell around it: the same outbox discipline as `node/shell/driver.py` (one transaction per batch,
-nothing behind a write before it is durable, urgent sends at once), over an invented disk and
-network. The contract tests of the shell run against both.
+Each host runs the very agent that runs on the wire; what is invented is what surrounds it: the
+shell (`shell.py`), streams (`streams.py`), the network, the disk, the clock and the hardware. One
+seed draws everything. Here are the hosts, the doors for people, and the doors for misfortune
+(`Machines`, in `machines.py`); whoever wants to see what happens joins the audience.
 """
 
-import heapq
 from collections.abc import Callable
-from random import Random
-from typing import Any
+from typing import Any, Final
 
-from mesh.effects import Address, Answer, Broadcast, Call, Send
-from mesh.identity import Epoch, Identity
-from mesh.instant import Duration, Instant, seconds
-from mesh.persistence import SPACE_META, Persist
-from mesh.secret import Secret, derive
-from node.core.birth import Birth
-from node.core.effects import Doubt, Effect, Event, Look, Progress, Reply, Stop, Watch
-from node.core.machine import META_EPOCH, Agent
-from node.core.reports import Report
+from ledger.commands import Answer, Command, decode_answer, encode_signed, sign_command
+from mesh.effects import Address
+from mesh.instant import Duration, seconds
+from node.core.effects import Reply
+from node.core.errands import SERVICE_LEDGER
 from node.core.requests import Request
-from simulations import hardware
-from simulations.disk import Disk
+from simulations import signatures
 from simulations.host import Host
-from simulations.network import Network, Weather
-from simulations.overheard import Sent, overheard
+from simulations.machines import PORT, Machines
+from simulations.network import Weather
+from simulations.observing import Observer
+from simulations.overheard import Sent
+from simulations.shell import Shell
+from simulations.streams import Streams
 
-PORT = 4653
-CALM = Weather()
-ANSWER_WAIT = seconds(120)
-EVENTS_PER_INSTANT_MAX = 100_000
-"""A livelock at one virtual instant would never end by itself; this ends it, loudly."""
+__all__ = ["CALM", "PORT", "World", "replies_of"]
+
+CALM: Final = Weather()
+ANSWER_WAIT: Final[Duration] = seconds(120)
 
 
-class World:
-    """Hosts, a network, and time that jumps to the next thing that happens."""
+class World(Machines):
+    """Hosts, a network, people, and time that jumps to the next thing that happens."""
 
-    def __init__(self, seed: int, weather: Weather = CALM) -> None:
-        self.seed = seed
-        self.now: Instant = 0
-        self.network = Network(weather, seed)
-        self.hosts: dict[str, Host] = {}
-        self._by_address: dict[str, Host] = {}
-        self._random = Random(f"{seed}/world")
-        self.secret = Secret(self._random.randbytes(32))
-        self._heap: list[tuple[Instant, int, Callable[[], None]]] = []
-        self._sequence = 0
+    def __init__(
+        self, seed: int, weather: Weather = CALM, *, scheme: str = signatures.STAND_IN
+    ) -> None:
+        """`scheme`: how nodes sign, of `signatures.SCHEMES`."""
+        super().__init__(seed, weather, scheme)
+        self.shell = Shell(self)
+        self.streams = Streams(self)
         self.commands: list[Sent] = []
         """Every command that one host sent another, in order."""
+        self.command_answers: dict[int, Answer | None] = {}
+        """By token: what `command` brought, None for silence."""
+        self._last_command = 0
         self.tap: Callable[[str, Address | None, bytes], None] | None = None
         """Sees every datagram that is sent: (sender's name, to whom or None for all, datagram)."""
 
-    # People and machines -------------------------------------------------------------------------
+    def observe(self, observer: Observer) -> None:
+        """Let `observer` see everything from now on."""
+        self.audience.join(observer)
+        if self.audience.second and not self._ticking:
+            self._ticking = True
+            self.each_second(self._tick)
 
-    def add(
-        self, name: str, ram: int = 8 * hardware.GIB, cores: int = 8,
-        tools: tuple[str, ...] = hardware.TOOLS[:2],
-    ) -> Host:  # fmt: skip
-        """A new host, switched off."""
-        address = f"10.0.{len(self.hosts) // 250}.{len(self.hosts) % 250 + 1}"
-        dice = Random(f"{self.seed}/host/{name}")
-        host = Host(
-            name, address, Identity(dice.randbytes(32)), Disk(Random(f"{self.seed}/disk/{name}")),
-            ram, cores, tools, clock_offset=dice.randrange(seconds(1e6)),
-        )  # fmt: skip
-        self.hosts[name] = host
-        self._by_address[address] = host
-        return host
+    def _tick(self) -> None:
+        for tell in self.audience.second:
+            tell(self)
 
-    def start(self, name: str, *, first: bool = False) -> None:
-        """Switch the host's agent on. Its marker, if it still has one, may prove continuity."""
-        host = self.hosts[name]
-        assert host.agent is None, f"{name} is up already"
-        host.life += 1
-        dice = Random(f"{self.seed}/agent/{name}/{host.life}")
-        kept = host.disk.durable.get(SPACE_META, {}).get(META_EPOCH, bytes(8))
-        eras = [block.era.counter for block in host.own_blocks()]
-        floor = max(int.from_bytes(kept, "big"), *eras, 0)
-        # As in node/shell/opening.py: the epoch is on disk before anyone can hear of it.
-        spent = (floor + 1).to_bytes(8, "big")
-        host.disk.durable.setdefault(SPACE_META, {})[META_EPOCH] = spent
-        birth = Birth(
-            identity=host.identity,
-            name=name,
-            state_folder=f"the disk of {name}",
-            epoch=Epoch(floor + 1, dice.randbytes(16)),
-            keys=derive(self.secret),
-            secret_text=self.secret.text,
-            saved=host.disk.snapshot(),
-            port=PORT,
-            continuity=host.continuity(),
-            first=first,
-            fingerprint=f"fingerprint of {name}",
-            boot=f"boot of {name}",
-            version="simulation",
-        )
-        host.agent = Agent(birth, dice)
-        at = self._local(host)
-        self._take(host, host.agent.start(at, ((host.address, PORT, "ethernet"),)))
-        self.report(name, hardware.inventory(name, host.ram, host.cores, host.tools))
-        self.look(name)
-
-    def crash(self, name: str, *, power: bool = False) -> None:
-        """SIGKILL, in the middle of whatever it was doing; `power`: the whole machine goes dark."""
-        host = self.hosts[name]
-        if power:
-            host.marker = None
-        host.agent = None
-        host.life += 1
-        host.outbox.clear()
-        host.serving.clear()
-        host.committing = False
-        host.wake_set_for = None
-        host.disk.crash()
-
-    def report(self, name: str, report: Report) -> None:
-        """Tell the host's agent what its shell would."""
-        host = self.hosts[name]
-        self._step(host, host.alive.report(report, self._local(host)))
-
-    def look(self, name: str) -> None:
-        """Let the host's probes look once."""
-        host = self.hosts[name]
-        self.report(name, hardware.sample(host.ram, host.cores, host.ram_foreign))
+    # People --------------------------------------------------------------------------------------
 
     def ask(self, name: str, request: Request) -> int:
         """Put a request to a host's agent; the token finds the answer in `host.replies`."""
         host = self.hosts[name]
+        assert host.agent is not None, f"{name} is down"
         host.last_token += 1
         token = host.last_token
-        self._step(host, host.alive.ask(token, request, self._local(host)))
+        for tell in self.audience.asked:
+            tell(host, token, request)
+        self.shell.arrive(host, "ask", token, request)
         return token
 
     def hang_up(self, name: str, token: int) -> None:
         """Whoever asked closes the door without waiting for the answer."""
         host = self.hosts[name]
-        self._step(host, host.alive.cancel(token, self._local(host)))
+        assert host.agent is not None, f"{name} is down"
+        if token not in host.replies:
+            host.hung_up.add(token)
+        self.shell.arrive(host, "cancel", token)
 
     def answer(self, name: str, request: Request, limit: Duration = ANSWER_WAIT) -> Reply:
         """Ask, and let the world go on until the answer is there."""
@@ -146,186 +87,55 @@ class World:
         assert self.run_until(lambda: token in host.replies, limit), f"no answer to {request}"
         return host.replies[token]
 
-    # Time ----------------------------------------------------------------------------------------
+    def command(self, from_name: str, to_name: str, command: Command) -> int:
+        """Send a command to a host's books, signed by another's key, as any holder could.
 
-    def at(self, delay: Duration, what: Callable[[], None]) -> None:
-        """Let `what` happen after `delay`."""
-        self._sequence += 1
-        heapq.heappush(self._heap, (self.now + delay, self._sequence, what))
+        The token finds the answer in `command_answers`; a cut way leaves none there.
+        """
+        host, target = self.hosts[from_name], self.hosts[to_name]
+        self._last_command += 1
+        token = self._last_command
+        signed = encode_signed(sign_command(host.identity, target.id, command))
 
-    def run(self, duration: Duration) -> None:
-        """Let `duration` pass."""
-        self.run_until(lambda: False, duration)
+        def came(body: bytes | None) -> None:
+            self.command_answers[token] = decode_answer(body) if body else None
 
-    def run_until(self, done: Callable[[], bool], limit: Duration) -> bool:
-        """Let time pass until `done`, at most `limit`. Whether it was done in time."""
-        end = self.now + limit
-        here = 0
-        while not done():
-            if not self._heap or self._heap[0][0] > end:
-                self.now = end
-                return done()
-            at, _, what = heapq.heappop(self._heap)
-            here = here + 1 if at == self.now else 0
-            assert here < EVENTS_PER_INSTANT_MAX, f"livelock at {self.now} ns (seed {self.seed})"
-            self.now = at
-            what()
-        return True
+        self.streams.request(host, target, SERVICE_LEDGER, signed, came)
+        return token
 
-    # The invented shell --------------------------------------------------------------------------
+    # The wire ------------------------------------------------------------------------------------
 
-    def _local(self, host: Host) -> Instant:
-        return self.now + host.clock_offset
+    def send(self, host: Host, to: Address, datagram: bytes) -> None:
+        """One datagram leaves a host for one address."""
+        if self.tap is not None:
+            self.tap(host.name, to, datagram)
+        for tell in self.audience.sent:
+            tell(host, to, datagram)
+        target = self._by_address.get(to.host)
+        if target is not None:
+            self._deliver(host, target, datagram)
 
-    def _step(self, host: Host, effects: list[Effect]) -> None:
-        """One input's effects, and the block that seals it."""
-        self._take(host, effects + host.alive.seal(self._local(host)))
-
-    def _take(self, host: Host, effects: list[Effect]) -> None:
-        for effect in effects:
-            if isinstance(effect, Send) and effect.urgent:
-                self._send(host, effect)
-            elif isinstance(effect, Doubt):
-                host.marker = None
-            else:
-                host.outbox.append(effect)
-        self._carry_out(host)
-        self._set_wake(host)
-
-    def _carry_out(self, host: Host) -> None:
-        if host.committing or not host.outbox:
-            return
-        batch, host.outbox = host.outbox, []
-        first = next((i for i, e in enumerate(batch) if isinstance(e, Persist)), len(batch))
-        for effect in batch[:first]:
-            self._do(host, effect)
-        writes = [w for e in batch[first:] if isinstance(e, Persist) for w in e.writes]
-        if not writes:
-            return
-        host.committing = True
-        life = host.life
-
-        def durable() -> None:
-            if host.life != life:
-                return
-            host.disk.finish()
-            host.committing = False
-            head = host.durable_head()
-            if host.alive.vouches_for(head):
-                host.marker = head
-            for effect in batch[first:]:
-                if host.life == life:
-                    self._do(host, effect)
-            if host.life == life:
-                self._carry_out(host)
-
-        self.at(host.disk.begin(writes), durable)
-
-    def _do(self, host: Host, effect: Effect) -> None:
-        match effect:
-            case Persist() | Watch() | Doubt():
-                pass
-            case Send():
-                self._send(host, effect)
-            case Broadcast(datagram):
-                self._broadcast(host, datagram)
-            case Call():
-                self._call(host, effect)
-            case Answer(token, body):
-                if (answer := host.serving.pop(token, None)) is not None:
-                    answer(body)
-            case Reply(token, _, _):
-                host.replies[token] = effect
-            case Progress():
-                host.progress.append(effect)
-            case Event():
-                host.events.append(effect)
-            case Look():
-                self._later(host, 0, lambda: self.look(host.name))
-            case Stop():
-                self.crash(host.name)
-                self.at(0, lambda: self.start(host.name))  # as the app does: in doubt
-
-    def _broadcast(self, host: Host, datagram: bytes) -> None:
+    def broadcast(self, host: Host, datagram: bytes) -> None:
+        """One datagram leaves a host for everybody in earshot."""
         if self.tap is not None:
             self.tap(host.name, None, datagram)
+        for tell in self.audience.sent:
+            tell(host, None, datagram)
         for other in self.hosts.values():
             if other is not host:
                 self._deliver(host, other, datagram)
 
-    def _send(self, host: Host, send: Send) -> None:
-        if self.tap is not None:
-            self.tap(host.name, send.to, send.datagram)
-        target = self._by_address.get(send.to.host)
-        if target is not None:
-            self._deliver(host, target, send.datagram)
-
     def _deliver(self, host: Host, target: Host, datagram: bytes) -> None:
-        source = Address(host.address, PORT)
-        for _ in range(self.network.copies(host.name, target.name)):
-            self.at(self.network.delay(), lambda: self.inject(target.name, datagram, source))
+        for late, came in self.network.datagram(host.name, target.name, datagram):
+            self.at(late, self._arrived, target, came, host.endpoint)
+
+    def _arrived(self, target: Host, datagram: bytes, source: Address) -> None:
+        if target.agent is not None and not target.asleep:
+            self.shell.arrive(target, "datagram", datagram, source)
 
     def inject(self, name: str, datagram: bytes, source: Address) -> None:
         """A datagram reaches the host, whoever sent it. Nobody hears it when the host is down."""
-        host = self.hosts[name]
-        if host.agent is not None:
-            self._step(host, host.agent.receive(datagram, source, self._local(host)))
-
-    def _call(self, host: Host, call: Call) -> None:
-        if (sent := overheard(call, host.name, self.now)) is not None:
-            self.commands.append(sent)
-        life = host.life
-        target = next(
-            (self._by_address[a.host] for a in call.addresses if a.host in self._by_address), None
-        )
-        open_ = [True]
-
-        def end(body: bytes | None) -> None:
-            if open_[0] and host.life == life:
-                open_[0] = False
-                self._step(host, host.alive.answered(call.id, body, self._local(host)))
-
-        def come_back(body: bytes) -> None:
-            assert target is not None
-            if not self.network.is_cut(target.name, host.name):
-                self.at(self.network.delay(), lambda: end(body))
-
-        def arrive() -> None:
-            assert target is not None
-            if target.agent is None or target.id != call.to:
-                end(None)
-                return
-            target.last_token += 1
-            token = target.last_token
-            target.serving[token] = come_back
-            agent = target.agent
-            effects = agent.serve(token, host.id, call.service, call.body, self._local(target))
-            self._step(target, effects)
-
-        if target is not None and not self.network.is_cut(host.name, target.name):
-            self.at(self.network.delay(), arrive)
-        self.at(max(0, call.deadline - self._local(host)), lambda: end(None))
-
-    def _later(self, host: Host, delay: Duration, what: Callable[[], None]) -> None:
-        life = host.life
-        self.at(delay, lambda: what() if host.life == life else None)
-
-    def _set_wake(self, host: Host) -> None:
-        if host.agent is None:
-            return
-        wanted = host.agent.next_wake
-        if wanted is None or (host.wake_set_for is not None and host.wake_set_for <= wanted):
-            return
-        host.wake_set_for = wanted
-        life = host.life
-
-        def wake() -> None:
-            if host.life != life or host.wake_set_for != wanted:
-                return
-            host.wake_set_for = None
-            self._step(host, host.alive.wake(self._local(host)))
-
-        self.at(max(0, wanted - self._local(host)), wake)
+        self._arrived(self.hosts[name], datagram, source)
 
 
 def replies_of(host: Host) -> list[dict[str, Any]]:

@@ -77,8 +77,7 @@ def test_two_nodes_of_one_name_are_a_note_that_tells_them_apart() -> None:
 
 def test_a_peer_that_left_is_not_missed() -> None:
     world = mesh("ann", "bob")
-    bob = world.hosts["bob"]
-    world._step(bob, bob.alive.stop(world._local(bob), leaving=True))
+    world.stop("bob", leaving=True)
     world.run(SECOND)
     body = doctor(world)
     assert body["peers"][0]["problem"] == "it has left the mesh"
@@ -137,7 +136,8 @@ def test_different_versions_are_told_and_are_no_fault() -> None:
     inventory = bob.alive.knowledge.inventory(bob.id)
     assert inventory is not None
     newer = encode(replace(inventory, version="9.9"))
-    world._step(bob, bob.alive._mesh(bob.alive.mesh.publish(TOPIC_INVENTORY, newer, 0), 0))
+    published = bob.alive.mesh.publish(TOPIC_INVENTORY, newer, 0)
+    world.shell.step(bob, "report", bob.alive._mesh(published, 0))
     world.run(2 * SECOND)
     row = check(world, "versions")
     assert row["ok"] is None

@@ -22,7 +22,7 @@ from node.core.effects import Doubt, Effect, Event, Progress, Reply, Watch
 from node.core.machine import Agent
 from node.core.requests import Request
 from node.shell.driver import INBOX_MAX, LISTENERS_BACKLOG_MAX, Driver
-from simulations.disk import Disk
+from simulations.disk import Disk, Synced
 from simulations.world import World
 
 THERE = Address("127.0.0.1", 9)
@@ -148,10 +148,11 @@ class WatchedDisk(Disk):
 
     happened: list[str] = field(default_factory=list)
 
-    def finish(self) -> None:
+    def finish(self) -> Synced:
         keys = [row.key.decode() for row in self._under_way or []]
-        super().finish()
+        synced = super().finish()
         self.happened.append("commit " + " ".join(keys))
+        return synced
 
 
 @asynccontextmanager
@@ -171,7 +172,7 @@ async def invented_desk() -> AsyncIterator[Desk]:
     async def settle() -> None:
         return None
 
-    yield Desk(lambda effects: world._take(host, effects), finish, settle, happened)
+    yield Desk(lambda effects: world.shell.take(host, effects), finish, settle, happened)
 
 
 @asynccontextmanager
