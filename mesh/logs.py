@@ -16,7 +16,7 @@ nothing is ever re-encoded to be checked.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import msgpack
@@ -62,6 +62,8 @@ class Block:
     root: bytes
     signature: bytes
     entries: tuple[bytes, ...]
+    _hash: bytes = field(default=b"", init=False, repr=False, compare=False)
+    """Reckoned when first asked for, and then kept: what is frozen cannot change it."""
 
     @property
     def author(self) -> NodeId:
@@ -69,7 +71,9 @@ class Block:
 
     @property
     def hash(self) -> bytes:
-        return header_hash(header_bytes(self))
+        if not self._hash:
+            object.__setattr__(self, "_hash", header_hash(header_bytes(self)))
+        return self._hash
 
     @property
     def position(self) -> Position:

@@ -8,6 +8,7 @@ The origin rule: an address, a name, a leave, "I live" count only from their sub
 sealed. What anyone else says about a node makes us look, and never makes us believe.
 """
 
+from bisect import insort
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -104,6 +105,12 @@ class Roll:
         self._own_name = own_name
         self._config = config
         self._members: dict[NodeId, Member] = {}
+        # Kept beside the members, since who is there is asked far more often than it changes.
+        self._order: list[NodeId] = []
+        self._hinted: dict[NodeId, None] = {}
+        self._named: dict[str, list[NodeId]] = {}
+        self._everyone: tuple[Member, ...] | None = None
+        self._within_reach: tuple[Member, ...] | None = None
         self._conflicts: dict[tuple[NodeId, NodeId], str] = {}
         self._deaths: Timers[NodeId] = Timers()
 
@@ -114,12 +121,17 @@ class Roll:
 
     def members(self) -> tuple[Member, ...]:
         """Everyone we know of, by id."""
-        return tuple(self._members[node] for node in sorted(self._members))
+        if self._everyone is None:
+            self._everyone = tuple(self._members[node] for node in self._order)
+        return self._everyone
 
     def reachable(self) -> tuple[Member, ...]:
         """Those worth talking to: ALIVE or SUSPECT, by id."""
-        talking = (Liveness.ALIVE, Liveness.SUSPECT)
-        return tuple(member for member in self.members() if member.liveness in talking)
+        if self._within_reach is None:
+            talking = (Liveness.ALIVE, Liveness.SUSPECT)
+            everyone = self.members()
+            self._within_reach = tuple(one for one in everyone if one.liveness in talking)
+        return self._within_reach
 
     def admits(self, author: NodeId) -> bool:
         """Whether `author` may have facts and a log here: its key is known and not revoked."""
@@ -141,7 +153,7 @@ class Roll:
             member.hints = tuple(dict.fromkeys((address, *member.hints)))[:HINTS_PER_MEMBER_MAX]
             return ()
         self._make_room_for_hint()
-        self._members[node] = Member(node, hints=(address,))
+        self._add(Member(node, hints=(address,)))
         return (self._told(node, PeerChange.DISCOVERED, f"somebody at {address.host}"),)
 
     def admit(self, node: NodeId, public: PublicKey) -> Member | None:
@@ -149,11 +161,12 @@ class Roll:
         member = self._members.get(node)
         if member is not None and member.public is not None:
             return member
-        keyed = sum(1 for other in self._members.values() if other.public is not None)
-        if keyed >= self._config.members_max:
+        if len(self._members) - len(self._hinted) >= self._config.members_max:
             return None
-        member = self._members.setdefault(node, Member(node))
+        if member is None:
+            member = self._add(Member(node))
         member.public = public
+        self._hinted.pop(node, None)
         return member
 
     def restore(self, node: NodeId, remembered: Remembered) -> None:
@@ -164,7 +177,8 @@ class Roll:
         if remembered.epoch != NEVER_MET:
             member.trust = Trust.TRUSTED
             member.liveness = Liveness.LEFT if member.has_left else Liveness.SUSPECT
-        self._members[node] = member
+        self._add(member)
+        self._call(member)
 
     # What a node proves or signs about itself ---------------------------------------------------
 
@@ -197,17 +211,19 @@ class Roll:
         member.last_heard = now
         if member.liveness is Liveness.ALIVE or self._is_going(member):
             return ()
-        member.liveness = Liveness.ALIVE
+        self._turn(member, Liveness.ALIVE)
         self._deaths.cancel(node)
         return (self._told(node, PeerChange.ALIVE, "heard from the node itself"),)
 
     def recorded(self, fact: Fact, record: NodeRecord) -> tuple[PeerChanged, ...]:
         """The node's own newest record (checked, and pinned on the board)."""
         member = self._members[fact.author]
+        self._uncall(member)
         member.fact, member.record = fact, record
+        self._call(member)
         changes = self._conflicts_of(member)
         if record.left and member.met and member.liveness is not Liveness.LEFT:
-            member.liveness = Liveness.LEFT
+            self._turn(member, Liveness.LEFT)
             self._deaths.cancel(member.id)
             changes += (self._told(member.id, PeerChange.LEFT, "it said good-bye"),)
         return changes
@@ -230,7 +246,7 @@ class Roll:
         member = self._members.get(node)
         if member is None or member.liveness is not Liveness.ALIVE:
             return ()
-        member.liveness = Liveness.SUSPECT
+        self._turn(member, Liveness.SUSPECT)
         self._deaths.set(node, now + self._config.suspicion)
         return (self._told(node, PeerChange.SUSPECT, "it does not answer"),)
 
@@ -244,7 +260,7 @@ class Roll:
         """Declare dead whose suspicion is over."""
         changes = []
         for node in self._deaths.due(now):
-            self._members[node].liveness = Liveness.DEAD
+            self._turn(self._members[node], Liveness.DEAD)
             silence = self._config.suspicion // 1_000_000_000
             detail = f"no word from the node itself for {silence} s after the first doubt"
             changes.append(self._told(node, PeerChange.DEAD, detail))
@@ -252,15 +268,39 @@ class Roll:
 
     # ---------------------------------------------------------------------------------------------
 
+    def _add(self, member: Member) -> Member:
+        insort(self._order, member.id)
+        if member.public is None:
+            self._hinted[member.id] = None
+        self._members[member.id] = member
+        self._everyone = self._within_reach = None
+        return member
+
+    def _turn(self, member: Member, liveness: Liveness) -> None:
+        member.liveness = liveness
+        self._within_reach = None
+
+    def _call(self, member: Member) -> None:
+        """From here on it goes by the name in its record."""
+        if member.record is not None:
+            insort(self._named.setdefault(member.record.name, []), member.id)
+
+    def _uncall(self, member: Member) -> None:
+        if member.record is None:
+            return
+        bearers = self._named[member.record.name]
+        bearers.remove(member.id)
+        if not bearers:
+            del self._named[member.record.name]
+
     def _is_going(self, member: Member) -> bool:
         # A leaving node still acks for a moment; only a later run, or its word, brings it back.
         said_by_this_run = member.fact and member.fact.epoch_counter >= member.epoch.counter
         return member.liveness is Liveness.LEFT and member.has_left and bool(said_by_this_run)
 
     def _conflicts_of(self, member: Member) -> tuple[PeerChanged, ...]:
-        names = [(self._own, self._own_name)]
-        names += [(other.id, other.name) for other in self.members() if other.id != member.id]
-        clashes = [node for node, name in names if name == member.name]
+        clashes = [self._own] if member.name == self._own_name else []
+        clashes += [node for node in self._named[member.name] if node != member.id]
         return tuple(self._conflict(member, node) for node in self._new_clashes(member, clashes))
 
     def _new_clashes(self, member: Member, clashes: Iterable[NodeId]) -> list[NodeId]:
@@ -277,9 +317,10 @@ class Roll:
         return PeerChanged(member.id, PeerChange.CONFLICT, detail)
 
     def _make_room_for_hint(self) -> None:
-        hints = [node for node, member in self._members.items() if member.public is None]
-        if len(hints) >= self._config.hints_max:
-            del self._members[hints[0]]
+        if len(self._hinted) >= self._config.hints_max:
+            oldest = next(iter(self._hinted))
+            del self._hinted[oldest], self._members[oldest]
+            self._order.remove(oldest)
 
     def _told(self, node: NodeId, change: PeerChange, detail: str) -> PeerChanged:
         return PeerChanged(node, change, f"{self._members[node].name}: {detail}")
@@ -291,3 +332,17 @@ def check_roll(roll: Roll) -> None:
         met = member.met or member.trust is Trust.REVOKED
         assert (member.liveness is not None) == met, "liveness without an identity, or without one"
         assert not met or member.public is not None, "trust without a key"
+    _check_what_is_kept_beside(roll, roll.members())
+
+
+def _check_what_is_kept_beside(roll: Roll, members: Iterable[Member]) -> None:
+    everyone = sorted(roll._members.values(), key=lambda member: member.id)  # noqa: SLF001 - the inside
+    assert list(members) == everyone, "the list of members is not the members"
+    hinted = [member.id for member in everyone if member.public is None]
+    assert sorted(roll._hinted) == hinted, "the hints are not the members without a key"  # noqa: SLF001
+    talking = (Liveness.ALIVE, Liveness.SUSPECT)
+    reach = tuple(member for member in everyone if member.liveness in talking)
+    assert roll.reachable() == reach, "the reachable are not those alive or suspected"
+    named = [(one.record.name, one.id) for one in everyone if one.record is not None]
+    kept = [(name, node) for name in roll._named for node in roll._named[name]]  # noqa: SLF001
+    assert sorted(kept) == sorted(named), "the names are not those of the records"
