@@ -115,6 +115,10 @@ class Network:
         else:
             self._links[source, target] = weather
 
+    def weather_between(self, source: str, target: str) -> Weather:
+        """The weather of one way."""
+        return self._links.get((source, target), self.weather) if self._links else self.weather
+
     # What becomes of it --------------------------------------------------------------------------
 
     def datagram(self, source: str, target: str, datagram: bytes) -> Arrivals:
@@ -122,7 +126,7 @@ class Network:
         if self.is_cut(source, target):
             self.met["cut"] += 1
             return ()
-        weather = self._links.get((source, target), self.weather) if self._links else self.weather
+        weather = self.weather_between(source, target)
         if weather.mtu is not None and len(datagram) > weather.mtu:
             self.met["mtu"] += 1
             return ()
@@ -143,7 +147,7 @@ class Network:
 
         Whether the way is cut is for the caller to ask: a cut is silence, not an end.
         """
-        weather = self._links.get((source, target), self.weather) if self._links else self.weather
+        weather = self.weather_between(source, target)
         late = self._delay(source, weather)
         if weather.loss:
             late += self._sent_again(source, weather)
