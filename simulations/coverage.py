@@ -1,0 +1,232 @@
+"""Coverage: how often each rare state was reached, so that a run which met nothing proves nothing.
+
+A simulator that never reaches a state tests nothing there, and says so to nobody. Each state here
+has a name, a sentence, and a place where it is seen from outside; a set of runs that is large
+enough and never reached one of them has failed. The same holds for kinds of faults.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from ledger.commands import Answer, Outcome, Post, decode_answer, decode_command, decode_signed
+from ledger.entries import (
+    Adopted,
+    BookingsOpened,
+    Closed,
+    ClosedHow,
+    EndedBy,
+    Entry,
+    EraOpened,
+    Expired,
+    OpenedBy,
+    Reclaimed,
+    Released,
+    decode_entry,
+)
+from mesh.persistence import SPACE_BLOCK, Write
+from mesh.rejections import Rejection
+from mesh.wire import parse_block
+from node.core.effects import Effect, Event, Reply, Stop
+from node.core.errands import SERVICE_LEDGER
+from node.core.machine import Agent
+from simulations.faults.catalogue import CATALOGUE
+from simulations.host import Host
+from simulations.observing import Observer
+from simulations.world import World
+
+RUNS_ENOUGH: Final = 500
+"""Runs after which every state must have been reached at least once."""
+
+STATES: Final[dict[str, str]] = {
+    # Doubt
+    "quarantine": "an owner may have forgotten something, and grants nothing",
+    "opened by answers": "new bookings opened when every known peer had answered",
+    "opened by time": "new bookings opened because it had waited long enough",
+    "resumed": "a carrier's lease was taken back by an owner in quarantine",
+    "adopted": "a hold that a log had lost came back from a copy or a receipt",
+    "superseded": "a booking came back late, and its room was somebody else's",
+    "ended elsewhere": "a booking had been released in a part of the log that was cut off",
+    "own log ahead": "a peer showed blocks of an owner's own log that it had forgotten",
+    "epoch behind": "a peer proved to a node that its disk had forgotten a start",
+    "log damaged": "blocks of a node's own log were left out",
+    # Ends
+    "unconfirmed expired": "a hold that nobody confirmed lapsed",
+    "lease reclaimed": "a lease that nobody renewed was ended by its owner",
+    "booking run out": "a booking came to the end of its time",
+    # Answers
+    "stale session": "a command from before a restart was turned away",
+    "post too late": "a confirmation came after its hold had lapsed",
+    "id conflict": "an id was used for two requests, and the second was refused",
+    "asked in quarantine": "a command came to an owner in quarantine",
+    "asked with bookings closed": "a booking was asked of an owner that waits for copies",
+    "no room": "a hold did not fit",
+    "room unknown": "a hold was refused because nobody could see whether it fits",
+    "copy kept": "a booking was answered with a copy at a peer",
+    "copy absent": "a booking was answered although no peer had a copy in time",
+    "unknown": "a call ended without anybody knowing how",
+    "request cut off": "a request was under way when its agent died, and named at its next start",
+    # Peers
+    "suspect": "a node was suspected",
+    "dead": "a node was declared dead",
+    "left": "a node said good-bye",
+    "restarted": "a node was met in a new run",
+    "new era": "a node was told that another's log had been cut",
+    "duplicate denied": "a datagram came a second time and was refused",
+    "damage denied": "a damaged datagram was refused",
+    "earlier run denied": "a datagram from an earlier run of its sender was refused",
+    # Machines
+    "pool impaired": "a pool had shrunk below what it had promised",
+    "inbox overflow": "a host that stood still dropped what it could not keep",
+}
+"""Name → the sentence it stands for."""
+
+_EVENTS: Final = {
+    "alarm.log-ahead": "own log ahead",
+    "alarm.log-forked": "own log ahead",
+    "alarm.log-damaged": "log damaged",
+    "alarm.pool-impaired": "pool impaired",
+    "request.unknown": "request cut off",
+    "peer.suspect": "suspect",
+    "peer.dead": "dead",
+    "peer.left": "left",
+    "peer.restarted": "restarted",
+    "ledger.new_era": "new era",
+}
+_OUTCOMES: Final = {
+    Outcome.WRONG_SESSION: "stale session",
+    Outcome.ID_CONFLICT: "id conflict",
+    Outcome.QUARANTINED: "asked in quarantine",
+    Outcome.BOOKINGS_CLOSED: "asked with bookings closed",
+    Outcome.NO_ROOM: "no room",
+    Outcome.ROOM_UNKNOWN: "room unknown",
+    Outcome.RESUMED: "resumed",
+}
+_REJECTIONS: Final = {
+    Rejection.REPLAYED: "duplicate denied",
+    Rejection.BAD_TAG: "damage denied",
+    Rejection.LOWER_EPOCH: "earlier run denied",
+}
+_OPENED: Final = {
+    OpenedBy.ANSWERED: "opened by answers",
+    OpenedBy.WAITED: "opened by time",
+}
+
+
+class Coverage(Observer):
+    """Counts the rare states of one world."""
+
+    def __init__(self) -> None:
+        self.seen: Counter[str] = Counter()
+        self._posts: set[bytes] = set()
+        self._agents: dict[str, Agent] = {}
+
+    # Seen as it happens --------------------------------------------------------------------------
+
+    def stepped(self, host: Host, cause: str, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            if type(effect) is Event:
+                self._event(effect)
+            elif type(effect) is Stop:
+                self.seen["epoch behind"] += 1
+
+    def _event(self, event: Event) -> None:
+        name = _EVENTS.get(event.kind)
+        if name is not None:
+            self.seen[name] += 1
+        elif event.kind == "standing" and event.sentence.startswith("quarantine"):
+            self.seen["quarantine"] += 1
+
+    def durable(self, host: Host, writes: Sequence[Write]) -> None:
+        for write in writes:
+            if write.space == SPACE_BLOCK and write.value and write.key.startswith(host.id):
+                block = parse_block(write.value)
+                assert not isinstance(block, Rejection), "its author wrote it just now"
+                for raw in block.entries:
+                    self._entry(decode_entry(raw))
+
+    def _entry(self, entry: Entry) -> None:
+        name = _name_of(entry)
+        if name is not None:
+            self.seen[name] += 1
+
+    def answered(self, host: Host, reply: Reply) -> None:
+        if not reply.ok:
+            self.seen["unknown"] += reply.body["code"] == "unknown"
+        elif (stored := reply.body.get("stored_on")) is not None and "tried" in reply.body:
+            self.seen["copy kept" if stored else "copy absent"] += 1
+
+    def served(self, host: Host, caller: Host, service: str, body: bytes) -> None:
+        if service == SERVICE_LEDGER:
+            command = decode_command(decode_signed(body).body)
+            if isinstance(command, Post):
+                self._posts.add(command.id)
+
+    def returned(self, host: Host, caller: Host, service: str, body: bytes) -> None:
+        if service == SERVICE_LEDGER:
+            self._answer(decode_answer(body))
+
+    def _answer(self, answer: Answer) -> None:
+        name = _OUTCOMES.get(answer.outcome)
+        if name is not None:
+            self.seen[name] += 1
+        elif answer.outcome is Outcome.TOO_LATE and answer.id in self._posts:
+            self.seen["post too late"] += 1
+
+    # Seen when a life ends -----------------------------------------------------------------------
+
+    def started(self, host: Host) -> None:
+        self._agents[host.name] = host.alive
+
+    def ended(self, host: Host, how: str) -> None:
+        self._count_rejections(self._agents.pop(host.name))
+
+    def finish(self, world: World) -> None:
+        """Count what agents and hosts have counted for themselves."""
+        for agent in self._agents.values():
+            self._count_rejections(agent)
+        for host in world.hosts.values():
+            self.seen["inbox overflow"] += host.datagrams_dropped
+
+    def _count_rejections(self, agent: Agent) -> None:
+        for cause, name in _REJECTIONS.items():
+            self.seen[name] += agent.mesh.rejections[cause]
+
+
+def _name_of(entry: Entry) -> str | None:
+    match entry:
+        case BookingsOpened():
+            return _OPENED.get(entry.by)
+        case EraOpened():
+            return None
+        case Expired():
+            return "unconfirmed expired"
+        case Reclaimed():
+            return "lease reclaimed"
+        case Adopted():
+            return "adopted"
+        case Released(why=EndedBy.RUN_OUT):
+            return "booking run out"
+        case Released(why=EndedBy.ELSEWHERE):
+            return "ended elsewhere"
+        case Closed(how=ClosedHow.SUPERSEDED):
+            return "superseded"
+        case _:
+            return None
+
+
+def never_reached(states: Mapping[str, int], runs: int) -> list[str]:
+    """Rare states that `runs` runs never reached, in sentences; none while they are too few."""
+    return _missing(STATES, states, runs)
+
+
+def never_struck(faults: Mapping[str, int], runs: int) -> list[str]:
+    """As `never_reached`, of the kinds of faults."""
+    sentences = {name: fault.sentence for name, fault in CATALOGUE.items()}
+    return _missing(sentences, faults, runs)
+
+
+def _missing(known: Mapping[str, str], seen: Mapping[str, int], runs: int) -> list[str]:
+    if runs < RUNS_ENOUGH:
+        return []
+    return [f"{name}: {sentence}" for name, sentence in known.items() if not seen.get(name)]

@@ -1,0 +1,112 @@
+"""What goes wrong with the machine under an agent: power, memory, cards, and what probes see."""
+
+from random import Random
+from typing import Final
+
+from mesh.instant import SECOND, seconds
+from simulations.faults.fault import End, Fault, over
+from simulations.faults.processes import ANY, between
+from simulations.faults.scene import Scene
+from simulations.host import Host
+
+SHARES: Final = (0.05, 0.2, 0.5, 0.8, 1.0)
+"""Of main memory: from a browser to everything there is."""
+
+
+def _look(scene: Scene, host: Host) -> None:
+    """Honest probes look soon after whatever changed."""
+    if host.agent is not None:
+        scene.world.look(host.name)
+
+
+def _power_cut(scene: Scene, host: Host, dice: Random, _strength: float) -> End | None:
+    if host.agent is None:
+        return None
+    scene.world.crash(host.name, power=True)
+    scene.back_after(host, between(dice, ANY))
+    return over
+
+
+def _foreign(scene: Scene, host: Host, dice: Random, _strength: float) -> End:
+    host.ram_foreign = round(host.ram * dice.choice(SHARES))
+    if dice.random() < 0.7:
+        _look(scene, host)
+
+    def gone() -> None:
+        host.ram_foreign = 0
+        _look(scene, host)
+
+    return gone
+
+
+def _shrink(scene: Scene, host: Host, dice: Random, _strength: float) -> End:
+    whole = host.ram
+    host.set_ram(round(whole * dice.uniform(0.1, 0.9)))
+    _look(scene, host)
+
+    def whole_again() -> None:
+        host.set_ram(whole)
+        _look(scene, host)
+
+    return whole_again
+
+
+def _card_gone(scene: Scene, host: Host, dice: Random, _strength: float) -> End | None:
+    if not host.cards:
+        return None
+    uuid = dice.choice(host.cards).uuid
+    host.lose_card(uuid)
+    _look(scene, host)
+
+    def back() -> None:
+        host.return_card(uuid)
+        _look(scene, host)
+
+    return back
+
+
+def _hung_probe(scene: Scene, host: Host, _dice: Random, _strength: float) -> End:
+    host.hang_probes(True)
+
+    def moves() -> None:
+        host.hang_probes(False)
+        _look(scene, host)
+
+    return moves
+
+
+def _unknown(scene: Scene, host: Host, dice: Random, _strength: float) -> End:
+    pool = dice.choice(("ram", "cpu"))
+    host.blind(pool)
+    _look(scene, host)
+
+    def seen() -> None:
+        host.see(pool)
+        _look(scene, host)
+
+    return seen
+
+
+SPELL: Final = (2 * SECOND, 25 * SECOND)
+
+FAULTS: Final = (
+    Fault("power-cut", "machines", "the power of a machine fails", 300 * SECOND, _power_cut),
+    Fault(
+        "foreign-memory", "machines", "programs that nobody asked about take memory",
+        100 * SECOND, _foreign, SPELL,
+    ),
+    Fault(
+        "shrink", "machines", "a machine has less memory than it has promised", 250 * SECOND,
+        _shrink, SPELL,
+    ),
+    Fault(
+        "card-gone", "machines", "a card vanishes and comes back", 150 * SECOND, _card_gone, SPELL
+    ),
+    Fault(
+        "hung-probe", "machines", "a probe hangs, and nobody looks at the machine", 200 * SECOND,
+        _hung_probe, (seconds(1), 30 * SECOND),
+    ),
+    Fault(
+        "unknown-figures", "machines", "a figure cannot be read", 200 * SECOND, _unknown, SPELL
+    ),
+)  # fmt: skip

@@ -1,0 +1,85 @@
+"""The scene: what a fault may touch, and what several faults share.
+
+Two faults may strike one host at once: rain and a cut, a full disk and a kill. What they share is
+kept here so that the end of one does not undo the other: which misfortunes the weather of a host is
+made of, who has been switched off and comes back when, and which old copies of disks lie about.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from mesh.instant import SECOND, Duration
+from mesh.persistence import Write
+from simulations.disk import Spaces
+from simulations.host import Host
+from simulations.network import Weather
+from simulations.observing import Observer
+from simulations.people.crowd import Crowd
+from simulations.world import World
+
+TRY_AGAIN: Final[Duration] = 5 * SECOND
+"""A supervisor's patience with an agent that does not come up."""
+
+
+@dataclass
+class Scene(Observer):
+    """One world and its people, as the faults see them. Observes the world, to strike in time."""
+
+    world: World
+    crowd: Crowd
+    fair: Weather
+    """The weather of links that nothing strikes."""
+    backups: dict[str, Spaces] = field(default_factory=dict)
+    """Host → the copy of its disk that a careful person made last."""
+    over: bool = False
+    """The calm has begun: whatever was still to come does not."""
+    _skies: dict[str, dict[str, float | int]] = field(default_factory=dict)
+    _at_write: dict[str, tuple[Duration, Callable[[], None]]] = field(default_factory=dict)
+
+    def others(self, host: Host) -> list[str]:
+        """Everybody but `host`, by name."""
+        return [name for name in self.world.hosts if name != host.name]
+
+    # Moments -------------------------------------------------------------------------------------
+
+    def at_next_write(self, host: Host, moment: Duration, what: Callable[[], None]) -> None:
+        """Let `what` happen `moment` after the next transaction of `host` has begun."""
+        self._at_write[host.name] = (moment, what)
+
+    def began(self, host: Host, writes: Sequence[Write]) -> None:
+        if self._at_write and (found := self._at_write.pop(host.name, None)) is not None:
+            moment, what = found
+            self.world.at(moment, lambda: None if self.over else what())
+
+    # Weather -------------------------------------------------------------------------------------
+
+    def darken(self, host: Host, changes: Mapping[str, float | int]) -> None:
+        """Everything that `host` sends has this weather too. Each fault has fields of its own."""
+        self._skies.setdefault(host.name, {}).update(changes)
+        self._hang_sky(host)
+
+    def clear(self, host: Host, changes: Mapping[str, float | int]) -> None:
+        """The inverse of `darken`."""
+        sky = self._skies.get(host.name, {})
+        for name in changes:
+            sky.pop(name, None)
+        self._hang_sky(host)
+
+    def _hang_sky(self, host: Host) -> None:
+        sky = self._skies.get(host.name)
+        weather = dataclasses.replace(self.fair, **sky) if sky else None
+        for name in self.others(host):
+            self.world.network.set_link(host.name, name, weather)
+
+    # Switched off, and on again ------------------------------------------------------------------
+
+    def back_after(self, host: Host, delay: Duration) -> None:
+        """Somebody switches `host` on after `delay`, unless it is on by then."""
+        self.world.at(delay, lambda: None if self.over else self.switch_on(host))
+
+    def switch_on(self, host: Host) -> None:
+        """Start it if it is off; a disk that does not let it begin may do so later."""
+        if host.agent is None and not self.world.start(host.name):
+            self.back_after(host, TRY_AGAIN)

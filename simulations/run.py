@@ -1,0 +1,234 @@
+"""One run: nodes meet, people and misfortune do what they like, then everything is mended.
+
+Safety is checked all the time, liveness in the calm: once nothing more goes wrong, everybody opens,
+agrees, has answered whoever waits, and can be reserved at again, each within a time that the core's
+own deadlines give. A run is its options and nothing else: lived twice it is the same history.
+"""
+
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from ledger.limits import BOOK_WAIT, PENDING_TTL, QUARANTINE
+from mesh.instant import MINUTE, SECOND, Duration, in_seconds
+from mesh.membership import Liveness
+from node.core import requests
+from simulations.canary import Canary
+from simulations.checks import all_checks
+from simulations.coverage import Coverage
+from simulations.faults.nemesis import Injection, Nemesis
+from simulations.faults.scene import Scene
+from simulations.hardware import GIB, Card
+from simulations.host import Host
+from simulations.observing import Observer
+from simulations.options import Options
+from simulations.people.crowd import Crowd
+from simulations.results import INTERNAL, OK, STALLED, VIOLATED, Result
+from simulations.verdicts import PromiseBroken, Stalled
+from simulations.world import CALM, World
+
+MEET_WAIT: Final[Duration] = 2 * MINUTE
+OPEN_WAIT: Final[Duration] = QUARANTINE + BOOK_WAIT + 2 * MINUTE
+"""After the calm has begun: a quarantine, and the longest that bookings ever wait for copies."""
+ANSWER_WAIT: Final[Duration] = 2 * PENDING_TTL + 30 * SECOND
+"""Every errand gives up by then: its sends, its calls, and the longest wait for an opening."""
+END_WAIT: Final[Duration] = 2 * MINUTE
+LOOK_EVERY: Final[Duration] = 5 * SECOND
+STEP: Final[Duration] = SECOND // 4
+"""How often it is asked whether a phase is over. Each time costs a look at everybody."""
+RAM: Final = 8 * GIB
+CARD: Final = 8 * GIB
+TAIL_LINES: Final = 60
+ROOMS_OF_THE_CORE: Final = ("mesh", "ledger", "placement", "node")
+CRASHES: Final = (
+    AssertionError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError,
+    RuntimeError,
+)  # fmt: skip
+"""What an agent can stop itself with. Whose fault it is, the place where it was raised says."""
+
+Progress = Callable[[str, float], object]
+"""(phase, how much of it is done, 0 to 1)."""
+
+__all__ = ["Options", "Progress", "Result", "Run"]
+
+
+class Run:
+    """One run. Build it, let whoever likes `observe`, and `live` it once."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.world = world = World(options.seed, CALM, scheme=options.scheme)
+        world.look_every = LOOK_EVERY
+        for number in range(options.nodes):
+            # Every third machine has a card, so that there is something to lose.
+            cards = (Card(f"GPU-{number}", CARD),) if number % 3 == 2 else ()
+            world.add(f"n{number}", ram=RAM, cards=cards)
+        self.checks = all_checks(world)
+        self.coverage = Coverage()
+        self.crowd = Crowd(world, options.operations_per_second)
+        self.scene = Scene(world, self.crowd, CALM)
+        self.nemesis = Nemesis(self.scene, options.faults, options.without)
+        for observer in (self.checks, self.coverage, self.crowd, self.scene):
+            world.observe(observer)
+        if options.canary:
+            world.observe(Canary(self.checks))
+        self._progress: Progress = lambda _phase, _share: None
+
+    def observe(self, observer: Observer) -> None:
+        """Let `observer` see everything; before `live`."""
+        self.world.observe(observer)
+
+    def on_fault(self, tell: Callable[[Injection], object]) -> None:
+        """`tell` hears of every fault that happens; before `live`."""
+        self.nemesis.tell = tell
+
+    def live(self, progress: Progress | None = None) -> Result:
+        """From the first start to the end of the calm. Never raises what a run may come to."""
+        self._progress = progress or self._progress
+        began = time.perf_counter()
+        verdict, violations = self._verdict()
+        self.coverage.finish(self.world)
+        return self._result(verdict, violations, time.perf_counter() - began)
+
+    def _verdict(self) -> tuple[str, tuple[str, ...]]:
+        try:
+            self._meet()
+            self._chaos()
+            self._calm()
+        except PromiseBroken as broken:
+            return VIOLATED, (str(broken),)
+        except Stalled as stalled:
+            return STALLED, (str(stalled),)
+        except CRASHES as crash:
+            return _blame(crash)
+        return OK, ()
+
+    # Phases --------------------------------------------------------------------------------------
+
+    def _meet(self) -> None:
+        for name in self.world.hosts:
+            self.world.start(name, first=True)
+        self._until("meet", "V2", "the nodes never met", self._all_met, MEET_WAIT)
+
+    def _chaos(self) -> None:
+        world, duration = self.world, self.options.duration
+        until = world.now + duration
+        self.crowd.begin(until)
+        self.nemesis.unleash(until)
+        while world.now < until:
+            world.run(min(SECOND, until - world.now))
+            self._progress("chaos", 1 - (until - world.now) / duration)
+
+    def _calm(self) -> None:
+        self.nemesis.mend()
+        self.crowd.stop()
+        self._until("open", "V1", "not everybody opens again", self._all_open, OPEN_WAIT)
+        self._until(
+            "answers", "V1", "somebody was never answered", lambda: not self.crowd.waiting,
+            ANSWER_WAIT,
+        )  # fmt: skip
+        self._end_all_work()
+        self._until("ends", "V3", "holds that never end", self._nothing_held, END_WAIT)
+        self._until("agreement", "V2", "not everybody agrees again", self._all_agree, END_WAIT)
+        self.checks.calm(self.world)
+        self._progress("calm", 1.0)
+
+    def _end_all_work(self) -> None:
+        for host in self.world.hosts.values():
+            for pid in sorted(host.work):
+                self.world.end_work(host.name, pid)
+
+    def _until(
+        self, phase: str, promise: str, sentence: str, done: Callable[[], bool], limit: Duration
+    ) -> None:
+        """Let time pass until `done`. Raises Stalled after `limit`."""
+        world = self.world
+        since = world.now
+        while not done():
+            if world.now - since >= limit:
+                raise Stalled(promise, f"{in_seconds(limit):g} s into the calm: {sentence}")
+            world.run(STEP)
+            self._progress(phase, (world.now - since) / limit)
+
+    # What is waited for --------------------------------------------------------------------------
+
+    def _all_met(self) -> bool:
+        others = len(self.world.hosts) - 1
+        return all(
+            len(host.alive.knowledge.members()) == others
+            and all(
+                host.alive.knowledge.fact(member.id, "live")
+                for member in host.alive.knowledge.members()
+            )
+            for host in self.world.hosts.values()
+        )
+
+    def _all_agree(self) -> bool:
+        hosts = list(self.world.hosts.values())
+        if any(host.agent is None for host in hosts):
+            return False
+        return len({host.alive.mesh.root for host in hosts}) == 1 and all(
+            sum(one.liveness is Liveness.ALIVE for one in host.alive.knowledge.members())
+            == len(hosts) - 1
+            for host in hosts
+        )
+
+    def _all_open(self) -> bool:
+        return self._all_agree() and all(
+            host.alive.ledger.standing[0] == "open" for host in self.world.hosts.values()
+        )
+
+    def _nothing_held(self) -> bool:
+        """Whether every hold has ended; its owner gives back what nobody else does."""
+        held = [self._give_back(host) for host in self.world.hosts.values()]
+        return not any(held)
+
+    def _give_back(self, host: Host) -> bool:
+        if host.agent is None:
+            return True
+        live = host.alive.ledger.books.live_holds()
+        if self.world.now % SECOND < STEP:  # once a second is often enough to ask
+            for hold in live:
+                self.world.ask(host.name, requests.Release(hold.id.hex()))
+        return bool(live)
+
+    # What it came to -----------------------------------------------------------------------------
+
+    def _result(self, verdict: str, violations: tuple[str, ...], took: float) -> Result:
+        diary, nemesis = self.crowd.diary, self.nemesis
+        endings = {ending: diary.endings[ending] for ending in ("granted", "refused", "unknown")}
+        return Result(
+            options=self.options,
+            verdict=verdict,
+            violations=violations,
+            trace_hash=self.world.trace.hexdigest(),
+            operations=endings,
+            unheard=diary.unheard,
+            changed=diary.changed,
+            kinds=dict(sorted(diary.kinds.items())),
+            faults=dict(sorted(nemesis.counts.items())),
+            states=dict(sorted((self.coverage.seen + self.checks.seen).items())),
+            checks=dict(sorted(self.checks.looked.items())),
+            struck=tuple(injection.label for injection in nemesis.injections),
+            virtual_seconds=in_seconds(self.world.now),
+            wall_seconds=took,
+            transcript_tail=tuple(_told(one) for one in nemesis.injections[-TAIL_LINES:]),
+        )
+
+
+def _told(injection: Injection) -> str:
+    at = in_seconds(injection.at)
+    return f"{at:9.3f} s  {injection.host}: {injection.sentence} ({injection.label})"
+
+
+def _blame(crash: BaseException) -> tuple[str, tuple[str, ...]]:
+    """Whose fault a crash is: of the agent under test, or of the simulator itself."""
+    frames = traceback.extract_tb(crash.__traceback__)
+    last = frames[-1]
+    room = Path(last.filename).parent
+    core = bool({*room.parts} & {*ROOMS_OF_THE_CORE})
+    place = f"{room.name}/{Path(last.filename).name}:{last.lineno}"
+    sentence = f"crash: {type(crash).__name__} at {place}: {crash}"
+    return (VIOLATED if core else INTERNAL), (sentence,)
