@@ -50,9 +50,9 @@ class Stage(Protocol):
     async def do(self, step: Step) -> None:
         """Carry out a sentence on network or machines. Raises StageLacks."""
 
-    async def repeat(self, asker: str, hold: bytes, amount: int | None) -> str:
-        """The asker's command for `hold` once more, with `amount` instead of its own if given; the
-        owner's outcome. Raises StageLacks."""
+    async def repeat(self, asker: str, owner: str, hold: bytes, amount: int | None) -> str:
+        """The command that made `hold` reaches its owner once more, with `amount` instead of its
+        own if given; the owner's outcome. Raises StageLacks."""
 
     def up(self) -> list[str]:
         """Who runs now, paused ones not."""

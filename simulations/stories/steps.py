@@ -135,6 +135,22 @@ class LoseDisk:
 
 
 @dataclass(frozen=True, slots=True)
+class FillDisk:
+    """Nothing more can be written."""
+
+    forms: ClassVar = ("fill the disk of {node:node}",)
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class FreeDisk:
+    """Somebody makes room on it."""
+
+    forms: ClassVar = ("free the disk of {node:node}",)
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
 class SlowDisk:
     """Every write that must be durable takes at least this long."""
 
@@ -341,7 +357,7 @@ Step: TypeAlias = (
     Nodes | AlsoOn
     | Cut | CutOneWay | Mend | Loss | Delay
     | Kill | PowerCut | Start | Pause
-    | CopyDisk | SetBackDisk | LoseDisk | SlowDisk | Foreign | Shrink | Advance
+    | CopyDisk | SetBackDisk | LoseDisk | FillDisk | FreeDisk | SlowDisk | Foreign | Shrink | Advance
     | Reserve | Hold | Confirm | Release | Race | Repeat | RepeatChanged
     | Where | Sees | Stands | Shows | Verify
     | UntilSees | UntilStands | UntilAllMet | UntilShows

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import trio
+
 from mesh.instant import SECOND, Duration
 from node.core import requests
 from simulations.stories import steps
@@ -38,6 +40,8 @@ class Teller:
     stage: Stage
     names: dict[str, str] = field(default_factory=dict)
     """Name in the story → id of the hold, as text."""
+    owners: dict[str, str] = field(default_factory=dict)
+    """Name in the story → who granted it."""
 
     async def tell(self) -> Story:
         """The story with its outcomes as they were here. Raises StoryFailed, StageLacks."""
@@ -104,14 +108,15 @@ class Teller:
             case steps.Race():
                 return await self._race(step)
             case steps.Repeat(asker, hold):
-                outcome = await self.stage.repeat(asker, bytes.fromhex(self._id(hold)), None)
+                return await self._repeat(asker, hold, None)
             case steps.RepeatChanged(asker, hold, amount):
-                outcome = await self.stage.repeat(
-                    asker, bytes.fromhex(self._id(hold)), self._small(amount)
-                )
+                return await self._repeat(asker, hold, self._small(amount))
             case _:
                 raise AssertionError(f"nobody does {step}")
-        return [_sure(outcome)]
+
+    async def _repeat(self, asker: str, hold: str, amount: int | None) -> list[Outcome]:
+        id_ = bytes.fromhex(self._id(hold))
+        return [_sure(await self.stage.repeat(asker, self.owners[hold], id_, amount))]
 
     def _reserve(
         self, amount: int, owner: str, term: Duration, *, hold_only: bool = False
@@ -123,8 +128,8 @@ class Teller:
     def _granted(self, hold: str, answer: Answer) -> list[Outcome]:
         if not answer.ok:
             return _refused(answer)
-        self.names[hold] = answer.body["id"]
-        if answer.body["state"] != "posted":
+        self.names[hold], self.owners[hold] = answer.body["id"], answer.body["owner"]["name"]
+        if "posted" not in (answer.body.get("state"), answer.body.get("outcome")):
             return [_sure("held")]
         keepers = ", ".join(sorted(answer.body["stored_on"] or ())) or "nobody else"
         return [_sure("granted"), _here(f"a copy is on {keepers}")]
@@ -137,7 +142,7 @@ class Teller:
         answers = await self.stage.ask_both((race.one, race.other), ask)
         won = [answer for answer in answers if answer.ok]
         for answer in won:
-            self.names[race.hold] = answer.body["id"]
+            self.names[race.hold], self.owners[race.hold] = answer.body["id"], race.owner
         each = zip((race.one, race.other), answers, strict=True)
         return [
             _sure(f"{len(won)} of the two has it"),
@@ -171,6 +176,7 @@ class Teller:
         over = sorted(
             _here(f"not {row['name']}: {', '.join(miss['reason'] for miss in row['misses'])}")
             for row in decision["passed_over"]
+            if owner in ("", row["name"])
         )
         return [first, *over]
 
@@ -270,6 +276,19 @@ class Teller:
         ram = next(leg["amount"] for leg in row["legs"] if leg["pool"] == "ram")
         amount = ram * GIB // self.stage.unit
         return f"{amount // GIB}GiB" if amount % GIB == 0 else f"{amount // MIB}MiB"
+
+
+def tell(story: Story, stage: Stage) -> Story:
+    """The story as it is on this stage, which is closed then. Raises StoryFailed, StageLacks."""
+
+    async def telling() -> Story:
+        try:
+            return await Teller(story, stage).tell()
+        finally:
+            with trio.CancelScope(shield=True):
+                await stage.close()
+
+    return trio.run(telling)
 
 
 def _sure(text: str) -> Outcome:

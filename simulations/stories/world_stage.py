@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
+from ledger import commands
 from mesh.instant import SECOND, Duration
 from node.core.requests import Request
 from simulations.disk import Spaces
@@ -10,11 +13,10 @@ from simulations.network import Weather
 from simulations.stories import steps
 from simulations.stories.stage import Answer, StageLacks
 from simulations.stories.steps import Step
-from simulations.world import World
+from simulations.world import ANSWER_WAIT, World
 
 SEED: Final = 1
 LOOK_EVERY: Final[Duration] = 5 * SECOND
-"""Probes look by themselves, as the shell's do."""
 
 
 class WorldStage:
@@ -25,10 +27,9 @@ class WorldStage:
 
     def __init__(self) -> None:
         self.world = World(SEED)
+        self.world.look_every = LOOK_EVERY
         self._backups: dict[str, Spaces] = {}
         self._told: dict[str, int] = {}
-        self._paused: dict[str, int] = {}
-        self._looked_at = 0
 
     async def open(self, names: Sequence[str], ram: int) -> None:
         for name in names:
@@ -42,21 +43,14 @@ class WorldStage:
     async def ask_both(self, nodes: tuple[str, str], request: Request) -> tuple[Answer, Answer]:
         tokens = [(self.world.hosts[node], self.world.ask(node, request)) for node in nodes]
         answered = self.world.run_until(
-            lambda: all(token in host.replies for host, token in tokens), 120 * SECOND
+            lambda: all(token in host.replies for host, token in tokens), ANSWER_WAIT
         )
         assert answered, f"one of {nodes} never got an answer"
         one, other = (host.replies[token] for host, token in tokens)
         return Answer(one.ok, one.body), Answer(other.ok, other.body)
 
     async def advance(self, duration: Duration) -> None:
-        while duration > 0:
-            step = min(duration, SECOND)
-            self.world.run(step)
-            duration -= step
-            if self.world.now - self._looked_at >= LOOK_EVERY:
-                self._looked_at = self.world.now
-                for name in self.up():
-                    self.world.look(name)
+        self.world.run(duration)
 
     async def now(self) -> Duration:
         return self.world.now
@@ -82,11 +76,16 @@ class WorldStage:
                 self.world.start(node)
             case steps.Pause(node, duration):
                 self.world.pause(node, duration)
-                self._paused[node] = self.world.now + duration
+            case steps.Foreign(node, amount):
+                self.world.hosts[node].ram_foreign = amount
+                self.world.look(node)
+            case steps.Shrink(node, ram):
+                self.world.hosts[node].set_ram(ram)
+                self.world.look(node)
             case _:
-                self._hardware(step)
+                self._to_disk(step)
 
-    def _hardware(self, step: Step) -> None:
+    def _to_disk(self, step: Step) -> None:
         match step:
             case steps.CopyDisk(node):
                 self._backups[node] = self.world.hosts[node].disk.snapshot()
@@ -94,30 +93,37 @@ class WorldStage:
                 self.world.hosts[node].disk.set_back(self._backups[node])
             case steps.LoseDisk(node):
                 self.world.hosts[node].disk.lose()
-                self.world.hosts[node].marker = None
+            case steps.FillDisk(node):
+                self.world.hosts[node].disk.fill(True)
+            case steps.FreeDisk(node):
+                self.world.hosts[node].disk.fill(False)
             case steps.SlowDisk(node, sync):
-                self.world.hosts[node].disk.sync = sync
-            case steps.Foreign(amount=amount, node=node):
-                self.world.hosts[node].ram_foreign = amount
-                self.world.look(node)
-            case steps.Shrink(node, ram):
-                self.world.hosts[node].set_ram(ram)
-                self.world.look(node)
+                disk = self.world.hosts[node].disk
+                disk.slow(sync / disk.sync)
             case _:
                 raise StageLacks(f"the invented world knows no {step}")
 
-    async def repeat(self, asker: str, hold: bytes, amount: int | None) -> str:
-        raise StageLacks("not yet")
+    async def repeat(self, asker: str, owner: str, hold: bytes, amount: int | None) -> str:
+        sent = next(
+            one.command
+            for one in self.world.commands
+            if one.sender == asker
+            and isinstance(one.command, commands.Hold)
+            and one.command.id == hold
+        )
+        if amount is not None:
+            sent = msgspec.structs.replace(sent, legs=(commands.Leg("ram", amount),))
+        token = self.world.command(asker, owner, sent)
+        answered = self.world.run_until(lambda: token in self.world.command_answers, ANSWER_WAIT)
+        answer = self.world.command_answers[token] if answered else None
+        return answer.outcome.value if answer is not None else "no answer"
 
     def up(self) -> list[str]:
-        return [
-            name
-            for name, host in self.world.hosts.items()
-            if host.agent is not None and self._paused.get(name, 0) <= self.world.now
-        ]
+        now = self.world.now
+        return [host.name for host in self.world.up() if host.stalled_until <= now]
 
     def heard(self) -> list[tuple[str, str, str]]:
-        news = []
+        news: list[tuple[str, str, str]] = []
         for name, host in self.world.hosts.items():
             fresh = host.events[self._told.get(name, 0) :]
             self._told[name] = len(host.events)
@@ -125,4 +131,4 @@ class WorldStage:
         return news
 
     async def close(self) -> None:
-        pass  # Nothing outlives it.
+        pass  # Nothing of it outlives the object.

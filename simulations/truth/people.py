@@ -17,6 +17,8 @@ SHARE_MIB: Final = 512
 AMOUNTS_MIB: Final = (60, 120, 200, 300, 400)
 TERMS_SECONDS: Final = (5, 20, 600, 600)
 PAUSE_SECONDS_MAX: Final = 0.1
+AWAY: Final[dict[str, Any]] = {}
+"""No agent was there to be asked."""
 AWAY_SECONDS: Final = 0.1
 """How long to wait before asking an agent again that is not there."""
 
@@ -48,7 +50,7 @@ class Person(threading.Thread):
 
     def run(self) -> None:
         while not self._enough.wait(self._dice.random() * PAUSE_SECONDS_MAX):
-            if self._mine and self._dice.random() < 0.45:
+            if self._mine and self._dice.random() < 0.55:
                 self._release(self._mine.pop(self._dice.randrange(len(self._mine))))
             else:
                 self._reserve(hold_only=self._dice.random() < 0.25)
@@ -81,29 +83,32 @@ class Person(threading.Thread):
         self._noted("release", began, answer, one.amount, one.term, one.hold)
 
     def _noted(
-        self, kind: str, began: int, answer: dict[str, Any] | None, amount: int, term: Duration,
+        self, kind: str, began: int, answer: dict[str, Any], amount: int, term: Duration,
         hold: str = "",
     ) -> Asked:  # fmt: skip
-        """One line in the diary. No answer at all is as unknown as an answer that says so."""
-        body = (answer or {}).get("ok") or {}
-        refused = (answer or {}).get("refused")
-        outcome = "granted" if body else "refused" if _surely_not(refused) else "unknown"
+        """One line in the diary, unless nobody was there to hear the request."""
+        body = answer.get("ok") or {}
+        outcome = "granted" if body else "refused" if _surely_not(answer) else "unknown"
         one = Asked(
             self._node.name, kind, began, clock.now(), outcome, body.get("id", hold),
             body.get("owner", {}).get("name", ""), amount, term,
         )  # fmt: skip
-        self._diary.asked.append(one)
+        if answer is not AWAY:
+            self._diary.asked.append(one)
         return one
 
-    def _ask(self, **request: Any) -> dict[str, Any] | None:
+    def _ask(self, **request: Any) -> dict[str, Any]:
         try:
             return self._node.ask(**request)
-        except (OSError, StepFailed, json.JSONDecodeError):
+        except (FileNotFoundError, ConnectionRefusedError):
             time.sleep(AWAY_SECONDS)
-            return None
+            return AWAY
+        except (OSError, StepFailed, json.JSONDecodeError):
+            return {}  # The door was shut in the middle: done or not, who knows.
 
 
-def _surely_not(refused: dict[str, Any] | None) -> bool:
+def _surely_not(answer: dict[str, Any]) -> bool:
+    refused = answer.get("refused")
     return refused is not None and refused["code"] not in ("unknown", "timeout")
 
 

@@ -21,8 +21,8 @@ from simulations.truth.cluster import Cluster
 
 PAUSES_SECONDS: Final = (0.2, 0.8, 2.0, 5.0)
 ABSENCES_SECONDS: Final = (0.0, 0.2, 1.0, 3.0)
-CUTS_SECONDS: Final = (0.3, 1.0, 3.0, 6.0)
-GAPS_SECONDS: Final = (0.1, 0.4, 0.8, 1.5)
+CUTS_SECONDS: Final = (0.2, 0.5, 1.0, 4.0)
+GAPS_SECONDS: Final = (0.1, 0.5, 1.0, 3.0)
 LOSSES: Final = (0.0, 0.05, 0.2)
 DELAYS_MS: Final = (0, 2, 20)
 MILLISECOND_NS: Final = 1_000_000

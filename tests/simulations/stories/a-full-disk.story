@@ -1,0 +1,32 @@
+# What cannot be written is not promised: an owner without room on its disk stops, loudly.
+nodes a b c ram 8GiB
+a reserves 1GiB at c as x
+  => granted
+  -> a copy is on b
+fill the disk of c
+b reserves 1GiB at c as y
+  => refused
+  -> every candidate refused (c: the owner did not answer)
+advance 10s
+  -> a peer.suspect: c: it does not answer
+  -> a peer.dead: c: no word from the node itself for 4 s after the first doubt
+  -> b peer.suspect: c: it does not answer
+  -> b peer.dead: c: no word from the node itself for 4 s after the first doubt
+b sees c
+  -> dead
+free the disk of c
+start c
+  -> c standing: open
+c shows the holds
+  => x: 1GiB at c, posted
+until c stands open
+  -> after 0 s
+until everyone sees everyone
+  -> after 0 s
+  -> a peer.restarted: c: a new run of the same node
+  -> b peer.restarted: c: a new run of the same node
+b reserves 1GiB at c as z
+  => granted
+  -> a copy is on a
+everyone verifies
+  => every log verifies

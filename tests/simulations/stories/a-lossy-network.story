@@ -1,0 +1,26 @@
+# One datagram in five is lost and everything is late: asking again is the network's business.
+nodes a b c ram 8GiB
+also on shell processes
+loss 20%
+a reserves 1GiB at c as x
+  => granted
+  -> a copy is on b
+b reserves 1GiB at c as y
+  => granted
+  -> a copy is on b
+a holds 2GiB at b as z
+  => held
+a confirms z
+  => granted
+  -> a copy is on a
+mend
+until everyone sees everyone
+  -> after 0 s
+until c shows z posted
+  -> after 0 s
+a releases x
+  => released
+until b shows x gone
+  -> after 0 s
+everyone verifies
+  => every log verifies

@@ -1,0 +1,26 @@
+# Memory is taken out under what was promised: the promise stays on record, and the pool says no.
+nodes a b ram 8GiB
+a reserves 5GiB at b as x
+  => granted
+  -> a copy is on a
+shrink b to 4GiB
+  -> b alarm.pool-impaired: ram is impaired: no new holds until it is whole again
+advance 6s
+b shows the holds
+  => x: 5GiB at b, posted
+a asks where 1GiB fits at b
+  => nowhere
+  -> not b: pool not open, not enough room
+a reserves 1GiB at b as y
+  => refused
+  -> Nowhere: none of 2 nodes fits now.
+a releases x
+  => released
+advance 6s
+a asks where 3GiB fits at b
+  => at b
+a reserves 3GiB at b as z
+  => granted
+  -> a copy is on a
+everyone verifies
+  => every log verifies

@@ -1,0 +1,30 @@
+# A pause of three seconds kills nobody; a long one is noticed, and forgiven.
+nodes a b c ram 8GiB
+also on processes
+a reserves 2GiB at c as x
+  => granted
+  -> a copy is on b
+pause c for 3s
+advance 4s
+  -> a peer.suspect: c: it does not answer
+  -> b peer.suspect: c: it does not answer
+until a sees c alive
+  -> after 0 s
+pause c for 12s
+until a sees c dead
+  -> after 6 s
+  -> a peer.suspect: c: it does not answer
+  -> a peer.dead: c: no word from the node itself for 4 s after the first doubt
+  -> b peer.suspect: c: it does not answer
+b asks where 1GiB fits at c
+  => nowhere
+  -> not c: suspect
+until a sees c alive
+  -> after 6 s
+  -> b peer.dead: c: no word from the node itself for 4 s after the first doubt
+c shows the holds
+  => x: 2GiB at c, posted
+until everyone sees everyone
+  -> after 0 s
+everyone verifies
+  => every log verifies

@@ -1,0 +1,22 @@
+# A disk that takes a second for each write makes answers late, and none of them early.
+nodes a b ram 8GiB
+slow the disk of b to 1s
+a reserves 5GiB at b as x
+  => granted
+  -> a copy is on a
+kill b
+start b
+  -> b standing: open
+b shows the holds
+  => x: 5GiB at b, posted
+a sees b
+  -> alive
+until a sees b alive
+  -> after 0 s
+a releases x
+  => released
+  -> a peer.restarted: b: a new run of the same node
+until b shows x gone
+  -> after 0 s
+everyone verifies
+  => every log verifies

@@ -1,0 +1,23 @@
+# What programs use that nobody asked about is not free, whatever the books say.
+nodes a b ram 8GiB
+foreign 4GiB at b
+advance 6s
+a asks where 5GiB fits at b
+  => nowhere
+  -> not b: not enough room
+a reserves 5GiB at b as x
+  => refused
+  -> Nowhere: none of 2 nodes fits now.
+a reserves 3GiB at b as y
+  => granted
+  -> a copy is on a
+foreign 0GiB at b
+advance 6s
+a reserves 5GiB at b as z
+  => granted
+  -> a copy is on a
+b shows the holds
+  => y: 3GiB at b, posted
+  => z: 5GiB at b, posted
+everyone verifies
+  => every log verifies

@@ -1,0 +1,31 @@
+# SIGKILL loses nothing that was answered: what volatile memory vouches for says so at the start.
+nodes a b c ram 8GiB
+also on shell processes
+a reserves 5GiB at c as x
+  => granted
+  -> a copy is on b
+kill c
+a sees c
+  -> alive
+start c
+  -> c standing: open
+c stands
+  => open
+c shows the holds
+  => x: 5GiB at c, posted
+until everyone sees everyone
+  -> after 0 s
+  -> a peer.restarted: c: a new run of the same node
+  -> b peer.restarted: c: a new run of the same node
+b reserves 5GiB at c as y
+  => refused
+  -> Nowhere: none of 3 nodes fits now.
+a releases x
+  => released
+until b shows x gone
+  -> after 0 s
+b reserves 5GiB at c as z
+  => granted
+  -> a copy is on b
+everyone verifies
+  => every log verifies

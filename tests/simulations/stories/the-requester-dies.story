@@ -1,0 +1,34 @@
+# Whoever holds and is never heard of again keeps nobody out for long.
+nodes a b c ram 8GiB
+also on shell
+a holds 5GiB at c as x
+  => held
+c shows the holds
+  => x: 5GiB at c, pending
+kill a
+b reserves 5GiB at c as y
+  => refused
+  -> Nowhere: none of 3 nodes fits now.
+until c shows x gone
+  -> after 31 s
+  -> b peer.suspect: a: it does not answer
+  -> b peer.dead: a: no word from the node itself for 4 s after the first doubt
+  -> c peer.suspect: a: it does not answer
+  -> c peer.dead: a: no word from the node itself for 4 s after the first doubt
+until c sees a dead
+  -> after 0 s
+b asks where 5GiB fits at c
+  => at c
+b reserves 5GiB at c as z
+  => granted
+  -> a copy is on b
+start a
+  -> a standing: open
+until everyone sees everyone
+  -> after 0 s
+  -> b peer.restarted: a: a new run of the same node
+  -> c peer.restarted: a: a new run of the same node
+a shows the holds
+  => z: 5GiB at c, posted
+everyone verifies
+  => every log verifies
