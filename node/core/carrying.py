@@ -35,6 +35,9 @@ class Carrying:
 
     _carried: dict[bytes, Carried] = field(default_factory=dict)
     _due: dict[bytes, Instant] = field(default_factory=dict)
+    _over: set[bytes] = field(default_factory=set)
+    """Those whose process is gone: given back at each turn until the owner has heard it. One word
+    is not enough, for an owner in quarantine hears none."""
 
     @property
     def next_wake(self) -> Instant | None:
@@ -61,15 +64,19 @@ class Carrying:
             watches.append(Watch(carried.hold, carried.pid, carried.started))
         return watches
 
-    def wake(self, session: bytes, quarantined: bool, now: Instant) -> list[Renew | Resume]:
+    def wake(
+        self, session: bytes, quarantined: bool, now: Instant
+    ) -> list[Renew | Resume | Release]:
         """What to send to the owner now, under its current `session`."""
-        commands: list[Renew | Resume] = []
+        commands: list[Renew | Resume | Release] = []
         for hold in sorted(self._due):
             if self._due[hold] > now:
                 continue
             self._due[hold] = now + RENEW_EVERY
             carried = self._carried[hold]
-            if quarantined:
+            if hold in self._over:
+                commands.append(Release(hold, session))
+            elif quarantined:
                 commands.append(Resume(hold, session, carried.receipts))
             else:
                 commands.append(Renew(hold, session, hold))
@@ -82,11 +89,15 @@ class Carrying:
 
     def ended(self, hold: bytes, session: bytes) -> list[Release]:
         """The process is gone: give the lease back under `session`."""
-        return [Release(hold, session)] if hold in self._carried else []
+        if hold not in self._carried:
+            return []
+        self._over.add(hold)
+        return [Release(hold, session)]
 
     def end(self, hold: bytes) -> list[Persist]:
         """Stop carrying `hold`; forget it on disk too."""
         if self._carried.pop(hold, None) is None:
             return []
         self._due.pop(hold, None)
+        self._over.discard(hold)
         return [Persist((Write(SPACE_CARRY, hold, None),))]

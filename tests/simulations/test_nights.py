@@ -13,9 +13,9 @@ from ledger.recovery import Gathered
 from mesh.instant import SECOND, seconds
 from node.core.custody import Answered, Custody
 from node.core.machine import Agent
+from simulations import machines
 from simulations.checkers import PromiseBroken
 from simulations.hardware import GIB
-from simulations.host import Host
 from simulations.night import Tally
 from simulations.nights import FAULTS, OUTCOMES, kept_seeds, never_happened, one_night
 from simulations.witness import Promise, Witness
@@ -76,10 +76,10 @@ def says_stored_everywhere(
 
 PLANTS: dict[str, tuple[int, Plant]] = {
     "every start is taken for a continuation": (
-        1005, set_to(Host, "continuity", lambda _self: Continuity(True, "planted")),
+        1005, set_to(machines, "continuity", lambda *_: Continuity(True, "planted")),
     ),
     "the marker is written in quarantine too": (
-        1022, set_to(Agent, "vouches_for", lambda _self, head: head is not None),
+        1074, set_to(Agent, "vouches_for", lambda _self, head: head is not None),
     ),
     "peers' copies are ignored": (1007, set_to(Gathered, "add", lambda *_: [])),
     "a quarantine too short to hear anyone": (1001, set_to(quarantine, "QUARANTINE", SECOND)),

@@ -23,10 +23,12 @@ from node.core.custody import Answered, Custody
 from node.core.machine import Agent
 from node.core.replicas import Replicas
 from placement.decision import decision_bytes
+from simulations import machines
 from simulations.checkers import check_logs, check_world
 from simulations.hardware import GIB
 from simulations.host import Host
 from simulations.network import Weather
+from simulations.shell import Shell
 from simulations.world import World
 from tests.simulations import test_convergence
 
@@ -157,26 +159,26 @@ def every_replica_is_what_its_log_says() -> None:
 def no_barrier(monkeypatch: pytest.MonkeyPatch) -> None:
     """Effects behind a write do not wait for it."""
 
-    def carry_out(self: World, host: Host) -> None:
+    def carry_out(self: Shell, host: Host) -> None:
         batch, host.outbox = host.outbox, []
         writes = [w for e in batch for w in getattr(e, "writes", ())]
         for effect in batch:
             self._do(host, effect)
         if writes:
             life = host.life
-            self.at(SECOND, lambda: _late(host, life, writes))
+            self._world.at(SECOND, _late, host, life, writes)
 
     def _late(host: Host, life: int, writes: list[Any]) -> None:
         if host.life == life:
             host.disk.begin(writes)
             host.disk.finish()
 
-    monkeypatch.setattr(World, "_carry_out", carry_out)
+    monkeypatch.setattr(Shell, "_carry_out", carry_out)
 
 
 def trusting_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every start is taken for a continuation."""
-    monkeypatch.setattr(Host, "continuity", lambda _self: Continuity(True, "planted"))
+    monkeypatch.setattr(machines, "continuity", lambda *_: Continuity(True, "planted"))
 
 
 def eager_marker(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,3 +67,13 @@ def test_only_yes_and_wait_keep_it_alive(outcome: Outcome, over: bool) -> None:
     kept = carrying()
     kept.answered(Answer(outcome, HOLD, SESSION))
     assert (kept.holds() == {}) is over
+
+
+def test_what_has_ended_is_given_back_until_the_owner_has_heard_it() -> None:
+    kept = carrying()
+    (release,) = kept.ended(HOLD, SESSION)
+    assert kept.answered(Answer(Outcome.QUARANTINED, HOLD, SESSION)) == []
+    assert kept.wake(SESSION, quarantined=True, now=RENEW_EVERY) == [release]
+    assert kept.wake(SESSION, quarantined=False, now=2 * RENEW_EVERY) == [release]
+    assert kept.answered(Answer(Outcome.RELEASED, HOLD, SESSION)) != []
+    assert kept.wake(SESSION, quarantined=False, now=3 * RENEW_EVERY) == []

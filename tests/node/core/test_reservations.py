@@ -8,7 +8,6 @@ import pytest
 from ledger.lifecycle import HoldState
 from mesh.instant import SECOND, seconds
 from node.core import requests
-from node.core.reports import WorkEnded
 from simulations.hardware import GIB
 from simulations.host import Host
 from simulations.world import World
@@ -204,27 +203,41 @@ def test_an_owner_that_falls_silent_while_it_confirms_leaves_an_unknown_with_its
 
 def test_a_lease_tied_to_a_process_lives_as_long_as_the_process() -> None:
     world = mesh("ann", "bob")
-    reply = world.answer("ann", reserve(pid=4711, pid_started=99))
+    started = world.run_work("ann", 4711)
+    reply = world.answer("ann", reserve(pid=4711, pid_started=started))
     assert reply.body["owner"]["name"] == "ann"
     assert reply.body["kind"] == "carried"
     world.run(seconds(300))
     assert held(world.hosts["ann"], reply.body["id"]) is HoldState.POSTED
-    world.report("ann", WorkEnded(bytes.fromhex(reply.body["id"])))
+    world.end_work("ann", 4711)
     world.run(5 * SECOND)
     assert not held(world.hosts["ann"], reply.body["id"]).live
 
 
-@pytest.mark.parametrize("power", [False, True])
-def test_a_tied_lease_survives_a_restart_of_its_agent(power: bool) -> None:
+@pytest.mark.parametrize("marker_lost", [False, True])
+def test_a_tied_lease_survives_a_restart_of_its_agent(marker_lost: bool) -> None:
     world = mesh("ann", "bob")
-    reply = world.answer("ann", reserve(pid=4711, pid_started=99))
+    started = world.run_work("ann", 4711)
+    reply = world.answer("ann", reserve(pid=4711, pid_started=started))
     world.run(15 * SECOND)
-    world.crash("ann", power=power)
+    world.crash("ann")
+    if marker_lost:
+        world.hosts["ann"].marker = None
     world.run(2 * SECOND)
     world.start("ann")
-    assert (world.hosts["ann"].alive.ledger.standing[0] == "quarantine") == power
+    assert (world.hosts["ann"].alive.ledger.standing[0] == "quarantine") == marker_lost
     world.run(seconds(120))
     assert held(world.hosts["ann"], reply.body["id"]) is HoldState.POSTED
+
+
+def test_a_tied_lease_ends_with_the_machine_that_its_process_ran_on() -> None:
+    world = mesh("ann", "bob")
+    started = world.run_work("ann", 4711)
+    reply = world.answer("ann", reserve(pid=4711, pid_started=started))
+    world.crash("ann", power=True)
+    world.start("ann")
+    world.run(seconds(120))
+    assert not held(world.hosts["ann"], reply.body["id"]).live
 
 
 def test_a_booking_survives_a_crash_of_its_owner_with_and_without_proof() -> None:
