@@ -154,15 +154,17 @@ class Knowledge:
     def holds(self) -> dict[bytes, tuple[NodeId, HoldState]]:
         """Every live hold we know of → its owner, and where it stands."""
         known = {
-            hold: (grant.owner, grant.state)
-            for hold, grant in self.granted.items()
-            if (books := self.books(grant.owner)) is None
-            or books.state_of(hold) is HoldState.ABSENT
+            hold.id: (owner, hold.state)
+            for owner in (self.us, *self.replicas.authors())
+            if (books := self.books(owner)) is not None
+            for hold in books.live_holds()
         }
-        for owner in (self.us, *self.replicas.authors()):
-            books = self.books(owner)
-            for hold in books.live_holds() if books is not None else []:
-                known[hold.id] = (owner, hold.state)
+        for hold, grant in self.granted.items():
+            books = self.books(grant.owner)
+            logged = HoldState.ABSENT if books is None else books.state_of(hold)
+            # Our copy of a log may be one block behind the answer: with the hold, without the post.
+            if logged is HoldState.ABSENT or (logged.live and grant.state is HoldState.POSTED):
+                known[hold] = (grant.owner, grant.state)
         return known
 
     def remaining(self, owner: NodeId, hold: LiveHold) -> Duration | None:

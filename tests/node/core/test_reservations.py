@@ -142,6 +142,21 @@ def test_releasing_at_once_what_was_just_granted_works() -> None:
     assert not held(world.hosts["bob"], reply.body["id"]).live
 
 
+def test_what_was_posted_is_released_also_where_our_copy_of_the_log_has_only_the_hold() -> None:
+    world = mesh("ann", "bob", "cyd")
+    hold = world.answer("ann", reserve(ask={"node": "bob"}, hold_only=True)).body["id"]
+    assert world.answer("ann", requests.Post(hold)).ok
+    world.run(SECOND)
+    ann, bob = world.hosts["ann"], world.hosts["bob"]
+    chain = ann.alive.mesh.chains.chain(bob.id)
+    ann.alive.knowledge.replicas.rebuild(bob.id, chain[:-1])  # the answer outran the last block
+    copy = ann.alive.knowledge.replicas.books(bob.id)
+    assert copy is not None
+    assert copy.state_of(bytes.fromhex(hold)) is HoldState.PENDING
+    assert world.answer("ann", requests.Release(hold)).ok
+    assert not held(bob, hold).live
+
+
 def test_who_does_not_hold_it_may_not_release_it_but_its_owner_may() -> None:
     world = mesh("ann", "bob", "cyd")
     reply = world.answer("ann", reserve(ask={"node": "bob"}))
