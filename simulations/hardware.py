@@ -63,7 +63,7 @@ def inventory(
                 ),
             ),
             gpus=tuple(
-                GpuFact(card.uuid, "invented", "card", card.pool, card.vram, None, None)
+                GpuFact(card.uuid, "nvidia", "invented card", card.pool, card.vram, None, None)
                 for card in shown
             ),
             volumes=(),
