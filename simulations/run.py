@@ -102,7 +102,7 @@ class Run:
         except Stalled as stalled:
             return STALLED, (str(stalled),)
         except CRASHES as crash:
-            return _blame(crash)
+            return blame(crash)
         return OK, ()
 
     # Phases --------------------------------------------------------------------------------------
@@ -223,7 +223,7 @@ def _told(injection: Injection) -> str:
     return f"{at:9.3f} s  {injection.host}: {injection.sentence} ({injection.label})"
 
 
-def _blame(crash: BaseException) -> tuple[str, tuple[str, ...]]:
+def blame(crash: BaseException) -> tuple[str, tuple[str, ...]]:
     """Whose fault a crash is: of the agent under test, or of the simulator itself."""
     frames = traceback.extract_tb(crash.__traceback__)
     last = frames[-1]
