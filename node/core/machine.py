@@ -119,10 +119,14 @@ class Agent:
 
     def ask(self, token: int, request: Request, now: Instant) -> list[Effect]:
         """A surface asks; `token` comes back with every Progress and the one Reply."""
+        self.knowledge.now = now
+        # What is asked in the same batch as it was granted must see books and log agree; and what
+        # was sealed for that goes out whatever becomes of the request.
+        effects = self.seal(now)
         try:
-            return self._asked(token, request, now)
+            return effects + self._asked(token, request, now)
         except Refused as refused:
-            return [Reply(token, ok=False, body=refused.body)]
+            return [*effects, Reply(token, ok=False, body=refused.body)]
 
     def cancel(self, token: int, now: Instant) -> list[Effect]:
         """Whoever asked under `token` is gone."""
@@ -318,27 +322,24 @@ class Agent:
     # What surfaces ask ---------------------------------------------------------------------------
 
     def _asked(self, token: int, request: Request, now: Instant) -> list[Effect]:
-        self.knowledge.now = now
-        # What is asked in the same batch as it was granted must see books and log agree.
-        effects = self.seal(now)
         body = counter.read(self.knowledge, request, self._about(now))
         if body is not None:
-            return [*effects, Reply(token, ok=True, body=body)]
+            return [Reply(token, ok=True, body=body)]
         match request:
             case requests.Reserve():
                 look = counter.opening(self.knowledge, request)
-                return effects + self._errands(self.errands.reserve(token, request, look, now), now)
+                return self._errands(self.errands.reserve(token, request, look, now), now)
             case requests.Post(hold):
                 owner, post = counter.posting(self.knowledge, hold)
-                return effects + self._errands(self.errands.tell(token, owner, post, now), now)
+                return self._errands(self.errands.tell(token, owner, post, now), now)
             case requests.Release(hold):
                 owner, end = counter.ending(self.knowledge, hold)
-                return effects + self._errands(self.errands.tell(token, owner, end, now), now)
+                return self._errands(self.errands.tell(token, owner, end, now), now)
             case requests.Invite():
-                return effects + self._invited(token, counter.invitation(request), now)
+                return self._invited(token, counter.invitation(request), now)
             case requests.OpenBookings(reason):
                 counter.check_openable(self.knowledge)
-                effects += self._books(self.ledger.report(Override(reason), now), now)
+                effects = self._books(self.ledger.report(Override(reason), now), now)
                 body = {"standing": answers.standing(self.knowledge)}
                 return [*effects, Reply(token, ok=True, body=body)]
             case _:

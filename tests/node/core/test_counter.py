@@ -77,3 +77,15 @@ def test_the_front_of_an_id_finds_the_hold_and_its_owner() -> None:
     world.run(SECOND)
     knowledge = world.hosts["ann"].alive.knowledge
     assert counter.ending(knowledge, made.body["id"][:8])[0] == world.hosts["bob"].id
+
+
+def test_what_was_granted_just_before_a_refused_request_is_kept_and_answered() -> None:
+    world = mesh("ann", "bob")
+    world.pause("ann", SECOND)  # so that ann reads both in one batch
+    kept = world.ask("ann", requests.Reserve({"ram": "1GiB", "node": "ann"}, 3_600_000))
+    refused = world.ask("ann", requests.Post("ffffffff"))
+    world.run(seconds(5))
+    ann = world.hosts["ann"]
+    assert not ann.replies[refused].ok
+    assert ann.replies[kept].ok
+    assert ann.own_blocks() == list(ann.alive.ledger.chain)
