@@ -123,24 +123,34 @@ class Network:
 
     def datagram(self, source: str, target: str, datagram: bytes) -> Arrivals:
         """What arrives of a datagram, and how much later."""
+        weather = self.weather_between(source, target)
+        # Every die is rolled for every datagram, also for one that will not come: so the n-th roll
+        # of each kind stays the n-th when another kind is taken away.
+        lost = self._hits("loss", source, weather.loss)
+        twice = self._hits("duplication", source, weather.duplication)
+        first = self._copy(source, datagram, weather)
+        if lost:
+            return ()
         if self.is_cut(source, target):
             self.met["cut"] += 1
             return ()
-        weather = self.weather_between(source, target)
         if weather.mtu is not None and len(datagram) > weather.mtu:
             self.met["mtu"] += 1
             return ()
-        if self._hits("loss", source, weather.loss):
-            return ()
-        copies = 2 if self._hits("duplication", source, weather.duplication) else 1
-        arrivals = []
-        for _ in range(copies):
-            late = self._delay(source, weather) + self._later(source, weather)
-            bent = datagram
-            if self._hits("corruption", source, weather.corruption):
-                bent = corrupted(datagram, self._die("corruption", source))
-            arrivals.append((late, bent))
-        return tuple(arrivals)
+        if not twice:
+            return (first,)
+        return (first, self._copy(f"{source}, again", datagram, weather))
+
+    def _copy(self, source: str, datagram: bytes, weather: Weather) -> tuple[Duration, bytes]:
+        late = self._delay(source, weather)
+        if weather.reordering and self._hits("reordering", source, weather.reordering):
+            late += 1 + int(self._die("how late", source).random() * REORDERED_BY_MAX)
+        if weather.delay_tail and self._hits("delay_tail", source, weather.delay_tail):
+            doublings = self._die("how very late", source).random() * TAIL_DOUBLINGS
+            late += int(TAIL_FROM * 2**doublings)
+        if weather.corruption and self._hits("corruption", source, weather.corruption):
+            return late, corrupted(datagram, self._die("which bits", source))
+        return late, datagram
 
     def stream(self, source: str, target: str) -> Duration | None:
         """How long one leg of a stream request takes; None when the connection breaks on it.
@@ -168,16 +178,6 @@ class Network:
         if not weather.jitter:
             return weather.delay
         return weather.delay + int(self._die("delay", source).random() * (weather.jitter + 1))
-
-    def _later(self, source: str, weather: Weather) -> Duration:
-        late = 0
-        if self._hits("reordering", source, weather.reordering):
-            late += 1 + int(self._die("reordering", source).random() * REORDERED_BY_MAX)
-        if self._hits("delay_tail", source, weather.delay_tail):
-            late += int(
-                TAIL_FROM * 2 ** (self._die("delay_tail", source).random() * TAIL_DOUBLINGS)
-            )
-        return late
 
     def _hits(self, kind: str, source: str, share: float) -> bool:
         if not share or self._die(kind, source).random() >= share:

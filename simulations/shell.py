@@ -109,21 +109,22 @@ class Shell:
 
     def _read(self, host: Host, cause: str, args: tuple[Any, ...], local: Instant) -> list[Effect]:
         agent = host.alive
+        stamped = (*args, local)
         match cause:
             case "datagram":
                 for tell in self._world.audience.delivered:
                     tell(host, *args)
-                return agent.receive(*args, local)
+                return agent.receive(*stamped)
             case "ask":
-                return agent.ask(*args, local)
+                return agent.ask(*stamped)
             case "cancel":
-                return agent.cancel(*args, local)
+                return agent.cancel(*stamped)
             case "serve":
-                return self._serve(host, *args, local)
+                return self._serve(host, *stamped)
             case "answered":
-                return agent.answered(*args, local)
+                return agent.answered(*stamped)
             case "report":
-                return agent.report(*args, local)
+                return agent.report(*stamped)
             case _:
                 assert cause == "stop", f"nobody knows the input {cause!r}"
                 host.closing = True
