@@ -90,10 +90,16 @@ def named(path: Path, connection: apsw.Connection | None = None) -> Iterator[Non
     except UnicodeDecodeError as error:  # a flipped byte in a space's name
         raise corrupt(path, str(error)) from error
     except apsw.Error as error:
-        number = connection.system_errno if connection is not None else 0
-        raise _by_number(path, number, error) from error
+        raise _by_number(path, _system_number(connection), error) from error
     except OSError as error:
         raise _by_number(path, error.errno or 0, error) from error
+
+
+def _system_number(connection: apsw.Connection | None) -> int:
+    try:
+        return connection.system_errno if connection is not None else 0
+    except apsw.ConnectionClosedError:
+        return 0  # what failed was the closing itself, and it is closed all the same
 
 
 def _by_number(path: Path, number: int, error: Exception) -> JournalError:

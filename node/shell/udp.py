@@ -129,7 +129,7 @@ class Gate:
     def send(self, to: Address, datagram: bytes) -> None:
         """Put one datagram on the wire, now or never. Failures are counted."""
         assert len(datagram) <= DATAGRAM_BYTES_MAX, "the core builds none this long"
-        if not _is_literal(to):
+        if not is_literal(to):
             # A name would make the socket call a resolver, and wait for it.
             self.counts.send_failed["not an address"] += 1
             return
@@ -262,7 +262,7 @@ def _bind_udp(host: str, port: int) -> socket.socket:
     return own
 
 
-def _is_literal(to: Address) -> bool:
+def is_literal(to: Address) -> bool:
     try:
         socket.inet_pton(socket.AF_INET, to.host)
     except (OSError, ValueError):
