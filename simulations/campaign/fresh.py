@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from mesh.instant import SECOND
+from simulations.campaign.origin import source
 from simulations.campaign.transcript import EveryEvent
 from simulations.observing import Observer
 from simulations.options import Options
@@ -37,6 +38,8 @@ class History(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The trace hash at the end of each virtual second."""
     lines: tuple[str, ...] = ()
     """Every event of the second that was asked for."""
+    source: str = ""
+    """Of a fresh process: the code that it was started with."""
 
 
 class Checkpoints(Observer):
@@ -65,13 +68,14 @@ def history(question: Question) -> History:
     """Live it, here and now."""
     run = Run(Options.from_json(question.options))
     checkpoints = Checkpoints()
-    run.world.observe(checkpoints)
+    run.observe(checkpoints)
     lines: tuple[str, ...] = ()
     if question.second is None:
         result = run.live()
     else:
         one = OneSecond(run.world, question.second)
-        run.world.observe(one)
+        run.observe(one)
+        run.on_fault(one.struck)
         result = run.live()
         lines = tuple(one.lines)
     return History(result.verdict, result.trace_hash, tuple(checkpoints.hashes), lines)
@@ -79,8 +83,10 @@ def history(question: Question) -> History:
 
 def main() -> None:
     """Question in, history out."""
+    code = source()
     question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
-    sys.stdout.buffer.write(msgspec.json.encode(history(question)))
+    lived = msgspec.structs.replace(history(question), source=code)
+    sys.stdout.buffer.write(msgspec.json.encode(lived))
 
 
 if __name__ == "__main__":

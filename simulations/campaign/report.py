@@ -8,12 +8,12 @@ from typing import Final
 from simulations.campaign.shrinking import Live, Shrunk, shrunk
 from simulations.campaign.swarm import Failure, LostSeed, live
 from simulations.campaign.transcript import Transcript
-from simulations.campaign.twice import Divergence
+from simulations.campaign.twice import Divergence, Moved
 from simulations.options import Options
 from simulations.results import DIVERGED, EXIT_CODES, INTERNAL
 from simulations.run import Run
 
-STORY_LINES_MAX: Final = 60
+STORY_LINES_MAX: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def report(
 ) -> Report:  # fmt: skip
     """Explain `failure`; a broken promise is made small first, on `workers` cores."""
     match failure:
-        case LostSeed(options):
+        case LostSeed(options) | Moved(options):
             return Report(EXIT_CODES[INTERNAL], (failure.sentence,), options.line)
         case Divergence(options):
             return Report(EXIT_CODES[DIVERGED], tuple(failure.sentence.splitlines()), options.line)
@@ -65,5 +65,6 @@ def story(options: Options, lines_max: int = STORY_LINES_MAX) -> tuple[str, ...]
     run = Run(options)
     transcript = Transcript(run.world, lines_max=lines_max)
     run.observe(transcript)
+    run.on_fault(transcript.struck)
     run.live()
     return tuple(transcript.lines)

@@ -30,6 +30,8 @@ SEEDS_PER_STEP: Final = 16
 RUNS_MAX: Final = 600
 SECONDS_MAX: Final = 120.0
 NODES_MIN: Final = 1
+CRASH: Final = "crash"
+"""What `simulations.run` calls the end of an agent that stopped itself: `crash: where: why`."""
 HORIZON_MIN: Final[Duration] = 1 * SECOND
 OPERATIONS_PER_SECOND_MIN: Final = 0.25
 
@@ -61,9 +63,11 @@ def needs(options: Options) -> str:
 
 
 def promise_of(result: Result) -> tuple[str, str]:
-    """In which way a run failed: its verdict, and the promise that broke first."""
+    """In which way a run failed: its verdict, and the promise that broke first; of a crash, where
+    it happened."""
     first = result.violations[0] if result.violations else ""
-    return result.verdict, first.partition(":")[0]
+    parts = first.split(": ")
+    return result.verdict, ": ".join(parts[: 2 if parts[0] == CRASH else 1])
 
 
 def shrunk(

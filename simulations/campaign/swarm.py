@@ -11,8 +11,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from simulations.campaign.origin import source
 from simulations.campaign.tally import Tally
-from simulations.campaign.twice import Divergence, lived_twice
+from simulations.campaign.twice import Divergence, Moved, lived_twice
 from simulations.campaign.workers import Lost, spread
 from simulations.options import Options
 from simulations.results import OK, Result
@@ -21,7 +22,9 @@ from simulations.run import Run
 TWICE_EVERY: Final = 20
 
 Live: TypeAlias = Callable[[Options], Result]
-Again: TypeAlias = Callable[[Options], Divergence | None]
+Parted: TypeAlias = Divergence | Moved
+Again: TypeAlias = Callable[[Options, str], Parted | None]
+"""(options, the code of this process) → where two lives of it part."""
 Draw: TypeAlias = Callable[[int], Options]
 
 
@@ -37,7 +40,7 @@ class LostSeed:
         return f"seed {self.options.seed}: {self.lost.sentence}"
 
 
-Failure: TypeAlias = Result | Divergence | LostSeed
+Failure: TypeAlias = Result | Parted | LostSeed
 
 
 @dataclass(slots=True)
@@ -57,11 +60,13 @@ class _Job:
     options: Options
     live: Live
     again: Again | None
+    code: str
 
-    def __call__(self) -> tuple[Result, Divergence | None]:
+    def __call__(self) -> tuple[Result, Parted | None]:
         result = self.live(self.options)
-        passed = result.verdict == OK
-        return result, self.again(self.options) if passed and self.again is not None else None
+        if result.verdict != OK or self.again is None:
+            return result, None
+        return result, self.again(self.options, self.code)
 
 
 def live(options: Options) -> Result:
@@ -86,7 +91,7 @@ def swarm(
     return whole
 
 
-def _do(job: _Job) -> tuple[Result, Divergence | None]:
+def _do(job: _Job) -> tuple[Result, Parted | None]:
     return job()
 
 
@@ -94,18 +99,20 @@ def _jobs(
     whole: Swarm, first_seed: int, count: int | None, seconds: float | None,
     draw: Draw, live: Live, again: Again,
 ) -> Iterator[_Job]:  # fmt: skip
+    code = source()
     end = None if seconds is None else time.perf_counter() + seconds
     seed = first_seed
     while (count is None or seed < first_seed + count) and (
         end is None or time.perf_counter() < end
     ):
         whole.next_seed = seed + 1
-        yield _Job(draw(seed), live, again if seed % TWICE_EVERY == 0 else None)
+        twice = again if seed % TWICE_EVERY == 0 else None
+        yield _Job(draw(seed), live, twice, code)
         seed += 1
 
 
 def _gather(
-    found: Generator[tuple[_Job, tuple[Result, Divergence | None] | Lost], None, None],
+    found: Generator[tuple[_Job, tuple[Result, Parted | None] | Lost], None, None],
     whole: Swarm,
     progress: Callable[[Swarm], object],
 ) -> None:
@@ -113,10 +120,10 @@ def _gather(
         if isinstance(outcome, Lost):
             whole.failure = LostSeed(job.options, outcome)
             return
-        result, divergence = outcome
+        result, parted = outcome
         whole.tally.add(result)
         whole.tally.lived_twice += job.again is not None and result.verdict == OK
-        if result.verdict != OK or divergence is not None:
-            whole.failure = result if divergence is None else divergence
+        if result.verdict != OK or parted is not None:
+            whole.failure = result if parted is None else parted
             return
         progress(whole)

@@ -24,6 +24,7 @@ from node.core.effects import Doubt, Effect, Event, Reply, Stop
 from node.core.errands import SERVICE_LEDGER
 from node.core.requests import Request
 from simulations.campaign import wording
+from simulations.faults.nemesis import Injection
 from simulations.host import Host
 from simulations.observing import Observer
 from simulations.world import World
@@ -57,6 +58,10 @@ class Transcript(Observer):
         self.lines.append(line)
         if self._told is not None:
             self._told(line)
+
+    def struck(self, injection: Injection) -> None:
+        """A fault happens: for `simulations.run.Run.on_fault`."""
+        self.tell(f"* {injection.host}: {injection.sentence} ({injection.label})")
 
     # Lives ---------------------------------------------------------------------------------------
 
@@ -99,18 +104,19 @@ class Transcript(Observer):
     # Disks ---------------------------------------------------------------------------------------
 
     def durable(self, host: Host, writes: Sequence[Write]) -> None:
+        kept: dict[str, list[int]] = {}
         for write in writes:
             if write.space == SPACE_BLOCK and write.value is not None:
-                self._block_written(host, write.value)
-
-    def _block_written(self, host: Host, row: bytes) -> None:
-        block = parse_block(row)
-        if isinstance(block, Rejection):
-            return self.tell(f"{host.name} writes a block that cannot be read: {block.value}")
-        if block.author == host.id:
-            return self.tell(f"{host.name} writes {wording.block(block, self.name_of)}")
-        whose = f"{self.name_of(block.author)}'s block {block.height} of era {block.era.counter}"
-        return self.tell(f"{host.name} keeps {whose}")
+                block = parse_block(write.value)
+                if isinstance(block, Rejection):
+                    self.tell(f"{host.name} writes a block that cannot be read: {block.value}")
+                elif block.author == host.id:
+                    self.tell(f"{host.name} writes {wording.block(block, self.name_of)}")
+                else:
+                    log = f"{self.name_of(block.author)}'s log, era {block.era.counter}"
+                    kept.setdefault(log, []).append(block.height)
+        for log, heights in kept.items():
+            self.tell(f"{host.name} keeps a copy of {log}: {wording.heights(heights)}")
 
     def name_of(self, node: bytes) -> str:
         """What people call the node."""

@@ -51,14 +51,34 @@ class Divergence:
         )
 
 
-def lived_twice(options: Options, command: Sequence[str] = FRESH) -> Divergence | None:
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A fresh process has other code than this one: somebody is at work on it."""
+
+    options: Options
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        return (
+            "the code on the disk is no longer the code that this process runs: "
+            "begin again, in a checkout of its own"
+        )
+
+
+def lived_twice(
+    options: Options, code: str, command: Sequence[str] = FRESH
+) -> Divergence | Moved | None:
     """Where two lives of `options` part; None when they are one history.
 
+    `code`: `simulations.campaign.origin.source()` when this process began.
     Raises subprocess.CalledProcessError when the fresh process fails, TimeoutExpired when it hangs.
     """
     question = Question(options.to_json())
     here, there = history(question), _elsewhere(question, command)
-    if here == there:
+    if there.source != code:
+        return Moved(options)
+    if here == msgspec.structs.replace(there, source=""):
         return None
     second = _first_difference(here.checkpoints, there.checkpoints)
     question = Question(options.to_json(), second)

@@ -4,7 +4,7 @@ Every function here takes what came over a wire or from a disk, where a bad nigh
 so each has a phrase for what cannot be read, and none raises.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Final
 
@@ -129,6 +129,15 @@ def block(of: Block, name_of: NameOf) -> str:
     """A block of a log: `block 12 of era 3 (1a2b3c4d): hold 5e6f…, post 5e6f…`."""
     said = ", ".join(_entry(raw, name_of) for raw in of.entries)
     return f"block {of.height} of era {of.era.counter} ({short(of.hash)}): {said}"
+
+
+def heights(of: Sequence[int]) -> str:
+    """`block 7`, `blocks 4 to 6`, `4 blocks up to 12`."""
+    low, high = min(of), max(of)
+    if len(of) == 1:
+        return f"block {low}"
+    run_on = high - low + 1 == len(of)
+    return f"blocks {low} to {high}" if run_on else f"{len(of)} blocks up to {high}"
 
 
 def _entry(raw: bytes, name_of: NameOf) -> str:

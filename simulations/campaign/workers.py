@@ -9,10 +9,13 @@ Fork only from a process with one thread; whoever draws a live picture does it e
 """
 
 import gc
+import os
 import signal
 import time
 from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
@@ -24,7 +27,6 @@ Found = TypeVar("Found")
 SEED_SECONDS_MAX: Final = 900
 """Wall time for one job. Time in a world is bounded by its events; this is for what is not a world:
 a loop that never yields, a machine that swaps."""
-_NO_MORE: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,8 @@ def spread(
     gc.freeze()  # what is shared with the children stays shared: their collector leaves it alone
     try:
         while True:
-            while len(running) < workers and (job := next(coming, _NO_MORE)) is not _NO_MORE:
-                _begin(running, job, live)  # type: ignore[arg-type]  # the sentinel is no job
+            for job in islice(coming, workers - len(running)):
+                _begin(running, job, live)
             if not running:
                 return
             for ready in connection.wait(list(running), timeout=_patience(running)):
@@ -99,7 +101,9 @@ def _begin(
 
 
 def _child(live: Callable[[Job], Found], job: Job, pipe: Connection) -> None:
-    # Ctrl-C reaches the whole group of processes; it is for the one who started us to answer.
+    # A group of our own: Ctrl-C is for the one who started us to answer, and whoever ends us ends
+    # what we start as well.
+    os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     pipe.send(live(job))
@@ -122,6 +126,9 @@ def _outcome(one: _Running[Job], pipe: Connection) -> Found | Lost:
 
 
 def _end(one: _Running[Job], pipe: Connection) -> None:
+    assert one.process.pid is not None
+    with suppress(ProcessLookupError):  # it has had no time to make its group, and no children
+        os.killpg(one.process.pid, signal.SIGKILL)
     one.process.kill()
     one.process.join()
     one.process.close()
