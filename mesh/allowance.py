@@ -12,8 +12,11 @@ from mesh.instant import SECOND, Instant
 
 SOURCE_HELLOS_PER_SECOND: Final = 5
 SOURCE_HELLOS_BURST: Final = 20
-ALL_HELLOS_PER_SECOND: Final = 50
-ALL_HELLOS_BURST: Final = 100
+ALL_HELLOS_PER_SECOND: Final = 200
+ALL_HELLOS_BURST: Final = 1024
+"""A whole mesh may greet a node that has just come back, and has four seconds until it is dead to
+those that got no answer. Answering costs a quarter of a millisecond each; recordings of hellos,
+which strangers may send, keep us busy at 5 % at most."""
 SOURCES_MAX: Final = 1024
 """Sources remembered; past that the one longest unheard is forgotten, and its bucket refills.
 The common bucket holds regardless."""
@@ -32,13 +35,22 @@ class Bucket:
 
     def take(self, now: Instant) -> bool:
         """Take one token if there is one."""
-        gained = max(0, now - self._seen) * self._per_second
-        self._level = min(self._burst, self._level + gained)
-        self._seen = max(self._seen, now)
+        self._fill(now)
         if self._level < SECOND:
             return False
         self._level -= SECOND
         return True
+
+    def ready_at(self, now: Instant) -> Instant:
+        """When the next token is there."""
+        self._fill(now)
+        missing = max(0, SECOND - self._level)
+        return now - -missing // self._per_second
+
+    def _fill(self, now: Instant) -> None:
+        gained = max(0, now - self._seen) * self._per_second
+        self._level = min(self._burst, self._level + gained)
+        self._seen = max(self._seen, now)
 
 
 class HelloAllowance:

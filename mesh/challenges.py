@@ -28,7 +28,7 @@ from mesh.instant import SECOND, Duration, Instant, earliest
 from mesh.secret import MeshKeys
 from mesh.sessions import Session
 
-CHALLENGES_MAX: Final = 256
+CHALLENGES_MAX: Final = 1024
 CHALLENGE_LIFE: Final[Duration] = 5 * SECOND
 
 

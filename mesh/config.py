@@ -39,6 +39,13 @@ class MeshConfig:
     beacon_shortest: Duration = SECOND
     beacon_longest: Duration = 30 * SECOND
     """After the burst the interval doubles (Trickle, RFC 6206) and starts over at a new face."""
+    beacon_redundancy: int = 3
+    """So many known faces in an interval, and we let our turn pass: 1,000 nodes must not cost a
+    link 1,000 beacons. RFC 6206 (§6.5) has 1 to 5; up to four nodes always hear each other."""
+    greetings_per_second: int = 100
+    greetings_burst: int = 64
+    """Hellos that we begin with. A restarted node of 1,000 has met all after 5 s (half of them
+    greet it first), and nobody's socket is buried under a thousand hellos of 1,200 bytes."""
 
     # Telling each other ------------------------------------------------------------------------
     gossip_delay: Duration = 20 * MILLISECOND
@@ -78,7 +85,8 @@ class MeshConfig:
 
 _POSITIVE = (
     "helpers_count", "helper_patience", "suspicion", "lag_forgiven", "greet_first",
-    "dead_retry_first", "beacon_shortest", "gossip_delay", "gossip_fanout",
+    "dead_retry_first", "beacon_shortest", "beacon_redundancy", "greetings_per_second",
+    "greetings_burst", "gossip_delay", "gossip_fanout",
     "gossip_transmissions", "gossip_slots_max", "sync_after", "sync_calls_max", "sync_deadline",
     "sync_pause", "members_max", "hints_max", "seeds_max", "topics_per_author_max",
     "attic_blocks_max",

@@ -50,7 +50,8 @@ class Confirmations:
 
     def heard(self, session: Session) -> None:
         """Something came back in `session`: the far end has it too."""
-        session.confirmed, session.silent = True, False
+        session.confirmed = True
+        self._sessions.silence(session, silent=False)
         self._waiting.pop((session.agreed.peer, session.agreed.tag), None)
 
     def wake(self, now: Instant) -> list[Send]:
@@ -63,7 +64,7 @@ class Confirmations:
                 del self._waiting[key]  # ended meanwhile, for another reason
             elif waiting.repeats_left == 0:
                 del self._waiting[key]
-                session.silent = True
+                self._sessions.silence(session, silent=True)
             else:
                 self._put_off(waiting, now)
                 again = session.seal(Kind.CONFIRM, waiting.payload)

@@ -3,12 +3,16 @@
 An **aim** is a node without a session, or a seed of which only the address is known. Each is tried
 at once, then at doubling intervals up to a cap, and never given up: after a split, both sides may
 have declared the other dead, and only these hellos heal it. The dead start slower.
+
+All stand in one line, which moves at a bounded pace: when a thousand nodes hear each other at once,
+each begins with a few dozen hellos and not with a thousand.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from mesh.allowance import Bucket
 from mesh.effects import Address
 from mesh.identity import NodeId
 from mesh.instant import SECOND, Duration, Instant
@@ -30,14 +34,25 @@ class _Pace:
 class Contacts:
     """One pace per aim. The machine says when an aim is reached."""
 
-    def __init__(self, aims_max: int) -> None:
+    def __init__(self, aims_max: int, per_second: int, burst: int) -> None:
+        """`per_second` and `burst`: hellos to all aims together."""
         self._aims_max = aims_max
+        self._per_second, self._burst = per_second, burst
         self._timers: Timers[Aim] = Timers()
         self._paces: dict[Aim, _Pace] = {}
+        self._tokens: Bucket | None = None
+        self._ready: Instant | None = None
+        """When the line moves on, if it had to stop."""
 
     @property
     def next_wake(self) -> Instant | None:
-        return self._timers.next
+        first = self._timers.next
+        return first if first is None or self._ready is None else max(first, self._ready)
+
+    @property
+    def line(self) -> Duration:
+        """How long it takes to greet everyone we seek once."""
+        return len(self._paces) * SECOND // self._per_second
 
     def seek(self, aim: Aim, at: Instant, first: Duration, longest: Duration) -> None:
         """Greet `aim` at `at`, then every `first`, doubling up to `longest`, until reached."""
@@ -63,12 +78,22 @@ class Contacts:
         self._paces.pop(aim, None)
 
     def due(self, now: Instant) -> tuple[Aim, ...]:
-        """Whom to greet now. Their next time is set."""
-        aims = self._timers.due(now)
-        for aim in aims:
+        """Whom to greet now, as far as the line moves. Their next time is set."""
+        if self._tokens is None:
+            self._tokens = Bucket(self._per_second, self._burst, now)
+        self._ready = None
+        aims: list[Aim] = []
+        while (first := self._timers.next) is not None and first <= now:
+            if not self._tokens.take(now):
+                self._ready = self._tokens.ready_at(now)
+                break
+            aim = self._timers.pop(now)
+            assert aim is not None, "an alarm that has gone off is there"
+            aims.append(aim)
             pace = self._paces[aim]
             pace.last = now
-            self._timers.set(aim, now + pace.wait)
+            # Behind everybody else in line: who answers late must not be greeted twice for it.
+            self._timers.set(aim, now + max(pace.wait, min(self.line, pace.longest)))
             pace.wait = min(pace.wait * 2, pace.longest)
         return tuple(aims)
 

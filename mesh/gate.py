@@ -128,6 +128,11 @@ class Gate:
         """Whether we share keys with `peer`."""
         return self._sessions.has(peer)
 
+    @property
+    def session_changes(self) -> int:
+        """Moves whenever what `has_session` says of anybody may have changed."""
+        return self._sessions.changes
+
     def wants_hello(self, peer: NodeId, now: Instant) -> bool:
         """Whether it is time to say hello: no session is left, or the best is worn."""
         best = self._sessions.best(peer, now)

@@ -10,7 +10,7 @@ exists and not by how often it changes.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from mesh.config import MeshConfig
 from mesh.facts import Fact
@@ -19,6 +19,9 @@ from mesh.instant import Instant
 from mesh.logs import Block
 from mesh.messages import BlockNews, FactNews
 from mesh.wire import encode
+
+DRAWN_MAX: Final = 32
+"""Of so many members, at most, a round picks its few: to look at all costs more than to tell."""
 
 Subject: TypeAlias = tuple[str, NodeId, str, int]
 """("fact", author, topic, 0) or ("block", author, era as hex, height)."""
@@ -52,6 +55,10 @@ class Gossip:
     def next_wake(self) -> Instant | None:
         return self._next_round
 
+    def is_due(self, now: Instant) -> bool:
+        """Whether it is time for a round."""
+        return self._next_round is not None and now >= self._next_round
+
     def tell_fact(self, fact: Fact, knows: Sequence[NodeId], now: Instant) -> bool:
         """Tell others a fact, except those in `knows`; False when it is too big to travel so."""
         letter = encode((FactNews(fact),))
@@ -82,7 +89,7 @@ class Gossip:
 
     def wake(self, now: Instant, members: Sequence[NodeId]) -> list[Telling]:
         """One round, if it is time."""
-        if self._next_round is None or now < self._next_round:
+        if not self.is_due(now):
             return []
         targets = self._targets(members)
         tellings = [telling for target in targets for telling in self._tell(target)]
@@ -92,9 +99,13 @@ class Gossip:
         return tellings
 
     def _targets(self, members: Sequence[NodeId]) -> list[NodeId]:
+        drawn = sorted(members)
+        if len(drawn) > DRAWN_MAX:
+            # A rumour is told to fewer than these, so somebody among them has not heard it.
+            drawn = self._random.sample(drawn, DRAWN_MAX)
         curious = [
             member
-            for member in sorted(members)
+            for member in drawn
             if any(member not in rumour.told for rumour in self._rumours.values())
         ]
         return self._random.sample(curious, min(self._config.gossip_fanout, len(curious)))
@@ -110,7 +121,8 @@ class Gossip:
 
     def _drop_told(self, members: Sequence[NodeId]) -> None:
         for subject, rumour in list(self._rumours.items()):
-            if rumour.left <= 0 or all(member in rumour.told for member in members):
+            all_told = len(rumour.told) >= len(members) and all(m in rumour.told for m in members)
+            if rumour.left <= 0 or all_told:
                 del self._rumours[subject]
 
 

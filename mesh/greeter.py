@@ -1,8 +1,9 @@
 """The greeter: turns every sign of a node into hellos, at a bounded pace.
 
 Signs are cheap and may be lies (a beacon can be replayed, a record may be old), so a sign earns a
-hello and nothing else. When two nodes hear each other at the same moment, the one with the smaller
-id speaks first; the other waits a moment, and usually need not speak at all.
+hello and nothing else. When two nodes hear each other at the same moment, one of them speaks first
+(which one, the ids say; everyone is first towards half of the others); the other waits until the
+first may have come to it in its line, and usually need not speak at all.
 """
 
 from collections.abc import Iterable
@@ -18,7 +19,7 @@ from mesh.membership import Liveness, Member, Roll
 from mesh.post import Post
 
 TURN: Final[Duration] = 100 * MILLISECOND
-"""How long the greater id waits for the smaller one's hello."""
+"""How long the second to speak waits for the first one's hello, beside their lines."""
 
 
 class Greeter:
@@ -29,7 +30,10 @@ class Greeter:
         self._config = config
         self._roll = roll
         self._post = post
-        self._contacts = Contacts(config.members_max + config.hints_max + config.seeds_max)
+        self._contacts = Contacts(
+            config.members_max + config.hints_max + config.seeds_max,
+            config.greetings_per_second, config.greetings_burst,
+        )  # fmt: skip
         self._hints = Hints()
 
     @property
@@ -63,7 +67,7 @@ class Greeter:
 
     def sign_of(self, node: NodeId, now: Instant) -> None:
         """A beacon, or a record that somebody passed on."""
-        at = now if self._own < node else now + TURN
+        at = now if speaks_first(self._own, node) else now + TURN + self._contacts.line
         self._contacts.nudge(node, at, self._config.greet_first, self._config.greet_longest)
 
     def introduced(self, node: NodeId, now: Instant) -> None:
@@ -98,3 +102,9 @@ class Greeter:
     def greet(self, member: Member, now: Instant) -> list[MeshEffect]:
         """Hello to everywhere this member might be."""
         return self._post.hello(member.id, member.addresses, now)
+
+
+def speaks_first(one: NodeId, other: NodeId) -> bool:
+    """Whether `one` is the first to greet of the two; by one bit of both ids the smaller or the
+    greater, so that no node has to greet everybody."""
+    return (one < other) == ((one[-1] ^ other[-1]) & 1 == 0)

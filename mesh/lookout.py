@@ -38,6 +38,9 @@ class Lookout:
         self._sightings = sightings
         self._prober = Prober(config, random)
         self._sequence = 0
+        self._reachable: tuple[NodeId, ...] = ()
+        self._suspects: tuple[NodeId, ...] = ()
+        self._listed_at = -1
 
     @property
     def next_wake(self) -> Instant | None:
@@ -50,9 +53,9 @@ class Lookout:
 
     def wake(self, now: Instant) -> list[MeshEffect]:
         """Looks that are due, and deaths."""
-        members = self._roll.reachable()
-        suspects = [member.id for member in members if member.liveness is Liveness.SUSPECT]
-        steps = self._prober.wake(now, [member.id for member in members], suspects)
+        if self._listed_at != self._roll.changes:
+            self._list()
+        steps = self._prober.wake(now, self._reachable, self._suspects)
         return self._carry_out(steps, now) + self._bury(now)
 
     def heard(self, node: NodeId, now: Instant) -> list[MeshEffect]:
@@ -92,6 +95,12 @@ class Lookout:
         self._sightings.answered(node, seq, now)
 
     # ---------------------------------------------------------------------------------------------
+
+    def _list(self) -> None:
+        members = self._roll.reachable()
+        self._reachable = tuple(member.id for member in members)
+        self._suspects = tuple(m.id for m in members if m.liveness is Liveness.SUSPECT)
+        self._listed_at = self._roll.changes
 
     def _carry_out(self, steps: list[Step], now: Instant) -> list[MeshEffect]:
         effects: list[MeshEffect] = []

@@ -281,6 +281,7 @@ class Mesh:
             self.sightings.beacon(beacon.node, now)
         known = member is not None and beacon.epoch_counter <= member.epoch.counter
         if known and self._post.gate.has_session(beacon.node):
+            self._beaconing.known_face()
             return []
         if member is None:
             self._beaconing.new_face(now)
@@ -354,9 +355,10 @@ class Mesh:
             effects.append(Broadcast(self._post.gate.beacon(self._port)))
         effects += self._greeter.wake(now)
         effects += self._lookout.wake(now)
-        reach = [member.id for member in self._post.within_reach()]
-        for telling in self._gossip.wake(now, reach):
-            effects += self._post.payload(telling.to, telling.payload, now)
+        if self._gossip.is_due(now):
+            reach = [member.id for member in self._post.within_reach()]
+            for telling in self._gossip.wake(now, reach):
+                effects += self._post.payload(telling.to, telling.payload, now)
         return effects + self._reconciler.wake(now)
 
     def _tell(self, fact: Fact, now: Instant) -> list[MeshEffect]:

@@ -111,6 +111,8 @@ class Roll:
         self._named: dict[str, list[NodeId]] = {}
         self._everyone: tuple[Member, ...] | None = None
         self._within_reach: tuple[Member, ...] | None = None
+        self.changes = 0
+        """Counts every change of who is reachable; a list made before is out of date."""
         self._conflicts: dict[tuple[NodeId, NodeId], str] = {}
         self._deaths: Timers[NodeId] = Timers()
 
@@ -274,11 +276,13 @@ class Roll:
             self._hinted[member.id] = None
         self._members[member.id] = member
         self._everyone = self._within_reach = None
+        self.changes += 1
         return member
 
     def _turn(self, member: Member, liveness: Liveness) -> None:
         member.liveness = liveness
         self._within_reach = None
+        self.changes += 1
 
     def _call(self, member: Member) -> None:
         """From here on it goes by the name in its record."""
@@ -321,6 +325,7 @@ class Roll:
             oldest = next(iter(self._hinted))
             del self._hinted[oldest], self._members[oldest]
             self._order.remove(oldest)
+            self._everyone = None
 
     def _told(self, node: NodeId, change: PeerChange, detail: str) -> PeerChanged:
         return PeerChanged(node, change, f"{self._members[node].name}: {detail}")

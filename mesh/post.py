@@ -21,6 +21,9 @@ class Post:
     def __init__(self, gate: Gate, roll: Roll) -> None:
         self.gate = gate
         self._roll = roll
+        self._reach: tuple[Member, ...] = ()
+        self._reach_of: tuple[Gate, int, int] | None = None
+        """Which gate, at which of its changes and the roll's, `_reach` was made of."""
 
     def letter(
         self, to: NodeId, message: Message, now: Instant, *, urgent: bool = False
@@ -54,8 +57,12 @@ class Post:
 
     def within_reach(self) -> tuple[Member, ...]:
         """Members that are worth a letter and that we can write to."""
-        members = self._roll.reachable()
-        return tuple(member for member in members if self.gate.has_session(member.id))
+        made_of = (self.gate, self.gate.session_changes, self._roll.changes)
+        if made_of != self._reach_of:
+            members = self._roll.reachable()
+            self._reach = tuple(one for one in members if self.gate.has_session(one.id))
+            self._reach_of = made_of
+        return self._reach
 
     def _sealed(
         self, to: NodeId, address: Address, payload: bytes, now: Instant, *, urgent: bool

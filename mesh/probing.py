@@ -155,10 +155,9 @@ class Prober:
             self.look(suspect, now, accuse=False)
 
     def _next_target(self, candidates: Sequence[NodeId]) -> NodeId:
-        present = set(candidates)
         while self._order:
             target = self._order.pop()
-            if target in present:
+            if target in candidates:  # nearly always at the first: no set of them all for that
                 return target
         self._order = sorted(candidates)
         self._random.shuffle(self._order)

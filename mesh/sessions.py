@@ -60,7 +60,7 @@ class Session:
     """One agreed pair of keys with one run of one peer."""
 
     __slots__ = (
-        "_key_in", "_key_out", "_next_out", "_window", "agreed", "confirmed", "opened_at", "silent",
+        "_next_out", "_window", "agreed", "confirmed", "opened_at", "silent",
     )  # fmt: skip
 
     def __init__(self, agreed: Agreement, now: Instant) -> None:
@@ -70,8 +70,6 @@ class Session:
         # must first hear something in it.
         self.confirmed = not agreed.initiated
         self.silent = False  # given up for sending, after every confirmation went unanswered
-        self._key_out = AESGCM(agreed.key_out)
-        self._key_in = AESGCM(agreed.key_in)
         self._next_out = agreed.first_out
         self._window = ReplayWindow(agreed.first_in)
 
@@ -96,7 +94,7 @@ class Session:
         self._next_out += 1
         agreed = self.agreed
         head = write_header(kind, agreed.key_id, agreed.us) + _HEAD.pack(agreed.tag, counter)
-        return head + self._key_out.encrypt(_nonce(counter), payload, head)
+        return head + _cipher(agreed.key_out).encrypt(_nonce(counter), payload, head)
 
     def open(self, datagram: bytes) -> bytes | Rejection:
         """The payload, once. The order is the rule: check, authenticate, then record."""
@@ -112,7 +110,7 @@ class Session:
     def _decrypted(self, datagram: bytes, counter: int) -> bytes | None:
         head, sealed = datagram[:SEALED_HEADER_BYTES], datagram[SEALED_HEADER_BYTES:]
         try:
-            return self._key_in.decrypt(_nonce(counter), sealed, head)
+            return _cipher(self.agreed.key_in).decrypt(_nonce(counter), sealed, head)
         except InvalidTag:
             return None
 
@@ -129,6 +127,12 @@ def _counter_of(datagram: bytes) -> int:
     return int(counter)
 
 
+def _cipher(key: bytes) -> AESGCM:
+    # Made when it is used: it takes a microsecond to make and 2.5 KB to keep, and a member of a
+    # large mesh has two for each of a thousand peers, most of which it writes to twice an hour.
+    return AESGCM(key)
+
+
 def _nonce(counter: int) -> bytes:
     return counter.to_bytes(12, "big")
 
@@ -138,6 +142,8 @@ class Sessions:
 
     def __init__(self) -> None:
         self._of_peer: dict[NodeId, list[Session]] = {}
+        self.changes = 0
+        """Moves with every change of whom there is a session with: older lists are out of date."""
 
     def add(self, session: Session) -> None:
         """Take in a session with a peer that has just been proven.
@@ -150,17 +156,24 @@ class Sessions:
             # One that the far end may never have got goes before one that works.
             kept.remove(next((old for old in kept if not old.confirmed), kept[0]))
         self._of_peer[agreed.peer] = [*kept, session]
+        self.changes += 1
 
     def find(self, peer: NodeId, tag: bytes, now: Instant) -> Session | None:
         """The session that `peer` calls by `tag`, unless it is over."""
-        usable = self._usable(peer, now)
-        return next((session for session in usable if session.agreed.tag == tag), None)
+        for session in self._usable(peer, now):
+            if session.agreed.tag == tag:
+                return session
+        return None
 
     def best(self, peer: NodeId, now: Instant) -> Session | None:
         """The one to send in: the newest confirmed, else the newest."""
-        usable = [session for session in self._usable(peer, now) if not session.silent]
-        confirmed = [session for session in usable if session.confirmed]
-        return next(reversed(confirmed or usable), None)
+        newest: Session | None = None
+        for session in reversed(self._usable(peer, now)):
+            if session.confirmed and not session.silent:
+                return session
+            if newest is None and not session.silent:
+                newest = session
+        return newest
 
     def answers(self, peer: NodeId, hello_nonce: bytes) -> bool:
         """Whether a hello with this nonce has already become a session."""
@@ -169,6 +182,13 @@ class Sessions:
     def drop_peer(self, peer: NodeId) -> None:
         """End all sessions with `peer`."""
         self._of_peer.pop(peer, None)
+        self.changes += 1
+
+    def silence(self, session: Session, *, silent: bool) -> None:
+        """Give `session` up for sending, or take it up again."""
+        if session.silent is not silent:
+            session.silent = silent
+            self.changes += 1
 
     def has(self, peer: NodeId) -> bool:
         """Whether there is a session to send in; one run out counts until it is asked for."""
@@ -176,10 +196,16 @@ class Sessions:
 
     def _usable(self, peer: NodeId, now: Instant) -> list[Session]:
         live = self._live(peer)
-        if any(session.is_over(now) for session in live):
-            self._of_peer[peer] = live = [one for one in live if not one.is_over(now)]
-        if not live:
-            self.drop_peer(peer)
+        for session in live:
+            if session.is_over(now):
+                return self._without_the_old(peer, now)
+        return live
+
+    def _without_the_old(self, peer: NodeId, now: Instant) -> list[Session]:
+        live = [session for session in self._live(peer) if not session.is_over(now)]
+        self.drop_peer(peer)
+        if live:
+            self._of_peer[peer] = live
         return live
 
     def _live(self, peer: NodeId) -> list[Session]:

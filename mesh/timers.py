@@ -46,11 +46,18 @@ class Timers(Generic[Key]):
     def due(self, now: Instant) -> list[Key]:
         """The keys whose alarm has gone off; their alarms are over."""
         keys: list[Key] = []
-        while (at := self.next) is not None and at <= now:
-            key = heapq.heappop(self._heap)[2]
-            del self._set[key]
+        while (key := self.pop(now)) is not None:
             keys.append(key)
         return keys
+
+    def pop(self, now: Instant) -> Key | None:
+        """The first key whose alarm has gone off, if any has; its alarm is over."""
+        at = self.next
+        if at is None or at > now:
+            return None
+        key = heapq.heappop(self._heap)[2]
+        del self._set[key]
+        return key
 
     def __len__(self) -> int:
         return len(self._set)

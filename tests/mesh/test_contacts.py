@@ -4,8 +4,9 @@ from random import Random
 from mesh.beaconing import Beaconing
 from mesh.config import lan
 from mesh.contacts import Contacts
+from mesh.greeter import speaks_first
 from mesh.identity import NodeId
-from mesh.instant import SECOND
+from mesh.instant import MILLISECOND, SECOND
 
 BERT = NodeId(b"b" * 16)
 
@@ -18,7 +19,7 @@ def greeted(contacts: Contacts, until: int) -> list[int]:
 
 
 def test_an_aim_is_sought_at_doubling_intervals_for_ever() -> None:
-    contacts = Contacts(10)
+    contacts = Contacts(10, 10**9, 10)
     contacts.seek(BERT, 5, 10, 60)
     assert greeted(contacts, 300) == [5, 15, 35, 75, 135, 195, 255]
     contacts.reached(BERT)
@@ -26,7 +27,7 @@ def test_an_aim_is_sought_at_doubling_intervals_for_ever() -> None:
 
 
 def test_signs_hasten_a_hello_but_never_more_than_one_a_second() -> None:
-    contacts = Contacts(10)
+    contacts = Contacts(10, 100, 10)
     contacts.seek(BERT, 0, 10 * SECOND, 60 * SECOND)
     assert contacts.due(0) == (BERT,)
     hellos = 0
@@ -38,11 +39,58 @@ def test_signs_hasten_a_hello_but_never_more_than_one_a_second() -> None:
 
 
 def test_aims_are_bounded_and_the_oldest_gives_way() -> None:
-    contacts = Contacts(3)
+    contacts = Contacts(3, 100, 10)
     for index in range(6):
         contacts.seek(NodeId(bytes([index]) * 16), 0, 10, 10)
     assert len(list(contacts.aims())) == 3
     assert len(contacts.due(0)) == 3
+
+
+def test_the_line_moves_at_its_pace_whoever_stands_in_it() -> None:
+    contacts = Contacts(1000, 100, 64)
+    for index in range(500):
+        contacts.seek(NodeId(index.to_bytes(16, "big")), 0, 250 * MILLISECOND, 10 * SECOND)
+    assert contacts.line == 5 * SECOND
+    assert len(contacts.due(0)) == 64
+    greeted_at = greeted(contacts, 4 * SECOND)
+    assert greeted_at[0] == 10 * MILLISECOND
+    assert len(greeted_at) == 400, "100 a second, and nobody twice before everybody once"
+
+
+def test_a_line_that_is_not_moving_wants_no_waking_before_it_does() -> None:
+    contacts = Contacts(10, 100, 1)
+    for index in range(3):
+        contacts.seek(NodeId(bytes([index]) * 16), 0, SECOND, SECOND)
+    while (at := contacts.next_wake) is not None and at < 30 * MILLISECOND:
+        contacts.due(at)
+        later = contacts.next_wake
+        assert later is not None
+        assert later > at
+
+
+def test_one_of_two_speaks_first_and_everyone_is_first_towards_about_half() -> None:
+    nodes = [NodeId(Random(number).randbytes(16)) for number in range(100)]
+    first = {one: sum(speaks_first(one, other) for other in nodes if other != one) for one in nodes}
+    assert sum(first.values()) == 100 * 99 // 2, "both or neither would speak first"
+    assert min(first.values()) > 33
+    assert max(first.values()) < 66
+
+
+def test_a_turn_is_passed_when_a_few_known_faces_spoke_but_never_in_the_burst() -> None:
+    beaconing = Beaconing(lan(), Random(1))
+    beaconing.start(0)
+    turns = []
+    while (at := beaconing.next_wake) is not None and at < 10 * SECOND:
+        for _ in range(3):
+            beaconing.known_face()
+        turns.append(beaconing.due(at))
+    assert turns[:3] == [True, True, True]
+    assert len(turns) > 3
+    assert not any(turns[3:])
+    at = beaconing.next_wake
+    assert at is not None
+    beaconing.known_face()
+    assert beaconing.due(at), "one known face is not enough"
 
 
 def test_beacons_come_in_a_burst_and_then_ever_more_rarely() -> None:

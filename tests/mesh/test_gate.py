@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.challenges import CHALLENGE_LIFE
+from mesh.allowance import ALL_HELLOS_BURST
+from mesh.challenges import CHALLENGE_LIFE, CHALLENGES_MAX
 from mesh.confirming import CONFIRM_INTERVAL, CONFIRM_REPEATS_MAX
 from mesh.datagram import DATAGRAM_BYTES_MAX, Kind, read_header
 from mesh.effects import Address
@@ -260,9 +261,10 @@ def test_one_source_is_answered_only_so_often() -> None:
 def test_all_sources_together_are_answered_only_so_often() -> None:
     ann, bob = Traveller("ann"), Traveller("bob")
     judged = [
-        bob.judge(ann.gate.hello(bob.id, 0), Address(f"10.1.0.{host}", 1), 0) for host in range(150)
+        bob.judge(ann.gate.hello(bob.id, 0), Address(f"10.1.{host // 250}.{host % 250}", 1), 0)
+        for host in range(ALL_HELLOS_BURST + 50)
     ]
-    assert sum(isinstance(one, Respond) for one in judged) == 100
+    assert sum(isinstance(one, Respond) for one in judged) == ALL_HELLOS_BURST
 
 
 def test_forged_hellos_use_up_nobodys_allowance() -> None:
@@ -277,7 +279,7 @@ def test_open_questions_are_bounded_and_lapse() -> None:
     ann, bob = Traveller("ann"), Traveller("bob")
     first = bob.judge(ann.gate.hello(bob.id, 0), ann.address, 0)
     assert isinstance(first, Respond)
-    for _ in range(256):
+    for _ in range(CHALLENGES_MAX):
         ann.gate.hello(bob.id, 0)
     assert ann.judge(first.datagram, bob.address, 0) is Rejection.UNKNOWN_CHALLENGE
     assert ann.gate.next_wake == 5 * SECOND
@@ -292,8 +294,8 @@ def test_unconfirmed_welcomes_are_bounded_and_the_oldest_goes_first() -> None:
     met_bob = ann.judge(welcome.datagram, bob.address, 0)
     assert isinstance(met_bob, Established)
     crowd, now = Traveller("crowd"), 0
-    for host in range(300):
-        now = host * SECOND // 64
+    for host in range(CHALLENGES_MAX + 1):
+        now = host * SECOND // 250
         crowd.gate.wake(now)
         bob.judge(
             crowd.gate.hello(bob.id, now), Address(f"10.1.{host // 250}.{host % 250}", 1), now
