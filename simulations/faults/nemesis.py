@@ -77,6 +77,7 @@ class Nemesis:
             end()
         scene.world.network.heal()
         for host in scene.world.hosts.values():
+            host.effects_left = None  # a death that had not come yet does not come
             scene.switch_on(host)
 
     def _drawn(self, faults: Chosen) -> Sequence[_Line]:

@@ -76,8 +76,9 @@ class Scene(Observer):
     # Switched off, and on again ------------------------------------------------------------------
 
     def back_after(self, host: Host, delay: Duration) -> None:
-        """Somebody switches `host` on after `delay`, unless it is on by then."""
-        self.world.at(delay, lambda: None if self.over else self.switch_on(host))
+        """Somebody switches `host` on after `delay`, unless it is on by then. In the calm too: what
+        was on its way down when the calm began comes back like everybody else."""
+        self.world.at(delay, self.switch_on, host)
 
     def switch_on(self, host: Host) -> None:
         """Start it if it is off; a disk that does not let it begin may do so later."""
