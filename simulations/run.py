@@ -2,7 +2,8 @@
 
 Safety is checked all the time, liveness in the calm: once nothing more goes wrong, everybody opens,
 agrees, has answered whoever waits, and can be reserved at again, each within a time that the core's
-own deadlines give. A run is its options and nothing else: lived twice it is the same history.
+own deadlines give (`simulations/checks/calm.py`). A run is its options and nothing else: lived
+twice it is the same history.
 """
 
 import time
@@ -11,17 +12,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from ledger.limits import BOOK_WAIT, PENDING_TTL, QUARANTINE
+from ledger.limits import PENDING_TTL
 from mesh.instant import MINUTE, SECOND, Duration, in_seconds
-from mesh.membership import Liveness
-from node.core import requests
 from simulations.canary import Canary
 from simulations.checks import all_checks
 from simulations.coverage import Coverage
 from simulations.faults.nemesis import Injection, Nemesis
 from simulations.faults.scene import Scene
 from simulations.hardware import GIB, Card
-from simulations.host import Host
 from simulations.observing import Observer
 from simulations.options import Options
 from simulations.people.crowd import Crowd
@@ -30,11 +28,8 @@ from simulations.verdicts import PromiseBroken, Stalled
 from simulations.world import CALM, World
 
 MEET_WAIT: Final[Duration] = 2 * MINUTE
-OPEN_WAIT: Final[Duration] = QUARANTINE + BOOK_WAIT + 2 * MINUTE
-"""After the calm has begun: a quarantine, and the longest that bookings ever wait for copies."""
 ANSWER_WAIT: Final[Duration] = 2 * PENDING_TTL + 30 * SECOND
 """Every errand gives up by then: its sends, its calls, and the longest wait for an opening."""
-END_WAIT: Final[Duration] = 2 * MINUTE
 LOOK_EVERY: Final[Duration] = 5 * SECOND
 STEP: Final[Duration] = SECOND // 4
 """How often it is asked whether a phase is over. Each time costs a look at everybody."""
@@ -124,14 +119,11 @@ class Run:
     def _calm(self) -> None:
         self.nemesis.mend()
         self.crowd.stop()
-        self._until("open", "V1", "not everybody opens again", self._all_open, OPEN_WAIT)
+        self._end_all_work()
         self._until(
             "answers", "V1", "somebody was never answered", lambda: not self.crowd.waiting,
             ANSWER_WAIT,
         )  # fmt: skip
-        self._end_all_work()
-        self._until("ends", "V3", "holds that never end", self._nothing_held, END_WAIT)
-        self._until("agreement", "V2", "not everybody agrees again", self._all_agree, END_WAIT)
         self.checks.calm(self.world)
         self._progress("calm", 1.0)
 
@@ -164,35 +156,6 @@ class Run:
             )
             for host in self.world.hosts.values()
         )
-
-    def _all_agree(self) -> bool:
-        hosts = list(self.world.hosts.values())
-        if any(host.agent is None for host in hosts):
-            return False
-        return len({host.alive.mesh.root for host in hosts}) == 1 and all(
-            sum(one.liveness is Liveness.ALIVE for one in host.alive.knowledge.members())
-            == len(hosts) - 1
-            for host in hosts
-        )
-
-    def _all_open(self) -> bool:
-        return self._all_agree() and all(
-            host.alive.ledger.standing[0] == "open" for host in self.world.hosts.values()
-        )
-
-    def _nothing_held(self) -> bool:
-        """Whether every hold has ended; its owner gives back what nobody else does."""
-        held = [self._give_back(host) for host in self.world.hosts.values()]
-        return not any(held)
-
-    def _give_back(self, host: Host) -> bool:
-        if host.agent is None:
-            return True
-        live = host.alive.ledger.books.live_holds()
-        if self.world.now % SECOND < STEP:  # once a second is often enough to ask
-            for hold in live:
-                self.world.ask(host.name, requests.Release(hold.id.hex()))
-        return bool(live)
 
     # What it came to -----------------------------------------------------------------------------
 
