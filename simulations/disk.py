@@ -49,6 +49,8 @@ class Disk:
     torn: int = 0
     """Batches that a crash cut in the middle, so far."""
     honest: bool = True
+    misfortunes: int = 0
+    """How often it lost, or went back on, what it had acknowledged; not counting lies."""
     _factor: float = 1.0
     _failing: int = 0
     _full: bool = False
@@ -99,6 +101,7 @@ class Disk:
         """What a start finds; a damaged journal is set aside, and it finds an empty one."""
         if self._damaged:
             self._damaged = False
+            self.misfortunes += 1
             self.durable = {}
             self._cached.clear()
         return self.snapshot()
@@ -134,6 +137,7 @@ class Disk:
 
     def lose(self) -> None:
         """Another disk, empty."""
+        self.misfortunes += 1
         self.durable = {}
         self._cached.clear()
         self._damaged = False
@@ -144,6 +148,7 @@ class Disk:
 
     def set_back(self, snapshot: Spaces) -> None:
         """A backup, put back by a careless person while nothing ran."""
+        self.misfortunes += 1
         self.durable = {space: dict(rows) for space, rows in snapshot.items()}
         self._cached.clear()
         self._damaged = False

@@ -1,0 +1,274 @@
+"""The archive: every block that was ever signed, who has it on disk, and what each log adds up to.
+
+Fed by what agents hand to their disks and by what the disks say is durable, and by nothing an agent
+says of itself. Per machine there are two folds of its own log: as its agent has *signed* it, and as
+its disk has it *durable*; the difference is what a crash may take. Each is counted by the auditor's
+tally (`ledger.audit.Tally`), which shares no code with the books.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ledger.audit import AuditError, Tally
+from ledger.entries import (
+    Adopted,
+    Closed,
+    ClosedHow,
+    Entry,
+    EntryRefused,
+    Expired,
+    Held,
+    Posted,
+    Reclaimed,
+    Released,
+    Voided,
+    decode_entry,
+)
+from ledger.lifecycle import HoldState
+from mesh.identity import NodeId
+from mesh.instant import Instant
+from mesh.logs import Block, Era
+from mesh.persistence import SPACE_ATTIC, SPACE_BLOCK, Persist, Write
+from mesh.rejections import Rejection
+from mesh.wire import parse_block
+from node.core.effects import Effect
+from simulations.host import Host
+
+Ending = Voided | Expired | Released | Reclaimed | Closed
+
+KEPT = (SPACE_BLOCK, SPACE_ATTIC)
+_ENDS = {
+    Voided: HoldState.VOIDED,
+    Expired: HoldState.EXPIRED,
+    Released: HoldState.RELEASED,
+    Reclaimed: HoldState.RECLAIMED,
+}
+
+
+class Reading(NamedTuple):
+    """One block, read. `entries` None: some of it is not what a log may say."""
+
+    block: Block
+    hash: bytes
+    entries: tuple[Entry, ...] | None
+
+
+class Fold:
+    """One log as somebody has it, first block to last, and what it adds up to."""
+
+    def __init__(self) -> None:
+        self.chain: list[Reading] = []
+        self.tally = Tally()
+        self.begun: dict[bytes, Held | Adopted] = {}
+        self.ended: dict[bytes, Ending] = {}
+
+    def state(self, hold: bytes) -> HoldState:
+        """Where a hold stands in this log."""
+        end = self.ended.get(hold)
+        if isinstance(end, Closed):
+            return HoldState.SUPERSEDED if end.how is ClosedHow.SUPERSEDED else HoldState.BROKEN
+        if end is not None:
+            return _ENDS[type(end)]
+        if hold in self.tally.posted:
+            return HoldState.POSTED
+        return HoldState.PENDING if hold in self.tally.live else HoldState.ABSENT
+
+    def take(self, rows: Iterable[tuple[int, Reading | None]]) -> list[Reading]:
+        """Rows of a log as written, by height (None: gone). The blocks that are new at their place
+        are returned. Raises AuditError (I5 to I8) when the log does not add up."""
+        fresh: list[Reading] = []
+        chain, cut = self.chain, False
+        for height, reading in rows:
+            if reading is None:
+                del chain[height:]
+                cut = True
+            elif height < len(chain):
+                if chain[height].hash != reading.hash:
+                    chain[height] = reading
+                    cut = True
+                    fresh.append(reading)
+            else:
+                chain.append(reading)
+                fresh.append(reading)
+                if not cut:
+                    self._count(len(chain) - 1)
+        if cut:
+            self.refold(chain)
+        return fresh
+
+    def refold(self, chain: Sequence[Reading]) -> None:
+        """Begin again from the first block."""
+        self.__init__()  # type: ignore[misc]  # the same fold, of another log
+        for reading in chain:
+            self.chain.append(reading)
+            self._count(len(self.chain) - 1)
+
+    def _count(self, height: int) -> None:
+        reading = self.chain[height]
+        self._check_place(height, reading.block)
+        if reading.entries is None:
+            raise AuditError("I8", f"its own block {height} says what is no entry")
+        for entry in reading.entries:
+            self.tally.count(entry)
+            if isinstance(entry, Held | Adopted):
+                self.begun[entry.id] = entry
+            elif isinstance(entry, Ending):
+                self.ended[entry.id] = entry
+
+    def _check_place(self, height: int, block: Block) -> None:
+        if block.height != height:
+            raise AuditError("I8", f"block {block.height} lies at height {height}")
+        if height == 0:
+            return
+        before = self.chain[height - 1]
+        if block.previous != before.hash or block.era < before.block.era:
+            raise AuditError("I8", f"block {height} does not continue the block below it")
+
+
+@dataclass(slots=True)
+class Shelf:
+    """Which blocks lie on one machine's disk, whoever signed them."""
+
+    rows: dict[tuple[str, bytes], bytes] = field(default_factory=dict)
+    hashes: Counter[bytes] = field(default_factory=Counter)
+
+    def put(self, place: tuple[str, bytes], digest: bytes | None) -> None:
+        before = self.rows.pop(place, None)
+        if before is not None:
+            self.hashes[before] -= 1
+        if digest is not None:
+            self.rows[place] = digest
+            self.hashes[digest] += 1
+
+    def has(self, digest: bytes) -> bool:
+        return self.hashes[digest] > 0
+
+
+@dataclass(slots=True)
+class Published:
+    """All that one identity ever signed, as far as it reached a disk."""
+
+    places: dict[tuple[Era, int], bytes] = field(default_factory=dict)
+    durable: dict[bytes, None] = field(default_factory=dict)
+    """Hashes of blocks that were durable where they were signed, at some time."""
+    twins: tuple[bytes, bytes] | None = None
+    """Two blocks at one place: a fork."""
+
+
+class Forgot(NamedTuple):
+    """A machine began with a disk that had lost blocks: in which life, and when."""
+
+    life: int
+    at: Instant
+
+
+class Archive:
+    """Every block of one world."""
+
+    def __init__(self) -> None:
+        self.signed: dict[str, Fold] = {}
+        self.durable: dict[str, Fold] = {}
+        self.shelves: dict[str, Shelf] = {}
+        self.published: dict[NodeId, Published] = {}
+        self.granted_in: dict[bytes, dict[bytes, None]] = {}
+        """Hold → the blocks in which it is granted."""
+        self.forgot: dict[str, Forgot] = {}
+        self._readings: dict[bytes, Reading | None] = {}
+
+    # Reading -------------------------------------------------------------------------------------
+
+    def read(self, raw: bytes) -> Reading | None:
+        """The block in a row of a disk; None when there is none. Each row is read once."""
+        if raw not in self._readings:
+            self._readings[raw] = self._parse(raw)
+        return self._readings[raw]
+
+    def has_copy(self, keeper: str, hold: bytes) -> bool:
+        """Whether a grant of `hold` is on the disk of `keeper`, in a chain or beside it."""
+        shelf = self.shelves.get(keeper)
+        return shelf is not None and any(shelf.has(one) for one in self.granted_in.get(hold, ()))
+
+    def of(self, author: NodeId) -> Published:
+        return self.published.setdefault(author, Published())
+
+    # What happens --------------------------------------------------------------------------------
+
+    def started(self, host: Host, now: Instant) -> None:
+        """The agent begins with what its disk has."""
+        shelf = Shelf()
+        for space in KEPT:
+            for key, raw in host.disk.durable.get(space, {}).items():
+                reading = self.read(raw)
+                shelf.put((space, key), None if reading is None else reading.hash)
+        before = self.shelves.get(host.name)
+        if before is not None and any(not shelf.has(one) for one in +before.hashes):
+            self.forgot[host.name] = Forgot(host.life, now)
+        self.shelves[host.name] = shelf
+        rows = host.disk.durable.get(SPACE_BLOCK, {})
+        own = [self.read(rows[key]) for key in sorted(rows) if key.startswith(host.id)]
+        for folds in (self.signed, self.durable):
+            folds[host.name] = fold = Fold()
+            fold.refold([reading for reading in own if reading is not None])
+
+    def stepped(self, host: Host, effects: Sequence[Effect]) -> Iterator[tuple[Reading, bool]]:
+        """Every block that a step hands to the disk, and whether the host itself signed it now."""
+        own: list[tuple[int, Reading | None]] = []
+        for effect in effects:
+            if type(effect) is not Persist:
+                continue
+            for write in effect.writes:
+                if write.space not in KEPT:
+                    continue
+                reading = None if write.value is None else self.read(write.value)
+                if write.space == SPACE_BLOCK and write.key.startswith(host.id):
+                    own.append((_height(write.key), reading))
+                elif reading is not None and reading.block.author != host.id:
+                    yield reading, False
+        if own:
+            known = self.of(host.id).durable
+            for reading in self.signed.setdefault(host.name, Fold()).take(own):
+                if reading.hash not in known:  # else a peer's copy of it came back
+                    yield reading, True
+
+    def on_disk(self, host: Host, writes: Sequence[Write]) -> None:
+        """A transaction is durable."""
+        own: list[tuple[int, Reading | None]] = []
+        shelf = self.shelves.setdefault(host.name, Shelf())
+        for write in writes:
+            if write.space not in KEPT:
+                continue
+            reading = None if write.value is None else self.read(write.value)
+            shelf.put((write.space, write.key), None if reading is None else reading.hash)
+            if write.space == SPACE_BLOCK and write.key.startswith(host.id):
+                own.append((_height(write.key), reading))
+        if own:
+            for reading in self.durable.setdefault(host.name, Fold()).take(own):
+                self._publish(host.id, reading)
+
+    def _publish(self, author: NodeId, reading: Reading) -> None:
+        published = self.of(author)
+        published.durable[reading.hash] = None
+        place = (reading.block.era, reading.block.height)
+        twin = published.places.setdefault(place, reading.hash)
+        if twin != reading.hash and published.twins is None:
+            published.twins = (twin, reading.hash)
+
+    def _parse(self, raw: bytes) -> Reading | None:
+        block = parse_block(raw)
+        if isinstance(block, Rejection):
+            return None
+        try:
+            entries: tuple[Entry, ...] | None = tuple(decode_entry(one) for one in block.entries)
+        except EntryRefused:
+            entries = None
+        reading = Reading(block, block.hash, entries)
+        for entry in entries or ():
+            if isinstance(entry, Posted) or (isinstance(entry, Adopted) and entry.posted):
+                self.granted_in.setdefault(entry.id, {})[reading.hash] = None
+        return reading
+
+
+def _height(key: bytes) -> int:
+    return int.from_bytes(key[-8:], "big")

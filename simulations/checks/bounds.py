@@ -1,0 +1,241 @@
+"""Bounds: every table of an agent stays within the constant that its room names for it.
+
+Nothing is taken on trust: an agent's memory is walked, attribute by attribute, and every container
+found is looked up in the catalogue below, under the class and attribute that hold it. `[]` stands
+for what lies in a container. A table of which the catalogue says nothing fails the tests.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from ledger.limits import (
+    ENTRIES_MAX,
+    GATHERED_BLOCKS_MAX,
+    PROVEN_BLOCKS_MAX,
+    REFUSALS_MAX,
+    WAITING_MAX,
+)
+from mesh.allowance import SOURCES_MAX
+from mesh.challenges import CHALLENGES_MAX
+from mesh.config import MeshConfig
+from mesh.gate import PEERS_MAX
+from mesh.hints import HINTS_MAX
+from mesh.intake import OWN_BLOCKS_REPORTED_MAX
+from mesh.machine import CLONES_TOLD_MAX
+from mesh.probing import ERRANDS_MAX as PROBE_ERRANDS_MAX
+from mesh.probing import LOOKS_MAX
+from mesh.rejections import Rejection
+from mesh.sessions import SESSIONS_PER_PEER_MAX
+from mesh.sightings import SIGHTINGS_MAX
+from node.core.asking import ERRANDS_MAX
+from node.core.inviting import INVITES_MAX, WRONG_TOKENS_PER_MINUTE_MAX
+from node.core.knowledge import GRANTS_REMEMBERED_MAX
+from node.core.machine import Agent
+from placement.columns import COLUMNS_MAX
+from simulations.checks.check import Check
+from simulations.host import Host
+from simulations.world import World
+
+Bound = int | Callable[[MeshConfig], int]
+CONTAINERS: Final = (dict, list, set, deque)
+ROOMS: Final = ("mesh", "ledger", "placement", "node")
+CAUSES_MAX: Final = 64 + len(Rejection)
+"""Named causes of refusal and kinds of events: their number is fixed by the code."""
+POOLS_MAX: Final = 256
+"""Pools of one machine: what its probes can see, not what a peer can make up."""
+WORDS_MAX: Final = 65_536
+"""What all nodes together say about themselves, each word once."""
+
+
+def _members(config: MeshConfig) -> int:
+    return config.members_max + 1
+
+
+def _roll(config: MeshConfig) -> int:
+    return config.members_max + config.hints_max
+
+
+def _sought(config: MeshConfig) -> int:
+    return config.members_max + config.hints_max + config.seeds_max
+
+
+TABLES: Final[Mapping[str, Bound]] = {
+    "Agent._answered_for_our_log": _members,
+    "Asking._errands": ERRANDS_MAX,
+    "Beaconing._burst": lambda config: len(config.beacon_burst),
+    "Board._facts": _members,
+    "Board._facts[]": lambda config: config.topics_per_author_max,
+    "Board._stamps": _members,
+    "Board._stamps[]": lambda config: config.topics_per_author_max,
+    "Books._on_pool": POOLS_MAX,
+    "Books._on_pool[]": ENTRIES_MAX,
+    "Books._undo": 0,
+    "Books.accounts": lambda _: 3 * POOLS_MAX + ENTRIES_MAX * POOLS_MAX,
+    "Books.live": ENTRIES_MAX,
+    "Books.pools": POOLS_MAX,
+    "Bulletin.counts": CAUSES_MAX,
+    "Carrying._carried": ENTRIES_MAX,
+    "Carrying._due": ENTRIES_MAX,
+    "Carrying._over": ENTRIES_MAX,
+    "Chains._logs": _members,
+    "Challenges._answered": CHALLENGES_MAX,
+    "Challenges._asked": CHALLENGES_MAX,
+    "Challenges._by_tag": CHALLENGES_MAX,
+    "Confirmations._waiting": lambda config: SESSIONS_PER_PEER_MAX * config.members_max,
+    "Contacts._paces": _sought,
+    "Counter._waiting": 0,
+    "Custody._stored": _members,
+    "Deadlines._at": ENTRIES_MAX,
+    "Deadlines._heap": 2 * ENTRIES_MAX + 64,
+    "Desk._forget": 0,
+    "Desk.readings": POOLS_MAX,
+    "Ending.waiting": WAITING_MAX,
+    "Endings._all": ENTRIES_MAX,
+    "Gate._highest": PEERS_MAX,
+    "Gathered._blocks": GATHERED_BLOCKS_MAX,
+    "Gossip._rumours": lambda config: config.gossip_slots_max,
+    "HelloAllowance._sources": SOURCES_MAX + 1,
+    "Hints._sent": HINTS_MAX,
+    "Intake._reported": OWN_BLOCKS_REPORTED_MAX,
+    "Inventory.labels": POOLS_MAX,
+    "Inviting._kept": INVITES_MAX,
+    "Inviting._wrong": WRONG_TOKENS_PER_MINUTE_MAX,
+    "Knowledge._heard_at": lambda config: _members(config) * (config.topics_per_author_max + 1),
+    "Knowledge.granted": GRANTS_REMEMBERED_MAX,
+    "Ledger._readings": POOLS_MAX,
+    "Ledger._remaining": ENTRIES_MAX,
+    "Live.metrics": POOLS_MAX,
+    "Live.pools": POOLS_MAX,
+    "Mesh._clones_told": CLONES_TOLD_MAX,
+    "Mesh.rejections": CAUSES_MAX,
+    "NodeView.labels": POOLS_MAX,
+    "Picture._rows": _members,
+    "PoolLive.used": ENTRIES_MAX,
+    "PoolReading.used": ENTRIES_MAX,
+    "Prepared.columns": COLUMNS_MAX,
+    "Prepared.named": WORDS_MAX,
+    "Prepared.named[]": _members,
+    "Prepared.words": WORDS_MAX,
+    "Prober._errands": PROBE_ERRANDS_MAX,
+    "Prober._looks": LOOKS_MAX,
+    "Prober._order": _roll,
+    "Quarantine.claims": ENTRIES_MAX,
+    "Quarantine.fencing": ENTRIES_MAX,
+    "Reconciler._answered": _members,
+    "Reconciler._futile": _members,
+    "Reconciler._roots": _members,
+    "Reconciler._unasked": _members,
+    "Refusals._known": REFUSALS_MAX,
+    "Replicas._replicas": _members,
+    "Roll._conflicts": lambda config: config.members_max * config.members_max,
+    "Roll._hinted": lambda config: config.hints_max,
+    "Roll._members": _roll,
+    "Roll._named": _members,
+    "Roll._named[]": _members,
+    "Roll._order": _roll,
+    "Sessions._of_peer": PEERS_MAX,
+    "Sessions._of_peer[]": SESSIONS_PER_PEER_MAX,
+    "ShellNews.refused": CAUSES_MAX,
+    "Sightings._beacons": SIGHTINGS_MAX,
+    "Sightings._pings": SIGHTINGS_MAX,
+    "Sightings._round_trips": SIGHTINGS_MAX,
+    "Timers._set": _sought,
+    "Writer._proven": PROVEN_BLOCKS_MAX,
+}  # fmt: skip
+"""Class and attribute → how much may be in it between two inputs."""
+
+GROW: Final[Mapping[str, str]] = {
+    "Birth.saved": "what the disk had at the start, as it was then",
+    "Birth.saved[]": "as above",
+    "Books.ended": "a hold that ended stays named, as long as its log is kept",
+    "Custody._waiting": "one for each request that waits; how many may is for the shell to say",
+    "Errands._calls": "as above",
+    "Errands._routes": "as above",
+    "Gathered._ours": "hashes of our own log",
+    "Reconciler._calls": "calls of ours under way, each with its deadline",
+    "Telling._errands": "one for each request of the local door; how many is for the shell to say",
+    "Timers._heap": "alarms that were moved leave husks, which go when they surface",
+    "Writer.chain": "our own log",
+    "_Errand.choices": "nodes that fit, of one request",
+    "_Errand.tried": "nodes asked, of one request",
+    "_Log.chain": "a log",
+    "_Log.kept": "a log, and an attic that Chains bounds by config",
+    "_Log.labels": "as above",
+    "_Rumour.told": "whom one rumour was told: members",
+    "_Sync.push": "what one peer lacks",
+    "_Sync.whole": "authors, of one conversation",
+}
+"""What grows with the history or with what waits, and why that is all right."""
+
+
+class TablesAreBounded(Check):
+    """Every table of every agent, one agent at a time."""
+
+    promises = ("bounds",)
+
+    def sometimes(self, world: World) -> None:
+        up = world.up()
+        if up:
+            self.look(up[world.now // 1_000_000_000 % len(up)])
+
+    def look(self, host: Host) -> None:
+        """Walk one agent's memory."""
+        self.looks("bounds")
+        config = host.alive.birth.mesh_config
+        for names, size in tables(host.alive):
+            for name in names:
+                bound = TABLES.get(name)
+                if bound is None:
+                    continue  # that every table has its bound is looked at by the tests
+                most = bound if isinstance(bound, int) else bound(config)
+                if size > most:
+                    sentence = f"{host.name}: {name} holds {size}; {most} is the most"
+                    raise self.broken("bounds", sentence)
+
+
+def unbounded(agent: Agent) -> list[str]:
+    """Tables in an agent's memory of which the catalogue says nothing."""
+    return sorted(
+        min(names)
+        for names, _ in tables(agent)
+        if not any(name in TABLES or name in GROW for name in names)
+    )
+
+
+def tables(agent: Agent) -> Iterator[tuple[list[str], int]]:
+    """(every class and attribute that holds it, size) of each container in an agent's memory."""
+    seen: set[int] = set()
+    found: dict[int, tuple[list[str], int]] = {}
+    waiting: list[tuple[str, Any]] = [("Agent", agent)]
+    while waiting:
+        name, thing = waiting.pop()
+        if isinstance(thing, tuple):
+            waiting.extend((name, one) for one in thing)
+        elif isinstance(thing, CONTAINERS):
+            if id(thing) in found:
+                found[id(thing)][0].append(name)
+                continue
+            found[id(thing)] = ([name], len(thing))
+            inside = thing.values() if isinstance(thing, dict) else thing
+            waiting.extend((name + "[]", one) for one in _unlike(inside))
+        elif type(thing).__module__.partition(".")[0] in ROOMS and id(thing) not in seen:
+            seen.add(id(thing))
+            waiting.extend(_attributes(thing))
+    yield from found.values()
+
+
+def _attributes(thing: object) -> Iterator[tuple[str, object]]:
+    kind = type(thing)
+    names = list(getattr(thing, "__dict__", ()))
+    for base in kind.__mro__:
+        slots = base.__dict__.get("__slots__", ())
+        names += [slots] if isinstance(slots, str) else slots
+    for name in names:
+        if not name.startswith("__") and (value := getattr(thing, name, None)) is not None:
+            yield f"{kind.__name__}.{name}", value
+
+
+def _unlike(things: Any) -> Iterator[object]:
+    """Those worth a walk: bytes and numbers hold nothing."""
+    return (one for one in things if not isinstance(one, (bytes, int, str, float)))

@@ -1,0 +1,35 @@
+"""G1, G2, G7: no byte is granted twice, by a model that sees all machines and all askers."""
+
+from collections import defaultdict
+
+from simulations.checks.check import Check
+from simulations.checks.promises import Promise, runs
+from simulations.host import Host
+
+
+class NothingTwice(Check):
+    """At every new yes: all that is relied on at its owner, this one included, fits the machine.
+
+    What is relied on is a matter of what was said and of time, never of what an agent remembers.
+    Beliefs only end between two grants, so no other instant needs a look.
+    """
+
+    promises = ("G1", "G2")
+
+    def promised(self, host: Host, promise: Promise) -> None:
+        capacity = self.evidence.circumstances.capacity(host)
+        relied_on = self.evidence.promises.relied_on(host, self.world.now)
+        sums: dict[str, list[Promise]] = defaultdict(list)
+        for one in relied_on:
+            if not one.excused:
+                for leg in one.legs:
+                    sums[leg.pool].append(one)
+        self.looks("G1")
+        for leg in promise.legs:
+            sharing = sums[leg.pool]
+            total = sum(two.amount for one in sharing for two in one.legs if two.pool == leg.pool)
+            if total > capacity.get(leg.pool, 0):
+                told = "; ".join(str(one) for one in sharing)
+                number = "G2" if all(runs(one, host) for one in sharing) else "G1"
+                has = f"{host.name} has {capacity.get(leg.pool, 0)} of {leg.pool}"
+                raise self.broken(number, f"{has}, and answered for {told}")
