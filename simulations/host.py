@@ -77,6 +77,7 @@ class Host:
     """What has arrived and could not be read at once: the host stands still, or is slow."""
     datagrams_waiting: int = 0
     datagrams_dropped: int = 0
+    """Too many for its socket, or too long for its gate."""
     stalled_until: Instant = 0
     asleep: bool = False
     lag: Duration = 0

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ledger.commands import Answer, Command, decode_answer, encode_signed, sign_command
+from mesh.datagram import DATAGRAM_BYTES_MAX
 from mesh.effects import Address
 from mesh.instant import Duration, seconds
 from node.core.effects import Reply
@@ -130,8 +131,12 @@ class World(Machines):
             self.at(late, self._arrived, target, came, host.endpoint)
 
     def _arrived(self, target: Host, datagram: bytes, source: Address) -> None:
-        if target.agent is not None and not target.asleep:
-            self.shell.arrive(target, "datagram", datagram, source)
+        if target.agent is None or target.asleep:
+            return
+        if len(datagram) > DATAGRAM_BYTES_MAX:
+            target.datagrams_dropped += 1  # as the real gate does, before anyone reads it
+            return
+        self.shell.arrive(target, "datagram", datagram, source)
 
     def inject(self, name: str, datagram: bytes, source: Address) -> None:
         """A datagram reaches the host, whoever sent it. Nobody hears it when the host is down."""
