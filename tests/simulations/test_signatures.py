@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from mesh.identity import SIGNATURE_BYTES, Identity, PublicKey, id_of, verify
 from simulations.signatures import ED25519, SCHEMES, STAND_IN, identity
+from tests.architecture.source import files, name_of
 
 both = pytest.mark.parametrize("scheme", SCHEMES)
 TAG, WORD = b"hf1.fact", b"eight gibibytes"
@@ -59,3 +60,12 @@ def test_both_schemes_live_side_by_side() -> None:
 def test_another_scheme_does_not_exist() -> None:
     with pytest.raises(ValueError, match="no scheme 'none'"):
         identity(b"a" * 32, "none")
+
+
+def test_nothing_that_ships_lets_anybody_else_judge_signatures() -> None:
+    callers = [
+        name_of(path)
+        for path in files("mesh", "ledger", "placement", "node")
+        if "check_with" in path.read_text()
+    ]
+    assert callers == ["mesh/identity.py"]
