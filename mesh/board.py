@@ -7,7 +7,7 @@ the board's share of the state root, kept up to date in O(1).
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Final
 
@@ -52,13 +52,17 @@ class Board:
         self._topics_max = topics_per_author_max
         self._facts: dict[NodeId, dict[str, Fact]] = {}
         self._stamps: dict[NodeId, dict[str, int]] = {}
+        self._sums: dict[NodeId, int] = {}
         self.root = 0
 
     def offer(self, fact: Fact) -> Pinned:
         """Pin `fact` if it is news. The cheap questions come before the signature."""
-        author, mark = fact.author, stamp(fact)
+        author = fact.author
         topics = self._facts.get(author, {})
         held = topics.get(fact.topic)
+        if held == fact:
+            return Pinned.KNOWN  # gossip repeats itself: no hashing for that
+        mark = stamp(fact)
         if held is not None:
             shown = (held.version, self._stamps[author][fact.topic])
             if shown == (fact.version, mark):
@@ -81,6 +85,14 @@ class Board:
         fact = self.fact(author, topic)
         return None if fact is None else (fact.version, self._stamps[author][topic])
 
+    def sums(self) -> Mapping[NodeId, int]:
+        """Per author, what all its facts here add up to."""
+        return self._sums
+
+    def of(self, author: NodeId) -> list[Fact]:
+        """Everything that `author` said, by topic."""
+        return [self._facts[author][topic] for topic in self.topics(author)]
+
     def topics(self, author: NodeId) -> tuple[str, ...]:
         """What `author` has spoken about, sorted."""
         return tuple(sorted(self._facts.get(author, {})))
@@ -92,18 +104,19 @@ class Board:
     def __iter__(self) -> Iterator[Fact]:
         """Every fact, by author and topic."""
         for author in self.authors():
-            for topic in self.topics(author):
-                yield self._facts[author][topic]
+            yield from self.of(author)
 
     def clear(self, author: NodeId) -> None:
         """Take down everything `author` said: the roll has forgotten it."""
-        for mark in self._stamps.pop(author, {}).values():
-            self.root = (self.root - mark) % ROOT_MODULUS
+        self._stamps.pop(author, None)
+        self.root = (self.root - self._sums.pop(author, 0)) % ROOT_MODULUS
         self._facts.pop(author, None)
 
     def _pin(self, author: NodeId, fact: Fact, mark: int) -> None:
         marks = self._stamps.setdefault(author, {})
-        self.root = (self.root - marks.get(fact.topic, 0) + mark) % ROOT_MODULUS
+        change = mark - marks.get(fact.topic, 0)
+        self.root = (self.root + change) % ROOT_MODULUS
+        self._sums[author] = (self._sums.get(author, 0) + change) % ROOT_MODULUS
         marks[fact.topic] = mark
         self._facts.setdefault(author, {})[fact.topic] = fact
 
@@ -112,3 +125,6 @@ def check_board(board: Board) -> None:
     """The invariant of the sum: the root is what the facts add up to."""
     total = sum(stamp(fact) for fact in board) % ROOT_MODULUS
     assert total == board.root, "the board's root does not match its facts"
+    for author in board.authors():
+        own = sum(stamp(fact) for fact in board.of(author)) % ROOT_MODULUS
+        assert board.sums()[author] == own, "an author's sum does not match its facts"

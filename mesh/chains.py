@@ -13,7 +13,7 @@ state root becomes a constant, so that machines which froze at different heads s
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
@@ -120,6 +120,9 @@ class Chains:
         log = self._logs.get(author)
         return tuple(sorted(log.attic(), key=_by_height)) if log else ()
 
+    def __contains__(self, author: NodeId) -> bool:
+        return author in self._logs
+
     def length(self, author: NodeId) -> int:
         log = self._logs.get(author)
         return len(log.chain) if log else 0
@@ -136,6 +139,15 @@ class Chains:
         """The proof that froze this log, if it is frozen."""
         log = self._logs.get(author)
         return log.fork if log else None
+
+    def marks(self) -> Iterator[tuple[NodeId, int]]:
+        """Each author, and its log's share of the root."""
+        return ((author, log.mark) for author, log in self._logs.items())
+
+    def is_alone(self, author: NodeId) -> bool:
+        """Whether we keep nothing of this log beside its chain."""
+        log = self._logs.get(author)
+        return log is None or (log.fork is None and len(log.kept) == len(log.chain))
 
     def has(self, block: Block) -> bool:
         """Whether this very block is in the chain or the attic."""

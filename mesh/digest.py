@@ -5,15 +5,19 @@ named by its *eras*: where each began, how long the chain is, and the hash of it
 without a fork agree exactly as far as their eras do, because a block is fixed by its (era, height);
 so the last common height needs no search. Where labels agree and heads do not, somebody forked, and
 everything is sent so that the receiver can prove it.
+
+To name everything of a thousand authors takes a quarter of a megabyte, and nearly all of it is the
+same on both sides. So a question names most authors by one **mark** each: what all we keep of the
+author adds up to. Where the marks differ, the answer names that author in full.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from mesh.board import Board, supersedes
-from mesh.chains import NO_ERA, Chains, Label
+from mesh.chains import NO_ERA, ROOT_MODULUS, Chains, Label
 from mesh.identity import NodeId
 from mesh.logs import Block, Era
 
@@ -51,10 +55,19 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """Everything (or everything that differs) on a board and in the chains, by name."""
+    """Everything (or everything that differs) on a board and in the chains, by name.
+
+    `marks`: in a question, the authors of whom it says no more than this; in an answer, those that
+    it names in full (and of whom what it does not name is lacking).
+    """
 
     facts: Mapping[tuple[NodeId, str], tuple[int, int]]
     logs: Mapping[NodeId, Summary]
+    marks: Mapping[NodeId, int] = field(default_factory=dict)
+
+    def authors(self) -> list[NodeId]:
+        """Everyone who is named, sorted."""
+        return sorted({author for author, _ in self.facts} | {*self.logs} | {*self.marks})
 
 
 # Comparing -------------------------------------------------------------------------------------
@@ -75,8 +88,36 @@ def summarise(chains: Chains, author: NodeId) -> Summary:
 
 def digest_of(board: Board, chains: Chains) -> Digest:
     """All we keep, by name."""
-    facts = {(fact.author, fact.topic): mark_on(board, fact.author, fact.topic) for fact in board}
-    return Digest(facts, {author: summarise(chains, author) for author in chains.authors()})
+    return named(board, chains, marks_of(board, chains))
+
+
+def brief(board: Board, chains: Chains, in_full: Iterable[NodeId]) -> Digest:
+    """All we keep: the authors `in_full` by name, all others by a mark."""
+    full = named(board, chains, in_full)
+    marks = marks_of(board, chains)
+    for author in in_full:
+        marks.pop(author, None)
+    return Digest(full.facts, full.logs, marks)
+
+
+def named(board: Board, chains: Chains, authors: Iterable[NodeId]) -> Digest:
+    """All we keep of `authors`, by name."""
+    facts: dict[tuple[NodeId, str], tuple[int, int]] = {}
+    logs: dict[NodeId, Summary] = {}
+    for author in sorted(authors):
+        for topic in board.topics(author):
+            facts[author, topic] = mark_on(board, author, topic)
+        if author in chains:
+            logs[author] = summarise(chains, author)
+    return Digest(facts, logs)
+
+
+def marks_of(board: Board, chains: Chains) -> dict[NodeId, int]:
+    """Per author, what all we keep of it adds up to; the root is the sum of these."""
+    marks = dict(board.sums())
+    for author, mark in chains.marks():
+        marks[author] = (marks.get(author, 0) + mark) % ROOT_MODULUS
+    return marks
 
 
 def common_height(mine: Summary, theirs: Summary) -> int:
@@ -104,7 +145,10 @@ def start_for(chains: Chains, author: NodeId, theirs: Summary) -> int | None:
 
 
 def lacking(digest: Digest, board: Board, chains: Chains) -> Digest:
-    """What of `digest` is newer than ours, in terms of what *we* have."""
+    """What of `digest` is newer than ours, in terms of what *we* have.
+
+    Of an author told by a mark that is not ours, we name all that we have.
+    """
     facts = {
         key: mark_on(board, *key)
         for key, shown in digest.facts.items()
@@ -117,7 +161,11 @@ def lacking(digest: Digest, board: Board, chains: Chains) -> Digest:
         newer = not mine.forked and mine.head != theirs.head and theirs.label >= mine.label
         if fork_news or newer:
             logs[author] = mine
-    return Digest(facts, logs)
+    ours = marks_of(board, chains)
+    told = digest.marks.items()
+    differ = {author: ours.get(author, 0) for author, mark in told if ours.get(author, 0) != mark}
+    full = named(board, chains, differ)
+    return Digest({**facts, **full.facts}, {**logs, **full.logs}, differ)
 
 
 def beyond(chains: Chains, author: NodeId, shown: Summary, after: Cursor) -> Iterator[Block]:

@@ -36,7 +36,7 @@ from mesh.gate import Gate
 from mesh.gossip import Gossip
 from mesh.greeter import Greeter
 from mesh.identity import Epoch, Identity, NodeId
-from mesh.instant import MILLISECOND, Duration, Instant, earliest
+from mesh.instant import Instant, earliest
 from mesh.intake import Harvest, Intake, peer_writes
 from mesh.judgements import (
     CloneSeen,
@@ -55,7 +55,7 @@ from mesh.messages import FactNews
 from mesh.parcels import Item
 from mesh.persistence import Persist, Write
 from mesh.post import Post
-from mesh.reconcile import SERVICE_PUSH, SERVICE_SYNC, Reconciler
+from mesh.reconcile import KEPT_PATIENCE, SERVICE_PUSH, SERVICE_SYNC, Reconciler
 from mesh.record import TOPIC_NODE, Endpoint, NodeRecord
 from mesh.rejections import Rejection
 from mesh.restoring import restore_logs, restore_members
@@ -64,10 +64,8 @@ from mesh.sightings import Sightings
 from mesh.sorting import SortingTable
 from mesh.storage import writes_for
 from mesh.voice import Voice
-from mesh.wire import block_bytes, fact_bytes, parse_fact
+from mesh.wire import block_bytes, encode, fact_bytes, parse_fact
 
-SYNC_TURN: Final[Duration] = 30 * MILLISECOND
-"""Two nodes that have just met both want to sync; the greater id lets the other go first."""
 CLONES_TOLD_MAX: Final = 256
 
 
@@ -300,11 +298,12 @@ class Mesh:
         if any(change.change is PeerChange.VERIFIED for change in changes):
             self._beaconing.new_face(now)
         self._greeter.met(met.peer, met.address, now)
-        self._reconciler.met(met.peer, now if self.id < met.peer else now + SYNC_TURN)
+        self._reconciler.met(met.peer, now + KEPT_PATIENCE)
         respond = Send(met.address, met.respond, urgent=True)
         effects = [respond, *self._remember(met.peer, row), *changes]
         if self._voice.record is not None:
-            effects += self._post.letter(met.peer, FactNews(self._voice.record), now)
+            first = encode((FactNews(self._voice.record), self._reconciler.kept_of(met.peer)))
+            effects += self._post.payload(met.peer, first, now)
         return effects + self._lookout.heard(met.peer, now) + self._reconciler.wake(now)
 
     def _remember(self, peer: NodeId, row: Sequence[Write]) -> list[MeshEffect]:

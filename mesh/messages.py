@@ -86,6 +86,17 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """Of *your* log I keep `length` blocks ending in `head` (empty for none); `alone`: and nothing
+    beside them, and no proof of a fork. `root` as in a ping. Said to everyone one meets."""
+
+    root: int
+    length: int
+    head: bytes
+    alone: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """A letter of a kind we do not know, from a newer peer. Counted and otherwise ignored."""
 
@@ -93,5 +104,5 @@ class Unknown:
 
 
 Message: TypeAlias = (
-    Ping | Ack | ProbeFor | ProbeResult | Accuse | FactNews | BlockNews | Stored | Unknown
+    Ping | Ack | ProbeFor | ProbeResult | Accuse | FactNews | BlockNews | Stored | Kept | Unknown
 )

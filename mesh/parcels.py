@@ -24,6 +24,7 @@ from mesh.digest import (
     beyond,
     cursor_of,
     mark_on,
+    marks_of,
     start_for,
 )  # fmt: skip
 from mesh.facts import TOPIC_CHARS_MAX, Fact
@@ -70,10 +71,16 @@ def items_for(
 
     Records first (they admit authors to the roll), then forks, other facts, and blocks.
     `only_named`: nothing but what the digest mentions; else what it does not mention is lacking.
+    Authors whom a question tells by a mark are left out: it has to ask again, naming them in full.
     """
-    facts = sorted(board, key=lambda fact: len(fact.body))
+    if only_named:
+        authors = digest.authors()
+    else:
+        authors = sorted(marks_of(board, chains).keys() - digest.marks.keys())
+    facts = sorted((one for author in authors for one in board.of(author)), key=_body_size)
     lacked = [fact for fact in facts if _lacks(fact, to, digest, board, only_named)]
-    logs = [author for author in chains.authors() if not only_named or author in digest.logs]
+    everything = {*digest.marks} if only_named else {*authors}
+    logs = [one for one in authors if one in chains and (one in everything or one in digest.logs)]
     yield from _facts([fact for fact in lacked if fact.topic == TOPIC_NODE])
     yield from _forks(logs, digest, chains)
     yield from _facts([fact for fact in lacked if fact.topic != TOPIC_NODE])
@@ -82,13 +89,17 @@ def items_for(
 
 def _lacks(fact: Fact, to: NodeId, digest: Digest, board: Board, only_named: bool) -> bool:
     key = (fact.author, fact.topic)
-    if only_named and key not in digest.facts:
+    if only_named and key not in digest.facts and fact.author not in digest.marks:
         return False
     shown, ours = digest.facts.get(key, NOTHING), mark_on(board, *key)
     # The asker's own record is shown whenever it differs: a disk that was set back, or a copy of
     # it, recognises itself by a record it has not made, be that older or newer than its own.
     about_itself = fact.author == to and fact.topic == TOPIC_NODE
     return supersedes(ours, shown) or (about_itself and ours != shown)
+
+
+def _body_size(fact: Fact) -> int:
+    return len(fact.body)
 
 
 def _facts(facts: Sequence[Fact]) -> Iterator[Item]:
@@ -222,7 +233,7 @@ def _plain_digest(digest: Digest) -> list[Any]:
         [author, [[*era, first] for era, first in log.eras], log.length, log.head, log.forked]
         for author, log in sorted(digest.logs.items())
     ]
-    return [facts, logs]
+    return [facts, logs, dict(sorted(digest.marks.items()))]
 
 
 def _digest(plain: Any) -> Digest | None:
@@ -232,11 +243,16 @@ def _digest(plain: Any) -> Digest | None:
         return None
     if len(plain[1]) > AUTHORS_MAX:
         return None
+    marks = plain[2] if len(plain) > 2 else {}
+    if type(marks) is not dict or len(marks) > AUTHORS_MAX:
+        return None
+    if not all(_is_bytes(one, NODE_ID_BYTES) and type(marks[one]) is int for one in marks):
+        return None
     facts = [_digest_fact(row) for row in plain[0]]
     logs = [_digest_log(row) for row in plain[1]]
     if any(row is None for row in facts) or any(row is None for row in logs):
         return None
-    return Digest(dict(row for row in facts if row), dict(row for row in logs if row))
+    return Digest(dict(row for row in facts if row), dict(row for row in logs if row), marks)
 
 
 def _digest_fact(row: Any) -> tuple[tuple[NodeId, str], tuple[int, int]] | None:

@@ -29,9 +29,7 @@ class Post:
         self, to: NodeId, message: Message, now: Instant, *, urgent: bool = False
     ) -> list[MeshEffect]:
         """One letter to where `to` last proved itself. Nothing when we share no session."""
-        member = self._roll.member(to)
-        address = member.address if member else None
-        return [] if address is None else self.answer(to, address, message, now, urgent=urgent)
+        return self.payload(to, encode((message,)), now, urgent=urgent)
 
     def answer(
         self, to: NodeId, address: Address, message: Message, now: Instant, *, urgent: bool
@@ -39,11 +37,13 @@ class Post:
         """One letter back to where a letter came from."""
         return self._sealed(to, address, encode((message,)), now, urgent=urgent)
 
-    def payload(self, to: NodeId, payload: bytes, now: Instant) -> list[MeshEffect]:
+    def payload(
+        self, to: NodeId, payload: bytes, now: Instant, *, urgent: bool = False
+    ) -> list[MeshEffect]:
         """Letters that are already laid end to end."""
         member = self._roll.member(to)
         address = member.address if member else None
-        return [] if address is None else self._sealed(to, address, payload, now, urgent=False)
+        return [] if address is None else self._sealed(to, address, payload, now, urgent=urgent)
 
     def hello(
         self, to: NodeId | None, addresses: Iterable[Address], now: Instant

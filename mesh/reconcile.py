@@ -2,13 +2,17 @@
 
 Every ping and ack carries the sender's 64-bit root. Equal roots cost nothing. Roots that stay
 different for a moment lead to one stream call, "mesh.sync": our digest there, a parcel back with
-what we lack, and the names of what the peer lacks, which we push with "mesh.push". The same call
-asks what the peer keeps of our *own* log, and everyone we meet is asked for that reason alone: only
-the answer lets us say that a peer has shown us all.
+what we lack, and the names of what the peer lacks, which we push with "mesh.push". Most authors are
+told by a mark; of those whose marks differ the answer names all, and whom it knows more of than we
+do, we name in full and ask again.
+
+Everyone we meet says what it keeps of our *own* log (a letter, KEPT). Where that is no more than we
+have ourselves, the peer has shown us all; else, or when nothing is said, the same call asks for it.
 
 At most one call per peer and two overall, so a thousand differences never become a thousand
-streams. A sync that brought nothing is not repeated until one of the roots has moved or a pause is
-over; without that, two machines that cannot agree would ask each other for ever.
+streams; and the larger the mesh, the longer the rest between two, since what one of them costs
+grows with the members. A sync that brought nothing is not repeated until one of the roots has moved
+or a pause is over; without that, two machines that cannot agree would ask each other for ever.
 """
 
 from collections import Counter
@@ -20,12 +24,13 @@ from typing import Final, NamedTuple, TypeAlias
 from mesh.board import Board
 from mesh.chains import ROOT_MODULUS, Chains
 from mesh.config import MeshConfig
-from mesh.digest import BEGINNING, Cursor, Digest, Summary, digest_of, lacking
+from mesh.digest import BEGINNING, Cursor, Digest, Summary, brief, lacking
 from mesh.effects import Call, MeshEffect, PeerAnsweredForOurLog
 from mesh.identity import NodeId
-from mesh.instant import MILLISECOND, Duration, Instant
+from mesh.instant import MILLISECOND, SECOND, Duration, Instant
 from mesh.intake import Harvest, Intake
 from mesh.membership import Roll
+from mesh.messages import Kept
 from mesh.parcels import (
     PARCEL_BYTES_MAX,
     Item,
@@ -46,6 +51,10 @@ TOOK_NEWS: Final = b"\x01"
 TOOK_NOTHING: Final = b"\x00"
 OWN_BATCH_MAX: Final = 1024
 BUSY_RETRY: Final[Duration] = 20 * MILLISECOND
+KEPT_PATIENCE: Final[Duration] = SECOND
+"""How long somebody we met has to say what it keeps of our log, before we ask."""
+REST_PER_MEMBER: Final[Duration] = MILLISECOND // 4
+"""Between two syncs, for each member: a quarter of a second among a thousand."""
 ROUNDS_MAX: Final = 4096
 """Of one sync, a quarter of a megabyte each. A peer that always has more is cut off."""
 
@@ -60,6 +69,8 @@ class _Sync:
     own_after: Cursor = BEGINNING
     whole: dict[NodeId, None] = field(default_factory=dict)
     """Authors whose blocks did not link: we claim to have nothing, and get the log from 0."""
+    in_full: dict[NodeId, None] = field(default_factory=dict)
+    """Authors of whom the peer knows more than we do: we name all that we have of them."""
     gained: bool = False
     rounds: int = 0
     push: list[Item] = field(default_factory=list)
@@ -93,6 +104,8 @@ class Reconciler:
         self._futile: dict[NodeId, _Futile] = {}
         self._calls: dict[int, _Sync] = {}
         self._next_call = 1
+        self._rested: Instant | None = None
+        """Not before then the next sync."""
 
     @property
     def root(self) -> int:
@@ -101,7 +114,10 @@ class Reconciler:
 
     @property
     def next_wake(self) -> Instant | None:
-        return self._due.next
+        first = self._due.next
+        if first is None or len(self._calls) >= self._config.sync_calls_max:
+            return None
+        return first if self._rested is None else max(first, self._rested)
 
     def rise(self) -> None:
         """A new run of ours: everybody is asked about our own log again."""
@@ -111,10 +127,30 @@ class Reconciler:
     # When --------------------------------------------------------------------------------------
 
     def met(self, peer: NodeId, at: Instant) -> None:
-        """A session has been opened: unless it has told us all in this run, ask it."""
+        """A session has been opened: unless it tells us all of itself, ask it from `at` on."""
         if peer not in self._answered:
             self._unasked[peer] = None
             self.urge(peer, at)
+
+    def kept_of(self, peer: NodeId) -> Kept:
+        """What we keep of the log of `peer`, for its own ears."""
+        head = self._chains.head(peer)
+        digest = b"" if head is None else head.hash
+        return Kept(self.root, self._chains.length(peer), digest, self._chains.is_alone(peer))
+
+    def heard_kept(self, peer: NodeId, kept: Kept, now: Instant) -> list[MeshEffect]:
+        """`peer` says what it keeps of our own log, and what its state adds up to."""
+        self.heard_root(peer, kept.root, now)
+        if peer not in self._unasked:
+            return []
+        block = self._chains.block(self._own, kept.length - 1)
+        ours = kept.length == 0 or (block is not None and block.hash == kept.head)
+        if not (ours and kept.alone):
+            self.urge(peer, now)
+            return []
+        effects = self._has_shown_all(peer)
+        self.heard_root(peer, kept.root, now)  # now it need not be asked for our log as well
+        return effects
 
     def urge(self, peer: NodeId, at: Instant) -> None:
         """Sync with `peer` at `at`, or sooner if that was planned."""
@@ -128,19 +164,23 @@ class Reconciler:
             self._futile.pop(peer, None)
             if peer not in self._unasked:
                 self._due.cancel(peer)
-        elif self._due.at(peer) is None and not self._is_futile(peer, now):
-            self._due.set(peer, now + self._config.sync_after)
+        elif not self._is_futile(peer, now):
+            self.urge(peer, now + self._config.sync_after)
 
     def wake(self, now: Instant) -> list[MeshEffect]:
         """Start the syncs that are due, as far as there are calls to spare."""
         effects: list[MeshEffect] = []
-        for peer in self._due.due(now):
-            busy = any(sync.peer == peer for sync in self._calls.values())
-            if busy or len(self._calls) >= self._config.sync_calls_max:
+        while not self._is_resting(now) and (peer := self._due.pop(now)) is not None:
+            if any(sync.peer == peer for sync in self._calls.values()):
                 self._due.set(peer, now + BUSY_RETRY)
             elif peer in self._unasked or self._roots.get(peer) != self.root:
+                self._rested = now + len(self._roll.members()) * REST_PER_MEMBER
                 effects += self._ask(_Sync(peer), now)
         return effects
+
+    def _is_resting(self, now: Instant) -> bool:
+        full = len(self._calls) >= self._config.sync_calls_max
+        return full or (self._rested is not None and now < self._rested)
 
     def _is_futile(self, peer: NodeId, now: Instant) -> bool:
         futile = self._futile.get(peer)
@@ -156,6 +196,8 @@ class Reconciler:
         sync = self._calls.pop(call_id, None)
         if sync is None:
             return []
+        # Whoever is due has waited for this place since long; it is not we who are late.
+        self._rested = now if self._rested is None else max(now, self._rested)
         if body is None:
             return self._failed(sync, now)
         if sync.pushing:
@@ -173,9 +215,10 @@ class Reconciler:
 
     def _ask(self, sync: _Sync, now: Instant) -> list[MeshEffect]:
         sync.rounds += 1
-        digest = digest_of(self._board, self._chains)
+        in_full = {self._own: None, **sync.in_full, **sync.whole}
+        digest = brief(self._board, self._chains, in_full)
         logs = {**digest.logs, **dict.fromkeys(sync.whole, Summary())}
-        body = question_bytes(Digest(digest.facts, logs), sync.own_after)
+        body = question_bytes(Digest(digest.facts, logs, digest.marks), sync.own_after)
         return self._call(sync, SERVICE_SYNC, body, now)
 
     def _unpack(self, sync: _Sync, parcel: Parcel, now: Instant, reap: Reap) -> list[MeshEffect]:
@@ -190,17 +233,32 @@ class Reconciler:
         sync.whole |= dict.fromkeys(doubted)
         if parcel.own_next is not None:
             sync.own_after = parcel.own_next
-        if doubted or ((parcel.more or parcel.own_next is not None) and advanced):
+        known_better = self._known_better(sync, parcel.lacks)
+        sync.in_full |= dict.fromkeys(known_better)
+        more = (parcel.more or parcel.own_next is not None) and advanced
+        if doubted or known_better or more:
             return effects + self._ask(sync, now)
         return effects + self._finish(sync, parcel, now)
+
+    def _known_better(self, sync: _Sync, lacks: Digest | None) -> list[NodeId]:
+        """Authors of whom the peer has something newer than we have, and has not sent it yet."""
+        if lacks is None:
+            return []
+        rows = Digest(lacks.facts, lacks.logs)
+        newer = lacking(rows, self._board, self._chains).authors()
+        return [author for author in newer if author not in sync.in_full and author != self._own]
+
+    def _has_shown_all(self, peer: NodeId) -> list[MeshEffect]:
+        self._unasked.pop(peer, None)
+        if peer in self._answered:
+            return []
+        self._answered[peer] = None
+        return [PeerAnsweredForOurLog(peer)]
 
     def _finish(self, sync: _Sync, parcel: Parcel, now: Instant) -> list[MeshEffect]:
         effects: list[MeshEffect] = []
         if parcel.own_next is None:
-            self._unasked.pop(sync.peer, None)
-            if sync.peer not in self._answered:
-                self._answered[sync.peer] = None
-                effects.append(PeerAnsweredForOurLog(sync.peer))
+            effects += self._has_shown_all(sync.peer)
         if parcel.lacks is not None:
             theirs = parcel.lacks
             sync.push = list(

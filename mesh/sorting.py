@@ -23,6 +23,7 @@ from mesh.messages import (
     Ack,
     BlockNews,
     FactNews,
+    Kept,
     Message,
     Ping,
     ProbeFor,
@@ -91,6 +92,8 @@ class SortingTable:
             case Stored(author, position):
                 if author == self.own and self.intake.is_ours(position):
                     return [BlockStored(letter.sender, position)]
+            case Kept():
+                return self.reconciler.heard_kept(letter.sender, message, now)
             case Unknown():
                 self.refused["letter: of a kind we do not know"] += 1
         return []

@@ -43,6 +43,7 @@ from mesh.messages import (
     Ack,
     BlockNews,
     FactNews,
+    Kept,
     Message,
     Ping,
     ProbeFor,
@@ -73,6 +74,7 @@ class _Letter(IntEnum):
     FACT = 6
     BLOCK = 7
     STORED = 8
+    KEPT = 9
 
 
 class _Refused(ValueError):
@@ -143,6 +145,8 @@ def _plain_message(message: Message) -> list[Any]:
             return [_Letter.BLOCK, wants_receipt, *_plain_block(block)]
         case Stored(author, Position(era, height, head)):
             return [_Letter.STORED, author, era.counter, era.nonce, height, head]
+        case Kept(root, length, head, alone):
+            return [_Letter.KEPT, root, length, head, alone]
         case Unknown(kind):
             raise ValueError(f"a letter of kind {kind} is read past, never sent")
 
@@ -275,6 +279,8 @@ def _message(fields: _Fields) -> Message:
             return BlockNews(_block(fields), wants_receipt)
         case _Letter.STORED:
             return _stored(fields)
+        case _Letter.KEPT:
+            return _kept(fields)
         case _:
             return Unknown(kind)
 
@@ -320,3 +326,8 @@ def _block(fields: _Fields) -> Block:
 def _stored(fields: _Fields) -> Stored:
     author = _node(fields)
     return Stored(author, Position(_era(fields), fields.number(), fields.exactly(HASH_BYTES)))
+
+
+def _kept(fields: _Fields) -> Kept:
+    root, length = fields.number(ROOT_MAX), fields.number()
+    return Kept(root, length, fields.exactly(HASH_BYTES if length else 0), fields.flag())

@@ -74,7 +74,7 @@ def test_both_ends_of_that_story_are_told_here() -> None:
         first = bert.mesh.board.fact(anna.id, "node")
         anna.kill()
         anna.start(counter=1)
-        network.run(SECOND)
+        network.run(2 * SECOND)
         ends.add(bert.mesh.board.fact(anna.id, "node") == first)
     assert ends == {True, False}
 

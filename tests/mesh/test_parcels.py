@@ -1,11 +1,12 @@
 from random import Random
 
 import msgpack
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesh.board import Board
-from mesh.digest import BEGINNING, Digest, digest_of, lacking, summarise
+from mesh.digest import BEGINNING, Digest, brief, digest_of, lacking, marks_of, summarise
 from mesh.facts import sign_fact
 from mesh.identity import Identity
 from mesh.parcels import (
@@ -147,3 +148,37 @@ def test_any_digest_that_parses_can_be_answered(
     list(items_for(question[0], BERT.id, board(1), chains, only_named=False))
     list(own_items(question[0], ANNA.id, BEGINNING, chains))
     lacking(question[0], board(1), chains)
+
+
+def test_authors_told_by_a_mark_are_named_only_where_the_marks_differ() -> None:
+    blocks = line(era(1), 4)
+    rich, poor = (board(1, 2, 3), told(blocks)), (board(2), told(blocks[:1]))
+    same = brief(*rich, in_full=())
+    assert same.marks == marks_of(*rich)
+    assert not same.facts
+    assert list(items_for(same, BERT.id, *rich, only_named=False)) == []
+    assert lacking(same, *rich).authors() == []
+    # The poorer one asks by mark: it is told in full what the richer one has, and nothing is sent.
+    question = brief(*poor, in_full=())
+    assert list(items_for(question, BERT.id, *rich, only_named=False)) == []
+    answer = lacking(question, *rich)
+    assert answer.marks == {ANNA.id: marks_of(*rich)[ANNA.id]}
+    assert (answer.facts, answer.logs) == (digest_of(*rich).facts, digest_of(*rich).logs)
+    # The richer one asks by mark: what it then pushes is all that the poorer one lacks.
+    answer = lacking(brief(*rich, in_full=()), *poor)
+    pushed = list(items_for(answer, BERT.id, *rich, only_named=True))
+    assert pushed == list(items_for(digest_of(*poor), BERT.id, *rich, only_named=False))
+
+
+def test_an_author_of_whom_nothing_is_kept_is_lacking_as_a_whole() -> None:
+    rich, empty = (board(1), told(line(era(1), 2))), (board(), told([]))
+    answer = lacking(brief(*rich, in_full=()), *empty)
+    assert answer.marks == {ANNA.id: 0}
+    pushed = list(items_for(answer, BERT.id, *rich, only_named=True))
+    assert [item.kind for item in pushed] == ["fact", "block", "block"]
+
+
+@pytest.mark.parametrize("marks", [{b"short": 1}, {ANNA.id: "1"}, {"text": 1}, [1]])
+def test_marks_that_are_none_make_it_no_question(marks: object) -> None:
+    assert parse_question(msgpack.packb([[[], [], {ANNA.id: 1}], None])) is not None
+    assert parse_question(msgpack.packb([[[], [], marks], None])) is None

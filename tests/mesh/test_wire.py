@@ -18,6 +18,7 @@ from mesh.messages import (
     Ack,
     BlockNews,
     FactNews,
+    Kept,
     Message,
     Ping,
     ProbeFor,
@@ -69,7 +70,7 @@ BLOCK = seal_block(ANN, Era(1, bytes(16)), 0, NO_BLOCK, [b"one", b"two"])
 EXAMPLES: list[Message] = [
     Ping(1, 2, b"v"), Ack(1, 2, b"v"), ProbeFor(1, ANN.id), ProbeResult(1, ANN.id, True),
     Accuse(ANN.id, 3, "rack-1"), FactNews(FACT), BlockNews(BLOCK, True),
-    Stored(ANN.id, BLOCK.position),
+    Stored(ANN.id, BLOCK.position), Kept(5, 2, bytes(32), True),
 ]  # fmt: skip
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.binary()
