@@ -265,8 +265,7 @@ class Shell:
 
     def _reply(self, host: Host, reply: Reply) -> None:
         if reply.token in host.hung_up:
-            host.hung_up.discard(reply.token)
-            return  # whoever asked has gone
+            return  # whoever asked has gone, and stays gone
         host.replies[reply.token] = reply
         for tell in self._world.audience.answered:
             tell(host, reply)
