@@ -4,7 +4,7 @@ The same agent core that runs on the wire, in a world with virtual time, a netwo
 delays, and disks that need a moment. Only the shell is replaced. One seed draws everything, so a
 night that went wrong can be lived through again from its number.
 
-Reading order: `world.py` (people and the wire), `machines.py` (what is switched on and off, and what
+Reading order: `world.py` (people and the wire), `machines.py` (what is switched on and off, what
 befalls it), `agenda.py` (time), `shell.py` (what surrounds an agent), `host.py`, `network.py`,
 `streams.py`, `disk.py`, `clock.py`, `hardware.py`; `observing.py` (who sees what happens) and
 `trace.py` (one hash of all of it); `checkers.py` (the promises, checked from outside), `races.py`
