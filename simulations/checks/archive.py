@@ -207,10 +207,13 @@ class Archive:
             self.forgot[host.name] = Forgot(host.life, now)
         self.shelves[host.name] = shelf
         rows = host.disk.durable.get(SPACE_BLOCK, {})
-        own = [self.read(rows[key]) for key in sorted(rows) if key.startswith(host.id)]
+        read = [self.read(rows[key]) for key in sorted(rows) if key.startswith(host.id)]
+        own = [reading for reading in read if reading is not None]
         for folds in (self.signed, self.durable):
             folds[host.name] = fold = Fold()
-            fold.refold([reading for reading in own if reading is not None])
+            fold.refold(own)
+        for reading in own:
+            self._publish(host.id, reading)  # what a crash let through, unacknowledged
 
     def stepped(self, host: Host, effects: Sequence[Effect]) -> Iterator[tuple[Reading, bool]]:
         """Every block that a step hands to the disk, and whether the host itself signed it now."""

@@ -61,13 +61,13 @@ def _sought(config: MeshConfig) -> int:
 
 
 TABLES: Final[Mapping[str, Bound]] = {
-    "Agent._answered_for_our_log": _members,
     "Asking._errands": ERRANDS_MAX,
     "Beaconing._burst": lambda config: len(config.beacon_burst),
     "Board._facts": _members,
     "Board._facts[]": lambda config: config.topics_per_author_max,
     "Board._stamps": _members,
     "Board._stamps[]": lambda config: config.topics_per_author_max,
+    "Board._sums": _members,
     "Books._on_pool": POOLS_MAX,
     "Books._on_pool[]": ENTRIES_MAX,
     "Books._undo": 0,
@@ -84,6 +84,8 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Challenges._by_tag": CHALLENGES_MAX,
     "Confirmations._waiting": lambda config: SESSIONS_PER_PEER_MAX * config.members_max,
     "Contacts._paces": _sought,
+    "Copies._answered": _members,
+    "Copies._keepers": _members,
     "Counter._waiting": 0,
     "Custody._stored": _members,
     "Deadlines._at": ENTRIES_MAX,

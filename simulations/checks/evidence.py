@@ -95,7 +95,7 @@ class Evidence:
     ) -> list[tuple[Reading, bool]]:
         """The blocks that this step writes, and whether the host has just signed them."""
         self.circumstances.stepped(host, cause, effects)
-        self.promises.stepped(effects, self.world.now)
+        self.promises.stepped(host, cause, effects, self.world.now)
         with _accusing(self.world, host):
             return list(self.archive.stepped(host, effects))
 

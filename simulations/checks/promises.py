@@ -78,6 +78,8 @@ class Promises:
     by_owner: dict[str, dict[bytes, Promise]] = field(default_factory=dict)
     _all: dict[bytes, Promise] = field(default_factory=dict)
     _asked: dict[tuple[str, int], tuple[Instant, requests.Request]] = field(default_factory=dict)
+    _open: dict[tuple[str, int], requests.Request] = field(default_factory=dict)
+    """What an agent has not decided yet; `_asked` is until the person hears."""
     _first: dict[bytes, Instant] = field(default_factory=dict)
     """Hold → when its asker first sent it, or wrote down that it would."""
     _holds: dict[bytes, tuple[Hold, NodeId]] = field(default_factory=dict)
@@ -110,16 +112,22 @@ class Promises:
 
     # What is said --------------------------------------------------------------------------------
 
-    def stepped(self, effects: Sequence[Effect], now: Instant) -> None:
+    def stepped(self, host: Host, cause: str, effects: Sequence[Effect], now: Instant) -> None:
         """An asker keeps the id of every hold before its first send."""
+        if cause == "cancel":
+            for token in host.hung_up:
+                self._open.pop((host.name, token), None)
         for effect in effects:
-            if type(effect) is Persist:
+            if type(effect) is Reply:
+                self._open.pop((host.name, effect.token), None)
+            elif type(effect) is Persist:
                 for write in effect.writes:
                     if write.space == SPACE_ASK and write.value is not None:
                         self._first.setdefault(write.key, now)
 
     def asked(self, host: Host, token: int, request: requests.Request, now: Instant) -> None:
         self._asked[host.name, token] = (now, request)
+        self._open[host.name, token] = request
         if isinstance(request, requests.Release):
             for promise in self._named(request.id):
                 if promise.owner == host.name or promise.holder == host.id:
@@ -184,15 +192,15 @@ class Promises:
 
     def died(self, host: Host) -> None:
         """The agent is gone: nobody hears what it was asked."""
-        for name, token in list(self._asked):
-            if name == host.name:
-                del self._asked[name, token]
+        for table in (self._asked, self._open):
+            for key in [key for key in table if key[0] == host.name]:
+                del table[key]
 
-    def waiting(self, host: Host) -> list[tuple[int, requests.Request]]:
-        """What people asked this agent and have not been answered."""
+    def waiting(self, host: Host) -> list[requests.Request]:
+        """What people asked this agent, wait for, and have not been answered."""
         return [
-            (token, request)
-            for (name, token), (_, request) in self._asked.items()
+            request
+            for (name, token), request in self._open.items()
             if name == host.name
             and token not in host.hung_up
             and not isinstance(request, requests.Events)
