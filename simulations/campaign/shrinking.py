@@ -19,6 +19,7 @@ from typing import Final
 from mesh.instant import SECOND, Duration
 from simulations.campaign.trimming import trimmed
 from simulations.campaign.workers import Lost, spread
+from simulations.faults.catalogue import faults_text
 from simulations.options import Options
 from simulations.results import Result
 
@@ -28,7 +29,7 @@ Tell = Callable[[str], object]
 SEEDS_PER_STEP: Final = 16
 """Seeds tried per step. A fault that shows in one seed of ten is kept in view in four of five."""
 RUNS_MAX: Final = 600
-SECONDS_MAX: Final = 120.0
+SECONDS_MAX: Final = 300.0
 NODES_MIN: Final = 1
 CRASH: Final = "crash"
 """What `simulations.run` calls the end of an agent that stopped itself: `crash: where: why`."""
@@ -56,8 +57,8 @@ class Shrunk:
 
 
 def needs(options: Options) -> str:
-    """The options that matter, for people: `kill, power-cut; 3 nodes, 8 s, 1 operation/s`."""
-    kinds = ", ".join(kind for kind, _ in options.faults) or "no fault at all"
+    """The options that matter, for people: `kill, power-cut=3; 3 nodes, 8 s, 1 operations/s`."""
+    kinds = ", ".join(faults_text(options.faults).split(",")) if options.faults else "no fault"
     rate = f"{options.operations_per_second:g} operations/s"
     return f"{kinds}; {options.nodes} nodes, {options.duration / SECOND:g} s, {rate}"
 
@@ -78,6 +79,10 @@ def shrunk(
     return _Search(failed, live, workers, tell, runs_max, seconds_max).shrink()
 
 
+class _PatienceOver(Exception):
+    """The best so far must do."""
+
+
 class _Search:
     def __init__(
         self, failed: Result, live: Live, workers: int, tell: Tell,
@@ -94,15 +99,22 @@ class _Search:
         self._seconds_max = seconds_max
 
     def shrink(self) -> Shrunk:
+        whole = True
+        try:
+            self._smaller_options()
+            self._fewer_occurrences()
+        except _PatienceOver:
+            whole = False
+        return Shrunk(self.best, self._runs, self._took, whole)
+
+    def _smaller_options(self) -> None:
         before = None
-        while before != self.best.options and not self._tired:
+        while before != self.best.options:
             before = self.best.options
             self._shorter()
             self._fewer_kinds()
             self._fewer_nodes()
             self._fewer_operations()
-        self._fewer_occurrences()
-        return Shrunk(self.best, self._runs, self._took, whole=not self._tired)
 
     # Steps ---------------------------------------------------------------------------------------
 
@@ -143,8 +155,8 @@ class _Search:
     def _same(self, *tries: Options) -> bool:
         """Whether one of `tries` fails in the same way; the first that does is the best so far."""
         for wave in _waves(tries, self._workers):
-            if self._tired:
-                return False
+            if self._runs >= self._runs_max or self._took >= self._seconds_max:
+                raise _PatienceOver
             self._runs += len(wave)
             found = dict(spread(wave, self._live, len(wave)))
             for one in wave:
@@ -158,10 +170,6 @@ class _Search:
     @property
     def _took(self) -> float:
         return time.perf_counter() - self._began
-
-    @property
-    def _tired(self) -> bool:
-        return self._runs >= self._runs_max or self._took >= self._seconds_max
 
 
 def _with_only(before: Options, struck: tuple[str, ...], part: tuple[str, ...]) -> Options:

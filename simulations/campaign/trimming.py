@@ -15,11 +15,7 @@ Item = TypeVar("Item", bound=Hashable)
 def trimmed(
     items: Sequence[Item], still_fails: Callable[[tuple[Item, ...]], bool]
 ) -> tuple[Item, ...]:
-    """A 1-minimal part of `items` with which `still_fails`; all of them are known to.
-
-    `still_fails` may say no to everything from some point on (its patience is over): then the best
-    so far is the answer.
-    """
+    """A 1-minimal part of `items` with which `still_fails`; all of them are known to."""
     kept = tuple(items)
     tried: dict[tuple[Item, ...], bool] = {}
 

@@ -27,9 +27,3 @@ def test_few_causes_among_many_are_found_in_few_tries(causes: set[int]) -> None:
 
 def test_the_order_stays() -> None:
     assert trimmed("abcdef", lambda part: {"b", "e"} <= set(part)) == ("b", "e")
-
-
-def test_a_judge_whose_patience_is_over_leaves_the_best_so_far() -> None:
-    tries = iter([False, True])
-    best = trimmed(range(8), lambda part: next(tries, False))
-    assert best == (0, 1, 2, 3)
