@@ -36,8 +36,8 @@ class BookingGate:
     def _word(self, desk: Desk, now: Instant) -> tuple[OpenedBy, str] | None:
         if self.override is not None:
             return OpenedBy.OVERRIDE, self.override
-        if self.peers is not None and self.peers.known <= self.peers.answered:
-            return OpenedBy.ANSWERED, f"{len(self.peers.known)} known"
+        if self.peers is not None and not self.peers.silent:
+            return OpenedBy.ANSWERED, f"{self.peers.known} known"
         if desk.bookings_at is not None and now >= desk.bookings_at:
             return OpenedBy.WAITED, ""
         return None

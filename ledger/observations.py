@@ -48,10 +48,11 @@ class OwnLogSeen:
 
 @dataclass(frozen=True, slots=True)
 class PeersKnown:
-    """Every peer on the roll that may keep a copy of our log, and those that have answered."""
+    """How many peers on the roll may keep a copy of our log, and how many of them have not
+    answered for it yet. Numbers, for this is said at every change of a roll of a thousand."""
 
-    known: frozenset[NodeId]
-    answered: frozenset[NodeId]
+    known: int
+    silent: int
 
 
 @dataclass(frozen=True, slots=True)

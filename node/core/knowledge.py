@@ -140,10 +140,6 @@ class Knowledge:
         """How many live members the mesh has besides us."""
         return sum(1 for member in self.members() if member.liveness is Liveness.ALIVE)
 
-    def peers_known(self) -> frozenset[NodeId]:
-        """Every peer that may keep a copy of our log: all that ever counted and did not leave."""
-        return frozenset(m.id for m in self.members() if m.liveness is not Liveness.LEFT)
-
     def books(self, author: NodeId) -> Books | None:
         return self.ledger.books if author == self.us else self.replicas.books(author)
 

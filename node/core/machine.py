@@ -28,6 +28,7 @@ from mesh.persistence import SPACE_ASK, SPACE_CARRY, SPACE_META, SPACE_REMAINING
 from node.core import answers, counter, requests
 from node.core.birth import Birth
 from node.core.bulletin import Bulletin
+from node.core.copies import Copies
 from node.core.effects import Doubt, Effect, Event, Look, Reply, Stop
 from node.core.errands import SERVICE_LEDGER, ErrandEffect, Errands, ToOurBooks
 from node.core.inviting import Inviting
@@ -80,7 +81,7 @@ class Agent:
         self.bulletin = Bulletin(self.knowledge)
         self._started: Instant = 0
         self._addresses: tuple[mesh_effects.Address, ...] = ()
-        self._answered_for_our_log: set[NodeId] = set()
+        self._copies = Copies(self.knowledge)
         self._forgot_a_start = False
 
     # Doors in ----------------------------------------------------------------------------------
@@ -97,7 +98,8 @@ class Agent:
         if self.birth.moved and self.ledger.standing[0] == CLOSED:
             word = Override("the disk moved to this machine, by a person's word")
             effects += self._books(self.ledger.report(word, now), now)
-        effects += self._tell_peers_known(now)
+        self._copies.begin()
+        effects += self._books(self.ledger.report(self._copies.known, now), now)
         saved = self.birth.saved
         effects += self._errands(self.errands.restore(saved.get(SPACE_CARRY, {}), now), now)
         effects += self.inviting.restore(saved, now)
@@ -232,8 +234,7 @@ class Agent:
                 case mesh_effects.OwnLogAhead(peer, blocks):
                     out += self._books(self.ledger.report(OwnLogSeen(peer, blocks), now), now)
                 case mesh_effects.PeerAnsweredForOurLog(peer):
-                    self._answered_for_our_log.add(peer)
-                    out += self._tell_peers_known(now)
+                    out += self._told_of_copies(self._copies.answered(peer), now)
                 case mesh_effects.BlockStored(peer, position):
                     out += self._errands(self.errands.stored(peer, position, now), now)
                 case mesh_effects.EpochBehind(highest):
@@ -242,7 +243,7 @@ class Agent:
                     out.append(
                         self.bulletin.event(f"peer.{change.name.lower()}", detail, node=peer)
                     )
-                    out += self._tell_peers_known(now)
+                    out += self._told_of_copies(self._copies.changed(peer), now)
         return out
 
     def _log_extended(
@@ -273,10 +274,8 @@ class Agent:
         )
         return [Doubt(), Persist((row,)), Stop(sentence)]
 
-    def _tell_peers_known(self, now: Instant) -> list[Effect]:
-        known = self.knowledge.peers_known()
-        answered = frozenset(sorted(known & self._answered_for_our_log))
-        return self._books(self.ledger.report(PeersKnown(known, answered), now), now)
+    def _told_of_copies(self, known: PeersKnown | None, now: Instant) -> list[Effect]:
+        return [] if known is None else self._books(self.ledger.report(known, now), now)
 
     # What the books ask --------------------------------------------------------------------------
 

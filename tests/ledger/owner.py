@@ -279,7 +279,7 @@ class Owner:
         return self.ledger.books.free("ram")
 
     def no_peers(self) -> None:
-        self.tell(PeersKnown(frozenset(), frozenset()))
+        self.tell(PeersKnown(known=0, silent=0))
         self.seal()
 
     def show(self, *blocks: Block) -> None:

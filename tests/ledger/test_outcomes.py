@@ -95,7 +95,7 @@ def test_a_quarantine_says_how_long_it_lasts() -> None:
 
 def test_new_bookings_wait_for_peers_and_leases_do_not() -> None:
     owner = Owner()
-    owner.tell(PeersKnown(frozenset({BOB.id}), frozenset()))
+    owner.tell(PeersKnown(known=1, silent=1))
     owner.advance(33 * SECOND)
     owner.see()
     assert owner.state == "bookings_closed"
@@ -103,7 +103,7 @@ def test_new_bookings_wait_for_peers_and_leases_do_not() -> None:
     assert answer.outcome is Outcome.BOOKINGS_CLOSED
     assert answer.remaining is not None
     assert owner.hold(2).outcome is Outcome.HELD
-    owner.tell(PeersKnown(frozenset({BOB.id}), frozenset({BOB.id})))
+    owner.tell(PeersKnown(known=1, silent=0))
     assert owner.hold(1, booking=True).outcome is Outcome.HELD
 
 

@@ -103,7 +103,7 @@ def test_proof_of_an_empty_log_proves_nothing() -> None:
 
 def test_waiting_for_peers_goes_on_after_a_proven_restart() -> None:
     owner = Owner()
-    owner.tell(PeersKnown(frozenset({BOB.id}), frozenset()))
+    owner.tell(PeersKnown(known=1, silent=1))
     owner.advance(33 * SECOND)
     owner.see()
     assert owner.state == "bookings_closed"
@@ -310,9 +310,9 @@ def test_a_booking_survives_a_lost_disk_through_a_peers_copy() -> None:
     owner.grant(1, 40, booking=True, term=2 * HOUR)
     copy = list(owner.disk.chain)
     again = Owner(counter=2, now=owner.now)
-    again.tell(PeersKnown(frozenset({BOB.id}), frozenset()))
+    again.tell(PeersKnown(known=1, silent=1))
     again.show(*copy)
-    again.tell(PeersKnown(frozenset({BOB.id}), frozenset({BOB.id})))
+    again.tell(PeersKnown(known=1, silent=0))
     through_quarantine(again, peers=True)
     assert again.state == "open"
     assert again.rebased == [tuple(copy)]
@@ -383,11 +383,10 @@ def test_blocks_that_are_bent_or_not_ours_are_not_gathered() -> None:
 
 def test_bookings_open_when_every_known_peer_has_answered() -> None:
     owner = Owner()
-    both = frozenset({BOB.id, ALICE.id})
-    owner.tell(PeersKnown(both, frozenset({BOB.id})))
+    owner.tell(PeersKnown(known=2, silent=1))
     through_quarantine(owner, peers=True)
     assert owner.state == "bookings_closed"
-    owner.tell(PeersKnown(both, both))
+    owner.tell(PeersKnown(known=2, silent=0))
     owner.seal()
     assert owner.state == "open"
     assert owner.told == ["quarantine", "bookings_closed", "open"]
@@ -395,7 +394,7 @@ def test_bookings_open_when_every_known_peer_has_answered() -> None:
 
 def test_bookings_open_after_a_while_when_a_peer_never_answers() -> None:
     owner = Owner()
-    owner.tell(PeersKnown(frozenset({BOB.id}), frozenset()))
+    owner.tell(PeersKnown(known=1, silent=1))
     through_quarantine(owner, peers=True)
     owner.advance(BOOK_WAIT)
     assert owner.state == "open"
@@ -403,7 +402,7 @@ def test_bookings_open_after_a_while_when_a_peer_never_answers() -> None:
 
 def test_an_override_opens_bookings_and_is_on_record() -> None:
     owner = Owner()
-    owner.tell(PeersKnown(frozenset({BOB.id}), frozenset()))
+    owner.tell(PeersKnown(known=1, silent=1))
     owner.tell(Override("bob is in the bin"))
     assert owner.state == "quarantine"
     through_quarantine(owner, peers=True)

@@ -16,7 +16,7 @@ from ledger.leases import holder_span
 from ledger.lifecycle import HoldState
 from ledger.observations import Fenced, PeersKnown
 from mesh.instant import MINUTE, SECOND, Instant
-from tests.ledger.owner import BOB, UNPROVEN, Disk, Owner, hold_id, reading
+from tests.ledger.owner import UNPROVEN, Disk, Owner, hold_id, reading
 
 CAPACITY = 100
 
@@ -156,7 +156,7 @@ class World:
         copy = log[: self.random.choice([least, self.random.randint(least, len(log))])]
         times = self.owner.disk.remaining if lost_blocks == 0 else {}
         self._come_back(Disk(kept, dict(times)), proven=False)
-        self.owner.tell(PeersKnown(frozenset({BOB.id}), frozenset()))
+        self.owner.tell(PeersKnown(known=1, silent=1))
         # Half of the copy now, half later: a merge must not mind.
         middle = self.random.randrange(len(copy) + 1)
         self.owner.show(*copy[middle:])
@@ -169,7 +169,7 @@ class World:
         for number in list(self.holders):
             self.renew(number)
         self.owner.show(*copy[:middle])
-        self.owner.tell(PeersKnown(frozenset({BOB.id}), frozenset({BOB.id})))
+        self.owner.tell(PeersKnown(known=1, silent=0))
         self.owner.advance(13 * SECOND)
         self.look()
         self.fence(gone=self.random.random() < 0.9)
