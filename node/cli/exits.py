@@ -7,6 +7,9 @@ NO: Final = 1
 WRONG_USAGE: Final = 2
 NO_AGENT: Final = 3
 POLICY: Final = 4
+SIMULATE_MISUSED: Final = 64
+"""Wrong usage of `simulate` (EX_USAGE of sysexits.h): its 2, 3, 4 and 6 are verdicts, and a script
+must not take a typing error for a broken promise."""
 INTERRUPTED: Final = 130
 """What a shell expects of a program that was stopped with Ctrl-C (128 + SIGINT)."""
 
@@ -29,9 +32,9 @@ class Unable(Exception):
         }
 
 
-def wrong_usage(sentence: str, hint: str = "") -> Unable:
+def wrong_usage(sentence: str, hint: str = "", status: int = WRONG_USAGE) -> Unable:
     """The caller has to write it differently."""
-    return Unable("bad_request", sentence, hint, WRONG_USAGE)
+    return Unable("bad_request", sentence, hint, status)
 
 
 def refused(refusal: dict[str, Any]) -> Unable:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import Final, NamedTuple, NoReturn
 
-from node.cli.exits import wrong_usage
+from node.cli.exits import SIMULATE_MISUSED, WRONG_USAGE, Unable, wrong_usage
 from node.config import VERSION
 
 OBJECTIVES: Final = ("headroom", "pack", "local")
@@ -34,21 +34,34 @@ SCORE: Final = (
     "share that is taken). For the eye; the room itself decides."
 )
 
+VERDICTS: Final = (
+    "exit status: 0 every promise was kept, 2 one was broken, 3 something that must come never "
+    "came, 4 two nodes disagree, 5 one seed was two histories, 6 the simulator itself failed, 64 "
+    "wrong usage, 130 stopped with Ctrl-C"
+)
+
 
 class Parser(argparse.ArgumentParser):
     """argparse, with a sentence instead of a usage dump when something is wrong."""
+
+    misused: int = WRONG_USAGE
+    """The exit status when it was written wrongly."""
 
     def error(self, message: str) -> NoReturn:
         choice = _CHOICE.search(message)
         if choice is not None and self.children():
             raise self._no_such(choice.group(1))
-        raise wrong_usage(f"{self.prog}: {_reworded(message)}", f"`{self.prog} --help` shows how")
+        raise self.wrong(f"{self.prog}: {_reworded(message)}", f"`{self.prog} --help` shows how")
+
+    def wrong(self, sentence: str, hint: str) -> Unable:
+        """The caller has to write it differently."""
+        return wrong_usage(sentence, hint, self.misused)
 
     def _no_such(self, word: str) -> Exception:
         known = self.words()
         near = _nearest(word, known)
         guess = f"; did you mean `{near[0]}`?" if near else ""
-        return wrong_usage(
+        return self.wrong(
             f"{self.prog} has no command {word!r}{guess}", f"`{self.prog} --help` lists them"
         )
 
@@ -88,6 +101,7 @@ class Command(NamedTuple):
     help: str
     add_flags: Callable[[Parser], None]
     epilog: str = ""
+    misused: int = WRONG_USAGE
 
 
 def build() -> Parser:
@@ -111,6 +125,7 @@ def build() -> Parser:
             allow_abbrev=False,
             epilog=command.epilog,
         )
+        child.misused = command.misused
         command.add_flags(child)
         _everywhere(child)
         child.set_defaults(module=command.module, command=command.name)
@@ -130,7 +145,7 @@ def parse(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
     child = commands.get(getattr(known, "command", ""), parser)
     if strangers[0].startswith("-"):
         raise _no_such_flag(child, strangers[0])
-    raise wrong_usage(
+    raise child.wrong(
         f"{child.prog}: {strangers[0]!r} is one word too many here",
         "plain words belong together: put them in quotes",
     )
@@ -140,7 +155,7 @@ def _no_such_flag(parser: Parser, word: str) -> Exception:
     flag = word.partition("=")[0]
     near = _nearest(flag, parser.flags())
     guess = f"; did you mean {near[0]}?" if near else ""
-    return wrong_usage(f"{parser.prog} has no flag {flag}{guess}", f"`{parser.prog} --help`")
+    return parser.wrong(f"{parser.prog} has no flag {flag}{guess}", f"`{parser.prog} --help`")
 
 
 def _nearest(word: str, known: Sequence[str]) -> list[str]:
@@ -289,6 +304,30 @@ def _config(parser: Parser) -> None:
     parser.add_argument("--origin", action="store_true", help="where each value comes from")
 
 
+def _simulate(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--nodes", metavar="COUNT", help="how many machines (default 50; of a scenario: its own)")
+    add(
+        "--for", dest="duration", metavar="TIME", help="virtual time that things go wrong: 30s, 10m"
+    )
+    add("--faults", metavar="LIST", help="all, none, or as in lossy,kill=2 (`--list` names them)")
+    add("--seed", metavar="NUMBER", help="draws everything; the same one is the same history")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--scenario", metavar="NAME", help="one story (`--list` names them)")
+    what.add_argument(
+        "--replay", metavar="NUMBER", help="live a seed again: write its line's flags"
+    )
+    what.add_argument("--swarm", metavar="TIME", help="many seeds for so long, on all cores")
+    what.add_argument("--list", action="store_true", help="every scenario and every fault")
+    trace = add("--trace", nargs="?", const="told", choices=("told", "every"), metavar="every")
+    trace.help = "tell what happens, event by event; with `every` each datagram and disk write too"
+    add("--jobs", metavar="COUNT", help="processes, with --swarm (default: one per core)")
+    add("--operations", metavar="RATE", help="requests per virtual second over all (default 20)")
+    add("--scheme", choices=("stand-in", "ed25519"), help="how nodes sign; the stand-in is faster")
+    add("--without", metavar="LABELS", help="leave out these occurrences of faults")
+    add("--canary", action="store_true", help="tell the checks a lie: the run must fail")
+
+
 def _completion(parser: Parser) -> None:
     parser.add_argument("shell", choices=SHELLS, metavar="|".join(SHELLS), help="which shell")
 
@@ -307,9 +346,13 @@ COMMANDS: Final = (
     Command("release", "release", "give a hold back", _one_hold),
     Command("holds", "holds", "who holds what", _holds),
     Command("ledger", "ledger", "show or verify the ledgers, or open ours by name", _ledger),
+    Command(
+        "simulate", "simulate", "the same agents on a simulated cluster, through a bad night",
+        _simulate, VERDICTS, SIMULATE_MISUSED,
+    ),
     Command("doctor", "doctor", "what works, what does not, and what to do", _none),
     Command("keys", "keys", "which mesh secret this node has", _keys),
     Command("config", "config", "settings, and where they come from", _config),
     Command("completion", "completion", "completion script for your shell", _completion),
     Command("version", "version", "the version", _none),
-)
+)  # fmt: skip

@@ -3,14 +3,21 @@
 import difflib
 from typing import Final
 
+from mesh.instant import SECOND
 from simulations.scenarios import disks, links, machines, people, processes
 from simulations.scenarios.scenario import Scenario
+
+NIGHT: Final = Scenario(
+    "night", "everything at once: every kind of fault, by a die, while people reserve",
+    "in the morning everybody agrees, and everybody can reserve everywhere", None, nodes=5,
+    nodes_min=1, duration=60 * SECOND,
+)  # fmt: skip
 
 SCENARIOS: Final[dict[str, Scenario]] = {
     scenario.name: scenario
     for room in (links, disks, machines, processes, people)
     for scenario in room.SCENARIOS
-}
+} | {NIGHT.name: NIGHT}
 
 
 class UnknownScenario(ValueError):

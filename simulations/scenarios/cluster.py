@@ -169,6 +169,11 @@ class Cluster:
     def host(self, name: str) -> Host:
         return self.world.hosts[name]
 
+    def pair(self, among: Sequence[str]) -> tuple[str, str]:
+        """An asker and an owner, two different ones."""
+        asker, owner = self.dice.sample(among, 2)
+        return asker, owner
+
     def up(self, among: Iterable[str] | None = None) -> list[Host]:
         """Those of `among` (default: all) whose agents run."""
         names = self.world.hosts if among is None else among
@@ -199,8 +204,7 @@ class Cluster:
 
     def liveness(self, beholder: str, of: str) -> str:
         """How `beholder` counts `of`: alive, suspect, dead, left; `unknown` if they never met."""
-        member = self.host(beholder).alive.mesh.roll.member(self.host(of).id)
-        return "unknown" if member is None else member.liveness.value
+        return self.host(beholder).alive.knowledge.liveness_of(self.host(of).id)
 
     def all_informed(self) -> bool:
         """Everybody who is up has heard the figures of everybody else who is up."""
@@ -251,7 +255,7 @@ class Cluster:
     def settle(self, asked: Sequence[Asked], limit: Duration = ANSWERING) -> None:
         """Time passes until each has its answer. Raises Stalled."""
         self.wait_for(
-            "answered", "everybody who asked has an answer",
+            "V1", "everybody who asked has an answer",
             lambda: all(one.over for one in asked), limit,
         )  # fmt: skip
 
@@ -318,7 +322,7 @@ class Cluster:
             picture = str(sorted((node, sorted(of.items())) for node, of in body["view"].items()))
             other, bytes_ = said.setdefault(picture, (one.host.name, body["bytes"]))
             self.must(
-                bytes_ == body["bytes"], "placement-equal",
+                bytes_ == body["bytes"], "G8",
                 f"{one.host.name} and {other} have one picture and give two answers",
             )  # fmt: skip
 

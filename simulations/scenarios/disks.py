@@ -35,7 +35,7 @@ def slow_disk(cluster: Cluster) -> None:
     for _ in cluster.moments(5 * SECOND):
         at_slow.append(cluster.ask_for(cluster.dice.choice(others), 0.125, slow))
         began = cluster.world.now
-        asker, owner = cluster.dice.sample(others, 2)
+        asker, owner = cluster.pair(others)
         booking = cluster.book(asker, owner, 0.125)
         took = cluster.world.now - began
         cluster.must(
@@ -58,7 +58,7 @@ def full_disk(cluster: Cluster) -> None:
     asked: list[Asked] = []
     for _ in cluster.moments(5 * SECOND):
         asked.append(cluster.ask_for(cluster.dice.choice(others), 1, full, wait=False))
-        kept.append(cluster.book(*cluster.dice.sample(others, 2), 0.125))
+        kept.append(cluster.book(*cluster.pair(others), 0.125))
     cluster.settle(asked)
     won = [one for one in asked if one.ok]
     cluster.must(not won, "B1", f"{len(won)} grants by an owner that can write nothing down")
@@ -128,7 +128,7 @@ def rack_loss(cluster: Cluster) -> None:
     for name in rack:
         cluster.kill(name, power=True)
     for _ in cluster.moments(5 * SECOND):
-        kept.append(cluster.book(*cluster.dice.sample(others, 2), 0.25))
+        kept.append(cluster.book(*cluster.pair(others), 0.25))
     cluster.wait_for("V2", "the others see who is gone", cluster.all_agree)
     lost = cluster.ask_for(others[0], 0.25, rack[0], wait=False)
     cluster.settle([lost])

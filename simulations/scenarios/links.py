@@ -85,7 +85,7 @@ def lossy_wifi(cluster: Cluster) -> None:
     cluster.world.network.weather = WIFI
     asked: list[Asked] = []
     for _ in cluster.moments(STEP):
-        asker, owner = cluster.dice.sample(cluster.names, 2)
+        asker, owner = cluster.pair(cluster.names)
         asked.append(cluster.ask_for(asker, SMALL, owner, wait=False))
     cluster.settle(asked)
     _end(cluster, [*kept, *_granted(cluster, asked)])
@@ -99,7 +99,7 @@ def flapping(cluster: Cluster) -> None:
     for _ in cluster.moments(2 * UP_AND_DOWN):
         cluster.fault("isolation")
         number = cluster.world.network.cut([flapper], steady)
-        asked.append(cluster.ask_for(*cluster.dice.sample(steady, 1), SMALL, steady[0]))
+        asked.append(cluster.ask_for(cluster.dice.choice(steady), SMALL, steady[0]))
         asked.append(cluster.ask_for(steady[0], SMALL, flapper, wait=False))
         cluster.wait(UP_AND_DOWN)
         cluster.world.network.mend(number)

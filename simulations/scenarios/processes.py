@@ -20,7 +20,7 @@ def sleepy_laptop(cluster: Cluster) -> None:
     asked: list[Asked] = []
     for _ in cluster.moments(STEP):
         asked.append(cluster.ask_for(others[0], SMALL, laptop, wait=False))
-        kept.append(cluster.book(*cluster.dice.sample(others, 2), SMALL))
+        kept.append(cluster.book(*cluster.pair(others), SMALL))
     cluster.settle(asked)
     cluster.calm()
     cluster.must_keep([*kept, *(cluster.booking(one) for one in asked if one.ok)])
@@ -36,7 +36,7 @@ def clock_jump(cluster: Cluster) -> None:
     for _ in cluster.moments(STEP):
         cluster.fault("clock-leap")
         cluster.world.jump_clock(cluster.dice.choice(names), cluster.dice.choice(LEAPS))
-        asked.append(cluster.ask_for(*cluster.dice.sample(names, 1), SMALL, wait=False))
+        asked.append(cluster.ask_for(cluster.dice.choice(names), SMALL, wait=False))
     cluster.settle(asked)
     cluster.calm()
     cluster.must_keep([*kept, *(cluster.booking(one) for one in asked if one.ok)])

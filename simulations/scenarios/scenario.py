@@ -20,7 +20,8 @@ class Scenario:
     """What goes wrong."""
     holds: str
     """What must hold at the end, beyond the standing checks."""
-    script: Script
+    script: Script | None
+    """None: a whole run of `simulations.run` with every kind of fault, and people at random."""
     nodes: int = 6
     nodes_min: int = 3
     duration: Duration = 30 * SECOND
