@@ -4,8 +4,10 @@ BIN := .venv/bin
 AREA ?= placement
 RACES ?= 10000
 NIGHTS ?= 200
+FOR ?= 20s
+SEED ?= 1
 
-.PHONY: help install demo test lint check races nights bench lock clean
+.PHONY: help install demo test lint check races nights truth stories bench lock clean
 
 help: ## what can be made here
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -38,6 +40,14 @@ races: install ## RACES=10000 simulated two-asker races, and 200 between real pr
 
 nights: install ## NIGHTS=200 simulated bad nights: crashes, power cuts, disks set back or lost, cuts
 	$(BIN)/python -m simulations.nights --count $(NIGHTS)
+
+truth: install ## FOR=20s of real processes that are killed, stopped and cut off; SEED=1
+	$(BIN)/python -m simulations.truth --for $(FOR) --seed $(SEED)
+
+stories: install ## every story on every stage that it names; real time takes some minutes
+	$(BIN)/python -m simulations.stories tests/simulations/stories/*.story
+	$(BIN)/python -m simulations.stories --on shell tests/simulations/stories/*.story
+	$(BIN)/python -m simulations.stories --on processes tests/simulations/stories/*.story
 
 bench: install ## AREA=placement|ledger|mesh|command|node, JSON=file
 	@$(BIN)/python -m simulations.bench $(AREA) $(if $(JSON),--json $(JSON))

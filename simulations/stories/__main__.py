@@ -1,8 +1,8 @@
 """Tell stories, or write down what they say now.
 
-    python -m simulations.stories FILE…                   tell them; what differs is shown
-    python -m simulations.stories --on processes FILE…    what must be so on every stage is compared
-    python -m simulations.stories --approve FILE…         show what differs, ask, write it down
+    python -m simulations.stories FILE…                  tell them; what differs is shown
+    python -m simulations.stories --on processes FILE…   (or shell) those that name it: what is sure
+    python -m simulations.stories --approve FILE…        show what differs, ask, write it down
 
 Exit status 0: every story is as it was told; 1: one is not; 2: wrong usage, or a story that cannot
 be read; 3: this machine does not permit the stage.
@@ -13,12 +13,14 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from simulations.demo.nodes import StepFailed
 from simulations.stories.comparing import differences, shortfalls
 from simulations.stories.process_stage import ProcessStage
 from simulations.stories.reading import StoryError, read
 from simulations.stories.script import Story
-from simulations.stories.stage import StageLacks
-from simulations.stories.telling import StoryFailed, tell
+from simulations.stories.shell_stage import ShellStage
+from simulations.stories.stage import Stage, StageLacks, StoryFailed
+from simulations.stories.telling import tell
 from simulations.stories.world_stage import WorldStage
 from simulations.truth import sandbox
 
@@ -34,7 +36,7 @@ def main() -> int:
         prog="python -m simulations.stories", description=(__doc__ or "").splitlines()[0]
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    parser.add_argument("--on", choices=("world", "processes"), default="world")
+    parser.add_argument("--on", choices=("world", "shell", "processes"), default="world")
     parser.add_argument("--approve", action="store_true", help="write down what they say now")
     parser.add_argument("--yes", action="store_true", help="with --approve: do not ask")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -46,8 +48,12 @@ def main() -> int:
     except (StoryError, OSError, UnicodeDecodeError) as problem:
         sys.stderr.write(f"stories: {problem}\n")
         return WRONG_USAGE
+    if flags.on != "world":
+        stories = {file: story for file, story in stories.items() if flags.on in story.stages}
     if flags.on == "processes":
         return _on_processes(stories, flags.folder)
+    if flags.on == "shell":
+        return _closing([_sure_on(file, story, ShellStage()) for file, story in stories.items()])
     agreed = [_on_world(file, story, flags) for file, story in stories.items()]
     return _closing(agreed)
 
@@ -84,14 +90,18 @@ def _on_processes(stories: dict[Path, Story], folder: Path | None) -> int:
     for number, (file, story) in enumerate(stories.items()):
         own = folder / str(number)
         own.mkdir()
-        try:
-            wrong = shortfalls(story, tell(story, ProcessStage(own)))
-        except (StoryFailed, StageLacks) as failed:
-            wrong = [str(failed)]
-        for sentence in wrong:
-            sys.stdout.write(f"{file.name}: {sentence}\n")
-        agreed.append(not wrong)
+        agreed.append(_sure_on(file, story, ProcessStage(own)))
     return _closing(agreed)
+
+
+def _sure_on(file: Path, story: Story, stage: Stage) -> bool:
+    try:
+        wrong = shortfalls(story, tell(story, stage))
+    except (StoryFailed, StageLacks, StepFailed) as failed:
+        wrong = [str(failed)]
+    for sentence in wrong:
+        sys.stdout.write(f"{file.name}: {sentence}\n")
+    return not wrong
 
 
 def _closing(agreed: list[bool]) -> int:

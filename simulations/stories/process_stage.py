@@ -6,19 +6,21 @@ from outside without harm (another program's memory, a disk that is full) is lac
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from threading import Timer
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import trio
 
 from mesh.instant import SECOND, Duration
 from node.core.requests import Request
+from simulations.demo.nodes import StepFailed
 from simulations.stories import steps
-from simulations.stories.stage import Answer, StageLacks
+from simulations.stories.script import Story
+from simulations.stories.stage import NO_ANSWER, Answer, StageLacks
 from simulations.stories.steps import Step
 from simulations.truth.cluster import MIB, Cluster
 from simulations.truth.fabric import Conditions
@@ -43,14 +45,20 @@ class ProcessStage:
         assert self._cluster is not None, "`nodes` comes first"
         return self._cluster
 
+    def live(self, telling: Callable[[], Awaitable[Story]]) -> Story:
+        return trio.run(telling)
+
     async def open(self, names: Sequence[str], ram: int) -> None:
         self._cluster = Cluster(names, ram * UNIT_MIB // (1 << 30), self._folder)
         self.cluster.meet()
 
     async def ask(self, node: str, request: Request) -> Answer:
         plain = msgspec.to_builtins(request)
-        said = await trio.to_thread.run_sync(partial(self.cluster.nodes[node].ask, **plain))
-        return _answer(said)
+        try:
+            said = await trio.to_thread.run_sync(partial(self.cluster.nodes[node].ask, **plain))
+        except (OSError, StepFailed):
+            return NO_ANSWER
+        return Answer(True, said["ok"]) if "ok" in said else Answer(False, said["refused"])
 
     async def ask_both(self, nodes: tuple[str, str], request: Request) -> tuple[Answer, Answer]:
         answers: dict[str, Answer] = {}
@@ -132,10 +140,6 @@ class ProcessStage:
 
     def _backup(self, node: str) -> Path:
         return self._folder / f"{node}.copy"
-
-
-def _answer(said: dict[str, Any]) -> Answer:
-    return Answer(True, said["ok"]) if "ok" in said else Answer(False, said["refused"])
 
 
 def _sockets(folder: str, names: list[str]) -> list[str]:

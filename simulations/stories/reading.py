@@ -6,7 +6,8 @@ confirmed, and a new one must not have a name that stands for something else.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Final, get_args
 
@@ -57,52 +58,38 @@ class _Cast:
 
     def one(self, kind: str, word: str) -> Any:
         """The value of one word. Raises _Unfit with what was expected."""
-        if kind in CHOICES:
-            if word not in CHOICES[kind]:
-                raise _Unfit(f"one of {', '.join(CHOICES[kind])}")
-            return word
-        return _KINDS[kind](self, word)
-
-    def _node(self, word: str) -> str:
-        if word not in self.nodes:
-            raise _Unfit(f"a node ({', '.join(self.nodes) or 'none takes part yet'})")
-        return word
-
-    def _new_node(self, word: str) -> str:
-        if not NAME.fullmatch(word) or word in RESERVED:
-            raise _Unfit("a name for a node: small letters and digits, a letter first")
-        return word
-
-    def _hold(self, word: str) -> str:
-        if word not in self.holds:
-            raise _Unfit(f"a hold made above ({', '.join(self.holds) or 'there is none yet'})")
-        return word
-
-    def _new_hold(self, word: str) -> str:
-        if not NAME.fullmatch(word) or word in self.nodes or word in self.holds:
-            raise _Unfit("a new name for the hold: small letters and digits, a letter first")
-        return word
-
-    def _size(self, word: str) -> int:
-        return _measured(word, SIZES, SIZE_MAX, "a size such as 5GiB or 300MiB")
-
-    def _duration(self, word: str) -> int:
-        return _measured(word, DURATIONS, DURATION_MAX, "a duration such as 4s, 200ms, 2m or 1h")
-
-    def _percent(self, word: str) -> float:
-        return _measured(word, {"%": 1}, 100, "a share such as 5%") / 100
+        match kind:
+            case "node" | "nodes":
+                return _known(word, self.nodes, "a node ({})", "none takes part yet")
+            case "hold":
+                return _known(word, self.holds, "a hold made above ({})", "there is none yet")
+            case "new nodes":
+                return _new(word, RESERVED, "a name for a node")
+            case "new hold":
+                return _new(word, {*self.nodes, *self.holds}, "a new name for the hold")
+            case "size":
+                return _measured(word, SIZES, SIZE_MAX, "a size such as 5GiB or 300MiB")
+            case "duration":
+                expected = "a duration such as 4s, 200ms, 2m or 1h"
+                return _measured(word, DURATIONS, DURATION_MAX, expected)
+            case "percent":
+                return _measured(word, {"%": 1}, 100, "a share such as 5%") / 100
+            case _:
+                return _known(word, CHOICES[kind], "one of {}", "")
 
 
-_KINDS: Final[dict[str, Callable[[_Cast, str], Any]]] = {
-    "node": _Cast._node,
-    "nodes": _Cast._node,
-    "new nodes": _Cast._new_node,
-    "hold": _Cast._hold,
-    "new hold": _Cast._new_hold,
-    "size": _Cast._size,
-    "duration": _Cast._duration,
-    "percent": _Cast._percent,
-}
+def _known(word: str, known: Sequence[str], expected: str, none: str) -> str:
+    if word not in known:
+        raise _Unfit(expected.format(", ".join(known) or none))
+    return word
+
+
+def _new(word: str, taken: AbstractSet[str], expected: str) -> str:
+    if not NAME.fullmatch(word) or word in taken:
+        raise _Unfit(f"{expected}: small letters and digits, a letter first")
+    return word
+
+
 SEVERAL: Final = frozenset({"nodes", "new nodes", "stages"})
 """Kinds that take one word or more."""
 
@@ -225,9 +212,7 @@ def _match(
     return values, at, ""
 
 
-def _field(
-    part: _Part, words: Sequence[str], at: int, count: int, cast: _Cast
-) -> tuple[Any, int]:
+def _field(part: _Part, words: Sequence[str], at: int, count: int, cast: _Cast) -> tuple[Any, int]:
     """The value of one field and where the next part begins. Raises _Misfit."""
     assert part.kind is not None
     taken: list[Any] = []

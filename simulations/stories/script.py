@@ -12,7 +12,7 @@ class Outcome(NamedTuple):
 
     text: str
     sure: bool
-    """It rests on no timing: so it must be on every stage (`=>`), not in this world alone (`->`)."""
+    """It rests on no timing, so it must be so on every stage (`=>`), not in this world (`->`)."""
 
     def __str__(self) -> str:
         return f"  {'=>' if self.sure else '->'} {self.text}"

@@ -6,16 +6,21 @@ a story which needs it is passed over by name instead of told by half. All bodie
 those of `node.core.requests`, which is why one teller does for all.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, NamedTuple, Protocol
 
 from mesh.instant import Duration
 from node.core.requests import Request
+from simulations.stories.script import Story
 from simulations.stories.steps import Step
 
 
 class StageLacks(Exception):
     """The story asks for something that this stage has not. The sentence says what."""
+
+
+class StoryFailed(AssertionError):
+    """What a story waits for never came."""
 
 
 class Answer(NamedTuple):
@@ -25,12 +30,18 @@ class Answer(NamedTuple):
     body: dict[str, Any]
 
 
+NO_ANSWER: Final = Answer(False, {"code": "unknown", "sentence": "nobody answered"})
+
+
 class Stage(Protocol):
     """Where a story is told. Every method may let time pass; none outlives `close`."""
 
     name: str
     unit: int
-    """How many bytes stand for one of the story's GiB: a stage on a small machine tells in small."""
+    """How many bytes stand for one of the story's GiB: on a small machine it is told in small."""
+
+    def live(self, telling: Callable[[], Awaitable[Story]]) -> Story:
+        """Run a whole telling in this stage's kind of time."""
 
     async def open(self, names: Sequence[str], ram: int) -> None:
         """Nodes by name, up for the first time, each with `ram` (in the story's bytes)."""

@@ -194,8 +194,7 @@ class Reserve:
 
     forms: ClassVar = (
         "{asker:node} reserves {amount:size} at {owner:node} as {hold:new hold}",
-        "{asker:node} reserves {amount:size} at {owner:node} as {hold:new hold}"
-        " for {term:duration}",
+        "{asker:node} reserves {amount:size} at {owner:node} as {hold:new hold} for {term:duration}",  # noqa: E501 - a form is one line
     )
     asker: str
     amount: int
@@ -357,7 +356,8 @@ Step: TypeAlias = (
     Nodes | AlsoOn
     | Cut | CutOneWay | Mend | Loss | Delay
     | Kill | PowerCut | Start | Pause
-    | CopyDisk | SetBackDisk | LoseDisk | FillDisk | FreeDisk | SlowDisk | Foreign | Shrink | Advance
+    | CopyDisk | SetBackDisk | LoseDisk | FillDisk | FreeDisk | SlowDisk
+    | Foreign | Shrink | Advance
     | Reserve | Hold | Confirm | Release | Race | Repeat | RepeatChanged
     | Where | Sees | Stands | Shows | Verify
     | UntilSees | UntilStands | UntilAllMet | UntilShows

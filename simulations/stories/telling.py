@@ -15,7 +15,7 @@ from mesh.instant import SECOND, Duration
 from node.core import requests
 from simulations.stories import steps
 from simulations.stories.script import Line, Outcome, Story
-from simulations.stories.stage import Answer, Stage
+from simulations.stories.stage import Answer, Stage, StoryFailed
 
 GIB: Final = 1 << 30
 MIB: Final = 1 << 20
@@ -26,10 +26,6 @@ TOLD_EVENTS: Final = (
     "standing", "ledger.", "alarm.", "request.",
 )  # fmt: skip
 """Kinds of events that a reader wants; how nodes first meet is the same in every story."""
-
-
-class StoryFailed(AssertionError):
-    """What a story waits for never came."""
 
 
 @dataclass(slots=True)
@@ -102,9 +98,7 @@ class Teller:
                 answer = await self.stage.ask(asker, requests.Post(self._id(hold)))
                 return self._granted(hold, answer)
             case steps.Release(asker, hold):
-                return self._released(
-                    await self.stage.ask(asker, requests.Release(self._id(hold)))
-                )
+                return self._released(await self.stage.ask(asker, requests.Release(self._id(hold))))
             case steps.Race():
                 return await self._race(step)
             case steps.Repeat(asker, hold):
@@ -131,8 +125,8 @@ class Teller:
         self.names[hold], self.owners[hold] = answer.body["id"], answer.body["owner"]["name"]
         if "posted" not in (answer.body.get("state"), answer.body.get("outcome")):
             return [_sure("held")]
-        keepers = ", ".join(sorted(answer.body["stored_on"] or ())) or "nobody else"
-        return [_sure("granted"), _here(f"a copy is on {keepers}")]
+        kept = "a peer has a copy" if answer.body["stored_on"] else "nobody has a copy"
+        return [_sure("granted"), _here(kept)]
 
     def _released(self, answer: Answer) -> list[Outcome]:
         return [_sure(str(answer.body["outcome"]))] if answer.ok else _refused(answer)
@@ -288,7 +282,7 @@ def tell(story: Story, stage: Stage) -> Story:
             with trio.CancelScope(shield=True):
                 await stage.close()
 
-    return trio.run(telling)
+    return stage.live(telling)
 
 
 def _sure(text: str) -> Outcome:

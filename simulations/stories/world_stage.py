@@ -1,9 +1,10 @@
 """The invented world as a stage: the still core, virtual time, and everything that can go wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import msgspec
+import trio
 
 from ledger import commands
 from mesh.instant import SECOND, Duration
@@ -11,6 +12,7 @@ from node.core.requests import Request
 from simulations.disk import Spaces
 from simulations.network import Weather
 from simulations.stories import steps
+from simulations.stories.script import Story
 from simulations.stories.stage import Answer, StageLacks
 from simulations.stories.steps import Step
 from simulations.world import ANSWER_WAIT, World
@@ -30,6 +32,9 @@ class WorldStage:
         self.world.look_every = LOOK_EVERY
         self._backups: dict[str, Spaces] = {}
         self._told: dict[str, int] = {}
+
+    def live(self, telling: Callable[[], Awaitable[Story]]) -> Story:
+        return trio.run(telling)
 
     async def open(self, names: Sequence[str], ram: int) -> None:
         for name in names:

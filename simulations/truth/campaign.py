@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, Final, NamedTuple
@@ -95,11 +96,11 @@ def _calm(cluster: Cluster, diary: Diary) -> list[history.Shown]:
     cluster.wait_until_met()
     final = []
     for node in cluster.nodes.values():
-        until(f"{node.name} is open", lambda node=node: _is_open(node), OPEN_SECONDS_MAX)
+        until(f"{node.name} is open", partial(_is_open, node), OPEN_SECONDS_MAX)
         before = len(diary.shown)
         until(
             f"{node.name} shows its books",
-            lambda node=node, before=before: _shows(node, diary, before), CALM_SECONDS_MAX,
+            partial(_shows, node, diary, before), CALM_SECONDS_MAX,
         )  # fmt: skip
         final.append(diary.shown[-1])
     return final
@@ -124,7 +125,7 @@ def _judged(diary: Diary, final: list[history.Shown], names: list[str]) -> Itera
 def _give_back_and_verify(cluster: Cluster) -> int:
     """Every hold ends, all room is back, every log verifies everywhere; how many were checked."""
     for node in cluster.nodes.values():
-        until(f"all of {node.name}'s room is back", lambda node=node: _empty(node), OPEN_SECONDS_MAX)
+        until(f"all of {node.name}'s room is back", partial(_empty, node), OPEN_SECONDS_MAX)
     until("all keep the same logs", lambda: _agree(cluster), CALM_SECONDS_MAX)
     checked = 0
     for node in cluster.nodes.values():

@@ -31,7 +31,8 @@ class Cluster:
             own = volatile / name
             own.mkdir(mode=0o700)
             self.nodes[name] = Node(
-                name, self.lan.places[name], folder / name, own, volatile / "machine", offer, command
+                name, self.lan.places[name], folder / name, own, volatile / "machine", offer,
+                command,
             )  # fmt: skip
 
     def meet(self) -> None:

@@ -52,6 +52,9 @@ class Lan:
         for process in (self._switch, *self._holders):
             process.kill()
             process.wait()
+        # They would go with their namespaces, when the kernel comes to it; their names are wanted.
+        for port in self._ports.values():
+            subprocess.run(["ip", "link", "delete", port], check=False, capture_output=True)
 
     def _tell(self) -> None:
         asked, said = _pipes(self._switch)

@@ -19,6 +19,7 @@ TERMS_SECONDS: Final = (5, 20, 600, 600)
 PAUSE_SECONDS_MAX: Final = 0.1
 AWAY: Final[dict[str, Any]] = {}
 """No agent was there to be asked."""
+REFUSED_SECONDS: Final = 0.1
 AWAY_SECONDS: Final = 0.1
 """How long to wait before asking an agent again that is not there."""
 
@@ -67,6 +68,7 @@ class Person(threading.Thread):
         )  # fmt: skip
         one = self._noted("hold" if hold_only else "reserve", began, answer, amount * MIB, term)
         if one.outcome != "granted":
+            time.sleep(REFUSED_SECONDS)
             return
         if hold_only:
             if self._dice.random() < 0.3:

@@ -12,6 +12,7 @@ import selectors
 import socket
 import sys
 import time
+from contextlib import suppress
 from random import Random
 from typing import Final
 
@@ -90,10 +91,8 @@ class Switch:
         now = time.perf_counter_ns()
         while self.waiting and self.waiting[0].due_ns <= now:
             delivery = heapq.heappop(self.waiting)
-            try:
+            with suppress(OSError):  # A full queue drops, as any switch's would.
                 self.ports[delivery.port].send(delivery.frame)
-            except (BlockingIOError, OSError):
-                pass  # A full queue drops, as any switch's would.
 
 
 def main() -> None:

@@ -65,9 +65,8 @@ class Troubles:
         heapq.heappush(self._due, (time.perf_counter() + seconds, next(self._number), what))
 
     def _next(self) -> None:
-        kinds: list[Callable[[], None]] = [self._kill, self._kill, self._pause, self._cut]
-        kinds += [self._cut, self._weather] + ([self._power_cut] if self.power else [])
-        self.dice.choice(kinds)()
+        kinds = [self._kill, self._pause, self._cut, self._weather, self._power_cut]
+        self.dice.choices(kinds, [4, 2, 4, 2, 1 if self.power else 0])[0]()
         self._in(self.dice.choice(GAPS_SECONDS), self._next)
 
     def _kill(self) -> None:

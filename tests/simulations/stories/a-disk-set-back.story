@@ -1,9 +1,10 @@
 # Somebody puts an old copy of the disk back: the booking made since is not on it, but a peer has it.
 nodes a b c ram 8GiB
+also on shell processes
 copy the disk of c
 a reserves 5GiB at c as x
   => granted
-  -> a copy is on b
+  -> a peer has a copy
 advance 1s
 kill c
 set back the disk of c
@@ -16,6 +17,7 @@ until everyone sees everyone
 b reserves 5GiB at c as y
   => refused
   -> Nowhere: none of 3 nodes fits now.
+also on shell processes
 until c stands open
   -> after 33 s
   -> c standing: open

@@ -1,8 +1,9 @@
 # What cannot be written is not promised: an owner without room on its disk stops, loudly.
 nodes a b c ram 8GiB
+also on shell
 a reserves 1GiB at c as x
   => granted
-  -> a copy is on b
+  -> a peer has a copy
 fill the disk of c
 b reserves 1GiB at c as y
   => refused
@@ -27,6 +28,6 @@ until everyone sees everyone
   -> b peer.restarted: c: a new run of the same node
 b reserves 1GiB at c as z
   => granted
-  -> a copy is on a
+  -> a peer has a copy
 everyone verifies
   => every log verifies

@@ -4,15 +4,15 @@ also on shell processes
 loss 20%
 a reserves 1GiB at c as x
   => granted
-  -> a copy is on b
+  -> a peer has a copy
 b reserves 1GiB at c as y
   => granted
-  -> a copy is on b
+  -> a peer has a copy
 a holds 2GiB at b as z
   => held
 a confirms z
   => granted
-  -> a copy is on a
+  -> a peer has a copy
 mend
 until everyone sees everyone
   -> after 0 s

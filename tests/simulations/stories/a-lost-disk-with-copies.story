@@ -1,9 +1,9 @@
 # The journal is gone; two peers have copies. What was booked is gathered from them.
 nodes a b c ram 8GiB
-also on shell
+also on shell processes
 a reserves 5GiB at c as x
   => granted
-  -> a copy is on b
+  -> a peer has a copy
 advance 1s
 kill c
 lose the disk of c
@@ -26,5 +26,6 @@ until b sees c alive
 b reserves 5GiB at c as y
   => refused
   -> Nowhere: none of 3 nodes fits now.
+also on shell processes
 everyone verifies
   => every log verifies

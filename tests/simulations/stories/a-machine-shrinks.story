@@ -2,7 +2,7 @@
 nodes a b ram 8GiB
 a reserves 5GiB at b as x
   => granted
-  -> a copy is on a
+  -> a peer has a copy
 shrink b to 4GiB
   -> b alarm.pool-impaired: ram is impaired: no new holds until it is whole again
 advance 6s
@@ -21,6 +21,6 @@ a asks where 3GiB fits at b
   => at b
 a reserves 3GiB at b as z
   => granted
-  -> a copy is on a
+  -> a peer has a copy
 everyone verifies
   => every log verifies

@@ -1,5 +1,6 @@
 # c hears a and a does not hear c: b speaks for both, so nobody is declared dead.
 nodes a b c ram 8GiB
+also on shell processes
 cut c > a
 advance 10s
 a sees c
@@ -12,7 +13,7 @@ mend
 advance 2s
 a reserves 5GiB at c as x
   => granted
-  -> a copy is on b
+  -> a peer has a copy
 until b shows x posted
   -> after 0 s
 everyone verifies

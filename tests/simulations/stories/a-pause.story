@@ -3,7 +3,7 @@ nodes a b c ram 8GiB
 also on processes
 a reserves 2GiB at c as x
   => granted
-  -> a copy is on b
+  -> a peer has a copy
 pause c for 3s
 advance 4s
   -> a peer.suspect: c: it does not answer
@@ -12,16 +12,16 @@ until a sees c alive
   -> after 0 s
 pause c for 12s
 until a sees c dead
-  -> after 6 s
+  -> after 7 s
   -> a peer.suspect: c: it does not answer
   -> a peer.dead: c: no word from the node itself for 4 s after the first doubt
   -> b peer.suspect: c: it does not answer
+  -> b peer.dead: c: no word from the node itself for 4 s after the first doubt
 b asks where 1GiB fits at c
   => nowhere
-  -> not c: suspect
+  -> not c: not alive
 until a sees c alive
   -> after 6 s
-  -> b peer.dead: c: no word from the node itself for 4 s after the first doubt
 c shows the holds
   => x: 2GiB at c, posted
 until everyone sees everyone

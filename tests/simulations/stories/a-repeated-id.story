@@ -10,7 +10,7 @@ b shows the holds
   => x: 5GiB at b, pending
 a confirms x
   => granted
-  -> a copy is on a
+  -> a peer has a copy
 a repeats x
   => held
 a repeats x with 6GiB

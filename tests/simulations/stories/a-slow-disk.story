@@ -1,9 +1,10 @@
 # A disk that takes a second for each write makes answers late, and none of them early.
 nodes a b ram 8GiB
+also on shell
 slow the disk of b to 1s
 a reserves 5GiB at b as x
   => granted
-  -> a copy is on a
+  -> a peer has a copy
 kill b
 start b
   -> b standing: open

@@ -3,24 +3,27 @@ nodes a b c d ram 8GiB
 also on shell processes
 a reserves 5GiB at c as x
   => granted
-  -> a copy is on a
+  -> a peer has a copy
 cut a b | c d
 until a sees c dead
-  -> after 6 s
-  -> a peer.suspect: c: it does not answer
+  -> after 7 s
   -> a peer.suspect: d: it does not answer
+  -> a peer.suspect: c: it does not answer
+  -> a peer.dead: d: no word from the node itself for 4 s after the first doubt
   -> a peer.dead: c: no word from the node itself for 4 s after the first doubt
   -> b peer.suspect: c: it does not answer
   -> b peer.suspect: d: it does not answer
+  -> b peer.dead: c: no word from the node itself for 4 s after the first doubt
+  -> b peer.dead: d: no word from the node itself for 4 s after the first doubt
   -> c peer.suspect: a: it does not answer
   -> c peer.suspect: b: it does not answer
+  -> c peer.dead: a: no word from the node itself for 4 s after the first doubt
+  -> c peer.dead: b: no word from the node itself for 4 s after the first doubt
   -> d peer.suspect: a: it does not answer
   -> d peer.suspect: b: it does not answer
+  -> d peer.dead: a: no word from the node itself for 4 s after the first doubt
 until c sees a dead
   -> after 0 s
-  -> b peer.dead: c: no word from the node itself for 4 s after the first doubt
-  -> c peer.dead: a: no word from the node itself for 4 s after the first doubt
-  -> d peer.dead: a: no word from the node itself for 4 s after the first doubt
 
 # What was granted stays granted on the owner's side; a cannot take more of it, d can.
 c shows the holds
@@ -31,13 +34,14 @@ a asks where 3GiB fits at c
 a reserves 3GiB at c as lost
   => refused
   -> Nowhere: none of 4 nodes fits now.
+also on shell processes
 d reserves 2GiB at c as y
   => granted
-  -> a copy is on d
+  -> a peer has a copy
 
 mend
 until everyone sees everyone
-  -> after 10 s
+  -> after 9 s
 until a shows y posted
   -> after 0 s
 until c shows x posted

@@ -3,10 +3,10 @@ nodes a b c ram 8GiB
 also on shell processes
 a reserves 2GiB at c as x
   => granted
-  -> a copy is on b
+  -> a peer has a copy
 kill c
 until a sees c suspect
-  -> after 2 s
+  -> after 3 s
   -> a peer.suspect: c: it does not answer
 a asks where 1GiB fits at c
   => nowhere

@@ -1,9 +1,10 @@
 # After a power cut nothing proves what the owner promised: it grants nothing until nobody can rely
 # on a lease that it forgot. Bookings stay.
 nodes a b c ram 8GiB
+also on shell processes
 a reserves 3GiB at c as x
   => granted
-  -> a copy is on b
+  -> a peer has a copy
 cut the power of c
 start c
   -> c standing: quarantine: there is no marker: a reboot, a first start, or a new folder
@@ -17,6 +18,7 @@ until everyone sees everyone
 b reserves 2GiB at c as y
   => refused
   -> Nowhere: none of 3 nodes fits now.
+also on shell processes
 advance 20s
 c stands
   => quarantine
@@ -30,6 +32,6 @@ until b sees c alive
   -> after 0 s
 b reserves 2GiB at c as z
   => granted
-  -> a copy is on b
+  -> a peer has a copy
 everyone verifies
   => every log verifies

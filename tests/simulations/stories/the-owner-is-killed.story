@@ -3,7 +3,7 @@ nodes a b c ram 8GiB
 also on shell processes
 a reserves 5GiB at c as x
   => granted
-  -> a copy is on b
+  -> a peer has a copy
 kill c
 a sees c
   -> alive
@@ -20,12 +20,13 @@ until everyone sees everyone
 b reserves 5GiB at c as y
   => refused
   -> Nowhere: none of 3 nodes fits now.
+also on shell processes
 a releases x
   => released
 until b shows x gone
   -> after 0 s
 b reserves 5GiB at c as z
   => granted
-  -> a copy is on b
+  -> a peer has a copy
 everyone verifies
   => every log verifies

@@ -1,6 +1,6 @@
 # Whoever holds and is never heard of again keeps nobody out for long.
 nodes a b c ram 8GiB
-also on shell
+also on shell processes
 a holds 5GiB at c as x
   => held
 c shows the holds
@@ -9,6 +9,7 @@ kill a
 b reserves 5GiB at c as y
   => refused
   -> Nowhere: none of 3 nodes fits now.
+also on shell processes
 until c shows x gone
   -> after 31 s
   -> b peer.suspect: a: it does not answer
@@ -21,7 +22,7 @@ b asks where 5GiB fits at c
   => at c
 b reserves 5GiB at c as z
   => granted
-  -> a copy is on b
+  -> a peer has a copy
 start a
   -> a standing: open
 until everyone sees everyone
