@@ -36,6 +36,7 @@ STEP: Final[Duration] = SECOND // 4
 RAM: Final = 8 * GIB
 CARD: Final = 8 * GIB
 TAIL_LINES: Final = 60
+HOME: Final = Path(__file__).parents[1]
 ROOMS_OF_THE_CORE: Final = ("mesh", "ledger", "placement", "node")
 CRASHES: Final = (
     AssertionError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError,
@@ -187,11 +188,13 @@ def _told(injection: Injection) -> str:
 
 
 def blame(crash: BaseException) -> tuple[str, tuple[str, ...]]:
-    """Whose fault a crash is: of the agent under test, or of the simulator itself."""
-    frames = traceback.extract_tb(crash.__traceback__)
-    last = frames[-1]
-    room = Path(last.filename).parent
-    core = bool({*room.parts} & {*ROOMS_OF_THE_CORE})
-    place = f"{room.name}/{Path(last.filename).name}:{last.lineno}"
-    sentence = f"crash: {type(crash).__name__} at {place}: {crash}"
-    return (VIOLATED if core else INTERNAL), (sentence,)
+    """Whose fault a crash is, as a verdict: of the agent under test, or of the simulator itself."""
+    frames = [
+        (Path(frame.filename).relative_to(HOME), frame.lineno)
+        for frame in traceback.extract_tb(crash.__traceback__)
+        if Path(frame.filename).is_relative_to(HOME)
+    ]
+    ours = [frame for frame in frames if frame[0].parts[0] in (*ROOMS_OF_THE_CORE, "simulations")]
+    file, line = ours[-1]
+    sentence = f"crash: {type(crash).__name__} at {file}:{line}: {crash}"
+    return (VIOLATED if file.parts[0] in ROOMS_OF_THE_CORE else INTERNAL), (sentence,)
