@@ -9,8 +9,9 @@ import msgspec
 
 from simulations.campaign.origin import Origin, origin, uncommitted
 from simulations.campaign.record import Aim, Record, Unfit, canary_options, load, save, sung
-from simulations.campaign.swarm import Failure, Live, Swarm, live, swarm
+from simulations.campaign.swarm import Again, Failure, Live, Swarm, live, swarm
 from simulations.campaign.tally import Tally
+from simulations.campaign.twice import lived_twice
 
 CHUNK_SEEDS: Final = 200
 """Some minutes of work: what is lost when somebody ends a campaign in the middle of one."""
@@ -33,7 +34,8 @@ class Stopped:
 
 
 def keep(
-    path: Path, command: str, aim: Aim, *, workers: int, resume: bool, live: Live = live,
+    path: Path, command: str, aim: Aim, *, workers: int, resume: bool,
+    live: Live = live, again: Again = lived_twice,
     progress: Callable[[Tally], object] = lambda _: None,
 ) -> Kept | Stopped:  # fmt: skip
     """Run until `aim` is reached. Raises Unfit when the record can't be begun or gone on with."""
@@ -44,7 +46,7 @@ def keep(
     while not record.reached:
         progress(record.tally)
         chunk = swarm(
-            record.next_seed, workers=workers, count=CHUNK_SEEDS, live=live,
+            record.next_seed, workers=workers, count=CHUNK_SEEDS, live=live, again=again,
             progress=lambda so_far: progress(_both(record.tally, so_far)),
         )  # fmt: skip
         if chunk.interrupted or chunk.failure is not None:
