@@ -30,8 +30,8 @@ def verdict_lines(result: Result, line: str, told: str, ink: Ink) -> Iterator[st
     yield from _verdict(result, ink)
     yield from row("seed", str(result.seed))
     yield from row("trace", result.trace_hash)
-    yield from row("again", line)
-    yield from row("in full", f"{line} --trace")
+    yield "again".ljust(LABEL_CHARS) + line  # whole, however long: it is there to be copied
+    yield from row("", "with --trace behind it: event by event")
 
 
 def swarm_rows(tally: Tally) -> Iterator[str]:
