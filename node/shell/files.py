@@ -11,6 +11,9 @@ from typing import Final, Protocol
 
 from node.shell.state import sync_folder
 
+RENEWED_BYTES: Final = 1024 * 1024
+"""At a time."""
+
 
 class Files(Protocol):
     """A folder of files. What fails raises OSError with its errno, whoever keeps them."""
@@ -33,6 +36,10 @@ class Files(Protocol):
 
     def remove(self, path: Path) -> None:
         """Unlink; quiet when there is none."""
+
+    def renew(self, path: Path) -> None:
+        """Write a file's bytes back over themselves and sync, so that what is read is what lies
+        there. Quiet when there is none."""
 
     def sync_folder(self, path: Path) -> None:
         """Make creations, renames and removals inside `path` durable."""
@@ -58,6 +65,19 @@ class _OnDisk:
 
     def remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)
+
+    def renew(self, path: Path) -> None:
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        try:
+            where = 0
+            while piece := os.pread(handle, RENEWED_BYTES, where):
+                where += os.pwrite(handle, piece, where)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
     def sync_folder(self, path: Path) -> None:
         sync_folder(path)

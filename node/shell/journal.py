@@ -5,7 +5,11 @@ of writes: `commit` returns when the batch is on the disk and not before.
 
 **When a sync fails** the kernel may already have thrown the unwritten pages away and marked them
 clean, so trying again succeeds and means nothing. A journal that failed once refuses everything
-after: the process must stop. A restart reads what is really there; a retry would lie.
+after: the process must stop. A restart alone is not enough either: as long as the machine runs, the
+kernel shows the new process the very pages that are on no disk, a whole batch in the write-ahead
+log among them, and whatever is committed behind it goes with it when the power fails. So an
+opening first writes that log back over itself and syncs it (`Files.renew`): then what is read is
+what lies there.
 
 **Damage** shows in three ways. SQLite notices a broken structure (`quick_check`, on every load).
 It has no checksums on pages, so each value carries a seal over its space, key and bytes: a flipped
@@ -108,10 +112,10 @@ class Journal:
         return cls(connection, path, fresh=fresh)
 
     def load(self) -> Spaces:
-        """Everything, after a check that nothing is damaged. On JournalCorrupt it is closed."""
+        """Everything, after a check that nothing is damaged. On a JournalError it is closed."""
         try:
             return _load(self._connection, self._path)
-        except JournalCorrupt:
+        except JournalError:
             _close_untouched(self._connection)
             raise
 
@@ -233,6 +237,7 @@ def _make(path: Path, files: Files) -> None:
 def _connect(path: Path, files: Files) -> apsw.Connection:
     with named(path):
         _check_header(path, files.head(path, _HEADER_BYTES))
+        files.renew(_beside(path, "-wal"))
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=files.vfs)
     try:
         with named(path, connection):

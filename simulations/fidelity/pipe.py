@@ -207,6 +207,10 @@ class Pipe(trio.abc.HalfCloseableStream):
             self._out.push(RESET)
             self._link.ring()
 
+    def snap(self) -> None:
+        """Somebody in between resets the connection."""
+        self._link.snap()
+
     def _finish(self) -> None:
         if not self._finished:
             self._finished = True

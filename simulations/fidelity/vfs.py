@@ -41,6 +41,16 @@ class Platter(apsw.VFS):
         _, host, life, name = path.split("/")
         return self._disks[host], int(life), name
 
+    @contextmanager
+    def lending(self, name: str, disk: Disk) -> Iterator[None]:
+        """Within the block, `disk` is reached under `name`."""
+        assert name not in self._disks, f"{name} is somebody's"
+        self._disks[name] = disk
+        try:
+            yield
+        finally:
+            del self._disks[name]
+
     def xOpen(  # type: ignore[override] # any object with these methods will do
         self, name: object, flags: list[int]
     ) -> "OpenFile":
@@ -90,6 +100,10 @@ class Platter(apsw.VFS):
     def xCurrentTimeInt64(self) -> int:
         return JULIAN_MILLISECONDS
 
+    def excepthook(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        """Where SQLite takes an error of ours as a number only, apsw prints it: ours are meant."""
+        return was_meant(error)
+
     def xGetLastError(self) -> tuple[int, str]:
         return self._errno, ""
 
@@ -108,6 +122,11 @@ class Platter(apsw.VFS):
             if error.errno == errno.ENOENT:
                 raise apsw.CantOpenError(str(error)) from error
             raise apsw.IOError(str(error)) from error
+
+
+def was_meant(error: BaseException | None) -> bool:
+    """A fault that was asked for needs no printing; anything else is a mistake in here."""
+    return isinstance(error, apsw.Error)
 
 
 class OpenFile:
@@ -151,6 +170,10 @@ class OpenFile:
         with self._platter.told():
             self._disk.call(self._life)
         return len(self._file.seen)
+
+    def excepthook(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        """As the platter's."""
+        return was_meant(error)
 
     def xClose(self) -> None:
         """Even the dead let go."""
@@ -209,6 +232,13 @@ class DiskFiles:
         disk = self._mine()
         if path.name in disk.folder:
             disk.remove(path.name)
+
+    def renew(self, path: Path) -> None:
+        disk = self._mine()
+        file = disk.folder.get(path.name)
+        if file is not None:
+            disk.write(path.name, file, 0, bytes(file.seen))
+            disk.sync(path.name, file)
 
     def sync_folder(self, path: Path) -> None:
         del path
