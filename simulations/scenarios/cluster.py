@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
+from ledger.commands import HOLD_ID_BYTES, GrantKind, Hold, Leg
 from ledger.lifecycle import HoldState
-from mesh.instant import SECOND, Duration, Instant, in_seconds
+from mesh.identity import NONCE_BYTES
+from mesh.instant import HOUR, SECOND, Duration, Instant, in_seconds
 from mesh.membership import Liveness
 from node.core import requests
 from node.core.effects import Reply
@@ -276,6 +278,18 @@ class Cluster:
         amount = sum(leg["amount"] for leg in body["legs"])
         stored_on = tuple(body["stored_on"] or ())
         return Booking(body["id"], asked.host.name, body["owner"]["name"], amount, stored_on)
+
+    def demand(self, asker: str, owner: str, gib: float) -> int:
+        """A hold is asked of the owner itself, whatever the asker's own picture says of its room.
+
+        `world.command_answers` has what came of it under the token that is returned.
+        """
+        session = self.host(asker).alive.knowledge.session_of(self.host(owner).id)
+        hold = Hold(
+            self.dice.randbytes(HOLD_ID_BYTES), session or bytes(NONCE_BYTES),
+            (Leg("ram", round(gib * GIB)),), GrantKind.BOOKING, HOUR, "", "",
+        )  # fmt: skip
+        return self.world.command(asker, owner, hold)
 
     def give_back(self, bookings: Iterable[Booking]) -> None:
         """Everybody releases what they have, and it ends."""

@@ -94,11 +94,22 @@ def lost_disk(cluster: Cluster) -> None:
 
 
 def _asks_meanwhile(cluster: Cluster, owner: str, asker: str) -> None:
-    """Whoever asks while the owner does not know what it promised gets nothing that is taken."""
-    asked = [cluster.ask_for(asker, 6, owner, wait=False) for _ in cluster.moments(5 * SECOND)]
-    cluster.settle(asked)
-    won = [one for one in asked if one.ok]
-    cluster.must(not won, "G1", f"{owner} granted 6 GiB of the 4 GiB it has left")
+    """Whoever asks while the owner does not know what it promised gets nothing that is taken.
+
+    Others ask the owner itself: by their own pictures they would not ask at all. Its own people
+    ask at once, before anybody could tell it.
+    """
+    there: list[int] = []
+    here: list[Asked] = []
+    for _ in cluster.moments(2 * SECOND):
+        here.append(cluster.ask_for(owner, 6, owner, wait=False))
+        there.append(cluster.demand(asker, owner, 6))
+    cluster.settle(here)
+    answers = [cluster.world.command_answers.get(token) for token in there]
+    won = [one for one in answers if one is not None and one.outcome.positive]
+    own = [one for one in here if one.ok]
+    cluster.must(not won and not own, "G1", f"{owner} granted 6 GiB of the 4 GiB it has left")
+    cluster.must(any(answers), "V1", f"{owner} never answered anybody")
 
 
 def power_cut(cluster: Cluster) -> None:

@@ -6,8 +6,10 @@ import pytest
 
 from ledger import desk, granting
 from ledger.books import Books
+from ledger.machine import Continuity
 from ledger.recovery import Gathered
 from mesh.instant import SECOND
+from simulations import machines
 from simulations.network import Network
 from simulations.options import Options
 from simulations.results import OK, STALLED, VIOLATED
@@ -84,8 +86,8 @@ PLANTS: dict[tuple[str, str], tuple[str, Plant]] = {
     ("split-brain", "the cut lets everything pass"): (
         VIOLATED, set_to(Network, "is_cut", lambda *_: False),
     ),
-    ("amnesia", "peers' copies are ignored"): (
-        VIOLATED, set_to(Gathered, "add", lambda *_: []),
+    ("amnesia", "every start is taken for a continuation"): (
+        VIOLATED, set_to(machines, "continuity", lambda *_: Continuity(True, "planted")),
     ),
     ("lost-disk", "peers' copies are ignored"): (
         VIOLATED, set_to(Gathered, "add", lambda *_: []),
