@@ -4,7 +4,7 @@ A new face resets the interval, because where one new node is there may be more 
 us. A face that we know does not: replaying a beacon must not make anybody talk. It does the
 opposite: who has heard a few known faces since its own last turn lets this one pass, because
 whoever listens finds the mesh through them; so a link carries a few beacons per interval, however
-many nodes are on it. The burst of a start is never passed over: that one announces ourselves.
+many nodes are on it. The first beacon of a start is never passed over: it announces ourselves.
 """
 
 from random import Random
@@ -20,11 +20,11 @@ class Beaconing:
         self._config = config
         self._random = random
         self._burst: list[Instant] = []
-        self._in_burst = False
+        self._is_first = False
         self._interval: Duration = config.beacon_shortest
         self._next: Instant | None = None
         self._known_faces = 0
-        """Beacons of nodes that we share a session with, since our own last turn."""
+        """Beacons of nodes that we share a session with, and nodes met, since our own last turn."""
 
     @property
     def next_wake(self) -> Instant | None:
@@ -34,14 +34,14 @@ class Beaconing:
         """Begin with the burst."""
         self._burst = [now + delay for delay in self._config.beacon_burst]
         self._interval = self._config.beacon_shortest
-        self._in_burst = bool(self._burst)
+        self._is_first = True
         self._next = self._burst.pop(0) if self._burst else now + self._interval
 
     def stop(self) -> None:
         self._next = None
 
     def known_face(self) -> None:
-        """Somebody we share a session with said where it is."""
+        """Somebody we share a session with said where it is, or has just become one."""
         self._known_faces += 1
 
     def new_face(self, now: Instant) -> None:
@@ -55,9 +55,8 @@ class Beaconing:
         """Whether to send a beacon now; the next turn is planned then."""
         if self._next is None or now < self._next:
             return False
-        enough = self._known_faces >= self._config.beacon_redundancy and not self._in_burst
-        self._known_faces = 0
-        self._in_burst = bool(self._burst)
+        enough = self._known_faces >= self._config.beacon_redundancy and not self._is_first
+        self._known_faces, self._is_first = 0, False
         if self._burst:
             self._next = self._burst.pop(0)
         else:

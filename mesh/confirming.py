@@ -14,6 +14,7 @@ from mesh.effects import Address, Send
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, SECOND, Duration, Instant
 from mesh.sessions import Session, Sessions
+from mesh.timers import Timers
 
 CONFIRM_INTERVAL: Final[Duration] = 200 * MILLISECOND
 CONFIRM_REPEATS_MAX: Final = 4
@@ -26,7 +27,6 @@ class _Waiting:
     payload: bytes
     to: Address
     repeats_left: int
-    due: Instant
 
 
 class Confirmations:
@@ -35,30 +35,33 @@ class Confirmations:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
         self._waiting: dict[tuple[NodeId, bytes], _Waiting] = {}
+        self._due: Timers[tuple[NodeId, bytes]] = Timers()
 
     @property
     def next_due(self) -> Instant | None:
         """When the next repeat, or the next giving up, is due."""
-        return min((waiting.due for waiting in self._waiting.values()), default=None)
+        return self._due.next
 
     def begin(self, session: Session, payload: bytes, to: Address, now: Instant) -> bytes:
         """The first confirmation; `wake` repeats it."""
         key = session.agreed.peer, session.agreed.tag
-        due = now + CONFIRM_INTERVAL
-        self._waiting[key] = _Waiting(session, payload, to, CONFIRM_REPEATS_MAX, due)
+        self._waiting[key] = _Waiting(session, payload, to, CONFIRM_REPEATS_MAX)
+        self._due.set(key, now + CONFIRM_INTERVAL)
         return session.seal(Kind.CONFIRM, payload)
 
     def heard(self, session: Session) -> None:
         """Something came back in `session`: the far end has it too."""
         session.confirmed = True
         self._sessions.silence(session, silent=False)
-        self._waiting.pop((session.agreed.peer, session.agreed.tag), None)
+        key = session.agreed.peer, session.agreed.tag
+        if self._waiting.pop(key, None) is not None:
+            self._due.cancel(key)
 
     def wake(self, now: Instant) -> list[Send]:
         """The repeats that are due. Gives up on sessions that stayed silent to the last."""
-        due = [(key, waiting) for key, waiting in self._waiting.items() if waiting.due <= now]
         sends = []
-        for key, waiting in due:
+        for key in self._due.due(now):
+            waiting = self._waiting[key]
             session = waiting.session
             if self._sessions.find(*key, now) is not session:
                 del self._waiting[key]  # ended meanwhile, for another reason
@@ -66,14 +69,14 @@ class Confirmations:
                 del self._waiting[key]
                 self._sessions.silence(session, silent=True)
             else:
-                self._put_off(waiting, now)
+                self._due.set(key, self._put_off(waiting, now))
                 again = session.seal(Kind.CONFIRM, waiting.payload)
                 sends.append(Send(waiting.to, again, urgent=True))
         return sends
 
-    def _put_off(self, waiting: _Waiting, now: Instant) -> None:
+    def _put_off(self, waiting: _Waiting, now: Instant) -> Instant:
         waiting.repeats_left -= 1
-        waiting.due = now + CONFIRM_INTERVAL
+        due = now + CONFIRM_INTERVAL
         if waiting.repeats_left == 0:
-            opened = waiting.session.opened_at
-            waiting.due = max(waiting.due, opened + SILENT_SESSION_LIFE)
+            due = max(due, waiting.session.opened_at + SILENT_SESSION_LIFE)
+        return due

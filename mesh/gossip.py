@@ -23,6 +23,10 @@ from mesh.wire import encode
 DRAWN_MAX: Final = 32
 """Of so many members, at most, a round picks its few: to look at all costs more than to tell."""
 
+FLOOD: Final = 32
+"""With so many rumours waiting, each further one is told to one member only: everybody has much to
+tell then, and what does not get around is found by the root, in bulk and once."""
+
 Subject: TypeAlias = tuple[str, NodeId, str, int]
 """("fact", author, topic, 0) or ("block", author, era as hex, height)."""
 
@@ -81,7 +85,9 @@ class Gossip:
         full = len(self._rumours) >= self._config.gossip_slots_max
         if len(letter) > self._payload_max or (full and subject not in self._rumours):
             return False  # left to reconciliation
-        rumour = _Rumour(letter, self._config.gossip_transmissions, dict.fromkeys(knows))
+        flood = len(self._rumours) >= FLOOD
+        times = 1 if flood else self._config.gossip_transmissions
+        rumour = _Rumour(letter, times, dict.fromkeys(knows))
         self._rumours[subject] = rumour
         if self._next_round is None:
             self._next_round = now + self._config.gossip_delay

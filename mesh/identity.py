@@ -98,6 +98,7 @@ def id_of(public: PublicKey) -> NodeId:
     return NodeId(hashlib.sha256(public).digest()[:NODE_ID_BYTES])
 
 
+@lru_cache(IDS_REMEMBERED_MAX)
 def id_text(node: NodeId) -> str:
     """A node id as people read it: 26 lower-case base32 characters."""
     return base64.b32encode(node).decode().rstrip("=").lower()

@@ -91,6 +91,7 @@ class Mesh:
         self._identity, self._keys, self._config, self._random = identity, keys, config, random
         self._port = port
         self._running = False
+        self._last_input: Instant = 0
         self._clones_told: dict[tuple[NodeId, bytes], None] = {}
         self._intake = Intake(
             self.id, keys.mesh_id, self.roll, self.board, self.chains, self.rejections
@@ -222,7 +223,9 @@ class Mesh:
 
     def receive(self, datagram: bytes, source: Address, now: Instant) -> list[MeshEffect]:
         """One datagram. Rubbish is counted and changes nothing."""
-        self._forgive_lag(now)
+        if now - self._last_input > self._config.lag_forgiven:  # else it is for `wake` to notice
+            self._forgive_lag(now)
+        self._last_input = now
         judged = self._post.gate.judge(datagram, source, now)
         if isinstance(judged, Rejection):
             self.rejections[judged] += 1
@@ -232,6 +235,7 @@ class Mesh:
     def wake(self, now: Instant) -> list[MeshEffect]:
         """Whatever is due."""
         self._forgive_lag(now)
+        self._last_input = now
         return self._due(now) if self._running else []
 
     def serve(
@@ -297,6 +301,7 @@ class Mesh:
             return []
         if any(change.change is PeerChange.VERIFIED for change in changes):
             self._beaconing.new_face(now)
+        self._beaconing.known_face()
         self._greeter.met(met.peer, met.address, now)
         self._reconciler.met(met.peer, now + KEPT_PATIENCE)
         respond = Send(met.address, met.respond, urgent=True)

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from mesh.board import Board
 from mesh.chains import ROOT_MODULUS, Chains
@@ -43,6 +43,7 @@ from mesh.parcels import (
     question_bytes,
 )  # fmt: skip
 from mesh.rejections import Rejection
+from mesh.roots import Roots
 from mesh.timers import Timers
 
 SERVICE_SYNC: Final = "mesh.sync"
@@ -77,12 +78,6 @@ class _Sync:
     pushing: bool = False
 
 
-class _Futile(NamedTuple):
-    ours: int
-    theirs: int
-    until: Instant
-
-
 class Reconciler:
     """When to talk to whom, and the talking itself."""
 
@@ -98,10 +93,9 @@ class Reconciler:
         self._intake = intake
         self._refused = refused
         self._due: Timers[NodeId] = Timers()
-        self._roots: dict[NodeId, int] = {}
+        self._roots = Roots(config.sync_after)
         self._unasked: dict[NodeId, None] = {}
         self._answered: dict[NodeId, None] = {}
-        self._futile: dict[NodeId, _Futile] = {}
         self._calls: dict[int, _Sync] = {}
         self._next_call = 1
         self._rested: Instant | None = None
@@ -122,7 +116,7 @@ class Reconciler:
     def rise(self) -> None:
         """A new run of ours: everybody is asked about our own log again."""
         self._answered.clear()
-        self._futile.clear()
+        self._roots.begin_again()
 
     # When --------------------------------------------------------------------------------------
 
@@ -157,23 +151,31 @@ class Reconciler:
         planned = self._due.at(peer)
         self._due.set(peer, at if planned is None else min(at, planned))
 
+    def gap(self, peer: NodeId, at: Instant) -> None:
+        """`peer` has what we lack, whatever its root was when we last heard it: sync at `at`."""
+        self._roots.unknown(peer)
+        self.urge(peer, at)
+
     def heard_root(self, peer: NodeId, root: int, now: Instant) -> None:
         """`peer` says what its state adds up to."""
-        self._roots[peer] = root
-        if root == self.root:
-            self._futile.pop(peer, None)
-            if peer not in self._unasked:
-                self._due.cancel(peer)
-        elif not self._is_futile(peer, now):
+        if self._roots.heard(peer, root, self.root, now):
             self.urge(peer, now + self._config.sync_after)
+        elif root == self.root and peer not in self._unasked:
+            self._due.cancel(peer)
 
     def wake(self, now: Instant) -> list[MeshEffect]:
         """Start the syncs that are due, as far as there are calls to spare."""
         effects: list[MeshEffect] = []
+        self._roots.look(self.root, now)
         while not self._is_resting(now) and (peer := self._due.pop(now)) is not None:
             if any(sync.peer == peer for sync in self._calls.values()):
                 self._due.set(peer, now + BUSY_RETRY)
-            elif peer in self._unasked or self._roots.get(peer) != self.root:
+            elif peer not in self._unasked and not self._roots.may_differ(peer, now):
+                pass  # rumours have made us equal meanwhile, or its next ping will say
+            elif peer not in self._unasked and not self._roots.is_settled(now):
+                self._due.set(peer, now + self._config.sync_after)
+            else:
+                self._roots.asked()
                 self._rested = now + len(self._roll.members()) * REST_PER_MEMBER
                 effects += self._ask(_Sync(peer), now)
         return effects
@@ -181,11 +183,6 @@ class Reconciler:
     def _is_resting(self, now: Instant) -> bool:
         full = len(self._calls) >= self._config.sync_calls_max
         return full or (self._rested is not None and now < self._rested)
-
-    def _is_futile(self, peer: NodeId, now: Instant) -> bool:
-        futile = self._futile.get(peer)
-        same = futile is not None and (futile.ours, futile.theirs) == (self.root, self._roots[peer])
-        return futile is not None and same and now < futile.until
 
     # Asking ------------------------------------------------------------------------------------
 
@@ -224,6 +221,7 @@ class Reconciler:
     def _unpack(self, sync: _Sync, parcel: Parcel, now: Instant, reap: Reap) -> list[MeshEffect]:
         harvest = Harvest()
         take_parcel(parcel, sync.peer, self._intake, harvest)
+        _spare_strangers(harvest, sync.peer)
         effects = reap(harvest, now)
         advanced = bool(harvest.news) or bool(parcel.own)
         sync.gained = sync.gained or bool(harvest.news)
@@ -289,8 +287,7 @@ class Reconciler:
         """The conversation is over. If it changed nothing, do not begin it again too soon."""
         pause = now + self._config.sync_pause
         if not sync.gained:
-            theirs = self._roots.get(sync.peer, self.root)
-            self._futile[sync.peer] = _Futile(self.root, theirs, pause)
+            self._roots.futile(sync.peer, self.root, pause)
         if sync.peer in self._unasked:
             self.urge(sync.peer, pause)
 
@@ -333,6 +330,7 @@ class Reconciler:
             return [], TOOK_NOTHING
         harvest = Harvest()
         take_parcel(parcel, peer, self._intake, harvest)
+        _spare_strangers(harvest, peer)
         return reap(harvest, now), TOOK_NEWS if harvest.news else TOOK_NOTHING
 
 
@@ -347,6 +345,12 @@ def take_parcel(parcel: Parcel, sender: NodeId, intake: Intake, harvest: Harvest
     for block in (*parcel.own, *parcel.blocks):
         if not harvest.spoiled:
             intake.block(block, sender, harvest)
+
+
+def _spare_strangers(harvest: Harvest, peer: NodeId) -> None:
+    """Acknowledge only to `peer`, which handed us its own blocks. Other authors' came through it,
+    mostly old ones; a node that gets a thousand logs owes nobody a thousand letters."""
+    harvest.stored = {author: at for author, at in harvest.stored.items() if author == peer}
 
 
 def within_budget(items: list[Item]) -> list[Item]:

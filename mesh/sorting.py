@@ -65,7 +65,7 @@ class SortingTable:
             effects += self._sort(message, verified, harvest, now)
         self._keep_wanted(messages, harvest)
         if harvest.gaps:
-            self.reconciler.urge(verified.sender, now + GAP_PATIENCE)
+            self.reconciler.gap(verified.sender, now + GAP_PATIENCE)
         effects += self.reap(harvest, now)
         self._pass_on(harvest, verified.sender, now)
         return effects

@@ -1,0 +1,89 @@
+"""Roots: what everybody's state adds up to, as last heard, and whether asking about it is worth it.
+
+Every ping and ack carries the sender's root. One that differs from ours is no reason to ask yet:
+the rumour that makes us equal may be under way, what we heard may be long out of date, or we have
+asked before and neither of us has moved since.
+"""
+
+from typing import Final, NamedTuple
+
+from mesh.identity import NodeId
+from mesh.instant import SECOND, Duration, Instant
+
+HURRY_AFTER: Final[Duration] = SECOND
+"""News may come in for ever; after so long we ask even so."""
+ROOT_FRESH: Final[Duration] = SECOND // 2
+"""As a mesh forms, everybody's root moves all the time. Every ping brings a fresh one."""
+
+
+class _Heard(NamedTuple):
+    root: int
+    at: Instant
+
+
+class _Futile(NamedTuple):
+    ours: int
+    theirs: int
+    until: Instant
+
+
+class Roots:
+    """Our own root over time, and the newest of each peer."""
+
+    def __init__(self, settled_after: Duration) -> None:
+        """`settled_after`: how long our root has to stand still."""
+        self._settled_after = settled_after
+        self._heard: dict[NodeId, _Heard] = {}
+        self._futile: dict[NodeId, _Futile] = {}
+        self._ours = _Heard(0, 0)
+        self._unsettled: Instant | None = None
+        """Since when somebody has waited for our root to stand still."""
+
+    def look(self, ours: int, now: Instant) -> None:
+        """Our own root is `ours`."""
+        if self._ours.root != ours:
+            self._ours = _Heard(ours, now)
+
+    def heard(self, peer: NodeId, root: int, ours: int, now: Instant) -> bool:
+        """`peer` says what its state adds up to. Whether there is something to ask it."""
+        self.look(ours, now)
+        self._heard[peer] = _Heard(root, now)
+        if root == ours:
+            self._futile.pop(peer, None)
+            return False
+        futile = self._futile.get(peer)
+        same = futile is not None and (futile.ours, futile.theirs) == (ours, root)
+        return not (futile is not None and same and now < futile.until)
+
+    def unknown(self, peer: NodeId) -> None:
+        """Whatever `peer` said, it has something that we lack."""
+        self._heard.pop(peer, None)
+
+    def may_differ(self, peer: NodeId, now: Instant) -> bool:
+        """Whether its root is another than ours, as far as we know and if that is not long ago."""
+        heard = self._heard.get(peer)
+        if heard is None:
+            return True
+        return heard.root != self._ours.root and now - heard.at <= ROOT_FRESH
+
+    def is_settled(self, now: Instant) -> bool:
+        """Whether no news has come in for a moment. While it does, what a peer has and we have not
+        is probably under way to us, and much of what we would ask for would come twice."""
+        if now - self._ours.at >= self._settled_after:
+            return True
+        if self._unsettled is None:
+            self._unsettled = now
+        return now - self._unsettled >= HURRY_AFTER
+
+    def asked(self) -> None:
+        """Somebody is asked now: whoever waits next waits from the beginning."""
+        self._unsettled = None
+
+    def futile(self, peer: NodeId, ours: int, until: Instant) -> None:
+        """Asking `peer` changed nothing: not again before a root has moved, or before `until`."""
+        heard = self._heard.get(peer)
+        self._futile[peer] = _Futile(ours, ours if heard is None else heard.root, until)
+
+    def begin_again(self) -> None:
+        """A new run of ours."""
+        self._futile.clear()
