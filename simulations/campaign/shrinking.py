@@ -1,6 +1,6 @@
 """The smallest run that fails the same way.
 
-Options are made smaller one by one: a shorter horizon, fewer kinds of fault, fewer nodes, fewer
+Options are made smaller one by one: fewer nodes, a shorter horizon, fewer kinds of fault, fewer
 operations; around again until nothing gives. A smaller run draws other things from the same seed,
 so each step may try some other seeds: what must stay is the promise that breaks, not the accident
 that broke it. Independent dice per fault and node (`simulations.faults`) keep leaving one out from
@@ -60,7 +60,8 @@ def needs(options: Options) -> str:
     """The options that matter, for people: `kill, power-cut=3; 3 nodes, 8 s, 1 operations/s`."""
     kinds = ", ".join(faults_text(options.faults).split(",")) if options.faults else "no fault"
     rate = f"{options.operations_per_second:g} operations/s"
-    return f"{kinds}; {options.nodes} nodes, {options.duration / SECOND:g} s, {rate}"
+    nodes = f"{options.nodes} node{'s' if options.nodes > 1 else ''}"
+    return f"{kinds}; {nodes}, {options.duration / SECOND:g} s, {rate}"
 
 
 def promise_of(result: Result) -> tuple[str, str]:
@@ -111,9 +112,9 @@ class _Search:
         before = None
         while before != self.best.options:
             before = self.best.options
+            self._fewer_nodes()  # first: every run after it is cheaper
             self._shorter()
             self._fewer_kinds()
-            self._fewer_nodes()
             self._fewer_operations()
 
     # Steps ---------------------------------------------------------------------------------------

@@ -131,7 +131,7 @@ def test_a_failure_is_told_with_its_causes_its_story_and_its_line(
     text = "\n".join(told.lines())
     assert "seed 7 is violated: G1: the same byte twice" in text
     assert "first seen with holdfast simulate --replay 7" in text
-    assert "needs only no fault; 1 nodes" in text
+    assert "needs only no fault; 1 node," in text
     assert "n1 is killed" in text
     assert text.splitlines()[-1].startswith("replay: holdfast simulate --seed 7 --nodes 1 --for")
 
