@@ -15,6 +15,7 @@ from simulations.options import Options
 from simulations.results import OK, STALLED, VIOLATED
 from simulations.scenarios.catalogue import SCENARIOS, UnknownScenario, find
 from simulations.scenarios.playing import BadSize, line_of, play
+from tests.architecture.source import ROOT
 
 ENOUGH = 9
 """Machines. A few dozen take longer and show the same."""
@@ -40,6 +41,12 @@ def test_a_scenario_passes_and_its_misfortune_really_happens(name: str) -> None:
 
 def test_every_scenario_that_was_promised_is_there() -> None:
     assert set(NAMED) <= set(SCENARIOS)
+
+
+def test_the_guide_tells_of_every_scenario_in_its_own_words() -> None:
+    page = (ROOT / "docs/guides/simulating.md").read_text()
+    for one in SCENARIOS.values():
+        assert f"| `{one.name}` | {one.sentence} | {one.holds} |" in page
 
 
 def test_the_same_number_is_the_same_history_and_another_is_another() -> None:
