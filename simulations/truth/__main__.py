@@ -34,6 +34,9 @@ def main() -> int:
     parser.add_argument(
         "--agent", type=shlex.split, default=[str(COMMAND)], help="the program to try"
     )
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="write history, troubles and logs down there"
+    )
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     flags = parser.parse_args()
     if not NODES[0] <= flags.nodes <= NODES[1]:
@@ -51,7 +54,7 @@ def _inside(flags: argparse.Namespace) -> int:
     try:
         report = campaign.run(
             flags.folder, seed=flags.seed, nodes=flags.nodes, seconds=flags.seconds,
-            command=tuple(flags.agent),
+            command=tuple(flags.agent), keep=flags.keep,
         )  # fmt: skip
     except StepFailed as failed:
         sys.stderr.write(f"truth: {failed} (seed {flags.seed})\n")

@@ -1,5 +1,6 @@
 """One truth run: people and trouble on a real mesh, then calm, then every answer is judged."""
 
+import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ PEOPLE_PER_NODE: Final = 2
 LOOK_EVERY_SECONDS: Final = 0.3
 OPEN_SECONDS_MAX: Final = 90.0
 CALM_SECONDS_MAX: Final = 60.0
-POWER_FROM_SECONDS: Final = 120.0
+POWER_FROM_SECONDS: Final = 60.0
 """Shorter runs cut no power: they would spend themselves waiting for quarantines to pass."""
 
 
@@ -35,27 +36,39 @@ class Report(NamedTuple):
 
 def run(
     folder: Path, *, seed: int, nodes: int, seconds: float,
-    command: tuple[str, ...] = (str(COMMAND),),
+    command: tuple[str, ...] = (str(COMMAND),), keep: Path | None = None,
 ) -> Report:  # fmt: skip
-    """`seconds` of trouble, then calm and judgement. From inside a sandbox only.
+    """`seconds` of trouble, then calm and judgement. From inside a sandbox only. `keep`: where
+    everything asked, shown and done goes, for whoever must find out why.
 
     Raises StepFailed when calm does not come: an agent that ends by itself, or one that never
     opens, meets nobody, or cannot give its room back.
     """
     names = [chr(ord("a") + number) for number in range(nodes)]
     cluster = Cluster(names, SHARE_MIB, folder, seed, command)
+    diary = Diary()
+    troubles = Troubles(cluster, Random(f"{seed}/troubles"), seconds >= POWER_FROM_SECONDS)
     try:
         cluster.meet()
-        diary = Diary()
-        troubles = Troubles(cluster, Random(f"{seed}/troubles"), seconds >= POWER_FROM_SECONDS)
         _live(cluster, diary, troubles, seed, seconds)
         final = _calm(cluster, diary)
         violations = [*_judged(diary, final, names)]
         logs = _give_back_and_verify(cluster)
     finally:
         cluster.close()
+        if keep is not None:
+            _keep(keep, cluster, diary, troubles)
     operations = Counter(one.outcome for one in diary.asked)
     return Report(operations, troubles.counts, violations, len(diary.shown), logs)
+
+
+def _keep(where: Path, cluster: Cluster, diary: Diary, troubles: Troubles) -> None:
+    where.mkdir(parents=True, exist_ok=True)
+    diary.write(where / "history.jsonl")
+    (where / "troubles.txt").write_text("".join(f"{line}\n" for line in troubles.told))
+    for node in cluster.nodes.values():
+        if node.log.exists():
+            shutil.copy(node.log, where / node.log.name)
 
 
 def _live(

@@ -51,7 +51,8 @@ class Belief(NamedTuple):
     posted: bool
 
     def __str__(self) -> str:
-        return f"{self.hold[:8]} ({self.amount >> 20} MiB at {self.owner} for {self.asker})"
+        what = "" if self.posted else ", held"
+        return f"{self.hold[:8]} ({self.amount >> 20} MiB at {self.owner} for {self.asker}{what})"
 
 
 class Shown(NamedTuple):
@@ -66,23 +67,28 @@ class Shown(NamedTuple):
 def beliefs(history: Iterable[Asked], pending_term: Duration) -> list[Belief]:
     """Who surely relies on what, and when. `pending_term`: how long a bare hold may last."""
     ordered = sorted(history, key=lambda one: one.began)
-    given_back: dict[str, Instant] = {}
+    over: dict[tuple[str, bool], Instant] = {}
     for one in ordered:
         if one.kind == "release":
-            given_back.setdefault(one.hold, one.began)
+            over.setdefault((one.hold, True), one.began)
+        if one.kind in ("post", "release"):
+            # While it is being confirmed it is in doubt: a late or failed answer may have ended it.
+            over.setdefault((one.hold, False), one.began)
     return [
         belief
         for one in ordered
         if one.outcome == "granted" and one.kind != "release"
-        for belief in [_belief(one, given_back.get(one.hold, FOREVER), pending_term)]
+        for belief in [
+            _belief(one, over.get((one.hold, one.kind != "hold"), FOREVER), pending_term)
+        ]
         if belief.since < belief.until
     ]
 
 
-def _belief(one: Asked, given_back: Instant, pending_term: Duration) -> Belief:
+def _belief(one: Asked, over: Instant, pending_term: Duration) -> Belief:
     posted = one.kind != "hold"
     span = holder_span(one.term if posted else pending_term)
-    until = min(one.began + span, given_back)
+    until = min(one.began + span, over)
     return Belief(one.hold, one.owner, one.asker, one.amount, one.ended, until, posted)
 
 

@@ -4,8 +4,11 @@ import json
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import Any, Final
+
+import msgspec
 
 from mesh.instant import SECOND, Duration
 from node.shell import clock
@@ -30,6 +33,11 @@ class Diary:
 
     asked: list[Asked] = field(default_factory=list)
     shown: list[Shown] = field(default_factory=list)
+
+    def write(self, file: Path) -> None:
+        """All of it as JSON lines, in the order of beginning, for whoever must find out why."""
+        rows = sorted([*self.asked, *self.shown], key=lambda one: one.began)
+        file.write_bytes(b"".join(msgspec.json.encode(row._asdict()) + b"\n" for row in rows))
 
 
 class Person(threading.Thread):

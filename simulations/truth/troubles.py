@@ -16,6 +16,7 @@ from typing import Final
 
 import msgspec
 
+from node.shell import clock
 from simulations.demo.nodes import Node
 from simulations.truth.cluster import Cluster
 
@@ -39,6 +40,8 @@ class Troubles:
     power: bool
     """Whether what volatile memory vouches for may go too: half a minute of quarantine each."""
     counts: Counter[str] = field(default_factory=Counter)
+    told: list[str] = field(default_factory=list)
+    """What was done when, one line each."""
     _due: list[Due] = field(default_factory=list)
     _number: "itertools.count[int]" = field(default_factory=itertools.count)
 
@@ -73,7 +76,7 @@ class Troubles:
         node = self._someone()
         if node.process is not None:
             node.kill()
-            self.counts["killed"] += 1
+            self._tell("killed", node.name)
             self._in(self.dice.choice(ABSENCES_SECONDS), lambda: self._start(node))
 
     def _power_cut(self) -> None:
@@ -81,18 +84,19 @@ class Troubles:
         if node.process is not None:
             node.kill()
             node.forget_marker()
-            self.counts["marker lost"] += 1
+            self._tell("marker lost", node.name)
             self._in(self.dice.choice(ABSENCES_SECONDS), lambda: self._start(node))
 
     def _start(self, node: Node) -> None:
         if node.process is None:
             node.start()
+            self.told.append(f"{clock.now()} started: {node.name}")
 
     def _pause(self) -> None:
         node = self._someone()
         if node.process is not None:
             node.pause()
-            self.counts["stopped"] += 1
+            self._tell("stopped", node.name)
             self._in(self.dice.choice(PAUSES_SECONDS), node.resume)
 
     def _cut(self) -> None:
@@ -101,7 +105,8 @@ class Troubles:
         middle = self.dice.randrange(1, len(names))
         one_way = self.dice.random() < 0.4
         self.cluster.lan.cut(names[:middle], names[middle:], one_way=one_way)
-        self.counts["cut one way" if one_way else "cut"] += 1
+        sides = " | ".join(" ".join(side) for side in (names[:middle], names[middle:]))
+        self._tell("cut one way" if one_way else "cut", sides)
         self._in(self.dice.choice(CUTS_SECONDS), self._mend)
 
     def _mend(self) -> None:
@@ -117,7 +122,11 @@ class Troubles:
                 duplication=self.dice.choice((0.0, 0.1)),
             )
         )  # fmt: skip
-        self.counts["weather"] += 1
+        self._tell("weather", str(lan.conditions))
+
+    def _tell(self, what: str, whom: str) -> None:
+        self.counts[what] += 1
+        self.told.append(f"{clock.now()} {what}: {whom}")
 
     def _someone(self) -> Node:
         return self.dice.choice([*self.cluster.nodes.values()])
