@@ -18,10 +18,11 @@ DRAWN_EVERY_SECONDS: Final = 0.1
 class Bar:
     """A bar on stderr, from one second on; gone again at the end. Use with `with`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, wanted: bool = True) -> None:
+        """`wanted` False: nothing is drawn, because something else is told meanwhile."""
         self._began = time.perf_counter()
         self._drawn = 0.0
-        self._wanted = sys.stderr.isatty()
+        self._wanted = wanted and sys.stderr.isatty()
         self._shown: tuple[Progress, TaskID] | None = None
 
     def __enter__(self) -> Self:

@@ -59,7 +59,7 @@ def _one(flags: Namespace) -> int:
     _announce(flags, _called(options))
     _trace(flags, live.world, live.on_fault)
     try:
-        with Bar() as bar:
+        with Bar(wanted=flags.trace is None) as bar:
             result = live.live(lambda phase, share: bar(PHASES.get(phase, phase), share))
     except KeyboardInterrupt:
         return _stopped(reading.line(options), live.world.now, began)
@@ -83,7 +83,7 @@ def _scenario(flags: Namespace) -> int:
     nodes, duration = given.get("nodes"), given.get("duration")
     began, now = time.perf_counter(), 0
     _announce(flags, f"{scenario.name}: {scenario.sentence}")
-    with Bar() as bar:
+    with Bar(wanted=flags.trace is None) as bar:
 
         def passed(at: Instant) -> None:
             nonlocal now

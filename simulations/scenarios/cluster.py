@@ -117,6 +117,7 @@ class Cluster:
     names: list[str] = field(init=False)
     checks: Checks = field(init=False)
     _asked: list[Asked] = field(default_factory=list)
+    _retired: list[str] = field(default_factory=list)
     _mending: list[Callable[[], None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -184,7 +185,7 @@ class Cluster:
     def switch_on(self, names: Iterable[str] | None = None, *, first: bool = False) -> None:
         """Start whoever of `names` (default: all) is off."""
         for name in list(self.world.hosts if names is None else names):
-            if self.host(name).agent is None:
+            if self.host(name).agent is None and name not in self._retired:
                 self.world.start(name, first=first)
 
     def meet(self) -> None:
@@ -226,6 +227,12 @@ class Cluster:
     def when_calm(self, mend: Callable[[], None]) -> None:
         """What ends a misfortune, at the latest when calm comes."""
         self._mending.append(mend)
+
+    def retire(self, name: str) -> None:
+        """The machine is switched off and never comes back."""
+        self._retired.append(name)
+        if self.host(name).agent is not None:
+            self.world.crash(name, power=True)
 
     def kill(self, name: str, *, power: bool = False) -> None:
         """The agent is gone at once, with `power` the machine's volatile memory too."""
