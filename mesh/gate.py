@@ -369,7 +369,7 @@ class Gate:
     def _clone(self, said: Hello | Welcome, source: Address) -> CloneSeen:
         known = self._known(said.sender)
         assert known is not None, "a clone is a clone of one we know"
-        return CloneSeen(said.sender, said.public, said.epoch, known, source)
+        return CloneSeen(said.sender, said.public, said.epoch, known, source, said.nonce)
 
     def _prove(self, session: Session) -> None:
         """The peer is live in this epoch: earlier runs of it are over."""

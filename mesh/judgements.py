@@ -73,6 +73,8 @@ class CloneSeen:
     epoch: Epoch
     known: Epoch
     source: Address
+    echo: bytes = field(default=b"", repr=False)
+    """What it said last, for an answer that it can believe."""
 
 
 @dataclass(frozen=True, slots=True)

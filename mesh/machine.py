@@ -344,12 +344,23 @@ class Mesh:
         if self.roll.is_on_record(clone.peer, clone.epoch):
             self._post.gate.follow(clone.peer, clone.epoch)
             self._greeter.sign_of(clone.peer, now)
+        shown = self._show_other_run(clone)
         key = (clone.peer, clone.epoch.nonce)
         if key in self._clones_told or len(self._clones_told) >= CLONES_TOLD_MAX:
-            return []
+            return shown
         self._clones_told[key] = None
         detail = f"a second machine at {clone.source.host} shows the same identity"
-        return [PeerChanged(clone.peer, PeerChange.CLONED, detail)]
+        return [*shown, PeerChanged(clone.peer, PeerChange.CLONED, detail)]
+
+    def _show_other_run(self, clone: CloneSeen) -> list[MeshEffect]:
+        # A disk that forgot its first start spends that start's counter again and looks like a
+        # clone to everyone. Its own signature on the other run tells it to rise above both.
+        fact = self.board.fact(clone.peer, TOPIC_NODE)
+        if fact is None or fact.epoch_counter != clone.known.counter:
+            return []
+        late = LowerEpoch(clone.peer, clone.epoch, clone.known, clone.source, clone.echo)
+        datagram = self._post.gate.stale(late, fact_bytes(fact))
+        return [] if datagram is None else [Send(clone.source, datagram, urgent=True)]
 
     # ---------------------------------------------------------------------------------------------
 

@@ -335,3 +335,21 @@ def test_a_clock_that_leaps_forward_wakes_what_was_due() -> None:
     world.jump_clock("ann", 620 * SECOND)
     assert world.run_until(lambda: not books.live, 2 * SECOND)
     assert not world.hosts["ann"].clock.honest
+
+
+def test_who_lost_its_first_start_with_its_disk_is_told_by_the_first_to_meet_it() -> None:
+    """It spends the same epoch again and looks like a clone; long before its quarantine is over it
+    must have risen above, or nobody shows it what it had promised."""
+    world = mesh("ann", "bob", "cyd")
+    world.answer("ann", requests.Reserve({"ram": "1GiB", "node": "ann"}, 600_000))
+    world.run(120 * SECOND)  # by now beacons are rare
+    world.crash("ann", power=True)
+    world.hosts["ann"].disk.lose()
+    world.start("ann")
+    ann = world.hosts["ann"]
+    assert ann.alive.birth.epoch.counter == 1
+    assert world.run_until(
+        lambda: ann.agent is not None and ann.agent.birth.epoch.counter == 2, 5 * SECOND
+    )
+    world.run(60 * SECOND)
+    assert [hold.state for hold in ann.alive.ledger.books.live_holds()] == [HoldState.POSTED]
