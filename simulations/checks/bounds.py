@@ -140,6 +140,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Sessions._of_peer[]": SESSIONS_PER_PEER_MAX,
     "ShellNews.refused": CAUSES_MAX,
     "Sightings._beacons": SIGHTINGS_MAX,
+    "Sightings._counts": SIGHTINGS_MAX,
     "Sightings._pings": SIGHTINGS_MAX,
     "Sightings._round_trips": SIGHTINGS_MAX,
     "Timers._set": _sought,
@@ -165,6 +166,7 @@ GROW: Final[Mapping[str, str]] = {
     "_Log.kept": "a log, and an attic that Chains bounds by config",
     "_Log.labels": "as above",
     "_Rumour.told": "whom one rumour was told: members",
+    "_Sync.in_full": "authors, of one conversation",
     "_Sync.push": "what one peer lacks",
     "_Sync.whole": "authors, of one conversation",
 }

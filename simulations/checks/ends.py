@@ -56,6 +56,8 @@ class EndsInTime(Check):
     def _ended(self, host: Host, entry: Entry, promise: Promise) -> None:
         if promise.excused or self.evidence.is_cloned(host):
             return
+        if isinstance(entry, Expired | Voided) and promise.posted:
+            return  # Its post is gone from the log: whether it may be, AnswersAreKept says.
         if isinstance(entry, Released) and entry.why is EndedBy.ELSEWHERE:
             if not promise.given_back and self._relied_on(host, promise):
                 raise self.broken("B3", f"{promise} ended, as if it had elsewhere")
