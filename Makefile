@@ -6,8 +6,9 @@ RACES ?= 10000
 NIGHTS ?= 200
 FOR ?= 20s
 SEED ?= 1
+RECORD ?= simulations/records/million.json
 
-.PHONY: help install demo test lint check races nights truth stories bench lock clean
+.PHONY: help install demo test lint check races nights seeds campaign truth stories bench lock clean
 
 help: ## what can be made here
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -40,6 +41,13 @@ races: install ## RACES=10000 simulated two-asker races, and 200 between real pr
 
 nights: install ## NIGHTS=200 simulated bad nights: crashes, power cuts, disks set back or lost, cuts
 	$(BIN)/python -m simulations.nights --count $(NIGHTS)
+
+seeds: install ## runs that once failed, a fixed handful, and one that must fail
+	$(BIN)/python -m simulations.campaign --kept
+
+campaign: install ## RECORD=file: a million answered operations, some hours; RESUME=1 goes on
+	$(BIN)/python -m simulations.campaign --operations 1000000 --seeds-min 5000 \
+	  --record $(RECORD) $(if $(RESUME),--resume)
 
 truth: install ## FOR=20s of real processes that are killed, stopped and cut off; SEED=1
 	$(BIN)/python -m simulations.truth --for $(FOR) --seed $(SEED)
