@@ -22,10 +22,11 @@ from ledger.lifecycle import HoldState
 from mesh.instant import MILLISECOND, SECOND, seconds
 from node.core import requests
 from node.core.effects import Reply
-from simulations.checkers import PromiseBroken, check_logs, check_world
+from simulations.checks import all_checks
 from simulations.hardware import GIB
 from simulations.host import Host
 from simulations.network import Weather
+from simulations.verdicts import PromiseBroken, Stalled
 from simulations.world import World
 
 RACES_PER_WORLD = 20
@@ -43,7 +44,7 @@ class Tally:
 
 
 def race_world(seed: int, tally: Tally, races: int = RACES_PER_WORLD) -> World:
-    """One world and its races. Raises PromiseBroken with the seed."""
+    """One world and its races. Raises PromiseBroken or Stalled, with the seed."""
     dice = Random(f"{seed}/races")
     weather = Weather(
         delay=dice.choice((0, 1, 5)) * MILLISECOND,
@@ -52,6 +53,8 @@ def race_world(seed: int, tally: Tally, races: int = RACES_PER_WORLD) -> World:
         duplication=dice.choice((0.0, 0.1)),
     )
     world = World(seed, weather)
+    checks = all_checks(world)
+    world.observe(checks)
     names = [f"n{number}" for number in range(dice.choice(NODES))]
     for name in names:
         world.add(name, ram=8 * GIB)
@@ -60,14 +63,14 @@ def race_world(seed: int, tally: Tally, races: int = RACES_PER_WORLD) -> World:
         lambda: all(_knows_all(h, len(names)) for h in world.hosts.values()), PATIENCE
     )
     if not met:
-        raise PromiseBroken(f"seed {seed}: the nodes never met")
+        raise Stalled("V2", f"seed {seed}: the nodes never met")
     for _ in range(races):
         _race(world, names, dice, tally)
+        checks.look_at_all(world)
         tally.races += 1
     world.network.heal()
     world.run(5 * SECOND)
-    check_world(world)
-    check_logs(world)
+    checks.look_at_all(world)
     return world
 
 
@@ -101,9 +104,8 @@ def _race(world: World, names: list[str], dice: Random, tally: Tally) -> None:
     answered = world.run_until(lambda: all(t in h.replies for h, t in tokens), PATIENCE)
     world.network.heal()
     if not answered:
-        raise PromiseBroken(f"seed {world.seed}: an asker never got an answer")
+        raise Stalled("V1", f"seed {world.seed}: an asker never got an answer")
     _judge(world, owner, [host.replies[token] for host, token in tokens], tally)
-    check_world(world)
     _clear(world, owner)
 
 
@@ -114,11 +116,13 @@ def _judge(world: World, owner: str, replies: list[Reply], tally: Tally) -> None
         if not reply.ok:
             tally.outcomes[f"lost: {reply.body['code']}"] += 1
     if len(winners) > 1:
-        raise PromiseBroken(f"seed {world.seed}: two winners: {[w.body['id'] for w in winners]}")
+        raise PromiseBroken(
+            "G7", f"seed {world.seed}: two winners: {[w.body['id'] for w in winners]}"
+        )
     books = world.hosts[owner].alive.ledger.books
     for winner in winners:
         if books.state_of(bytes.fromhex(winner.body["id"])) is not HoldState.POSTED:
-            raise PromiseBroken(f"seed {world.seed}: granted, and not in the owner's books")
+            raise PromiseBroken("B13", f"seed {world.seed}: granted, and not in the owner's books")
 
 
 def _clear(world: World, owner: str) -> None:
@@ -134,14 +138,14 @@ def _clear(world: World, owner: str) -> None:
         if world.run_until(empty, seconds(40)):
             break
     if not empty():
-        raise PromiseBroken(f"seed {world.seed}: holds that never end")
+        raise Stalled("V3", f"seed {world.seed}: holds that never end")
 
     def all_know() -> bool:
         heads = {h.alive.mesh.chains.length(world.hosts[owner].id) for h in world.hosts.values()}
         return len(heads) == 1
 
     if not world.run_until(all_know, PATIENCE):
-        raise PromiseBroken(f"seed {world.seed}: the owner's log never reached everyone")
+        raise Stalled("V2", f"seed {world.seed}: the owner's log never reached everyone")
 
 
 def _one_world(seed: int, races: int) -> Tally:
@@ -151,7 +155,7 @@ def _one_world(seed: int, races: int) -> Tally:
 
 
 def campaign(count: int, first_seed: int, jobs: int) -> Tally:
-    """`count` races over as many worlds as they need, on `jobs` cores. Raises PromiseBroken."""
+    """`count` races over as many worlds as they need, on `jobs` cores. Raises as `race_world`."""
     worlds = -(-count // RACES_PER_WORLD)
     sizes = [RACES_PER_WORLD] * (worlds - 1) + [count - RACES_PER_WORLD * (worlds - 1)]
     seeds = range(first_seed, first_seed + worlds)
@@ -178,7 +182,7 @@ def main() -> int:
     began = time.perf_counter()
     try:
         tally = campaign(flags.count, flags.seed, flags.jobs)
-    except PromiseBroken as broken:
+    except (PromiseBroken, Stalled) as broken:
         sys.stderr.write(f"\n{broken}\nreplay: --count {RACES_PER_WORLD} --seed THAT --jobs 1\n")
         return 1
     took = time.perf_counter() - began

@@ -10,6 +10,10 @@ class PromiseBroken(AssertionError):
         self.promise = promise
         self.sentence = sentence
 
+    def __reduce__(self) -> tuple[type["PromiseBroken"], tuple[str, str]]:
+        # So that it gets from one process to another whole.
+        return type(self), (self.promise, self.sentence)
+
 
 class Stalled(AssertionError):
     """Something that must happen did not, within its time. Virtual time, in the calm."""
@@ -19,3 +23,6 @@ class Stalled(AssertionError):
         super().__init__(f"{promise}: {sentence}")
         self.promise = promise
         self.sentence = sentence
+
+    def __reduce__(self) -> tuple[type["Stalled"], tuple[str, str]]:
+        return type(self), (self.promise, self.sentence)

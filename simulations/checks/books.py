@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ledger.audit import AuditError, check_books
+from ledger.audit import AuditError, check_books, verify_chain
 from ledger.books import Books
 from ledger.entries import EraOpened
 from ledger.limits import QUARANTINE, RATE_MARGIN_PERCENT
@@ -74,6 +74,26 @@ class FoldIsOne(Check):
         self.looks("I9")
         if whole.state_hash() != host.alive.ledger.books.state_hash():
             raise self.broken("I9", f"{host.name}'s books are not what its log folds to")
+
+
+class LogsVerify(Check):
+    """I8: every log on every machine verifies from its first block, signatures included."""
+
+    promises = ("I8",)
+
+    def at_last(self, world: World) -> None:
+        verified: dict[bytes, None] = {}
+        for host in world.up():
+            chains = host.alive.mesh.chains
+            for author in chains.authors():
+                head = chains.head(author)
+                if head is None or head.hash in verified:
+                    continue  # alike logs are looked at once
+                self.looks("I8")
+                report = verify_chain(chains.chain(author))
+                if not report.ok:
+                    raise self.broken("I8", f"{host.name} keeps a bad log: {report.fault}")
+                verified[head.hash] = None
 
 
 class QuietInQuarantine(Check):

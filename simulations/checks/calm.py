@@ -7,7 +7,6 @@ gone, and its room is free.
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from ledger.audit import verify_chain
 from ledger.limits import BOOK_WAIT, QUARANTINE
 from ledger.machine import OPEN
 from mesh.instant import MINUTE, SECOND, Duration, Instant, in_seconds
@@ -43,7 +42,6 @@ class Calm:
         self._all_answered(world)
         self._within(world, "V1", "not everybody serves again", OPEN_WAIT, self._all_open)
         self._within(world, "V2", "not everybody agrees", AGREE_WAIT, self._all_agree)
-        self._logs_verify(world)
         self._all_ends(world)
         self._room_is_whole(world)
         self._probes_succeed(world)
@@ -108,20 +106,6 @@ class Calm:
                 assert state is not None
 
     # What must be so -----------------------------------------------------------------------------
-
-    def _logs_verify(self, world: "World") -> None:
-        """Every log on every machine, from its first block; alike logs are looked at once."""
-        verified: dict[bytes, None] = {}
-        for host in world.up():
-            chains = host.alive.mesh.chains
-            for author in chains.authors():
-                head = chains.head(author)
-                if head is None or head.hash in verified:
-                    continue
-                report = verify_chain(chains.chain(author))
-                if not report.ok:
-                    raise self._broken(world, "I8", f"{host.name} keeps a bad log: {report.fault}")
-                verified[head.hash] = None
 
     def _room_is_whole(self, world: "World") -> None:
         """A released hold comes back whole: the room is what the machine has, and all of it."""

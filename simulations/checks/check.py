@@ -43,6 +43,9 @@ class Check(Observer):
     def sometimes(self, world: World) -> None:
         """Every few seconds: whatever is too dear to look at more often."""
 
+    def at_last(self, world: World) -> None:
+        """At the end of a run, or when somebody wants everything looked at."""
+
     def looks(self, promise: str) -> None:
         """Count one look at `promise`."""
         self.evidence.looked[promise] += 1
@@ -54,5 +57,5 @@ class Check(Observer):
         return PromiseBroken(promise, f"{when}: {sentence}")
 
 
-HEARD = ("wrote", "kept", "promised", "sometimes")
+HEARD = ("wrote", "kept", "promised", "sometimes", "at_last")
 """What only checks hear, beside the events of the world."""

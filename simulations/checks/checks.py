@@ -9,7 +9,7 @@ from mesh.effects import Address, Call
 from mesh.persistence import Write
 from node.core.effects import Effect, Reply
 from node.core.requests import Request
-from simulations.checks.books import BooksAddUp, FoldIsOne, QuietInQuarantine
+from simulations.checks.books import BooksAddUp, FoldIsOne, LogsVerify, QuietInQuarantine
 from simulations.checks.bounds import TablesAreBounded
 from simulations.checks.calm import Calm
 from simulations.checks.check import HEARD, Check
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from simulations.world import World
 
 ALL: Final[tuple[type[Check], ...]] = (
-    BooksAddUp, FoldIsOne, QuietInQuarantine,
+    BooksAddUp, FoldIsOne, LogsVerify, QuietInQuarantine,
     NothingTwice,
     DurableBeforeAudible, OneBlockPerPlace, CopiesAreThere, DisksKeep,
     AskersBelieve, OnlyTheHolder, SuspectsGetNothing,
@@ -74,9 +74,14 @@ class Checks(Observer):
 
     def calm(self, world: World) -> None:
         """What must be so once nothing more goes wrong. Lets time pass. Raises Stalled."""
-        self._sometimes(world)
         Calm(self.evidence).live_through(world)
-        self._sometimes(world)
+        self.look_at_all(world)
+
+    def look_at_all(self, world: World) -> None:
+        """Everything that is looked at now and then, now; and every log from its first block."""
+        self.evidence.second()
+        for kind in ("second", "sometimes", "at_last"):
+            self._tell(kind, world)
 
     # Events --------------------------------------------------------------------------------------
 
@@ -139,12 +144,9 @@ class Checks(Observer):
         self._tell("second", world)
         self._seconds += 1
         if self._seconds % SOMETIMES == 0:
-            self._sometimes(world)
+            self._tell("sometimes", world)
 
     # ---------------------------------------------------------------------------------------------
-
-    def _sometimes(self, world: World) -> None:
-        self._tell("sometimes", world)
 
     def _tell_promised(self, promise: Promise | None) -> None:
         if promise is not None:

@@ -3,17 +3,24 @@
 from mesh.instant import SECOND, in_seconds
 from mesh.membership import Liveness
 from node.core import requests
-from simulations.checkers import check_logs, check_world
+from simulations.checks import Checks, all_checks
 from simulations.network import Weather
 from simulations.world import World
 
 
 def mesh_of(count: int, seed: int, weather: Weather | None = None) -> World:
     world = World(seed, weather or Weather())
+    world.observe(all_checks(world))
     for number in range(count):
         world.add(f"n{number:02}")
         world.start(f"n{number:02}", first=True)
     return world
+
+
+def look_at_all(world: World) -> None:
+    for observer in world.observers:
+        if isinstance(observer, Checks):
+            observer.look_at_all(world)
 
 
 def everyone_knows_everyone(world: World) -> bool:
@@ -36,8 +43,7 @@ def test_three_nodes_have_a_full_view_in_under_three_seconds() -> None:
 def test_twenty_nodes_converge() -> None:
     world = mesh_of(20, seed=2)
     assert world.run_until(lambda: everyone_knows_everyone(world), 20 * SECOND)
-    check_world(world)
-    check_logs(world)
+    look_at_all(world)
 
 
 def test_twenty_nodes_converge_through_a_network_that_loses_a_fifth() -> None:
@@ -73,7 +79,7 @@ def test_both_sides_of_a_split_go_on_and_agree_again_when_it_heals() -> None:
     assert reply.body["owner"]["name"] in here
     world.network.heal()
     assert world.run_until(lambda: everyone_knows_everyone(world), 90 * SECOND)
-    check_logs(world)
+    look_at_all(world)
 
 
 def test_a_node_that_dies_is_passed_over_and_comes_back_under_a_new_epoch() -> None:

@@ -24,13 +24,14 @@ from node.core.machine import Agent
 from node.core.replicas import Replicas
 from placement.decision import decision_bytes
 from simulations import machines
-from simulations.checkers import check_logs, check_world
+from simulations.checks import all_checks
 from simulations.hardware import GIB
 from simulations.host import Host
 from simulations.network import Weather
 from simulations.shell import Shell
 from simulations.world import World
 from tests.simulations import test_convergence
+from tests.simulations.test_convergence import look_at_all
 
 Story = Callable[[], None]
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -38,6 +39,7 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 def mesh(*names: str) -> World:
     world = World(11)
+    world.observe(all_checks(world))
     for name in names:
         world.add(name, ram=8 * GIB)
         world.start(name, first=True)
@@ -85,7 +87,7 @@ def an_owner_whose_disk_went_back_promises_nothing_twice() -> None:
     backup = bob.disk.snapshot()
     first = booked(world, "ann", "bob")
     world.crash("bob", power=True)
-    bob.disk.durable = backup
+    bob.disk.set_back(backup)
     world.start("bob")
     world.run(2 * SECOND)
     ask = requests.Reserve({"ram": "5GiB", "node": "bob"}, 3_600_000, wait_for_opening=False)
@@ -129,7 +131,7 @@ def nobody_confirms_what_it_no_longer_believes_in() -> None:
     world.network.heal()
     world.run(5 * SECOND)
     assert world.commands
-    check_world(world)
+    look_at_all(world)
 
 
 def every_copy_is_what_its_author_signed() -> None:
@@ -143,14 +145,14 @@ def every_copy_is_what_its_author_signed() -> None:
     forged = replace(head, height=head.height + 1, previous=head.hash)
     body = parcel_bytes([Item("block", (block_bytes(forged),))], None, more=False, lacks=None)
     bob.alive.serve(0, bob.id, SERVICE_PUSH, body, world.now + bob.clock_offset)
-    check_logs(world)
+    look_at_all(world)
 
 
 def every_replica_is_what_its_log_says() -> None:
     world = mesh("ann", "bob")
     booked(world, "ann", "bob")
     world.run(SECOND)
-    check_logs(world)
+    look_at_all(world)
 
 
 # Their guards, taken away ------------------------------------------------------------------------

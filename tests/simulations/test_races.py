@@ -4,8 +4,8 @@ import pytest
 
 from ledger import granting
 from ledger.books import Books
-from simulations.checkers import PromiseBroken
 from simulations.races import Tally, race_world
+from simulations.verdicts import PromiseBroken
 
 SEEDS = 300
 GROUPS = 10
