@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 AREA ?= placement
 RACES ?= 10000
-NIGHTS ?= 200
+NIGHTS ?= 100
 FOR ?= 20s
 SEED ?= 1
 RECORD ?= simulations/records/million.json
@@ -39,8 +39,8 @@ races: install ## RACES=10000 simulated two-asker races, and 200 between real pr
 	$(BIN)/python -m simulations.races --count $(RACES)
 	$(BIN)/python -m simulations.real_races --count 200
 
-nights: install ## NIGHTS=200 simulated bad nights: crashes, power cuts, disks set back or lost, cuts
-	$(BIN)/python -m simulations.nights --count $(NIGHTS)
+nights: install ## NIGHTS=100 simulated runs in which everything goes wrong, from SEED on
+	$(BIN)/python -m simulations.campaign --count $(NIGHTS) --seed $(SEED)
 
 seeds: install ## runs that once failed, a fixed handful, and one that must fail
 	$(BIN)/python -m simulations.campaign --kept

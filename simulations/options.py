@@ -33,7 +33,7 @@ DURATION_MAX: Final[Duration] = 24 * 3600 * SECOND
 STRENGTHS: Final = (0.3, 1.0, 1.0, 3.0)
 ALONE: Final = 6.0
 """The strength of a kind that is alone: it must happen often to have happened at all."""
-OPERATIONS: Final = (3.0, 6.0, 6.0, 10.0)
+OPERATIONS: Final = (4.0, 8.0, 12.0, 16.0)
 """Per second of virtual time, over the whole mesh."""
 ED25519_EVERY: Final = 20
 """Every so many seeds one pays for real signatures."""

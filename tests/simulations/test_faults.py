@@ -1,5 +1,8 @@
 """The catalogue of faults, what people may write for it, and the nemesis that brings them about."""
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from mesh.instant import SECOND, seconds
@@ -17,6 +20,7 @@ from simulations.faults.scene import Scene
 from simulations.people.crowd import Crowd
 from simulations.world import CALM, World
 
+WAITING = Path(catalogue.__file__).parents[1] / "waiting.toml"
 LONG = 60 * SECOND
 STRONG = 8.0
 
@@ -140,3 +144,12 @@ def test_when_all_is_mended_everybody_is_up_and_nothing_more_happens() -> None:
         assert not host.blind_pools
         assert not host.probes_hang
     assert scene.world.network.cuts == ()
+
+
+def test_what_cannot_be_tried_yet_says_what_it_waits_for() -> None:
+    rows = tomllib.loads(WAITING.read_text(encoding="utf-8"))["waiting"]
+    for row in rows:
+        assert set(row) == {"what", "waits_for"}
+        assert all(len(text.split()) > 0 and not text.endswith(".") for text in row.values())
+    # A part that is built is tried, so nothing waits that is in the catalogue.
+    assert not {row["what"].split(":")[0] for row in rows} & set(CATALOGUE)
