@@ -21,6 +21,12 @@ GIB: Final = 1 << 30
 MIB: Final = 1 << 20
 UNTIL_MAX: Final[Duration] = 180 * SECOND
 LOOK_EVERY: Final[Duration] = SECOND // 4
+SPANS: Final = (
+    (SECOND, "at once"), (5 * SECOND, "within 5 s"), (10 * SECOND, "within 10 s"),
+    (40 * SECOND, "within 40 s"), (2 * UNTIL_MAX, "within minutes"),
+)  # fmt: skip
+"""How long something took, as it is told: as finely as a reader wants to know, and no finer, so
+that a story changes with what nodes do and not with the fall of a die."""
 TOLD_EVENTS: Final = (
     "peer.suspect", "peer.dead", "peer.left", "peer.restarted", "peer.conflict", "peer.cloned",
     "standing", "ledger.", "alarm.", "request.",
@@ -221,7 +227,7 @@ class Teller:
                 raise StoryFailed(f"after {UNTIL_MAX // SECOND} s still not so")
             await self.stage.advance(LOOK_EVERY)
         took = await self.stage.now() - began
-        return [_here(f"after {round(took / SECOND)} s")]
+        return [_here(next(name for most, name in SPANS if took <= most))]
 
     async def _all_met(self) -> bool:
         up = self.stage.up()

@@ -72,7 +72,8 @@ def beliefs(history: Iterable[Asked], pending_term: Duration) -> list[Belief]:
         if one.kind == "release":
             over.setdefault((one.hold, True), one.began)
         if one.kind in ("post", "release"):
-            # While it is being confirmed it is in doubt: a late or failed answer may have ended it.
+            # Whoever confirms a hold relies on it no longer: a short grant in its place ends
+            # sooner, and a confirmation that failed may have ended both.
             over.setdefault((one.hold, False), one.began)
     return [
         belief

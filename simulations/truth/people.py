@@ -36,7 +36,8 @@ class Diary:
 
     def write(self, file: Path) -> None:
         """All of it as JSON lines, in the order of beginning, for whoever must find out why."""
-        rows = sorted([*self.asked, *self.shown], key=lambda one: one.began)
+        both: list[Asked | Shown] = [*self.asked, *self.shown]
+        rows = sorted(both, key=lambda one: one.began)
         file.write_bytes(b"".join(msgspec.json.encode(row._asdict()) + b"\n" for row in rows))
 
 

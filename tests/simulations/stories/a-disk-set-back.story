@@ -11,7 +11,7 @@ set back the disk of c
 start c
   -> c standing: quarantine: the journal ends at block 1, the marker had seen block 3
 until everyone sees everyone
-  -> after 0 s
+  -> at once
   -> a peer.restarted: c: a new run of the same node
   -> b peer.restarted: c: a new run of the same node
 b reserves 5GiB at c as y
@@ -19,7 +19,7 @@ b reserves 5GiB at c as y
   -> Nowhere: none of 3 nodes fits now.
 also on shell processes
 until c stands open
-  -> after 33 s
+  -> within 40 s
   -> c standing: open
 c shows the holds
   => x: 5GiB at c, posted

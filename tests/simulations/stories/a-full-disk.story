@@ -21,9 +21,9 @@ start c
 c shows the holds
   => x: 1GiB at c, posted
 until c stands open
-  -> after 0 s
+  -> at once
 until everyone sees everyone
-  -> after 0 s
+  -> at once
   -> a peer.restarted: c: a new run of the same node
   -> b peer.restarted: c: a new run of the same node
 b reserves 1GiB at c as z

@@ -15,12 +15,12 @@ a confirms z
   -> a peer has a copy
 mend
 until everyone sees everyone
-  -> after 0 s
+  -> at once
 until c shows z posted
-  -> after 0 s
+  -> at once
 a releases x
   => released
 until b shows x gone
-  -> after 0 s
+  -> at once
 everyone verifies
   => every log verifies

@@ -15,14 +15,14 @@ c stands
 c shows the holds
   => none
 until c stands open
-  -> after 33 s
+  -> within 40 s
   -> a peer.restarted: c: a new run of the same node
   -> b peer.restarted: c: a new run of the same node
   -> c standing: open
 c shows the holds
   => x: 5GiB at c, posted
 until b sees c alive
-  -> after 0 s
+  -> at once
 b reserves 5GiB at c as y
   => refused
   -> Nowhere: none of 3 nodes fits now.

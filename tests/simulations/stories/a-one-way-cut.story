@@ -15,6 +15,6 @@ a reserves 5GiB at c as x
   => granted
   -> a peer has a copy
 until b shows x posted
-  -> after 0 s
+  -> at once
 everyone verifies
   => every log verifies

@@ -9,10 +9,10 @@ advance 4s
   -> a peer.suspect: c: it does not answer
   -> b peer.suspect: c: it does not answer
 until a sees c alive
-  -> after 0 s
+  -> at once
 pause c for 12s
 until a sees c dead
-  -> after 7 s
+  -> within 10 s
   -> a peer.suspect: c: it does not answer
   -> a peer.dead: c: no word from the node itself for 4 s after the first doubt
   -> b peer.suspect: c: it does not answer
@@ -21,10 +21,10 @@ b asks where 1GiB fits at c
   => nowhere
   -> not c: not alive
 until a sees c alive
-  -> after 6 s
+  -> within 10 s
 c shows the holds
   => x: 2GiB at c, posted
 until everyone sees everyone
-  -> after 0 s
+  -> at once
 everyone verifies
   => every log verifies

@@ -13,11 +13,11 @@ b shows the holds
 a sees b
   -> alive
 until a sees b alive
-  -> after 0 s
+  -> at once
 a releases x
   => released
   -> a peer.restarted: b: a new run of the same node
 until b shows x gone
-  -> after 0 s
+  -> at once
 everyone verifies
   => every log verifies

@@ -6,7 +6,7 @@ a reserves 5GiB at c as x
   -> a peer has a copy
 cut a b | c d
 until a sees c dead
-  -> after 7 s
+  -> within 10 s
   -> a peer.suspect: d: it does not answer
   -> a peer.suspect: c: it does not answer
   -> a peer.dead: d: no word from the node itself for 4 s after the first doubt
@@ -23,7 +23,7 @@ until a sees c dead
   -> d peer.suspect: b: it does not answer
   -> d peer.dead: a: no word from the node itself for 4 s after the first doubt
 until c sees a dead
-  -> after 0 s
+  -> at once
 
 # What was granted stays granted on the owner's side; a cannot take more of it, d can.
 c shows the holds
@@ -41,11 +41,11 @@ d reserves 2GiB at c as y
 
 mend
 until everyone sees everyone
-  -> after 9 s
+  -> within 10 s
 until a shows y posted
-  -> after 0 s
+  -> at once
 until c shows x posted
-  -> after 0 s
+  -> at once
 a releases x
   => released
 everyone verifies

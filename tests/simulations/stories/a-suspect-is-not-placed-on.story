@@ -6,7 +6,7 @@ a reserves 2GiB at c as x
   -> a peer has a copy
 kill c
 until a sees c suspect
-  -> after 3 s
+  -> within 5 s
   -> a peer.suspect: c: it does not answer
 a asks where 1GiB fits at c
   => nowhere
@@ -19,7 +19,7 @@ a asks where 9GiB fits
 a shows the holds
   => x: 2GiB at c, posted
 until a sees c dead
-  -> after 4 s
+  -> within 5 s
   -> a peer.dead: c: no word from the node itself for 4 s after the first doubt
   -> b peer.suspect: c: it does not answer
 a shows the holds
@@ -30,7 +30,7 @@ a asks where 1GiB fits at c
 start c
   -> c standing: open
 until everyone sees everyone
-  -> after 0 s
+  -> at once
   -> a peer.restarted: c: a new run of the same node
   -> b peer.restarted: c: a new run of the same node
 a asks where 1GiB fits at c

@@ -12,7 +12,7 @@ c stands
   => quarantine
   -> there is no marker: a reboot, a first start, or a new folder
 until everyone sees everyone
-  -> after 0 s
+  -> at once
   -> a peer.restarted: c: a new run of the same node
   -> b peer.restarted: c: a new run of the same node
 b reserves 2GiB at c as y
@@ -24,12 +24,12 @@ c stands
   => quarantine
   -> there is no marker: a reboot, a first start, or a new folder
 until c stands open
-  -> after 13 s
+  -> within 40 s
   -> c standing: open
 c shows the holds
   => x: 3GiB at c, posted
 until b sees c alive
-  -> after 0 s
+  -> at once
 b reserves 2GiB at c as z
   => granted
   -> a peer has a copy

@@ -14,7 +14,7 @@ c stands
 c shows the holds
   => x: 5GiB at c, posted
 until everyone sees everyone
-  -> after 0 s
+  -> at once
   -> a peer.restarted: c: a new run of the same node
   -> b peer.restarted: c: a new run of the same node
 b reserves 5GiB at c as y
@@ -24,7 +24,7 @@ also on shell processes
 a releases x
   => released
 until b shows x gone
-  -> after 0 s
+  -> at once
 b reserves 5GiB at c as z
   => granted
   -> a peer has a copy

@@ -11,13 +11,13 @@ b reserves 5GiB at c as y
   -> Nowhere: none of 3 nodes fits now.
 also on shell processes
 until c shows x gone
-  -> after 31 s
+  -> within 40 s
   -> b peer.suspect: a: it does not answer
   -> b peer.dead: a: no word from the node itself for 4 s after the first doubt
   -> c peer.suspect: a: it does not answer
   -> c peer.dead: a: no word from the node itself for 4 s after the first doubt
 until c sees a dead
-  -> after 0 s
+  -> at once
 b asks where 5GiB fits at c
   => at c
 b reserves 5GiB at c as z
@@ -26,7 +26,7 @@ b reserves 5GiB at c as z
 start a
   -> a standing: open
 until everyone sees everyone
-  -> after 0 s
+  -> at once
   -> b peer.restarted: a: a new run of the same node
   -> c peer.restarted: a: a new run of the same node
 a shows the holds

@@ -58,6 +58,17 @@ def test_a_hold_that_was_confirmed_is_the_same_room() -> None:
     assert found(asked("hold", 0, 1), asked("post", 2, 3)) == []
 
 
+def test_who_confirms_relies_on_the_grant_from_its_answer_and_on_the_hold_no_longer() -> None:
+    # A short booking that ran out must not look lost because the hold would have lasted longer.
+    short = asked("post", 2, 3)._replace(term=5 * SECOND)
+    first, second = beliefs([asked("hold", 0, 1), short], PENDING)
+    assert (first.posted, first.until) == (False, 2 * SECOND)
+    assert (second.posted, second.since) == (True, 3 * SECOND)
+    assert second.until < 7 * SECOND
+    failed = asked("post", 2, 3, "h", "unknown")
+    assert [one.until for one in beliefs([asked("hold", 0, 1), failed], PENDING)] == [2 * SECOND]
+
+
 def test_belief_is_over_before_the_term_is_counted_from_the_first_send() -> None:
     (one,) = beliefs([asked("reserve", 10, 12)], PENDING)
     assert (one.since, one.until) == (12 * SECOND, 10 * SECOND + holder_span(60 * SECOND))
