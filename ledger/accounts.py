@@ -8,6 +8,7 @@ ceiling, amounts on the wire do (int64).
 """
 
 from enum import Enum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 
@@ -58,13 +59,17 @@ class Counters(NamedTuple):
 
 
 EMPTY: Final = Counters()
+POOLS_REMEMBERED_MAX: Final = 4096
+"""Whose account ids are made once. A thousand replicas name "ram" and "cores" alike."""
 
 
+@lru_cache(POOLS_REMEMBERED_MAX)
 def supply(pool: str) -> AccountId:
     """The world outside: the other side of every provision."""
     return AccountId(Role.SUPPLY, pool)
 
 
+@lru_cache(POOLS_REMEMBERED_MAX)
 def pool_account(pool: str) -> AccountId:
     """What may be granted. Limit: debits pending + debits posted ≤ credits posted."""
     return AccountId(Role.POOL, pool)

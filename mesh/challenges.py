@@ -30,6 +30,7 @@ from mesh.sessions import Session
 
 CHALLENGES_MAX: Final = 1024
 CHALLENGE_LIFE: Final[Duration] = 5 * SECOND
+TIDYING: Final[Duration] = SECOND // 4
 
 
 @dataclass(slots=True)
@@ -75,8 +76,10 @@ class Challenges:
 
     @property
     def next_expiry(self) -> Instant | None:
-        """When the oldest entry lapses."""
-        return earliest(_first_expiry(self._asked), _first_expiry(self._answered))
+        """When the oldest entry may be dropped. Nobody is heard who lapsed, dropped or not; so
+        those of one quarter of a second go together."""
+        first = earliest(_first_expiry(self._asked), _first_expiry(self._answered))
+        return None if first is None else -(-first // TIDYING) * TIDYING
 
     def ask(self, target: NodeId | None, now: Instant) -> bytes:
         """A new hello. `target` None: whoever hears it."""
@@ -160,7 +163,7 @@ class Challenges:
         first_counter = self._begun % FIRST_COUNTERS * FIRST_COUNTERS_APART
         self._begun += 1
         draw = self._random.randbytes
-        return Ephemeral(draw(KEY_BYTES), draw(NONCE_BYTES), first_counter)
+        return Ephemeral(self._identity.share(draw(KEY_BYTES)), draw(NONCE_BYTES), first_counter)
 
 
 def accept_welcome(

@@ -26,7 +26,6 @@ import struct
 from dataclasses import dataclass, field
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -54,6 +53,7 @@ from mesh.identity import (
 from mesh.rejections import Rejection
 from mesh.secret import MeshKeys
 from mesh.sessions import SESSION_DATAGRAMS_MAX, SESSION_TAG_BYTES, Agreement
+from mesh.shares import Share
 
 WELCOME_TAG: Final = b"hf1.welcome"
 CONFIRM_TAG: Final = b"hf1.confirm"
@@ -80,13 +80,13 @@ _ANYBODY: Final = NodeId(bytes(NODE_ID_BYTES))
 class Ephemeral:
     """One side's fresh share of a handshake; gone when the handshake is."""
 
-    private: bytes = field(repr=False)
+    share: Share = field(repr=False)
     nonce: bytes
     first_counter: int
 
     @property
     def public(self) -> bytes:
-        return X25519PrivateKey.from_private_bytes(self.private).public_key().public_bytes_raw()
+        return self.share.public
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,15 +243,9 @@ def is_confirmed(hello: Hello, transcript: bytes, payload: bytes) -> bool:
 def agree(
     keys: MeshKeys, us: NodeId, share: Ephemeral, said: Hello | Welcome, transcript: bytes
 ) -> Agreement | None:
-    """What follows from our `share` and what the far end said; None when its share is void.
-
-    A void share is one of the few points that make every secret zero (RFC 7748 §6.1).
-    """
-    try:
-        secret = X25519PrivateKey.from_private_bytes(share.private).exchange(
-            X25519PublicKey.from_public_bytes(said.ephemeral)
-        )
-    except ValueError:
+    """What follows from our `share` and what the far end said; None when its share is void."""
+    secret = share.share.agree(said.ephemeral)
+    if secret is None:
         return None
     length = 2 * KEY_BYTES + SESSION_TAG_BYTES
     kdf = HKDF(algorithm=SHA256(), length=length, salt=transcript, info=b"holdfast v1 session")

@@ -15,6 +15,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from mesh.shares import Share
+
 NodeId = NewType("NodeId", bytes)
 """16 bytes: the front of SHA-256 over the raw public key."""
 
@@ -60,6 +62,10 @@ class Identity:
     def sign(self, tag: bytes, message: bytes) -> bytes:
         """64 bytes over `tag` and `message`; check with `verify` under the same tag."""
         return self._key.sign(_tagged(tag, message))
+
+    def share(self, private_bytes: bytes) -> Share:
+        """Our half of a key agreement, grown from 32 fresh random bytes."""
+        return Share(private_bytes)
 
 
 def verify(public: PublicKey, tag: bytes, message: bytes, signature: bytes) -> bool:

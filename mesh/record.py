@@ -6,6 +6,7 @@ say more. It must fit one datagram beside its signature, hence the limits.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeGuard
 
 import msgpack
@@ -16,6 +17,8 @@ from mesh.identity import NONCE_BYTES
 TOPIC_NODE: Final = "node"
 RECORD_BYTES_MAX: Final = 640
 """Of the body. With key, signature, topic and envelope the whole fact stays under a datagram."""
+RECORDS_REMEMBERED_MAX: Final = 2048
+"""Every record is heard several times, from several mouths, and read once."""
 NAME_CHARS_MAX: Final = 63
 ADDRESSES_MAX: Final = 16
 HOST_CHARS_MAX: Final = 63
@@ -63,6 +66,7 @@ def record_body(record: NodeRecord) -> bytes:
     return body
 
 
+@lru_cache(RECORDS_REMEMBERED_MAX)
 def parse_record(body: bytes) -> NodeRecord | None:
     """The record in `body`, or None when it is not one. Never raises."""
     if len(body) > RECORD_BYTES_MAX:

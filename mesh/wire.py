@@ -10,7 +10,7 @@ For rolling upgrades, a kind we do not know becomes `Unknown`, and fields past t
 ignored. Both are still bounded in count, length and depth.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import Any, Final
 
@@ -63,6 +63,24 @@ NUMBER_MAX: Final = 2**63 - 1
 """The largest version or height: what SQLite can hold."""
 
 
+Keep = Callable[[Any], Any]
+"""A fact or block just read → the same, or an equal one that was read before."""
+
+
+def _itself(one: Any) -> Any:
+    return one
+
+
+_keep: Keep = _itself
+
+
+def keep_with(keep: Keep) -> None:
+    """Let every fact and block that is read pass through `keep`. For the simulator alone, in which
+    a thousand nodes of one process would each have a copy of what a thousand machines have."""
+    global _keep  # noqa: PLW0603 - one process, one memory
+    _keep = keep
+
+
 class _Letter(IntEnum):
     """The first field of a letter. Numbers are never given to another kind."""
 
@@ -75,6 +93,16 @@ class _Letter(IntEnum):
     BLOCK = 7
     STORED = 8
     KEPT = 9
+
+
+_LIMITS: Final[dict[str, Any]] = {
+    "max_str_len": 256,
+    "max_bin_len": FACT_BODY_BYTES_MAX,
+    "max_array_len": max(FIELDS_MAX, BLOCK_ENTRIES_MAX),
+    "max_map_len": FIELDS_MAX,
+    "max_ext_len": 0,
+}
+_NESTED: Final = (list, dict)
 
 
 class _Refused(ValueError):
@@ -171,14 +199,7 @@ def _packed(plain: list[Any]) -> bytes:
 
 
 def _unpacked(content: bytes) -> list[Any]:
-    unpacker = msgpack.Unpacker(
-        max_buffer_size=max(1, len(content)),
-        max_str_len=256,
-        max_bin_len=FACT_BODY_BYTES_MAX,
-        max_array_len=max(FIELDS_MAX, BLOCK_ENTRIES_MAX),
-        max_map_len=FIELDS_MAX,
-        max_ext_len=0,
-    )
+    unpacker = msgpack.Unpacker(max_buffer_size=max(1, len(content)), **_LIMITS)
     unpacker.feed(content)
     values: list[Any] = []
     whole = 0
@@ -193,17 +214,20 @@ def _unpacked(content: bytes) -> list[Any]:
 
 
 def _unpacked_one(content: bytes) -> Any:
-    values = _unpacked(content)
-    if len(values) != 1:
+    value = msgpack.unpackb(content, **_LIMITS)
+    if _deeper_than(DEPTH_MAX, value):
         raise _Refused
-    return values[0]
+    return value
 
 
 def _deeper_than(levels: int, value: Any) -> bool:
-    if type(value) is list:
-        return levels == 0 or any(_deeper_than(levels - 1, inner) for inner in value)
-    if type(value) is dict:
-        return levels == 0 or any(_deeper_than(levels - 1, inner) for inner in value.values())
+    if type(value) not in _NESTED:
+        return False
+    if levels == 0:
+        return True
+    for inner in value.values() if type(value) is dict else value:
+        if type(inner) in _NESTED and _deeper_than(levels - 1, inner):
+            return True
     return False
 
 
@@ -302,25 +326,31 @@ def _era(fields: _Fields) -> Era:
 
 
 def _fact(fields: _Fields) -> Fact:
-    return Fact(
-        PublicKey(fields.exactly(PUBLIC_KEY_BYTES)),
-        fields.text(TOPIC_CHARS_MAX, chars_min=1),
-        fields.number(),
-        fields.bytes_up_to(FACT_BODY_BYTES_MAX),
-        fields.exactly(SIGNATURE_BYTES),
+    fact: Fact = _keep(
+        Fact(
+            PublicKey(fields.exactly(PUBLIC_KEY_BYTES)),
+            fields.text(TOPIC_CHARS_MAX, chars_min=1),
+            fields.number(),
+            fields.bytes_up_to(FACT_BODY_BYTES_MAX),
+            fields.exactly(SIGNATURE_BYTES),
+        )
     )
+    return fact
 
 
 def _block(fields: _Fields) -> Block:
-    return Block(
-        public=PublicKey(fields.exactly(PUBLIC_KEY_BYTES)),
-        era=_era(fields),
-        height=fields.number(),
-        previous=fields.exactly(HASH_BYTES),
-        root=fields.exactly(HASH_BYTES),
-        signature=fields.exactly(SIGNATURE_BYTES),
-        entries=fields.entries(),
+    block: Block = _keep(
+        Block(
+            public=PublicKey(fields.exactly(PUBLIC_KEY_BYTES)),
+            era=_era(fields),
+            height=fields.number(),
+            previous=fields.exactly(HASH_BYTES),
+            root=fields.exactly(HASH_BYTES),
+            signature=fields.exactly(SIGNATURE_BYTES),
+            entries=fields.entries(),
+        )
     )
+    return block
 
 
 def _stored(fields: _Fields) -> Stored:

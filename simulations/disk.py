@@ -23,6 +23,7 @@ from random import Random
 
 from mesh.instant import MILLISECOND, Duration
 from mesh.persistence import Write
+from simulations.shared import row
 
 Spaces = dict[str, dict[bytes, bytes]]
 
@@ -189,7 +190,7 @@ class Disk:
             if write.value is None:
                 rows.pop(write.key, None)
             else:
-                rows[write.key] = write.value
+                rows[write.key] = row(write.value)
         if self._cached_max:
             self._cached.append(undo)
             while len(self._cached) > self._cached_max:

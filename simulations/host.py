@@ -7,7 +7,7 @@ nobody.
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from mesh.effects import Address
 from mesh.identity import Identity, NodeId
@@ -24,6 +24,10 @@ from simulations import hardware
 from simulations.clock import Clock
 from simulations.disk import Disk
 from simulations.hardware import Card, Work
+
+EVENTS_KEPT_MAX: Final = 1000
+"""Of one host, for people to look at. Each node of a mesh of a thousand is told three times as many
+as it forms; whoever needs them all joins the audience."""
 
 
 class Caller(Protocol):
@@ -118,6 +122,11 @@ class Host:
     def alive(self) -> Agent:
         assert self.agent is not None, f"{self.name} is down"
         return self.agent
+
+    def note(self, event: Event) -> None:
+        """Its agent tells of `event`."""
+        if len(self.events) < EVENTS_KEPT_MAX:
+            self.events.append(event)
 
     def own_blocks(self) -> list[Block]:
         """Its own log, as its disk has it."""

@@ -252,7 +252,7 @@ class Shell:
                 if token not in host.hung_up:
                     host.progress.append(effect)
             case Event():
-                host.events.append(effect)
+                host.note(effect)
             case Look():
                 self._world.at(0, self._look, host, host.life)
             case Watch():

@@ -6,6 +6,9 @@ how to forge it, because nobody in a world computes it but the owner's `sign`; w
 can. It keeps what the core relies on: another key, another tag, another message or a bent signature
 is refused, and signing is arithmetic.
 
+Key agreement has its stand-in too: what both ends can make of their two public halves, and anyone
+who overhears them as well.
+
 A stand-in key names itself, so real keys are still judged by Ed25519 in the same process, and both
 schemes may live side by side.
 """
@@ -22,6 +25,7 @@ from mesh.identity import (
     ed25519,
     id_of,
 )
+from mesh.shares import Share
 
 STAND_IN: Final = "stand-in"
 ED25519: Final = "ed25519"
@@ -43,6 +47,24 @@ class StandIn(Identity):
     def sign(self, tag: bytes, message: bytes) -> bytes:
         """64 bytes over `tag` and `message`; check with `mesh.identity.verify`."""
         return _signature(self.public, bytes([len(tag)]) + tag + message)
+
+    def share(self, private_bytes: bytes) -> Share:
+        """As `Identity.share`, without the arithmetic and without the secrecy."""
+        return StandInShare(private_bytes)
+
+
+class StandInShare(Share):
+    """One end's half of an agreement in a world."""
+
+    def __init__(self, private_bytes: bytes) -> None:
+        self.public = hashlib.blake2b(private_bytes, digest_size=PUBLIC_KEY_BYTES).digest()
+
+    def agree(self, public: bytes) -> bytes | None:
+        """The same 32 bytes at both ends; None when the far end's half is void."""
+        if len(public) != PUBLIC_KEY_BYTES or public == bytes(PUBLIC_KEY_BYTES):
+            return None
+        both = min(self.public, public) + max(self.public, public)
+        return hashlib.blake2b(both, digest_size=PUBLIC_KEY_BYTES).digest()
 
 
 def identity(private_bytes: bytes, scheme: str) -> Identity:

@@ -22,6 +22,7 @@ from simulations.machines import PORT, Machines
 from simulations.network import Weather
 from simulations.observing import Observer
 from simulations.overheard import Sent
+from simulations.shared import share
 from simulations.shell import Shell
 from simulations.streams import Streams
 
@@ -39,6 +40,7 @@ class World(Machines):
     ) -> None:
         """`scheme`: how nodes sign, of `signatures.SCHEMES`."""
         super().__init__(seed, weather, scheme)
+        share()
         self.shell = Shell(self)
         self.streams = Streams(self)
         self.commands: list[Sent] = []

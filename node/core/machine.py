@@ -48,6 +48,10 @@ from node.core.self_image import SelfImage, Statement
 SERVICE_QUERY: Final = "query"
 SERVICE_JOIN: Final = "join"
 META_EPOCH: Final = b"epoch"
+FOR_THE_SHELL: Final = (
+    mesh_effects.Send, mesh_effects.Broadcast, mesh_effects.Call, mesh_effects.Answer, Persist,
+)  # fmt: skip
+"""What the mesh asks of the world, and not of us."""
 IN_DOUBT: Final = (CLOSED, QUARANTINED)
 """Standings in which nothing may vouch for what is on our disk."""
 
@@ -217,12 +221,10 @@ class Agent:
     def _mesh(self, effects: Sequence[mesh_effects.MeshEffect], now: Instant) -> list[Effect]:
         out: list[Effect] = []
         for effect in effects:
+            if isinstance(effect, FOR_THE_SHELL):  # nearly all: asked first, and at once
+                out.append(effect)
+                continue
             match effect:
-                case (
-                    mesh_effects.Send() | mesh_effects.Broadcast() | mesh_effects.Call()
-                    | mesh_effects.Answer() | Persist()
-                ):  # fmt: skip
-                    out.append(effect)
                 case mesh_effects.FactLearned(fact):
                     self.knowledge.fact_learned(fact, now)
                 case mesh_effects.LogExtended(author, blocks):

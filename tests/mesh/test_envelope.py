@@ -25,6 +25,7 @@ from mesh.identity import Epoch, NodeId
 from mesh.judgements import LowerEpoch
 from mesh.rejections import Rejection
 from mesh.sessions import SEALED_HEADER_BYTES
+from mesh.shares import Share
 from tests.mesh.border import KEYS, OTHER_KEYS, Road, Traveller, met
 
 BEACON_HEADER = Header(Kind.BEACON, KEYS.key_id, NodeId(b"n" * 16))
@@ -153,14 +154,14 @@ def test_a_void_share_is_refused() -> None:
         public = bytes(32)
 
     ann, bob = Traveller("ann"), Traveller("bob")
-    share = Void(bytes(32), bytes(16), 0)
+    share = Void(Share(bytes(32)), bytes(16), 0)
     hello = write_hello(KEYS, ann.identity, ann.epoch, share, None)
     assert bob.judge(hello, ann.address, 0) is Rejection.MALFORMED
 
 
 def test_an_epoch_that_no_fact_could_carry_is_refused() -> None:
     ann, bob = Traveller("ann"), Traveller("bob")
-    share = Ephemeral(Random(1).randbytes(32), bytes(16), 0)
+    share = Ephemeral(Share(Random(1).randbytes(32)), bytes(16), 0)
     for counter, refused in ((EPOCH_COUNTER_MAX, False), (EPOCH_COUNTER_MAX + 1, True)):
         hello = write_hello(KEYS, ann.identity, Epoch(counter, bytes(16)), share, None)
         assert (bob.judge(hello, ann.address, 0) is Rejection.MALFORMED) is refused
@@ -169,14 +170,14 @@ def test_an_epoch_that_no_fact_could_carry_is_refused() -> None:
 @pytest.mark.parametrize("first", [1, FIRST_COUNTERS_APART - 1, 2**64 - 1])
 def test_first_counters_off_the_grid_are_refused(first: int) -> None:
     ann, bob = Traveller("ann"), Traveller("bob")
-    share = Ephemeral(Random(1).randbytes(32), bytes(16), first)
+    share = Ephemeral(Share(Random(1).randbytes(32)), bytes(16), first)
     hello = write_hello(KEYS, ann.identity, ann.epoch, share, None)
     assert bob.judge(hello, ann.address, 0) is Rejection.MALFORMED
 
 
 def test_session_keys_rest_on_the_exchange_and_on_the_secret_and_on_all_that_was_said() -> None:
     """Whoever knows but one of the three has none of the keys."""
-    share, other = (Ephemeral(Random(seed).randbytes(32), bytes(16), 0) for seed in (1, 2))
+    share, other = (Ephemeral(Share(Random(seed).randbytes(32)), bytes(16), 0) for seed in (1, 2))
     ann = Traveller("ann")
     said = Hello(ann.id, ann.identity.public, ann.epoch, share.public, b"n" * 16, None, 0, b"core")
     stranger = dataclasses.replace(KEYS, handshake=OTHER_KEYS.handshake)

@@ -23,6 +23,7 @@ from mesh.judgements import (
 )
 from mesh.rejections import Rejection
 from mesh.sessions import PAYLOAD_BYTES_MAX, SESSIONS_PER_PEER_MAX
+from mesh.shares import Share
 from tests.mesh.border import KEYS, OTHER_KEYS, Road, Traveller, met
 
 
@@ -90,7 +91,7 @@ def test_a_welcome_to_a_hello_that_was_meant_for_another_is_refused() -> None:
     assert not isinstance(header, Rejection)
     hello = read_hello(KEYS, header, datagram)
     assert not isinstance(hello, Rejection)
-    share = Ephemeral(eve.random.randbytes(32), eve.random.randbytes(16), 0)
+    share = Ephemeral(Share(eve.random.randbytes(32)), eve.random.randbytes(16), 0)
     welcome = write_welcome(KEYS, eve.identity, eve.epoch, share, hello)
     assert ann.judge(welcome, eve.address, 0) is Rejection.UNKNOWN_CHALLENGE
 
