@@ -66,14 +66,12 @@ class Roots:
             return True
         return heard.root != self._ours.root and now - heard.at <= ROOT_FRESH
 
-    def is_settled(self, now: Instant) -> bool:
-        """Whether no news has come in for a moment. While it does, what a peer has and we have not
-        is probably under way to us, and much of what we would ask for would come twice."""
-        if now - self._ours.at >= self._settled_after:
-            return True
+    def settled_at(self, now: Instant) -> Instant:
+        """From when on no news will have come in for a moment. While it does, what a peer has and
+        we have not is probably under way to us, and much of what we ask for would come twice."""
         if self._unsettled is None:
             self._unsettled = now
-        return now - self._unsettled >= HURRY_AFTER
+        return min(self._ours.at + self._settled_after, self._unsettled + HURRY_AFTER)
 
     def asked(self) -> None:
         """Somebody is asked now: whoever waits next waits from the beginning."""

@@ -329,8 +329,9 @@ class Shell:
             self.set_turn(host)
             return
         local = self.local(host)
-        if local < wanted:
-            self.set_wake(host)  # its clock was bent meanwhile
+        planned = host.alive.next_wake
+        if planned is None or local < planned:
+            self.set_wake(host)  # settled by what it heard meanwhile, or its clock was bent
             return
         self.step(host, "wake", host.alive.wake(local))
 
