@@ -1,8 +1,12 @@
 """G1, G2, G7: no byte is granted twice, by a model that sees all machines and all askers."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 
+from ledger.entries import Held
+from simulations.checks.archive import Reading
 from simulations.checks.check import Check
+from simulations.checks.evidence import Evidence
 from simulations.checks.promises import Promise, runs
 from simulations.host import Host
 
@@ -16,8 +20,20 @@ class NothingTwice(Check):
 
     promises = ("G1", "G2")
 
+    def __init__(self, evidence: Evidence) -> None:
+        super().__init__(evidence)
+        self._had: dict[bytes, dict[str, int]] = {}
+        """Hold → what its owner could believe to have when it granted it."""
+
+    def wrote(self, host: Host, readings: Sequence[Reading]) -> None:
+        for reading in readings:
+            for entry in reading.entries or ():
+                if isinstance(entry, Held):
+                    self._had[entry.id] = dict(self.evidence.circumstances.capacity(host))
+
     def promised(self, host: Host, promise: Promise) -> None:
-        capacity = self.evidence.circumstances.capacity(host)
+        # A machine may shrink between the grant and the answer: a promise stays a promise.
+        capacity = self._had.pop(promise.hold, self.evidence.circumstances.capacity(host))
         relied_on = self.evidence.promises.relied_on(host, self.world.now)
         sums: dict[str, list[Promise]] = defaultdict(list)
         for one in relied_on:
