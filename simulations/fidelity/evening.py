@@ -14,7 +14,6 @@ import trio
 
 from ledger.limits import PENDING_TTL
 from mesh.instant import MILLISECOND, SECOND, Duration, seconds
-from simulations.fidelity.disk import Folder
 from simulations.fidelity.faults import CATALOGUE
 from simulations.fidelity.people import Answer, ask
 from simulations.fidelity.promises import Promises
@@ -31,6 +30,7 @@ MEETING: Final[Duration] = seconds(60)
 MORNING: Final[Duration] = seconds(1300)
 """Longer than BOOK_WAIT: after it every owner has opened, whoever answered."""
 EMPTY_SECONDS_MAX: Final = 120.0
+CLOSED_DOOR_SECONDS: Final = 0.5
 TERMS_MS: Final = (60_000, 600_000, 3_600_000, 3_600_000)
 PAUSES_SECONDS: Final = (0.0, 0.002, 0.02, 0.3, 1.0, 5.0)
 BACK_SECONDS: Final = (0.01, 0.5, 1.0, 6.0, 20.0)
@@ -43,7 +43,6 @@ class Evening:
     def __init__(self, seed: str, village: Village, faults: tuple[str, ...]) -> None:
         self.village = village
         self.dice = Random(f"{seed}/evening")
-        self.backups: dict[str, Folder] = {}
         self.asked = trio.Event()
         """Set, and replaced, whenever somebody has asked something."""
         self.struck: Counter[str] = Counter()
@@ -142,15 +141,15 @@ class Evening:
             await trio.sleep(dice.choice(PAUSES_SECONDS))
             pending = [hold for hold, (_, posted) in mine.items() if not posted]
             what = dice.random()
-            if what < 0.25 and mine:
+            if what < 0.35 and mine:
                 await self._give_back(dice, mine)
-            elif what < 0.4 and pending:
+            elif what < 0.6 and pending:
                 await self._confirm(dice, mine, dice.choice(pending))
             else:
                 await self._reserve(dice, mine)
 
     async def _reserve(self, dice: Random, mine: dict[str, tuple[int, bool]]) -> None:
-        amount, term_ms = dice.randrange(GIB // 4, 5 * GIB), dice.choice(TERMS_MS)
+        amount, term_ms = dice.randrange(GIB // 8, 3 * GIB), dice.choice(TERMS_MS)
         wanted: dict[str, Any] = {"ram": f"{amount} B"}
         if dice.random() < 0.7:
             wanted["node"] = dice.choice(list(self.village.residents))
@@ -182,6 +181,9 @@ class Evening:
 
     async def _ask(self, dice: Random, kind: str, **plain: Any) -> Answer | None:
         resident = dice.choice(list(self.village.residents.values()))
+        if "local" not in resident.station.doors:
+            await trio.sleep(CLOSED_DOOR_SECONDS)
+            return None  # nobody opens: nothing was asked
         hasty = dice.random() < 0.1
         self._asking += 1
         self.asked.set()

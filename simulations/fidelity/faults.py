@@ -113,14 +113,13 @@ async def rot(evening: Evening) -> None:
 
 
 async def set_back(evening: Evening) -> None:
-    """A backup of some minutes ago is put back; with luck the marker is still there to notice."""
+    """A copy of some seconds ago is put back; with luck the marker is still there to notice."""
     resident = evening.someone()
     evening.down(resident, "is killed")
-    backup = evening.backups.get(resident.name)
-    if backup is None:
-        evening.backups[resident.name] = resident.disk.snapshot()
-        evening.tell(f"the disk of {resident.name} is copied")
-        return
+    backup = resident.disk.snapshot()
+    evening.tell(f"the disk of {resident.name} is copied")
+    await trio.sleep(evening.dice.choice(BREATHER_SECONDS) * 2)
+    evening.down(resident, "is killed")
     resident.doubtful = True
     if evening.dice.random() < 0.5:
         resident.marker = None

@@ -8,6 +8,7 @@ whoever waits for it waits until its own patience ends. trio's own contract for 
 """
 
 import errno
+import operator
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
@@ -177,7 +178,7 @@ class Pipe(trio.abc.HalfCloseableStream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Some bytes, at least one; none at the end."""
-        if max_bytes is not None and max_bytes < 1:
+        if max_bytes is not None and operator.index(max_bytes) < 1:
             raise ValueError("max_bytes must be at least 1")
         if self._receiving:
             raise trio.BusyResourceError("another task is receiving")
@@ -189,9 +190,12 @@ class Pipe(trio.abc.HalfCloseableStream):
             self._receiving = False
 
     async def aclose(self) -> None:
-        """Let go of both directions; the far end reads what is under way, then the end."""
+        """Let go of both directions. The far end reads what is under way, then the end; or it is
+        reset, if we leave bytes of its unread."""
         if not self._closed:
             self._closed = True
+            if self._in.read:
+                self._out.push(RESET)
             self._finish()
             self._in.deaf = True
             if self in self._station.ends:

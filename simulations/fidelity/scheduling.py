@@ -36,10 +36,17 @@ class NotPinned(RuntimeError):
     """This trio is not one whose scheduling can be seeded."""
 
 
+class TimeStands(AssertionError):
+    """A run got nowhere: everybody waits for nothing, or somebody never waits."""
+
+
 class JumpingClock(trio.abc.Clock):
     """Seconds since the start of the run, none of which are waited for."""
 
     def __init__(self) -> None:
+        self.whole_run = trio.CancelScope()
+        self.problem = ""
+        """Why the run was ended from here, if it was."""
         self._now = 0.0
         self._looks = 0
         self._idle = 0
@@ -49,7 +56,8 @@ class JumpingClock(trio.abc.Clock):
 
     def current_time(self) -> float:
         self._looks += 1
-        assert self._looks < LOOKS_PER_INSTANT_MAX, f"time stands still at {self._now} s"
+        if self._looks > LOOKS_PER_INSTANT_MAX:
+            self._give_up("somebody never waits")
         return self._now
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
@@ -57,18 +65,31 @@ class JumpingClock(trio.abc.Clock):
         if deadline == math.inf:
             # trio wakes itself through a real socket while it shuts down. Nobody else may.
             self._idle += 1
-            assert self._idle < IDLE_ROUNDS_MAX, "everybody waits for what will never come"
+            if self._idle > IDLE_ROUNDS_MAX:
+                self._give_up("everybody waits for what will never come")
             return IDLE_ROUND_SECONDS
         if deadline > self._now:
             self._now = deadline
             self._looks = 0
         return 0.0
 
+    def _give_up(self, problem: str) -> None:
+        # Not raised: in here that would be an error of trio's own.
+        self._looks = self._idle = 0
+        self.problem = f"time stands still at {self._now} s: {problem}"
+        self.whole_run.cancel()
+
 
 def live(seed: str, story: Callable[[], Awaitable[T]]) -> T:
     """Run `story` on a jumping clock, every choice of the scheduler drawn from `seed`."""
     with _seeded(seed), _no_threads(), _no_collector():
-        return trio.run(story, clock=JumpingClock())
+        return trio.run(_watched, story, clock := JumpingClock(), clock=clock)
+
+
+async def _watched(story: Callable[[], Awaitable[T]], clock: JumpingClock) -> T:
+    with clock.whole_run:
+        return await story()
+    raise TimeStands(clock.problem)
 
 
 @contextmanager
