@@ -6,12 +6,9 @@ maximum. The **stamp** of a fact is 64 bits of a hash over what it says; the sum
 the board's share of the state root, kept up to date in O(1).
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Final
-
-import msgpack
 
 from mesh.facts import Fact, check_fact
 from mesh.identity import NodeId
@@ -27,12 +24,6 @@ class Pinned(Enum):
     OLD = "older than what we have"
     FULL = "its author has no room for another topic"
     BAD = "not signed by its author"
-
-
-def stamp(fact: Fact) -> int:
-    """64 bits that stand for what the fact says. The signature is left out: it says nothing new."""
-    message = msgpack.packb([fact.author, fact.topic, fact.version, fact.body])
-    return int.from_bytes(hashlib.sha256(b"hf1.stamp" + message).digest()[:8], "big")
 
 
 def supersedes(new: tuple[int, int], old: tuple[int, int]) -> bool:
@@ -51,7 +42,6 @@ class Board:
         self._mesh_id = mesh_id
         self._topics_max = topics_per_author_max
         self._facts: dict[NodeId, dict[str, Fact]] = {}
-        self._stamps: dict[NodeId, dict[str, int]] = {}
         self._sums: dict[NodeId, int] = {}
         self.root = 0
 
@@ -62,9 +52,9 @@ class Board:
         held = topics.get(fact.topic)
         if held == fact:
             return Pinned.KNOWN  # gossip repeats itself: no hashing for that
-        mark = stamp(fact)
+        mark = fact.stamp
         if held is not None:
-            shown = (held.version, self._stamps[author][fact.topic])
+            shown = (held.version, held.stamp)
             if shown == (fact.version, mark):
                 return Pinned.KNOWN
             if not supersedes((fact.version, mark), shown):
@@ -73,7 +63,7 @@ class Board:
             return Pinned.FULL
         if not check_fact(fact, self._mesh_id):
             return Pinned.BAD
-        self._pin(author, fact, mark)
+        self._pin(author, fact, held)
         return Pinned.NEWS
 
     def fact(self, author: NodeId, topic: str) -> Fact | None:
@@ -83,7 +73,7 @@ class Board:
     def mark(self, author: NodeId, topic: str) -> tuple[int, int] | None:
         """(version, stamp) of what is pinned there."""
         fact = self.fact(author, topic)
-        return None if fact is None else (fact.version, self._stamps[author][topic])
+        return None if fact is None else (fact.version, fact.stamp)
 
     def sums(self) -> Mapping[NodeId, int]:
         """Per author, what all its facts here add up to."""
@@ -108,23 +98,20 @@ class Board:
 
     def clear(self, author: NodeId) -> None:
         """Take down everything `author` said: the roll has forgotten it."""
-        self._stamps.pop(author, None)
         self.root = (self.root - self._sums.pop(author, 0)) % ROOT_MODULUS
         self._facts.pop(author, None)
 
-    def _pin(self, author: NodeId, fact: Fact, mark: int) -> None:
-        marks = self._stamps.setdefault(author, {})
-        change = mark - marks.get(fact.topic, 0)
+    def _pin(self, author: NodeId, fact: Fact, held: Fact | None) -> None:
+        change = fact.stamp - (held.stamp if held is not None else 0)
         self.root = (self.root + change) % ROOT_MODULUS
         self._sums[author] = (self._sums.get(author, 0) + change) % ROOT_MODULUS
-        marks[fact.topic] = mark
         self._facts.setdefault(author, {})[fact.topic] = fact
 
 
 def check_board(board: Board) -> None:
     """The invariant of the sum: the root is what the facts add up to."""
-    total = sum(stamp(fact) for fact in board) % ROOT_MODULUS
+    total = sum(fact.stamp for fact in board) % ROOT_MODULUS
     assert total == board.root, "the board's root does not match its facts"
     for author in board.authors():
-        own = sum(stamp(fact) for fact in board.of(author)) % ROOT_MODULUS
+        own = sum(fact.stamp for fact in board.of(author)) % ROOT_MODULUS
         assert board.sums()[author] == own, "an author's sum does not match its facts"

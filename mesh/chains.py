@@ -78,7 +78,9 @@ class _Log:
     def __init__(self) -> None:
         self.chain: list[Block] = []
         self.kept: dict[bytes, Block] = {}
-        self.labels: dict[Label, bytes] = {}
+        self.labels: dict[Label, bytes] | None = None
+        """Of everything kept, from the first block on that lies beside the chain. Before that the
+        chain itself tells: of a thousand honest logs hardly one has an attic."""
         self.fork: ForkPair | None = None
         self.mark = 0
 
@@ -90,7 +92,17 @@ class _Log:
 
     def keep(self, block: Block, digest: bytes) -> None:
         self.kept[digest] = block
-        self.labels[label(block)] = digest
+        if self.labels is not None:
+            self.labels[label(block)] = digest
+
+    def twin(self, block: Block) -> Block | None:
+        """What is kept where `block` says it stands."""
+        if block.height < len(self.chain) and self.chain[block.height].era == block.era:
+            return self.chain[block.height]
+        if self.labels is None and len(self.kept) > len(self.chain):
+            self.labels = {label(kept): digest for digest, kept in self.kept.items()}
+        known = None if self.labels is None else self.labels.get(label(block))
+        return None if known is None else self.kept[known]
 
     def attic(self) -> list[Block]:
         return [block for block in self.kept.values() if not self.on_chain(block)]
@@ -197,9 +209,9 @@ class Chains:
             if block.author != author:
                 misplaced += 1
                 continue
-            twin = log.labels.get(label(block))
-            if twin is not None and twin != block.hash:
-                log.fork = ForkPair(log.kept[twin], block)
+            twin = log.twin(block)
+            if twin is not None and twin.hash != block.hash:
+                log.fork = ForkPair(twin, block)
             log.keep(block, block.hash)
         self._logs[author] = log
         self._reckon(author, log)
@@ -230,9 +242,9 @@ class Chains:
 
     def _place(self, log: _Log, block: Block, digest: bytes) -> Filed:
         author = block.author
-        twin = log.labels.get(label(block))
+        twin = log.twin(block)
         if twin is not None:
-            return self._freeze(author, log, ForkPair(log.kept[twin], block), (block,))
+            return self._freeze(author, log, ForkPair(twin, block), (block,))
         verdict = _fits(log, block)
         if verdict is not None:
             return Filed(verdict)

@@ -6,7 +6,8 @@ with the author's epoch (counter << 32 | sequence), so a restart needs no saved 
 an old capture can never outrank what has been heard since.
 """
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgpack
@@ -29,6 +30,17 @@ class Fact:
     version: int
     body: bytes
     signature: bytes
+    _stamp: int | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def stamp(self) -> int:
+        """64 bits that stand for what is said. The signature is left out: it says nothing new."""
+        if self._stamp is None:
+            message = msgpack.packb([self.author, self.topic, self.version, self.body])
+            digest = hashlib.sha256(b"hf1.stamp" + message).digest()
+            object.__setattr__(self, "_stamp", int.from_bytes(digest[:8], "big"))
+        assert self._stamp is not None, "it was reckoned just now"
+        return self._stamp
 
     @property
     def author(self) -> NodeId:

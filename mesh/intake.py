@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from mesh.board import Board, Pinned, stamp, supersedes
+from mesh.board import Board, Pinned, supersedes
 from mesh.chains import Chains, Filed, ForkPair, Offered, is_fork
 from mesh.effects import (
     EpochBehind,
@@ -156,7 +156,7 @@ class Intake:
     def _outdoes_ours(self, fact: Fact) -> bool:
         """Whether everybody would take `fact` for newer than what we last said on its topic."""
         shown = self._board.mark(self._own, fact.topic)
-        return shown is None or supersedes((fact.version, stamp(fact)), shown)
+        return shown is None or supersedes((fact.version, fact.stamp), shown)
 
     def _fell_behind(self, fact: Fact, record: NodeRecord | None, harvest: Harvest) -> None:
         """There was, or is, a run of ours that we know nothing of: told once per height."""

@@ -70,7 +70,8 @@ class Knowledge:
     """Of the last input; ages are counted to it."""
     granted: OrderedDict[bytes, Grant] = field(default_factory=OrderedDict)
     """What we were granted lately, and how: an owner's answer outruns its log."""
-    _heard_at: dict[tuple[NodeId, str], Instant] = field(default_factory=dict)
+    _heard_at: dict[NodeId, dict[str, Instant]] = field(default_factory=dict)
+    """When we last heard what, by author and topic; "log" is one."""
     _picture: Picture = field(default_factory=Picture)
     _prepared: Prepared | None = None
 
@@ -83,15 +84,18 @@ class Knowledge:
                 self.replicas.rebuild(author, self.mesh.chains.chain(author))
 
     def fact_learned(self, fact: Fact, now: Instant) -> None:
-        self._heard_at[(fact.author, fact.topic)] = now
+        self._heard(fact.author, fact.topic, now)
 
     def log_extended(self, author: NodeId, blocks: tuple[Block, ...], now: Instant) -> str | None:
-        self._heard_at[(author, "log")] = now
+        self._heard(author, "log", now)
         return self.replicas.extend(author, blocks)
 
     def log_cut(self, author: NodeId, chain: tuple[Block, ...], now: Instant) -> str | None:
-        self._heard_at[(author, "log")] = now
+        self._heard(author, "log", now)
         return self.replicas.rebuild(author, chain)
+
+    def _heard(self, author: NodeId, topic: str, now: Instant) -> None:
+        self._heard_at.setdefault(author, {})[topic] = now
 
     def remember_grant(self, answer: Answer, owner: NodeId, state: HoldState, now: Instant) -> None:
         """We hold this, whatever our copy of the owner's log says so far."""
@@ -213,7 +217,7 @@ class Knowledge:
 
     def age(self, node: NodeId, topic: str) -> Duration | None:
         """How long ago we heard it; None when it came from our disk, from an earlier start."""
-        heard = self._heard_at.get((node, topic))
+        heard = self._heard_at.get(node, {}).get(topic)
         return None if heard is None else self.now - heard
 
     def ages_ms(self) -> dict[str, dict[str, int | None]]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mesh.board import Board, Pinned, check_board, stamp, supersedes
+from mesh.board import Board, Pinned, check_board, supersedes
 from mesh.facts import Fact, sign_fact
 from mesh.identity import Identity
 
@@ -90,4 +90,4 @@ def test_forgetting_an_author_leaves_no_trace_in_the_root() -> None:
 
 
 def test_a_stamp_stands_for_every_part_of_what_is_said() -> None:
-    assert len({stamp(fact) for fact in POOL}) == len(POOL)
+    assert len({fact.stamp for fact in POOL}) == len(POOL)
