@@ -9,5 +9,6 @@ befalls it), `agenda.py` (time), `shell.py` (what surrounds an agent), `host.py`
 `streams.py`, `disk.py`, `clock.py`, `hardware.py`; `observing.py` (who sees what happens) and
 `trace.py` (one hash of all of it); then `run.py` (one run, from `options.py` to `results.py`), which
 brings together `people/`, `faults/`, `checks/` and `coverage.py`; `races.py` (two askers, one room).
-`bench/` holds the benchmarks. Imports the rooms' cores, never the shell; `bench` alone may.
+`fidelity/` runs the whole agent, shell and SQLite included, in invented time. `bench/` holds the
+benchmarks. Imports the rooms' cores, never the shell; where the shell is the subject it may.
 """

@@ -23,7 +23,7 @@ from mesh.persistence import SPACE_BLOCK
 from mesh.rejections import Rejection
 from mesh.wire import parse_block
 from node.app import App
-from node.core.continuity import Saved
+from node.core.continuity import Saved, own_positions
 from node.shell.journal import Journal
 from node.shell.journal_errors import JournalError
 from simulations.fidelity.disk import Disk
@@ -96,6 +96,9 @@ class Promises:
         aside = [sentence for sentence in app.here.said if "set aside" in sentence]
         if aside and not owner.doubtful:
             raise self._broken("B8", f"{owner.name}'s disk is honest, and {aside[0]}")
+        own = own_positions(app.here.birth.saved, owner.identity.id)
+        if own and len(own) != max(own) - min(own) + 1:
+            raise self._broken("I8", f"{owner.name} opens a log with a hole in it: {sorted(own)}")
         for promise in self.of(owner.name):
             if promise.posted and not _written(app.here.birth.saved, owner, promise):
                 why = "and the start claims to be proven" if proven else "and the disk is honest"
@@ -123,10 +126,21 @@ class Promises:
         self._check_prefixes()
 
     def check_logs(self) -> None:
-        """Every log on every machine, from its first block."""
+        """Every log on every machine, from its first block; and what a machine takes for its own
+        log is what lies on its disk. For quiet moments, in which nothing of it is on its way."""
         for resident in self.village.up:
             assert resident.app is not None
             chains = resident.app.agent.mesh.chains
+            believed = {one.height: one.position for one in chains.chain(resident.identity.id)}
+            saved = read(self.village.platter, resident.disk.after_a_power_cut())
+            lying = own_positions(saved, resident.identity.id)
+            if lying != believed and not resident.disk.lied:
+                odd = sorted(
+                    height
+                    for height in believed.keys() | lying.keys()
+                    if believed.get(height) != lying.get(height)
+                )
+                raise self._broken("B8", f"{resident.name}'s log and its disk differ at {odd[:5]}")
             for author in chains.authors():
                 report = verify_chain(chains.chain(author))
                 if not report.ok:
