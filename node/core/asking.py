@@ -8,6 +8,10 @@ A call ends in exactly one of three ways: done, refused (why), or unknown (id). 
 is harmless, since nothing was posted and it lapses by itself: the errand moves on. No answer to a
 post is not, since it may have been granted: the errand keeps asking, then says `unknown`, and the
 id.
+
+Few sends make a short errand, unless this machine slept in the middle of it. So before a hold is
+confirmed its age is looked at: one that is older than the belief in it is given back, and the
+errand begins anew.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,6 +33,8 @@ from ledger.commands import (
     Void,
 )
 from ledger.commands import Post as PostCommand
+from ledger.leases import holder_span
+from ledger.limits import PENDING_TTL
 from mesh.identity import NodeId, short_id
 from mesh.instant import MILLISECOND, SECOND, Duration, Instant, earliest, in_seconds
 from mesh.persistence import SPACE_ASK, Persist, Write
@@ -40,6 +46,8 @@ POST_SENDS_MAX: Final = 6
 REST_BETWEEN_SENDS: Final[Duration] = 200 * MILLISECOND
 WAIT_TICK: Final[Duration] = SECOND
 """How often a waiting errand looks again and says how long it still waits."""
+BELIEF: Final[Duration] = holder_span(PENDING_TTL)
+"""How long an asker may rely on a bare hold, counted from its first send."""
 ERRANDS_MAX: Final = 256
 
 
@@ -104,6 +112,7 @@ class _Errand:
     hold: bytes = b""
     session: bytes = b""
     sends: int = 0
+    first_sent: Instant = 0
     wake_at: Instant | None = None
     tried: list[dict[str, Any]] = field(default_factory=list)
     gone: bool = False
@@ -124,6 +133,8 @@ class Asking:
 
     @property
     def next_wake(self) -> Instant | None:
+        if not self._errands:
+            return None
         return earliest(*(errand.wake_at for errand in self._errands.values()))
 
     def begin(
@@ -203,7 +214,7 @@ class Asking:
         errand.choice = errand.choices.pop(0)
         errand.hold = self._random.randbytes(HOLD_ID_BYTES)
         errand.session = self._session_of(errand.choice.owner) or b""
-        errand.stage, errand.sends = Stage.HOLDING, 0
+        errand.stage, errand.sends, errand.first_sent = Stage.HOLDING, 0, now
         # Kept before the first send: after a crash there is a name to ask about.
         kept = Persist((Write(SPACE_ASK, errand.hold, errand.choice.owner),))
         said = Progress(
@@ -252,6 +263,9 @@ class Asking:
             return self._send(key)
         if answer.outcome is not Outcome.HELD:
             return self._refused_here(key, errand, answer, now)
+        if now - errand.first_sent >= BELIEF:
+            void = Ask(0, errand.choice.owner, Void(errand.hold, errand.session))
+            return [void, self._forget(errand), *self._choose(key, now)]
         errand.tried.append(_tried(errand.choice, answer.outcome.value, ""))
         if errand.reserve.hold_only:
             return self._granted(key, errand, answer)

@@ -200,6 +200,7 @@ def no_custody(monkeypatch: pytest.MonkeyPatch) -> None:
 def patient_asker(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hold is asked for again for as long as it takes."""
     monkeypatch.setattr(asking, "HOLD_SENDS_MAX", 30)
+    monkeypatch.setattr(asking, "BELIEF", seconds(3600))
 
 
 def no_signatures(monkeypatch: pytest.MonkeyPatch) -> None:

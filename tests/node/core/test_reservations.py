@@ -93,6 +93,17 @@ def test_whoever_hangs_up_while_an_owner_is_in_quarantine_leaves_nothing_behind(
     assert token not in world.hosts["ann"].replies
 
 
+def test_whoever_slept_over_a_hold_gives_it_back_and_takes_another() -> None:
+    world = mesh("ann", "bob")
+    token = world.ask("ann", reserve(ask={"node": "bob"}))
+    world.suspend("ann", 40 * SECOND)  # longer than anybody may rely on a bare hold
+    assert world.run_until(lambda: token in world.hosts["ann"].replies, 60 * SECOND)
+    reply, books = world.hosts["ann"].replies[token], world.hosts["bob"].alive.ledger.books
+    assert reply.ok, reply.body
+    assert list(books.live) == [bytes.fromhex(reply.body["id"])]
+    assert [hold.state for hold in books.ended.values()] == [HoldState.VOIDED]
+
+
 def test_a_loser_is_sent_to_the_runner_up_by_itself() -> None:
     world = World(3)
     world.add("ann", ram=6 * GIB)

@@ -9,7 +9,7 @@ from ledger import desk, granting
 from ledger.commands import TTL_MAX, Answer, GrantKind, Hold, Inquire, Leg, Post, Release, Renew
 from ledger.desk import Desk
 from ledger.leases import holder_span
-from mesh.instant import MILLISECOND, SECOND
+from mesh.instant import HOUR, MILLISECOND, SECOND
 from mesh.persistence import Write
 from node.core import asking, requests
 from node.core.custody import Answered, Custody
@@ -222,6 +222,7 @@ def test_a_renewal_of_what_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_asker_that_never_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
     def story(sends: int) -> Evening:
         monkeypatch.setattr(asking, "HOLD_SENDS_MAX", sends)
+        monkeypatch.setattr(asking, "BELIEF", HOUR)
         evening = Evening([AskersBelieve], weather=Weather(delay=450 * MILLISECOND))
         evening.run(8)
         evening.world.network.cut(["bob"], ["ann"], one_way=True)
