@@ -78,6 +78,8 @@ class Challenges:
     def next_expiry(self) -> Instant | None:
         """When the oldest entry may be dropped. Nobody is heard who lapsed, dropped or not; so
         those of one quarter of a second go together."""
+        if not self._asked and not self._answered:
+            return None
         first = earliest(_first_expiry(self._asked), _first_expiry(self._answered))
         return None if first is None else -(-first // TIDYING) * TIDYING
 

@@ -85,6 +85,8 @@ class Prober:
 
     @property
     def next_wake(self) -> Instant | None:
+        if not self._looks and not self._errands:
+            return self._next_period
         looks = [self._next_step(look) for look in self._looks.values()]
         return earliest(self._next_period, *looks, *self._errands.values())
 

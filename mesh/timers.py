@@ -39,9 +39,16 @@ class Timers(Generic[Key]):
     @property
     def next(self) -> Instant | None:
         """The earliest alarm."""
-        while self._heap and self._set.get(self._heap[0][2]) != self._heap[0][:2]:
-            heapq.heappop(self._heap)
-        return self._heap[0][0] if self._heap else None
+        if not self._set:
+            self._heap.clear()
+            return None
+        heap, current = self._heap, self._set
+        while True:  # something is set, so its entry is in the heap
+            at, count, key = heap[0]
+            known = current.get(key)
+            if known is not None and known[1] == count:
+                return at
+            heapq.heappop(heap)
 
     def due(self, now: Instant) -> list[Key]:
         """The keys whose alarm has gone off; their alarms are over."""

@@ -41,6 +41,8 @@ class Carrying:
 
     @property
     def next_wake(self) -> Instant | None:
+        if not self._due:
+            return None
         return earliest(*self._due.values())
 
     def holds(self) -> dict[bytes, Carried]:

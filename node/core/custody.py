@@ -45,6 +45,8 @@ class Custody:
 
     @property
     def next_wake(self) -> Instant | None:
+        if not self._waiting:
+            return None
         return earliest(*(waiting.deadline for waiting in self._waiting))
 
     def hold(self, token: int, answer: Answer, others: int, now: Instant) -> list[Answered]:

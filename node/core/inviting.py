@@ -51,6 +51,8 @@ class Inviting:
 
     @property
     def next_wake(self) -> Instant | None:
+        if not self._kept:
+            return None
         return earliest(*(kept.expires for kept in self._kept.values()))
 
     def restore(self, saved: Mapping[str, Mapping[bytes, bytes]], now: Instant) -> list[Persist]:

@@ -60,6 +60,8 @@ class Telling:
 
     @property
     def next_wake(self) -> Instant | None:
+        if not self._errands:
+            return None
         return earliest(*(errand.wake_at for errand in self._errands.values()))
 
     def begin(self, token: int, owner: NodeId, command: Tellable) -> list[Tell]:
