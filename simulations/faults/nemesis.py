@@ -70,15 +70,21 @@ class Nemesis:
     def mend(self) -> None:
         """Everything that can be mended is, and everybody is switched on. Nothing more happens."""
         scene = self._scene
+        self.cease()
+        scene.world.network.heal()
+        for host in scene.world.hosts.values():
+            scene.switch_on(host)
+
+    def cease(self) -> None:
+        """What it began ends, and nothing more happens; what others did is left to them."""
+        scene = self._scene
         scene.over = True
         self._until = scene.world.now
         for key in sorted(self._active):
             _, end = self._active.pop(key)
             end()
-        scene.world.network.heal()
         for host in scene.world.hosts.values():
             host.effects_left = None  # a death that had not come yet does not come
-            scene.switch_on(host)
 
     def _drawn(self, faults: Chosen) -> Sequence[_Line]:
         hosts = list(self._scene.world.hosts.values())

@@ -1,15 +1,15 @@
 """What goes wrong on the wire: weather of one sender's links, and cuts between hosts."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
-from typing import Final, TypeAlias
+from typing import Final
 
-from mesh.instant import MILLISECOND, SECOND, seconds
-from simulations.faults.fault import Begin, End, Fault
-from simulations.faults.scene import Scene
+from mesh.instant import MILLISECOND, SECOND, Duration, seconds
+from simulations.faults.fault import End, Fault
+from simulations.faults.scene import Bend, Scene
 from simulations.host import Host
 
-Sky: TypeAlias = dict[str, float | int]
 SHARE_MAX: Final = 0.9
 """However strong: some datagrams get through, or nothing would be tested but silence."""
 MTU_SPELL: Final = range(500, 1200)
@@ -20,51 +20,64 @@ def _share(low: float, high: float, dice: Random, strength: float) -> float:
     return min(SHARE_MAX, strength * dice.uniform(low, high))
 
 
-def _spell(draw: Callable[[Random, float], Sky]) -> Begin:
+def _spell(
+    name: str, sentence: str, every: Duration, draw: Callable[[Random, float], Bend]
+) -> Fault:
     """A while of bad weather over everything that one host sends."""
 
     def begin(scene: Scene, host: Host, dice: Random, strength: float) -> End:
-        sky = draw(dice, strength)
-        scene.darken(host, sky)
-        return lambda: scene.clear(host, sky)
+        scene.darken(host, name, draw(dice, strength))
+        return lambda: scene.clear(host, name)
 
-    return begin
-
-
-def _loss(dice: Random, strength: float) -> Sky:
-    return {"loss": _share(0.02, 0.3, dice, strength)}
+    return Fault(name, "network", sentence, every, begin, SPELL)
 
 
-def _delay(dice: Random, strength: float) -> Sky:
-    return {"delay": round(strength * dice.randrange(5, 200) * MILLISECOND)}
+def _loss(dice: Random, strength: float) -> Bend:
+    loss = _share(0.02, 0.3, dice, strength)
+    return lambda weather: replace(weather, loss=loss)
 
 
-def _jitter(dice: Random, strength: float) -> Sky:
-    return {"jitter": round(strength * dice.randrange(5, 150) * MILLISECOND)}
+def _delay(dice: Random, strength: float) -> Bend:
+    delay = round(strength * dice.randrange(5, 200) * MILLISECOND)
+    return lambda weather: replace(weather, delay=delay)
 
 
-def _reordering(dice: Random, strength: float) -> Sky:
-    return {"reordering": _share(0.05, 0.4, dice, strength)}
+def _jitter(dice: Random, strength: float) -> Bend:
+    jitter = round(strength * dice.randrange(5, 150) * MILLISECOND)
+    return lambda weather: replace(weather, jitter=jitter)
 
 
-def _duplication(dice: Random, strength: float) -> Sky:
-    return {"duplication": _share(0.05, 0.4, dice, strength)}
+def _reordering(dice: Random, strength: float) -> Bend:
+    reordering = _share(0.05, 0.4, dice, strength)
+    return lambda weather: replace(weather, reordering=reordering)
 
 
-def _corruption(dice: Random, strength: float) -> Sky:
-    return {"corruption": _share(0.01, 0.15, dice, strength)}
+def _duplication(dice: Random, strength: float) -> Bend:
+    duplication = _share(0.05, 0.4, dice, strength)
+    return lambda weather: replace(weather, duplication=duplication)
 
 
-def _late_replay(dice: Random, strength: float) -> Sky:
-    return {"delay_tail": _share(0.005, 0.05, dice, strength)}
+def _corruption(dice: Random, strength: float) -> Bend:
+    corruption = _share(0.01, 0.15, dice, strength)
+    return lambda weather: replace(weather, corruption=corruption)
 
 
-def _breakage(dice: Random, strength: float) -> Sky:
-    return {"breakage": _share(0.05, 0.4, dice, strength)}
+def _late_replay(dice: Random, strength: float) -> Bend:
+    # A late copy is a replay only if the other one came in time, so many are copied and few late.
+    late, twice = _share(0.01, 0.06, dice, strength), _share(0.3, 0.6, dice, strength)
+    return lambda weather: replace(
+        weather, delay_tail=late, duplication=max(weather.duplication, twice)
+    )
 
 
-def _mtu(dice: Random, _strength: float) -> Sky:
-    return {"mtu": dice.choice(MTU_SPELL)}
+def _breakage(dice: Random, strength: float) -> Bend:
+    breakage = _share(0.05, 0.4, dice, strength)
+    return lambda weather: replace(weather, breakage=breakage)
+
+
+def _mtu(dice: Random, _strength: float) -> Bend:
+    mtu = dice.choice(MTU_SPELL)
+    return lambda weather: replace(weather, mtu=mtu)
 
 
 def _cut_off(scene: Scene, host: Host, _dice: Random, _strength: float) -> End | None:
@@ -101,29 +114,21 @@ CUT: Final = (seconds(0.5), 25 * SECOND)
 """From a blip that no probe notices to longer than a death takes to be declared."""
 
 FAULTS: Final = (
-    Fault("loss", "network", "datagrams are lost", 60 * SECOND, _spell(_loss), SPELL),
-    Fault("delay", "network", "everything takes longer", 90 * SECOND, _spell(_delay), SPELL),
-    Fault("jitter", "network", "nothing takes equally long", 90 * SECOND, _spell(_jitter), SPELL),
-    Fault(
-        "reordering", "network", "datagrams overtake each other", 90 * SECOND,
-        _spell(_reordering), SPELL,
+    _spell("loss", "datagrams are lost", 60 * SECOND, _loss),
+    _spell("delay", "everything takes longer", 90 * SECOND, _delay),
+    _spell("jitter", "nothing takes equally long", 90 * SECOND, _jitter),
+    _spell("reordering", "datagrams overtake each other", 90 * SECOND, _reordering),
+    _spell("duplication", "datagrams arrive twice", 90 * SECOND, _duplication),
+    _spell("corruption", "datagrams arrive damaged, cut short or grown", 90 * SECOND, _corruption),
+    _spell(
+        "late-replay", "a datagram comes again seconds later, or after a restart", 90 * SECOND,
+        _late_replay,
     ),
-    Fault(
-        "duplication", "network", "datagrams arrive twice", 90 * SECOND, _spell(_duplication), SPELL
+    _spell(
+        "broken-streams", "a connection breaks before the answer has passed", 90 * SECOND,
+        _breakage,
     ),
-    Fault(
-        "corruption", "network", "datagrams arrive damaged, cut short or grown", 90 * SECOND,
-        _spell(_corruption), SPELL,
-    ),
-    Fault(
-        "late-replay", "network", "a datagram comes again seconds later, or after a restart",
-        90 * SECOND, _spell(_late_replay), SPELL,
-    ),
-    Fault(
-        "broken-streams", "network", "a connection breaks before the answer has passed",
-        90 * SECOND, _spell(_breakage), SPELL,
-    ),
-    Fault("mtu", "network", "large datagrams do not pass", 150 * SECOND, _spell(_mtu), SPELL),
+    _spell("mtu", "large datagrams do not pass", 150 * SECOND, _mtu),
     Fault(
         "one-way-cut", "network", "a host hears and is not heard, or the other way round",
         150 * SECOND, _one_way, CUT,

@@ -5,10 +5,9 @@ kept here so that the end of one does not undo the other: which misfortunes the 
 made of, who has been switched off and comes back when, and which old copies of disks lie about.
 """
 
-import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from mesh.instant import SECOND, Duration
 from mesh.persistence import Write
@@ -18,6 +17,9 @@ from simulations.network import Weather
 from simulations.observing import Observer
 from simulations.people.crowd import Crowd
 from simulations.world import World
+
+Bend: TypeAlias = Callable[[Weather], Weather]
+"""Makes one thing about a weather worse, and leaves the rest as it is."""
 
 TRY_AGAIN: Final[Duration] = 5 * SECOND
 """A supervisor's patience with an agent that does not come up."""
@@ -35,7 +37,7 @@ class Scene(Observer):
     """Host → the copy of its disk that a careful person made last."""
     over: bool = False
     """The calm has begun: whatever was still to come does not."""
-    _skies: dict[str, dict[str, float | int]] = field(default_factory=dict)
+    _skies: dict[str, dict[str, Bend]] = field(default_factory=dict)
     _at_write: dict[str, tuple[Duration, Callable[[], None]]] = field(default_factory=dict)
 
     def others(self, host: Host) -> list[str]:
@@ -55,23 +57,23 @@ class Scene(Observer):
 
     # Weather -------------------------------------------------------------------------------------
 
-    def darken(self, host: Host, changes: Mapping[str, float | int]) -> None:
-        """Everything that `host` sends has this weather too. Each fault has fields of its own."""
-        self._skies.setdefault(host.name, {}).update(changes)
+    def darken(self, host: Host, kind: str, bend: Bend) -> None:
+        """Everything that `host` sends has this weather too, whatever else it has."""
+        self._skies.setdefault(host.name, {})[kind] = bend
         self._hang_sky(host)
 
-    def clear(self, host: Host, changes: Mapping[str, float | int]) -> None:
+    def clear(self, host: Host, kind: str) -> None:
         """The inverse of `darken`."""
-        sky = self._skies.get(host.name, {})
-        for name in changes:
-            sky.pop(name, None)
+        self._skies.get(host.name, {}).pop(kind, None)
         self._hang_sky(host)
 
     def _hang_sky(self, host: Host) -> None:
-        sky = self._skies.get(host.name)
-        weather = dataclasses.replace(self.fair, **sky) if sky else None
+        sky = self._skies.get(host.name, {})
+        weather = self.fair
+        for kind in sorted(sky):
+            weather = sky[kind](weather)
         for name in self.others(host):
-            self.world.network.set_link(host.name, name, weather)
+            self.world.network.set_link(host.name, name, weather if sky else None)
 
     # Switched off, and on again ------------------------------------------------------------------
 

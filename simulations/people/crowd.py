@@ -85,13 +85,14 @@ class Crowd(Observer):
         self._waiting: dict[tuple[str, int], _Actor] = {}
         self._asking: _Actor | None = None
         self._under_way = 0
+        self._resting = 0
         self._until: Instant = 0
         self._going_home = False
 
     @property
     def waiting(self) -> int:
-        """Scripts that have not come to their end."""
-        return self._under_way
+        """Scripts that wait for an answer. Who rests, rests; in the calm for good."""
+        return self._under_way - self._resting
 
     # Beginning and ending ------------------------------------------------------------------------
 
@@ -165,11 +166,9 @@ class Crowd(Observer):
             self._under_way -= 1
             return
         match step:
-            case Rest() if self._going_home:
-                actor.script.close()
-                self._under_way -= 1
             case Rest(duration):
-                self._later(actor, None, duration)
+                self._resting += 1
+                self._world.at(duration, self._rested, actor)
             case Ask(request):
                 self._ask(actor, request)
             case Tell():
@@ -177,6 +176,14 @@ class Crowd(Observer):
 
     def _later(self, actor: _Actor, heard: Heard, delay: Duration = THINKING) -> None:
         self._world.at(delay, partial(self._advance, actor, heard))
+
+    def _rested(self, actor: _Actor) -> None:
+        self._resting -= 1
+        if self._going_home:
+            actor.script.close()
+            self._under_way -= 1
+        else:
+            self._advance(actor, None)
 
     def _ask(self, actor: _Actor, request: Request) -> None:
         if actor.host.agent is None:
