@@ -27,7 +27,7 @@ from simulations.faults.catalogue import (
 
 NODES: Final = (3, 4, 5, 5, 5, 5, 6, 7)
 NODES_MAX: Final = 10_000
-HORIZONS: Final = (20, 20, 30, 30, 40, 40, 40, 60, 60, 120, 240)
+HORIZONS: Final = (15, 20, 20, 30, 30, 40, 40, 60, 60, 120)
 """Seconds of chaos. Short ones find most; a long one lets bookings run out and eras pile up."""
 DURATION_MAX: Final[Duration] = 24 * 3600 * SECOND
 STRENGTHS: Final = (0.3, 1.0, 1.0, 3.0)
