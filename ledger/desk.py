@@ -86,7 +86,8 @@ class Desk:
         effects: list[LedgerEffect] = self._lapse(now)
         for hold in self.endings.again.due(now):
             self.endings.again.set(hold, now + FENCE_AGAIN)
-            effects.append(Fence(hold))
+            ending = self.endings.get(hold)
+            effects.append(Fence(hold, lapsed=ending is not None and ending.why is None))
         if self._journal_at is not None and now >= self._journal_at:
             effects.extend(self.note_remaining(now))
         return effects
@@ -183,7 +184,7 @@ class Desk:
         """The end of a grant begins. Nothing revives it."""
         self.deadlines.drop(hold)
         self.endings.begin(Ending(hold, why, by), now)
-        return [Fence(hold)]
+        return [Fence(hold, lapsed=why is None)]
 
     def fenced(self, hold: bytes, gone: bool) -> list[LedgerEffect]:
         """We looked: nothing of `hold` is left, or something is."""

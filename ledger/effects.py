@@ -40,9 +40,14 @@ class Reply:
 @dataclass(frozen=True, slots=True)
 class Fence:
     """This grant is ending and nothing may revive it: end what *we* started under it, look, and
-    report `Fenced`. Its room returns only then."""
+    report `Fenced`. Its room returns only then.
+
+    `lapsed`: nobody gave it back, its carrier fell silent. Work that was started by hand and is
+    still watched keeps its room until it is gone: say nothing before.
+    """
 
     hold: bytes
+    lapsed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

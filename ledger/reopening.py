@@ -52,7 +52,7 @@ def settle(
         why = EndedBy.ELSEWHERE if hold_id in ended else None
         effects.extend(desk.end(hold_id, why, desk.owner, now))
         if quarantine.fencing.get(hold_id):
-            effects = [effect for effect in effects if effect != Fence(hold_id)]
+            effects = [one for one in effects if not isinstance(one, Fence) or one.hold != hold_id]
             effects.extend(desk.fenced(hold_id, gone=True))
     for hold in desk.books.live_holds():
         if hold.id in desk.endings:

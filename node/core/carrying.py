@@ -96,6 +96,14 @@ class Carrying:
         self._over.add(hold)
         return [Release(hold, session)]
 
+    def outlived(self, hold: bytes) -> bool:
+        """The owner says that the lease ran out. Whether its process goes on: if so it is watched
+        still, and renewed no more."""
+        if hold not in self._carried or hold in self._over:
+            return False
+        self._due.pop(hold, None)
+        return True
+
     def end(self, hold: bytes) -> list[Persist]:
         """Stop carrying `hold`; forget it on disk too."""
         if self._carried.pop(hold, None) is None:

@@ -145,6 +145,10 @@ class Errands:
             for command in self._carrying.ended(hold, session)
         ]
 
+    def still_runs(self, hold: bytes) -> bool:
+        """Whether the process of a lease that ran out goes on: it is watched, renewed no more."""
+        return self._carrying.outlived(hold)
+
     def fenced(self, hold: bytes) -> Sequence[ErrandEffect]:
         """Our books are ending `hold`: nobody renews it any more."""
         return self._carrying.end(hold)

@@ -171,6 +171,7 @@ class Agent:
                 effects += self._publish(self.image.sampled(live), now)
             case WorkEnded(hold):
                 effects = self._errands(self.errands.work_ended(hold), now)
+                effects += self._books(self.ledger.report(Fenced(hold, gone=True), now), now)
             case AddressesChanged(addresses):
                 self._addresses = _hosts(addresses)
                 effects = self._mesh(self.mesh.set_addresses(addresses, now), now)
@@ -292,8 +293,8 @@ class Agent:
                     out += self._mesh(self.mesh.rebase_own(chain, now), now)
                 case books_effects.Reply(token, answer):
                     out += self._errands(self.errands.replied(token, answer, now), now)
-                case books_effects.Fence(hold):
-                    out += self._fence(hold, now)
+                case books_effects.Fence(hold, lapsed):
+                    out += self._fence(hold, lapsed, now)
                 case books_effects.StandingChanged(state, reason):
                     out += [Doubt()] if state in IN_DOUBT else []
                     sentence = f"{state}: {reason}" if reason else state
@@ -304,9 +305,12 @@ class Agent:
                     out.append(effect)
         return out
 
-    def _fence(self, hold: bytes, now: Instant) -> list[Effect]:
-        # We kill only what we started, and this agent starts nothing: what runs under the hold was
-        # started by hand, becomes foreign use, and is seen as such by the next look.
+    def _fence(self, hold: bytes, lapsed: bool, now: Instant) -> list[Effect]:
+        # We kill only what we started, and this agent starts nothing: what runs under a hold was
+        # started by hand. Given back, it becomes foreign use and is seen as such by the next look;
+        # but a lease that ran out over a sleep keeps its room until the watched process is gone.
+        if lapsed and self.errands.still_runs(hold):
+            return [Look("a lease ran out over work that goes on")]
         out = self._errands(self.errands.fenced(hold), now)
         out += self._books(self.ledger.report(Fenced(hold, gone=True), now), now)
         return [*out, Look("a grant ended")]

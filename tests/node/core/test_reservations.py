@@ -266,6 +266,33 @@ def test_a_tied_lease_ends_with_the_machine_that_its_process_ran_on() -> None:
     assert not held(world.hosts["ann"], reply.body["id"]).live
 
 
+def test_a_lease_that_ran_out_in_its_sleep_keeps_its_room_until_the_process_is_gone() -> None:
+    world = mesh("ann", "bob")
+    started = world.run_work("ann", 4711)
+    tied = world.answer("ann", reserve("6GiB", pid=4711, pid_started=started))
+    world.suspend("ann", seconds(600))
+    world.run(seconds(660))
+    assert held(world.hosts["ann"], tied.body["id"]) is HoldState.POSTED, "over, and still at work"
+    also = reserve("6GiB", ask={"node": "ann"})
+    assert not world.answer("bob", also).ok
+    assert world.answer("bob", reserve("1GiB", ask={"node": "ann"})).ok, "the rest is not shut"
+    world.end_work("ann", 4711)
+    world.run(5 * SECOND)
+    assert not held(world.hosts["ann"], tied.body["id"]).live
+    assert world.answer("bob", reserve("5GiB", ask={"node": "ann"})).ok
+
+
+def test_what_runs_on_after_its_lease_was_given_back_is_foreign() -> None:
+    world = mesh("ann", "bob")
+    started = world.run_work("ann", 4711)
+    tied = world.answer("ann", reserve("6GiB", pid=4711, pid_started=started))
+    world.answer("ann", requests.Release(tied.body["id"]))
+    assert held(world.hosts["ann"], tied.body["id"]) is HoldState.RELEASED
+    world.run(5 * SECOND)
+    world.look("ann")
+    assert world.answer("bob", reserve("6GiB", ask={"node": "ann"})).ok
+
+
 def test_a_booking_survives_a_crash_of_its_owner_with_and_without_proof() -> None:
     world = mesh("ann", "bob")
     reply = world.answer("ann", reserve(ask={"node": "bob"}))
