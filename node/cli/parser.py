@@ -319,6 +319,9 @@ def _simulate(parser: Parser) -> None:
     )
     what.add_argument("--swarm", metavar="TIME", help="many seeds for so long, on all cores")
     what.add_argument("--list", action="store_true", help="every scenario and every fault")
+    what.add_argument(
+        "--serve", action="store_true", help="clusters for another program: JSON lines on stdin"
+    )
     trace = add("--trace", nargs="?", const="told", choices=("told", "every"), metavar="every")
     trace.help = "tell what happens, event by event; with `every` each datagram and disk write too"
     add("--jobs", metavar="COUNT", help="processes, with --swarm (default: one per core)")

@@ -27,6 +27,7 @@ from simulations.options import Options
 from simulations.results import Result
 from simulations.run import Run
 from simulations.scenarios.playing import BadSize, line_of, play
+from simulations.serve.service import serve
 from simulations.world import World
 
 LINES_KEPT: Final = 1
@@ -42,6 +43,8 @@ def run(flags: Namespace) -> int:
         ink = Ink.of(sys.stdout)
         say(listing.json_line() if flags.json else list(listing.lines(ink)))
         return YES
+    if flags.serve:
+        return serve(sys.stdin.buffer, sys.stdout.buffer)
     if flags.swarm is not None:
         return swarm(flags)
     if flags.scenario is not None:

@@ -154,6 +154,7 @@ def _flag(name: str) -> str:
 
 
 _OWN: Final = "a scenario brings its own"
+_SAID: Final = "each cluster is described by the line that makes it"
 _APART: Final = (
     ("scenario", "faults", _OWN),
     ("scenario", "operations", _OWN),
@@ -163,6 +164,13 @@ _APART: Final = (
     ("replay", "seed", "both are the number of the run"),
     ("swarm", "trace", "a swarm tells what happened when one seed fails"),
     ("swarm", "without", "each seed has occurrences of its own"),
-)
+    *(
+        ("serve", other, _SAID)
+        for other in (
+            "nodes", "duration", "faults", "seed", "operations", "scheme", "without", "canary",
+            "trace",
+        )
+    ),
+)  # fmt: skip
 
 assert SCHEMES[0] == TOUR["scheme"]

@@ -137,7 +137,7 @@ class Cluster:
         while duration > 0:
             self.world.run(min(duration, SECOND))
             duration -= SECOND
-            self._hear()
+            self.hear()
 
     def wait_for(
         self, promise: str, what: str, done: Callable[[], bool], limit: Duration = MEETING
@@ -148,7 +148,7 @@ class Cluster:
             if self.world.now >= end:
                 raise Stalled(promise, f"{self._at()}: never in {in_seconds(limit):.0f} s: {what}")
             self.world.run_until(done, min(SECOND, end - self.world.now))
-            self._hear()
+            self.hear()
 
     def moments(self, every: Duration, parts: int = 1) -> Iterator[None]:
         """Again and again, as long as things go wrong (or that long divided by `parts`)."""
@@ -157,7 +157,8 @@ class Cluster:
             yield
             self.wait(every)
 
-    def _hear(self) -> None:
+    def hear(self) -> None:
+        """Write down the answers that have come."""
         for asked in self._asked:
             if asked.over and not asked.noted:
                 asked.noted = True

@@ -1,0 +1,1 @@
+"""The service: one line is one answer, whatever the line."""
