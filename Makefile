@@ -57,7 +57,7 @@ stories: install ## every story on every stage that it names; real time takes so
 	$(BIN)/python -m simulations.stories --on shell tests/simulations/stories/*.story
 	$(BIN)/python -m simulations.stories --on processes tests/simulations/stories/*.story
 
-bench: install ## AREA=placement|ledger|mesh|command|node, JSON=file
+bench: install ## AREA=placement|ledger|mesh|simulator|command|node, JSON=file, LONG=1
 	@$(BIN)/python -m simulations.bench $(AREA) $(if $(JSON),--json $(JSON))
 
 check: lint test ## what must be green before anything lands

@@ -8,9 +8,12 @@ from importlib import import_module
 
 import pytest
 
+from mesh.instant import SECOND
 from simulations.bench import __main__ as bench
-from simulations.bench import ledger, mesh, placement
+from simulations.bench import crowd, ledger, mesh, placement, simulator
+from simulations.bench.one_view import OneView, check_one_view
 from simulations.bench.rows import Area, Declared, Row, met, ratio, table, target_of, targets
+from simulations.bench.toy import toy_events
 
 FIELDS = {"area", "name", "unit", "better"}
 DECLARED = {area: import_module(f"simulations.bench.{area}").AREA for area in bench.AREAS}
@@ -42,6 +45,9 @@ def test_what_people_were_promised_has_its_target():
     assert target_of("command", "start-up of holdfast --help, median") == 150
     assert target_of("command", "start-up of holdfast status, median") == 150
     assert target_of("node", "join to full view, worst") == 3
+    assert target_of("simulator", "60 s of 1,000 nodes with faults, after the join") == 60
+    assert target_of("simulator", "seeds per second and core, five nodes, all faults") == 10
+    assert target_of("simulator", "events per second, of a toy event loop's") == 0.2
 
 
 def test_an_area_knows_itself_by_the_name_it_is_called_by():
@@ -61,6 +67,35 @@ def test_a_quick_run_gives_whole_rows(measure, quick_placement):
 def test_the_ledger_and_the_mesh_measure_all_that_they_declare():
     for area in (ledger, mesh):
         assert [row["name"] for row in area.rows(rounds=1)] == [*area.AREA.declared]
+
+
+def test_a_small_crowd_gives_the_rows_of_its_size(monkeypatch):
+    monkeypatch.setattr(simulator, "TOY_DURATION", SECOND)
+    monkeypatch.setattr(crowd, "QUIET", SECOND)
+    monkeypatch.setattr(crowd, "MINUTE", 20 * SECOND)
+    figures = crowd.measure(4)
+    assert figures["faults"] == {"kill": 4}
+    rows = simulator._crowd_rows({**figures, "nodes": 100})
+    assert len(rows) == 5
+    for row in rows:
+        check_row(row)
+
+
+def test_ten_thousand_share_one_view_and_a_seed_is_a_whole_run():
+    for row in (*simulator.view_rows(60, 40 * SECOND), simulator.seeds_row(1)):
+        check_row(row)
+
+
+def test_a_view_that_is_not_drawn_anew_would_be_noticed(monkeypatch):
+    monkeypatch.setattr(OneView, "_changed", OneView._plan_wake)
+    view = OneView(10, 50, 1)
+    view.run(SECOND)
+    with pytest.raises(AssertionError, match="other room"):
+        check_one_view(view)
+
+
+def test_the_toy_lives_ten_events_per_node_and_second():
+    assert toy_events(20, 10 * SECOND) == pytest.approx(20 * 10 * 10, rel=0.05)
 
 
 def test_the_rows_of_an_area_are_written_as_they_were_printed(quick_placement, tmp_path, capsys):
