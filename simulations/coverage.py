@@ -33,7 +33,6 @@ from node.core.machine import Agent
 from simulations.faults.catalogue import CATALOGUE
 from simulations.host import Host
 from simulations.observing import Observer
-from simulations.world import World
 
 RUNS_ENOUGH: Final = 500
 """Runs after which every state must have been reached at least once."""
@@ -49,7 +48,6 @@ STATES: Final[dict[str, str]] = {
     "ended elsewhere": "a booking had been released in a part of the log that was cut off",
     "own log ahead": "a peer showed blocks of an owner's own log that it had forgotten",
     "epoch behind": "a peer proved to a node that its disk had forgotten a start",
-    "log damaged": "blocks of a node's own log were left out",
     # Ends
     "unconfirmed expired": "a hold that nobody confirmed lapsed",
     "lease reclaimed": "a lease that nobody renewed was ended by its owner",
@@ -77,14 +75,12 @@ STATES: Final[dict[str, str]] = {
     "earlier run denied": "a datagram from an earlier run of its sender was refused",
     # Machines
     "pool impaired": "a pool had shrunk below what it had promised",
-    "inbox overflow": "a host that stood still dropped what it could not keep",
 }
 """Name → the sentence it stands for."""
 
 _EVENTS: Final = {
     "alarm.log-ahead": "own log ahead",
     "alarm.log-forked": "own log ahead",
-    "alarm.log-damaged": "log damaged",
     "alarm.pool-impaired": "pool impaired",
     "request.unknown": "request cut off",
     "peer.suspect": "suspect",
@@ -181,12 +177,10 @@ class Coverage(Observer):
     def ended(self, host: Host, how: str) -> None:
         self._count_rejections(self._agents.pop(host.name))
 
-    def finish(self, world: World) -> None:
-        """Count what agents and hosts have counted for themselves."""
+    def finish(self) -> None:
+        """Count what agents have counted for themselves."""
         for agent in self._agents.values():
             self._count_rejections(agent)
-        for host in world.hosts.values():
-            self.seen["inbox overflow"] += host.datagrams_dropped
 
     def _count_rejections(self, agent: Agent) -> None:
         for cause, name in _REJECTIONS.items():

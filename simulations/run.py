@@ -85,7 +85,7 @@ class Run:
         self._progress = progress or self._progress
         began = time.perf_counter()
         verdict, violations = self._verdict()
-        self.coverage.finish(self.world)
+        self.coverage.finish()
         return self._result(verdict, violations, time.perf_counter() - began)
 
     def _verdict(self) -> tuple[str, tuple[str, ...]]:

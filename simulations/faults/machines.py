@@ -11,6 +11,8 @@ from simulations.host import Host
 
 SHARES: Final = (0.05, 0.2, 0.5, 0.8, 1.0)
 """Of main memory: from a browser to everything there is."""
+LEFT_MIN: Final = 2
+"""So many are never taken away: one alone keeps no promise about copies."""
 
 
 def _look(scene: Scene, host: Host) -> None:
@@ -24,6 +26,15 @@ def _power_cut(scene: Scene, host: Host, dice: Random, _strength: float) -> End 
         return None
     scene.world.crash(host.name, power=True)
     scene.back_after(host, between(dice, ANY))
+    return over
+
+
+def _for_good(scene: Scene, host: Host, _dice: Random, _strength: float) -> End | None:
+    left = len(scene.world.hosts) - len(scene.gone)
+    if host.agent is None or left <= LEFT_MIN:
+        return None
+    scene.gone.add(host.name)
+    scene.world.crash(host.name, power=True)
     return over
 
 
@@ -91,6 +102,10 @@ SPELL: Final = (2 * SECOND, 25 * SECOND)
 
 FAULTS: Final = (
     Fault("power-cut", "machines", "the power of a machine fails", 300 * SECOND, _power_cut),
+    Fault(
+        "off-for-good", "machines", "a machine is switched off, and nobody switches it on again",
+        2000 * SECOND, _for_good,
+    ),
     Fault(
         "foreign-memory", "machines", "programs that nobody asked about take memory",
         100 * SECOND, _foreign, SPELL,

@@ -35,6 +35,8 @@ class Scene(Observer):
     """The weather of links that nothing strikes."""
     backups: dict[str, Spaces] = field(default_factory=dict)
     """Host → the copy of its disk that a careful person made last."""
+    gone: set[str] = field(default_factory=set)
+    """Who was switched off for good: the others must do without, in the calm too."""
     over: bool = False
     """The calm has begun: whatever was still to come does not."""
     _skies: dict[str, dict[str, Bend]] = field(default_factory=dict)
@@ -84,5 +86,7 @@ class Scene(Observer):
 
     def switch_on(self, host: Host) -> None:
         """Start it if it is off; a disk that does not let it begin may do so later."""
-        if host.agent is None and not self.world.start(host.name):
+        if host.name in self.gone or host.agent is not None:
+            return
+        if not self.world.start(host.name):
             self.back_after(host, TRY_AGAIN)
