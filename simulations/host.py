@@ -22,6 +22,7 @@ from node.core.machine import Agent
 from node.core.reports import InventoryRead, Sampled
 from simulations import hardware
 from simulations.clock import Clock
+from simulations.described import Described
 from simulations.disk import Disk
 from simulations.hardware import Card, Work
 
@@ -91,6 +92,8 @@ class Host:
     """How many effects it still carries out before it dies."""
 
     # What the machine is ---
+    described: Described | None = None
+    """What its probes would say, of a machine that a person described."""
     ram_foreign: int = 0
     cards: list[Card] = field(default_factory=list)
     blind_pools: set[str] = field(default_factory=set)
@@ -162,6 +165,8 @@ class Host:
 
     def inventory(self) -> InventoryRead:
         """A full probe."""
+        if self.described is not None:
+            return self.described.but(self.ram, self.cards).read()
         return hardware.inventory(self.called, self.ram, self.cores, self.tools, self.cards)
 
     def sample(self) -> Sampled:
@@ -173,6 +178,10 @@ class Host:
         }
         tied = {pid for pid, _ in self.watches.values()}
         loose = sum(work.ram for pid, work in self.work.items() if pid not in tied)
+        if self.described is not None:
+            now = self.described.but(self.ram, self.cards)
+            foreign = self.ram_foreign + loose
+            return now.sampled(foreign, used, frozenset(self.blind_pools))
         return hardware.sample(
             self.ram, self.cores, self.ram_foreign + loose, used, self.cards,
             sorted(self.blind_pools),

@@ -19,6 +19,7 @@ from node.core.reports import Report
 from simulations import hardware, signatures
 from simulations.agenda import Agenda
 from simulations.clock import Clock
+from simulations.described import Described
 from simulations.disk import Disk, Spaces, Synced
 from simulations.hardware import Card, Work
 from simulations.host import Host
@@ -90,6 +91,17 @@ class Machines(Agenda):
             cards=list(cards),
         )
         return self._settle(host)
+
+    def add_described(self, machine: Described) -> Host:
+        """A new host that is what a person described, switched off."""
+        memory, tools = machine.main_memory, machine.inventory.tools
+        host = self.add(
+            machine.name, (memory.total or 0) if memory else 0, machine.cores,
+            tuple(tool.name for tool in tools), machine.cards,
+        )  # fmt: skip
+        host.described = machine
+        host.fingerprint = machine.inventory.fingerprint or host.fingerprint
+        return host
 
     def clone(self, name: str, new_name: str) -> Host:
         """A second machine that shows the same key, from a copy of the disk; switched off.
@@ -173,6 +185,7 @@ class Machines(Agenda):
             fingerprint=host.fingerprint,
             boot=host.boot,
             version=hardware.SOURCE,
+            region=host.described.region if host.described else "",
         )
 
     def _spend_epoch(self, host: Host, epoch: Epoch) -> bool:

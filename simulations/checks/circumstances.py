@@ -135,6 +135,9 @@ class Circumstances:
 
 def physical(host: Host) -> dict[str, int]:
     """Pool → what the machine has of it, in the pool's unit."""
+    if host.described is not None:
+        pools = host.described.but(host.ram, host.cards).pools
+        return {fact.pool: fact.total for fact in pools if fact.total is not None}
     return {
         "ram": host.ram,
         "cpu": host.cores * 1000,

@@ -1,8 +1,8 @@
 """`holdfast simulate`: which of the things that were asked for.
 
-A list, a scenario, a swarm, or one run. Each ends in an exit status of its own: 0 every promise was
-kept, 2 one was broken, 3 something that must come never came, 4 one seed was two histories, 6 the
-simulator itself failed; 64 wrong usage and 130 Ctrl-C, as elsewhere.
+A list, a service, a study, a scenario, a swarm, or one run. Each ends in an exit status of its own:
+0 every promise was kept, 2 one was broken, 3 something that must come never came, 4 one seed was
+two histories, 6 the simulator itself failed; 64 wrong usage and 130 Ctrl-C, as elsewhere.
 """
 
 import sys
@@ -19,6 +19,7 @@ from simulations.campaign.transcript import EveryEvent, Transcript
 from simulations.command import listing, reading
 from simulations.command.bar import Bar
 from simulations.command.showing import json_line, seconds_of, verdict_lines
+from simulations.command.studying import study_of
 from simulations.command.swarming import swarm
 from simulations.command.wording import PHASES
 from simulations.faults.catalogue import faults_text
@@ -45,6 +46,8 @@ def run(flags: Namespace) -> int:
         return YES
     if flags.serve:
         return serve(sys.stdin.buffer, sys.stdout.buffer)
+    if flags.cluster is not None or flags.demand is not None:
+        return study_of(flags)
     if flags.swarm is not None:
         return swarm(flags)
     if flags.scenario is not None:

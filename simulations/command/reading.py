@@ -45,6 +45,8 @@ def check_together(flags: Namespace) -> None:
     for one, other, why in _APART:
         if {one, other} <= told:
             raise wrong(f"{_flag(one)} and {_flag(other)} do not go together: {why}")
+    if "csv" in told and "cluster" not in told:
+        raise wrong("--csv is for --cluster: it has a row per job")
     if "jobs" in told and "swarm" not in told:
         raise wrong("--jobs is for --swarm: one run is one process")
 
@@ -155,6 +157,7 @@ def _flag(name: str) -> str:
 
 _OWN: Final = "a scenario brings its own"
 _SAID: Final = "each cluster is described by the line that makes it"
+_STUDY: Final = "the two files say what is there and who asks; `--seed`, `--for`, `--faults` fit"
 _APART: Final = (
     ("scenario", "faults", _OWN),
     ("scenario", "operations", _OWN),
@@ -164,6 +167,10 @@ _APART: Final = (
     ("replay", "seed", "both are the number of the run"),
     ("swarm", "trace", "a swarm tells what happened when one seed fails"),
     ("swarm", "without", "each seed has occurrences of its own"),
+    *(
+        ("cluster", other, _STUDY)
+        for other in ("nodes", "operations", "scheme", "without", "canary", "trace")
+    ),
     *(
         ("serve", other, _SAID)
         for other in (
