@@ -2,11 +2,14 @@
 
 import pytest
 
+from ledger.machine import Ledger
 from mesh.instant import SECOND
 from node.core import requests
+from node.core.requests import Refused
 from simulations.checks.checks import ALL
+from simulations.hardware import GIB
 from simulations.network import Weather
-from simulations.verdicts import Stalled
+from simulations.verdicts import PromiseBroken, Stalled
 from tests.simulations.checks.evening import Evening
 
 BAD = Weather(loss=0.1, duplication=0.2, reordering=0.2, corruption=0.02)
@@ -73,4 +76,32 @@ def test_a_request_that_is_never_answered_is_told() -> None:
     evening.world.pause("bob", 400 * SECOND)
     evening.world.ask("bob", requests.Status())  # it stands still, and so nobody decides
     with pytest.raises(Stalled, match=r"^V1: .*\['bob'\] have not answered"):
+        evening.checks.calm(evening.world)
+
+
+def test_room_that_does_not_come_back_whole_and_a_hold_that_never_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    evening = Evening()
+    evening.reserve("ann", "bob", "3GiB")
+    evening.checks.calm(evening.world)
+    whole = Ledger.rooms
+    monkeypatch.setattr(Ledger, "rooms", lambda self: {**whole(self), "ram": 5 * GIB})
+    with pytest.raises(PromiseBroken, match=r"^V3: .*'s ram has 8589934592 of 8589934592 free, an"):
+        evening.checks.calm(evening.world)
+    monkeypatch.undo()
+    monkeypatch.setattr("node.core.counter.ending", lambda *_: (_ for _ in ()).throw(_never()))
+    evening.world.ask("ann", requests.Reserve({"ram": "1GiB"}, 3_600_000))
+    with pytest.raises(Stalled, match=r"^V3: .* a hold never ends .* still hold something"):
+        evening.checks.calm(evening.world)
+
+
+def _never() -> Refused:
+    return Refused("refused", "not today")
+
+
+def test_a_probe_that_nobody_grants(monkeypatch: pytest.MonkeyPatch) -> None:
+    evening = Evening()
+    monkeypatch.setattr("ledger.granting.room_now", lambda *_: None)
+    with pytest.raises(Stalled, match=r"^V5: .* ann gets nothing at bob"):
         evening.checks.calm(evening.world)
