@@ -27,7 +27,7 @@ def one_of_each(read: T) -> T:
     assert isinstance(read, Fact | Block)
     known = _signed.get(read.signature)
     if known == read:
-        return known  # type: ignore[return-value] # equal only to its own kind
+        return known
     if known is None:  # else a bent copy of what we have, which shall not take its place
         if len(_signed) >= SIGNED_MAX:
             _signed.clear()

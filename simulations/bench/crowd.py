@@ -119,7 +119,11 @@ def _suffer(world: World, counts: Counter[str]) -> None:
 
 def _kill(world: World, name: str) -> None:
     world.crash(name)
-    world.at(2 * SECOND, lambda: world.start(name))
+    world.at(2 * SECOND, partial(_back, world, name))
+
+
+def _back(world: World, name: str) -> None:
+    world.start(name)
 
 
 def _pause(world: World, name: str) -> None:
