@@ -7,8 +7,9 @@ night that went wrong can be lived through again from its number.
 Reading order: `world.py` (people and the wire), `machines.py` (what is switched on and off, what
 befalls it), `agenda.py` (time), `shell.py` (what surrounds an agent), `host.py`, `network.py`,
 `streams.py`, `disk.py`, `clock.py`, `hardware.py`; `observing.py` (who sees what happens) and
-`trace.py` (one hash of all of it); then `run.py` (one run, from `options.py` to `results.py`), which
-brings together `people/`, `faults/`, `checks/` and `coverage.py`; `races.py` (two askers, one room).
-`fidelity/` runs the whole agent, shell and SQLite included, in invented time. `bench/` holds the
-benchmarks. Imports the rooms' cores, never the shell; where the shell is the subject it may.
+`trace.py` (one hash of all of it); then `run.py` (one run, from `options.py` to `results.py`),
+which brings together `people/`, `faults/`, `checks/` and `coverage.py`; `races.py` (two askers, one
+room). `whatif/` asks who would wait on a person's own machines. `fidelity/` runs the whole agent,
+shell and SQLite included, in invented time. `bench/` holds the benchmarks. Imports the rooms'
+cores, never the shell; where the shell is the subject it may.
 """

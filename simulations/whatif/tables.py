@@ -3,6 +3,7 @@
 Nothing is worked out here that `findings` does not hold, but shares and sums for the eye.
 """
 
+import textwrap
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -27,14 +28,19 @@ CALLED: Final = {"vram": "cards", "ram": "memory", "unified": "unified", "cpu": 
                  "disk": "disks"}  # fmt: skip
 
 
+LINE_CHARS: Final = 100
+
+
 def lines(found: Mapping[str, Any], ink: Ink) -> Iterator[str]:
     """All of it, on one or two screens."""
     yield ink.bold(_title(found))
-    yield from _ground(found)
+    for sentence in _ground(found):
+        yield from _wrapped(sentence)
     yield ""
     yield ink.bold("who waits")
     yield from table(*_jobs(found["jobs"]))
-    yield from _reasons(found["jobs"])
+    for sentence in _reasons(found["jobs"]):
+        yield from _wrapped(sentence)
     if any(one["principal"] for one in found["principals"]):
         yield ""
         yield ink.bold("in whose name")
@@ -48,6 +54,13 @@ def lines(found: Mapping[str, Any], ink: Ink) -> Iterator[str]:
     yield from table(*_pools(found["pools"]))
     yield ""
     yield from _machines(found, ink)
+
+
+def _wrapped(sentence: str) -> list[str]:
+    return textwrap.wrap(
+        clean(sentence), LINE_CHARS, subsequent_indent="  ", break_long_words=False,
+        break_on_hyphens=False,
+    )  # fmt: skip
 
 
 def _title(found: Mapping[str, Any]) -> str:
@@ -64,7 +77,7 @@ def _ground(found: Mapping[str, Any]) -> Iterator[str]:
     if found["ground"] == "whole mesh":
         struck = ", ".join(f"{name} {count}" for name, count in found["faults"].items() if count)
         yield f"went wrong, on purpose: {struck or 'nothing'}; verdict: {found['verdict']}"
-        yield from (clean(f"  {one}") for one in found["violations"])
+        yield from found["violations"]
 
 
 # Who waits ----------------------------------------------------------------------------------------
@@ -95,12 +108,13 @@ def _reasons(jobs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield clean(f"{one['name']}: never: {told}")
         if one["ran_out"]:
             ran = "; ".join(
-                f"{miss['reason']}: {miss['subject']} (of {miss['jobs']:,})"
+                f"{miss['reason']}: {miss['subject']} (for {miss['jobs']:,})"
                 for miss in one["ran_out"][:REASONS_SHOWN]
             )
             yield clean(f"{one['name']}: what ran out when they came: {ran}")
         for change in one["would_have_helped"][:1]:
-            yield clean(f"  would have helped {change['jobs']:,} of them at once: {_help(change)}")
+            helped = f"would have helped {change['jobs']:,} of them at once"
+            yield f"{one['name']}: {helped}: {_help(change)}"
         if one["outlived_their_booking"]:
             count = one["outlived_their_booking"]
             yield clean(f"{one['name']}: {count:,} ran on after their booking had run out")
