@@ -8,7 +8,7 @@ FOR ?= 20s
 SEED ?= 1
 RECORD ?= simulations/records/million.json
 
-.PHONY: help install demo test lint check races nights seeds campaign truth stories bench lock clean
+.PHONY: help install demo test lint check races nights seeds campaign truth stories plugin bench lock clean
 
 help: ## what can be made here
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,9 @@ stories: install ## every story on every stage that it names; real time takes so
 	$(BIN)/python -m simulations.stories tests/simulations/stories/*.story
 	$(BIN)/python -m simulations.stories --on shell tests/simulations/stories/*.story
 	$(BIN)/python -m simulations.stories --on processes tests/simulations/stories/*.story
+
+plugin: install ## the pytest plugin as a wheel, in dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist simulations/plugin
 
 bench: install ## AREA=placement|ledger|mesh|simulator|command|node, JSON=file, LONG=1
 	@$(BIN)/python -m simulations.bench $(AREA) $(if $(JSON),--json $(JSON))

@@ -27,6 +27,9 @@ from simulations.world import CALM, World
 
 TRANSCRIPT_LINES_MAX: Final = 10_000
 SCRIPT_LINES_MAX: Final = 100_000
+NO_BYTES: Final = "0B"
+NO_TIME: Final = "0s"
+"""How nothing is written, where nothing makes sense."""
 STEP: Final[Duration] = SECOND // 10
 """How often it is asked whether something that takes a look at everybody has come."""
 MEETING: Final[Duration] = 3 * MINUTE
@@ -162,22 +165,20 @@ class Served:
 def size(text: str, field: str, *, least: int = 1) -> int:
     """Bytes. Raises No."""
     try:
-        amount = parse_bytes(text)
+        amount = 0 if not least and text == NO_BYTES else parse_bytes(text)
     except AmountError as error:
         raise No("bad_value", f"{field}: {error}") from error
-    if amount < least:
-        raise No("bad_value", f"{field}: {text!r} is nothing")
     return amount
 
 
 def span(text: str, field: str, *, least: Duration = 1) -> Duration:
     """Nanoseconds, at most a day. Raises No."""
     try:
-        duration = parse_duration(text)
+        duration = 0 if not least and text == NO_TIME else parse_duration(text)
     except AmountError as error:
         raise No("bad_value", f"{field}: {error}") from error
-    if not least <= duration <= DURATION_MAX:
-        raise No("bad_value", f"{field}: {text!r} is not more than nothing and at most a day")
+    if duration > DURATION_MAX:
+        raise No("bad_value", f"{field}: {text!r} is more than a day")
     return duration
 
 

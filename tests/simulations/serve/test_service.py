@@ -109,6 +109,7 @@ def test_the_asker_that_dies_is_never_answered(service: Service) -> None:
 def test_every_misfortune_can_be_brought_about_and_the_calm_mends_it(service: Service) -> None:
     yes(service, "weather", loss=0.1, delay="3ms", duplication=0.05)
     yes(service, "weather", here="n0", there="n1", loss=0.3)
+    yes(service, "slow", node="n1", by="0s")
     yes(service, "slow", node="n1", by="20ms")
     yes(service, "pause", node="n2", time="1s")
     yes(service, "pause", node="n0", time="2s", suspend=True)
