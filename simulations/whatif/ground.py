@@ -10,7 +10,6 @@ from typing import Protocol, TypeAlias
 
 from mesh.instant import Instant
 from placement.decision import Decision
-from placement.request import Request
 from simulations.whatif.demand import Job
 
 ENDS, ASKS = 0, 1
@@ -49,9 +48,6 @@ class Ground(Protocol):
 
     def at(self, when: Instant, rank: int, number: int, what: Callable[[], None]) -> None:
         """Let `what` happen at `when`; at one instant by `rank`, then `number`."""
-
-    def request(self, job: Job) -> Request:
-        """What `job` asks for, from where it sits. Raises Refused."""
 
     def ask(self, job: Job, answered: Answered) -> None:
         """Reserve for `job`."""

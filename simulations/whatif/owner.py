@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from random import Random
+from typing import Final
 
 from ledger.commands import Answer, Command, sign_command
 from ledger.effects import Append, Fence, LedgerEffect, Reply
@@ -24,7 +25,7 @@ from node.core.view import Sources
 from simulations import signatures
 from simulations.described import Described
 
-MESH: bytes = b"one shared view."
+MESH: Final = b"one shared view."
 """The id of a mesh in which nothing is sent."""
 
 

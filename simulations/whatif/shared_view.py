@@ -85,7 +85,7 @@ class SharedView:
         return self._prepared
 
     def request(self, job: Job) -> Request:
-        """See `Ground`."""
+        """What `job` asks for, from where it sits. Raises Refused."""
         return self.request_of(job.kind, self._asker(job))
 
     def request_of(self, kind: Kind, asker: NodeId) -> Request:

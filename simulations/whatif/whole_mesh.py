@@ -134,7 +134,7 @@ class WholeMesh(Observer):
         return self.world.hosts[Random(f"{self.world.seed}/asks/{job.number}").choice(names)]
 
     def request(self, job: Job) -> Request:
-        """See `Ground`."""
+        """What `job` asks for, from where it sits. Raises Refused."""
         return request_of(job.kind.ask, self._host(job).id)
 
     def ask(self, job: Job, answered: Answered) -> None:
