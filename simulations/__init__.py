@@ -10,6 +10,7 @@ befalls it), `agenda.py` (time), `shell.py` (what surrounds an agent), `host.py`
 `trace.py` (one hash of all of it); then `run.py` (one run, from `options.py` to `results.py`),
 which brings together `people/`, `faults/`, `checks/` and `coverage.py`; `races.py` (two askers, one
 room). `whatif/` asks who would wait on a person's own machines. `fidelity/` runs the whole agent,
-shell and SQLite included, in invented time. `bench/` holds the benchmarks. Imports the rooms'
-cores, never the shell; where the shell is the subject it may.
+shell and SQLite included, in invented time. `serve/` lends clusters to other
+programs, and `plugin/` is one: a distribution of its own. `bench/` holds the benchmarks. Imports
+the rooms' cores, never the shell; where the shell is the subject it may.
 """
