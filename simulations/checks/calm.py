@@ -28,6 +28,8 @@ ANSWER_WAIT: Final[Duration] = 2 * MINUTE
 AGREE_WAIT: Final[Duration] = 2 * MINUTE
 """The longest pause between two tries at the dead is a minute."""
 END_WAIT: Final[Duration] = MINUTE
+ON_THEIR_WAY: Final[Duration] = 10 * SECOND
+"""A request that left in bad weather may come so late, and its asker has gone home."""
 TERM_MS: Final = 3_600_000
 
 
@@ -39,9 +41,11 @@ class Calm:
 
     def live_through(self, world: "World") -> None:
         """From the first look to the last probe."""
+        began = world.now
         self._all_answered(world)
         self._within(world, "V1", "not everybody serves again", OPEN_WAIT, self._all_open)
         self._within(world, "V2", "not everybody agrees", AGREE_WAIT, self._all_agree)
+        world.run(max(1, began + ON_THEIR_WAY - world.now))
         self._all_ends(world)
         self._room_is_whole(world)
         self._probes_succeed(world)

@@ -20,14 +20,17 @@ from simulations.checks.durable import (
     DurableBeforeAudible,
     OneBlockPerPlace,
 )
-from simulations.checks.ends import AnswersAreKept, EndsInTime
+from simulations.checks.ends import AnswersAreKept, CopiesAreHeard, EndsInTime
 from simulations.checks.evidence import Evidence
 from simulations.checks.facts import FactsAreTheirAuthors
 from simulations.checks.grants import NothingTwice
+from simulations.checks.lapses import NothingOverstays
 from simulations.checks.placing import EqualPicturesEqualAnswers
+from simulations.checks.presence import NobodySpeaksForAnother
 from simulations.checks.promises import Promise
 from simulations.checks.replays import CountersAreUsedOnce, ReplaysChangeNothing
 from simulations.checks.replicas import CopiesAreTrue, ForksAreSeen, TwinsAreNoticed
+from simulations.checks.requests import OneAnswerEach
 from simulations.host import Host
 from simulations.observing import EVENTS, Observer
 
@@ -38,10 +41,10 @@ ALL: Final[tuple[type[Check], ...]] = (
     BooksAddUp, FoldIsOne, LogsVerify, QuietInQuarantine,
     NothingTwice,
     DurableBeforeAudible, OneBlockPerPlace, CopiesAreThere, DisksKeep,
-    AskersBelieve, OnlyTheHolder, SuspectsGetNothing,
-    EndsInTime, AnswersAreKept,
+    AskersBelieve, OnlyTheHolder, SuspectsGetNothing, OneAnswerEach,
+    EndsInTime, AnswersAreKept, CopiesAreHeard, NothingOverstays,
     CopiesAreTrue, ForksAreSeen, TwinsAreNoticed,
-    FactsAreTheirAuthors,
+    FactsAreTheirAuthors, NobodySpeaksForAnother,
     ReplaysChangeNothing, CountersAreUsedOnce,
     EqualPicturesEqualAnswers,
     TablesAreBounded,

@@ -31,8 +31,12 @@ class DurableBeforeAudible(Check):
         answer = self.evidence.answer(body) if service == SERVICE_LEDGER else None
         if answer is None or not answer.outcome.positive:
             return
-        for raw in answer.receipts:
-            self._check_receipt(host, decode_receipt(raw))
+        receipts = [decode_receipt(raw) for raw in answer.receipts]
+        for receipt in receipts:
+            self._check_receipt(host, receipt)
+        if answer.outcome in _PROVEN and not any(_shows(one, answer) for one in receipts):
+            what = f"{answer.outcome.value} of {answer.id.hex()[:8]}"
+            raise self.broken("B1", f"{host.name} says {what}, and hands out no proof of it")
         if answer.outcome is Outcome.RENEWED and answer.token is not None:
             self._check_grant(host, answer.id, answer.token[1])
 
@@ -129,6 +133,17 @@ class CopiesAreThere(Check):
                 continue
             sentence = f"{owner.name}: {hold.hex()[:8]} is said to be on {keeper.name}, and is not"
             raise self.broken("B13", sentence)
+
+
+_PROVEN = (Outcome.HELD, Outcome.POSTED)
+
+
+def _shows(receipt: Receipt, answer: Answer) -> bool:
+    """Whether `receipt` proves what `answer` says of its hold."""
+    entry = decode_entry(receipt.entry)
+    if isinstance(entry, Posted | Adopted):
+        return entry.id == answer.id
+    return isinstance(entry, Held) and entry.id == answer.id and answer.outcome is Outcome.HELD
 
 
 def _names(receipt: Receipt, hold: str) -> bool:

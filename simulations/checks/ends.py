@@ -15,6 +15,7 @@ from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
 from simulations.checks.promises import Promise, runs
 from simulations.host import Host
+from simulations.world import World
 
 SILENCE_MIN = holder_span(TTL_MAX) - RENEW_EVERY
 """An agent that was never silent for so long has renewed what it carries."""
@@ -157,3 +158,29 @@ class AnswersAreKept(Check):
             if self.evidence.circumstances.is_short(host, leg.pool, needed):
                 return True
         return False
+
+
+class CopiesAreHeard(Check):
+    """B13 at the end: a booking that somebody still has a copy of is known to its owner, which has
+    been shown it by then, however it started."""
+
+    promises = ("B13",)
+
+    def at_last(self, world: World) -> None:
+        """Everybody is up and in touch: whoever has a copy has shown it to the owner by now."""
+        for host in world.up():
+            if self.evidence.is_cloned(host) or not self.evidence.circumstances.is_open(host):
+                continue
+            for promise in self.evidence.promises.relied_on(host, world.now):
+                if promise.posted and promise.pid is None and not promise.carried:
+                    self._look_at_copies(host, promise, world)
+
+    def _look_at_copies(self, host: Host, promise: Promise, world: World) -> None:
+        if self.evidence.archive.signed[host.name].state(promise.hold) is not HoldState.ABSENT:
+            return
+        keepers = [
+            one.name for one in world.up() if self.evidence.archive.has_copy(one.name, promise.hold)
+        ]
+        self.looks("B13")
+        if keepers:
+            raise self.broken("B13", f"{promise} is forgotten, and {keepers} still have it")

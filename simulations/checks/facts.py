@@ -15,6 +15,8 @@ from simulations.host import Host
 from simulations.world import World
 
 FACTS_PER_LOOK: Final = 400
+SMALL: Final = 16
+"""Up to so many nodes, each board is looked at whenever it has changed."""
 TOPICS: Final = (TOPIC_NODE, TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_STANDING)
 
 
@@ -29,6 +31,7 @@ class FactsAreTheirAuthors(Check):
         self._said: dict[tuple[NodeId, str, int], set[bytes]] = {}
         self._own: dict[tuple[str, str], Fact] = {}
         self._shown: dict[tuple[str, NodeId, str], Fact] = {}
+        self._roots: dict[str, int] = {}
         self._rota = Rota(FACTS_PER_LOOK)
 
     def started(self, host: Host) -> None:
@@ -46,14 +49,21 @@ class FactsAreTheirAuthors(Check):
                 own[host.name, topic] = fact
                 said = self._said.setdefault((host.id, topic, fact.version), set())
                 said.add(fact.body)
+        if len(self.evidence.identities) <= SMALL and self._roots.get(host.name) != board.root:
+            self._roots[host.name] = board.root
+            for author in board.authors():
+                self._look_at(host, author)
 
     def sometimes(self, world: World) -> None:
         up = world.up()
         places = [(host, author) for host in up for author in self.evidence.identities]
         for host, author in self._rota.turn(places):
-            if host.id != author:
-                for topic in host.alive.mesh.board.topics(author):
-                    self._look(host, author, topic)
+            self._look_at(host, author)
+
+    def _look_at(self, host: Host, author: NodeId) -> None:
+        if host.id != author:
+            for topic in host.alive.mesh.board.topics(author):
+                self._look(host, author, topic)
 
     def _look(self, host: Host, author: NodeId, topic: str) -> None:
         fact = host.alive.mesh.board.fact(author, topic)

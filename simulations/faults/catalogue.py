@@ -3,12 +3,12 @@
 import difflib
 from typing import Final
 
-from simulations.faults import clocks, disks, machines, network, people, processes
+from simulations.faults import clocks, disks, identity, machines, network, people, processes
 from simulations.faults.fault import STRENGTH_MAX, Fault
 
 CATALOGUE: Final[dict[str, Fault]] = {
     fault.name: fault
-    for room in (network, processes, disks, clocks, machines, people)
+    for room in (network, processes, disks, clocks, machines, people, identity)
     for fault in room.FAULTS
 }
 ROOMS: Final = tuple(dict.fromkeys(fault.room for fault in CATALOGUE.values()))
