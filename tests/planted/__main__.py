@@ -16,7 +16,7 @@ from simulations.options import Options
 from simulations.results import OK
 from simulations.run import Run
 from tests.planted.bug import Bug
-from tests.planted.catalogue import BUGS
+from tests.planted.catalogue import ALL, BUGS
 from tests.planted.record import read, remember
 from tests.planted.trials import CATCHES, Trial, in_order, try_clean, try_on
 
@@ -28,7 +28,7 @@ HEAD: Final = f"{'bug':<26} {'caught':>9}  {'by':<18} {'first':>5} {'s':>6}  cou
 def main(words: Sequence[str] | None = None) -> int:
     """0 when every bug was caught often enough, nothing clean failed, and the canary did."""
     given = _read(words)
-    bugs = [BUGS[name] for name in given.names] or list(BUGS.values())
+    bugs = [ALL[name] for name in given.names] or list(BUGS.values())
     known = {} if given.fresh or given.remember else read()
     print(HEAD)
     trials: list[Trial] = []
@@ -59,8 +59,8 @@ def _read(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--bugs-only", action="store_true", help="no clean runs, no canary")
     given = parser.parse_args(words)
     given.seeds = QUICK_SEEDS if given.quick else given.seeds
-    if unknown := [name for name in given.names if name not in BUGS]:
-        parser.error(f"no bug is called {unknown[0]!r}; there are {', '.join(BUGS)}")
+    if unknown := [name for name in given.names if name not in ALL]:
+        parser.error(f"no bug is called {unknown[0]!r}; there are {', '.join(ALL)}")
     return given
 
 

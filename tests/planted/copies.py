@@ -47,7 +47,10 @@ BUGS: Final = (
         "sleepy-replica", "a log goes on, and its replica does not", ("G4",), QUIET,
         set_to(Replicas, "extend", lambda *_: None), (CopiesAreTrue,),
     ),
-    Bug("gap-in-replica", "a replica misses a block now and then", ("G4",), QUIET, misses_a_block, (CopiesAreTrue,)),
+    Bug(
+        "gap-in-replica", "a replica misses a block now and then", ("G4",), QUIET, misses_a_block,
+        (CopiesAreTrue,),
+    ),
     Bug(
         "unsigned-facts", "a fact is believed whoever signed it", ("facts",), FORGERS,
         believes_any_fact,

@@ -48,11 +48,11 @@ BUGS: Final = (
     ),
     Bug(
         "digest-never-matches", "what two machines keep never adds up to the same", ("V2",),
-        Course(nodes=3, seconds=10, operations=4), never_takes_down,
+        Course("fast-restart=10", 3, 20, 8), never_takes_down,
     ),
     Bug(
         "facts-go-back", "an older word replaces a newer one", ("facts",),
-        Course("partition=10,isolation=10,loss=5", 4, 30),
+        Course("delay=30,jitter=60,loss=10,foreign-memory=20", 4, 40),
         set_to(board, "supersedes", lambda new, old: new != old),
     ),
 )  # fmt: skip
