@@ -127,6 +127,9 @@ class OnlyTheHolder(Check):
             return  # what was resumed is renewed; the log is not written meanwhile
         self.looks("B2")
         state = self.evidence.archive.durable[host.name].state(answer.id)
+        promise = self.evidence.promises.get(answer.id)
+        if promise is not None and promise.given_back:
+            return  # decided before its holder's own word, and on its way behind a write
         if state is not HoldState.POSTED or answer.id in host.alive.ledger.ending:
             what = "is ending" if state is HoldState.POSTED else f"is {state.value}"
             raise self.broken("B2", f"{host.name} renewed {answer.id.hex()[:8]}, which {what}")
