@@ -252,12 +252,11 @@ class Knowledge:
         return self._prepared
 
     def _sources(self, node: NodeId) -> Sources:
-        record = self.fact(node, "node")
         return Sources(
             node=node,
             name=self.name_of(node),
             liveness=self.liveness_of(node),
-            record=None if record is None else record.version,
+            record=self.fact(node, "node"),
             inventory=self.fact(node, TOPIC_INVENTORY),
             live=self.fact(node, TOPIC_LIVE),
             standing=self.fact(node, TOPIC_STANDING),

@@ -35,8 +35,8 @@ class Sources(NamedTuple):
     node: NodeId
     name: str
     liveness: str
-    record: int | None
-    """Version of the node's own record (its name, its addresses)."""
+    record: Fact | None
+    """The node's own record (its name, its addresses)."""
     inventory: Fact | None
     live: Fact | None
     standing: Fact | None
@@ -47,9 +47,8 @@ class Sources(NamedTuple):
     @property
     def key(self) -> tuple[object, ...]:
         """Equal keys mean equal rows."""
-        facts = (self.inventory, self.live, self.standing)
-        versions = tuple(fact.version if fact else None for fact in facts)
-        return (self.name, self.liveness, self.record, versions, self.log, self.problem)
+        facts = (self.record, self.inventory, self.live, self.standing)
+        return (self.name, self.liveness, facts, self.log, self.problem)
 
 
 @dataclass(slots=True)
@@ -160,13 +159,13 @@ def _battery(live: Live | None) -> float | None:
 
 
 def _versions(source: Sources) -> tuple[tuple[str, str], ...]:
+    # A number alone could name two bodies: a disk that forgot lets a node use a run's number again,
+    # until a peer tells it so. The stamp beside it names what was said.
     rows = [
-        (fact.topic, str(fact.version))
-        for fact in (source.inventory, source.live, source.standing)
+        (fact.topic, f"{fact.version}:{fact.stamp:016x}")
+        for fact in (source.record, source.inventory, source.live, source.standing)
         if fact is not None
     ]
-    if source.record is not None:
-        rows.append(("node", str(source.record)))
     if source.log is not None:
         at = source.log
         rows.append(("log", f"{at.era.counter}:{at.height}:{at.hash.hex()[:16]}"))

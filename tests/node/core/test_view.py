@@ -21,8 +21,8 @@ def fact(topic: str, body: Inventory | Live | Standing | bytes, version: int = 1
 
 def sources(live: Live = DOING, state: str = "open", problem: str | None = None) -> Sources:
     return Sources(
-        ANN, "ann", "alive", 1, fact("inventory", MACHINE), fact("live", live),
-        fact("standing", Standing(state, "", None)), None, None, problem,
+        ANN, "ann", "alive", fact("node", b"ann"), fact("inventory", MACHINE),
+        fact("live", live), fact("standing", Standing(state, "", None)), None, None, problem,
     )  # fmt: skip
 
 
@@ -72,4 +72,12 @@ def test_a_new_version_draws_its_row_again() -> None:
     second = picture.draw([sources()._replace(live=fact("live", fuller, version=2))])
     assert second is not first
     assert {pool.pool: pool.room for pool in second.nodes[0].pools}["ram"] == 6 * GIB
+    assert second.versions != first.versions
+
+
+def test_another_body_under_the_same_number_is_another_picture() -> None:
+    picture = Picture()
+    first = picture.draw([sources(state="open")])
+    second = picture.draw([sources(state="quarantine")])
+    assert second.nodes[0].standing == "quarantine"
     assert second.versions != first.versions
