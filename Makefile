@@ -8,7 +8,7 @@ FOR ?= 20s
 SEED ?= 1
 RECORD ?= simulations/records/million.json
 
-.PHONY: help install demo test lint check races nights seeds campaign truth stories plugin bench lock clean
+.PHONY: help install demo test lint check races nights seeds campaign planted truth stories plugin bench lock clean
 
 help: ## what can be made here
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ nights: install ## NIGHTS=100 simulated runs in which everything goes wrong, fro
 
 seeds: install ## runs that once failed, a fixed handful, and one that must fail
 	$(BIN)/python -m simulations.campaign --kept
+
+planted: install ## bugs planted in the core, each to be caught three times; FULL=1: on all 200 seeds
+	$(BIN)/python -m tests.planted $(if $(FULL),--all,--quick)
 
 campaign: install ## RECORD=file: a million answered operations, some hours; RESUME=1 goes on
 	$(BIN)/python -m simulations.campaign --operations 1000000 --seeds-min 5000 \

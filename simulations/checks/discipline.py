@@ -119,7 +119,10 @@ class OnlyTheHolder(Check):
             return False
         if isinstance(told.command, Hold | Inquire):
             return True
-        held = self.evidence.archive.signed[host.name].begun.get(told.command.id)
+        log = self.evidence.archive.signed[host.name]
+        if isinstance(told.command, Renew) and told.command.id in log.ended:
+            return False  # what was over when it was read is over, whoever ended it
+        held = log.begun.get(told.command.id)
         return held is None or held.holder == told.signer
 
     def _check_live(self, host: Host, answer: Answer) -> None:

@@ -155,7 +155,7 @@ BUGS: Final = (
         Course("repeated-id=20", seconds=60), yes_to_what_ended(Post, Outcome.POSTED),
     ),
     Bug(
-        "renew-after-expiry", "what has ended is renewed all the same", ("B2",),
+        "renew-after-expiry", "what has ended is renewed all the same", ("B2", "B10"),
         Course("repeated-id=20", seconds=60), yes_to_what_ended(Renew, Outcome.RENEWED),
     ),
     Bug(
