@@ -83,7 +83,8 @@ def _is_sound(bugs: Sequence[Bug], clean: int, jobs: int) -> bool:
         if failed:
             print(f"clean, and not well: {course}: {failed}")
             sound = False
-    print(f"{clean * len(courses)} clean runs of {len(courses)} courses: nothing else found")
+    if sound:
+        print(f"{clean * len(courses)} clean runs of {len(courses)} courses: nothing found")
     if Run(Options(1, 3, 10 * SECOND, canary=True)).live().verdict == OK:
         print("the canary passed: nobody is looking")
         sound = False
