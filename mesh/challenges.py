@@ -1,7 +1,8 @@
 """Handshakes under way: the hellos we said and the welcomes we gave, few and not for long.
 
-Both tables are bounded and lose their oldest entry first; an entry lives for five seconds, which
-outlasts any round trip we care for. Losing one costs its peer another hello and nothing else.
+Both tables are bounded and lose their oldest entry first; an entry lives for half a minute. No
+round trip takes so long, but a busy machine may: where answers come when nobody knows the question
+any more, everybody asks again and is busier still. Losing an entry costs its peer another hello.
 """
 
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from mesh.secret import MeshKeys
 from mesh.sessions import Session
 
 CHALLENGES_MAX: Final = 1024
-CHALLENGE_LIFE: Final[Duration] = 5 * SECOND
+CHALLENGE_LIFE: Final[Duration] = 30 * SECOND
 TIDYING: Final[Duration] = SECOND // 4
 
 

@@ -83,8 +83,8 @@ class Greeter:
 
     def met(self, node: NodeId, address: Address, now: Instant) -> None:
         """It has answered our challenge."""
-        self._contacts.reached(node)
-        self._contacts.reached(address)
+        self._contacts.reached(node, now)
+        self._contacts.reached(address, now)
         self._hints.met(address, now)
 
     def wake(self, now: Instant) -> list[MeshEffect]:
@@ -96,7 +96,7 @@ class Greeter:
             elif (member := self._roll.member(aim)) is not None:
                 effects += self.greet(member, now)
             else:
-                self._contacts.reached(aim)  # a hint that has given way to newer ones
+                self._contacts.reached(aim, now)  # a hint that has given way to newer ones
         return effects
 
     def greet(self, member: Member, now: Instant) -> list[MeshEffect]:

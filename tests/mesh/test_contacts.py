@@ -3,7 +3,7 @@ from random import Random
 
 from mesh.beaconing import Beaconing
 from mesh.config import lan
-from mesh.contacts import Contacts
+from mesh.contacts import OPEN_LEAST, Contacts
 from mesh.greeter import speaks_first
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, SECOND
@@ -22,7 +22,7 @@ def test_an_aim_is_sought_at_doubling_intervals_for_ever() -> None:
     contacts = Contacts(10, 10**9, 10)
     contacts.seek(BERT, 5, 10, 60)
     assert greeted(contacts, 300) == [5, 15, 35, 75, 135, 195, 255]
-    contacts.reached(BERT)
+    contacts.reached(BERT, 300)
     assert contacts.next_wake is None
 
 
@@ -46,15 +46,56 @@ def test_aims_are_bounded_and_the_oldest_gives_way() -> None:
     assert len(contacts.due(0)) == 3
 
 
-def test_the_line_moves_at_its_pace_whoever_stands_in_it() -> None:
+def crowd(contacts: Contacts, count: int) -> list[NodeId]:
+    nodes = [NodeId(index.to_bytes(16, "big")) for index in range(count)]
+    for node in nodes:
+        contacts.seek(node, 0, 250 * MILLISECOND, 10 * SECOND)
+    return nodes
+
+
+def test_the_line_moves_at_its_pace_when_everybody_answers_at_once() -> None:
     contacts = Contacts(1000, 100, 64)
-    for index in range(500):
-        contacts.seek(NodeId(index.to_bytes(16, "big")), 0, 250 * MILLISECOND, 10 * SECOND)
+    crowd(contacts, 500)
     assert contacts.line == 5 * SECOND
-    assert len(contacts.due(0)) == 64
-    greeted_at = greeted(contacts, 4 * SECOND)
-    assert greeted_at[0] == 10 * MILLISECOND
-    assert len(greeted_at) == 400, "100 a second, and nobody twice before everybody once"
+    greeted_at: list[int] = []
+    while (at := contacts.next_wake) is not None and at <= 4 * SECOND:
+        for aim in contacts.due(at):
+            greeted_at.append(at)
+            contacts.reached(aim, at)
+    assert greeted_at[:64] == [0] * 64, "the burst"
+    assert len(greeted_at) == 64 + 400, "and then a hundred a second"
+    assert len(contacts.aims()) == 500 - len(greeted_at)
+
+
+def test_while_nobody_answers_only_a_few_are_greeted_and_nobody_twice_too_soon() -> None:
+    contacts = Contacts(1000, 100, 64)
+    nodes = crowd(contacts, 500)
+    assert list(contacts.due(0)) == nodes[:OPEN_LEAST]
+    greeted: list[object] = []
+    while (at := contacts.next_wake) is not None and at <= 4 * SECOND:
+        greeted += contacts.due(at)
+    assert greeted == nodes[OPEN_LEAST : 6 * OPEN_LEAST], "at 1/4 s, 3/4 s, and once a second"
+
+
+def test_a_thousand_that_are_gone_do_not_hide_the_one_that_is_there() -> None:
+    contacts = Contacts(2000, 100, 64)
+    nodes = crowd(contacts, 1000)
+    seen: set[object] = set()
+    while nodes[-1] not in seen and (at := contacts.next_wake) is not None:
+        seen |= {*contacts.due(at)}
+    assert at is not None
+    assert at <= 130 * SECOND
+
+
+def test_every_answer_lets_one_more_be_open_and_slow_answers_are_waited_for() -> None:
+    contacts = Contacts(1000, 1000, 64)
+    crowd(contacts, 100)
+    first = contacts.due(0)
+    for aim in first:
+        contacts.reached(aim, 2 * SECOND)
+    assert contacts.next_wake == 2 * SECOND, "the line moves on at once"
+    assert len(contacts.due(2 * SECOND)) == 2 * OPEN_LEAST
+    assert contacts.next_wake == 8 * SECOND, "three times what the first took"
 
 
 def test_a_line_that_is_not_moving_wants_no_waking_before_it_does() -> None:

@@ -283,8 +283,8 @@ def test_open_questions_are_bounded_and_lapse() -> None:
     for _ in range(CHALLENGES_MAX):
         ann.gate.hello(bob.id, 0)
     assert ann.judge(first.datagram, bob.address, 0) is Rejection.UNKNOWN_CHALLENGE
-    assert ann.gate.next_wake == 5 * SECOND
-    assert ann.gate.wake(5 * SECOND) == []
+    assert ann.gate.next_wake == CHALLENGE_LIFE
+    assert ann.gate.wake(CHALLENGE_LIFE) == []
     assert ann.gate.next_wake is None
 
 
@@ -310,7 +310,7 @@ def test_a_late_welcome_answers_nothing() -> None:
     ann, bob = Traveller("ann"), Traveller("bob")
     welcome = bob.judge(ann.gate.hello(bob.id, 0), ann.address, 0)
     assert isinstance(welcome, Respond)
-    judged = ann.judge(welcome.datagram, bob.address, 5 * SECOND)
+    judged = ann.judge(welcome.datagram, bob.address, CHALLENGE_LIFE)
     assert judged is Rejection.UNKNOWN_CHALLENGE
 
 
