@@ -81,6 +81,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Challenges._asked": CHALLENGES_MAX,
     "Challenges._by_tag": CHALLENGES_MAX,
     "Confirmations._waiting": lambda config: SESSIONS_PER_PEER_MAX * config.members_max,
+    "Contacts._line": _sought,
     "Contacts._paces": _sought,
     "Copies._answered": _members,
     "Copies._keepers": _members,
