@@ -11,9 +11,8 @@ until a sees c dead
   -> a peer.suspect: c: it does not answer
   -> a peer.dead: d: no word from the node itself for 4 s after the first doubt
   -> a peer.dead: c: no word from the node itself for 4 s after the first doubt
-  -> b peer.suspect: c: it does not answer
   -> b peer.suspect: d: it does not answer
-  -> b peer.dead: c: no word from the node itself for 4 s after the first doubt
+  -> b peer.suspect: c: it does not answer
   -> b peer.dead: d: no word from the node itself for 4 s after the first doubt
   -> c peer.suspect: a: it does not answer
   -> c peer.suspect: b: it does not answer
@@ -22,6 +21,7 @@ until a sees c dead
   -> d peer.suspect: a: it does not answer
   -> d peer.suspect: b: it does not answer
   -> d peer.dead: a: no word from the node itself for 4 s after the first doubt
+  -> d peer.dead: b: no word from the node itself for 4 s after the first doubt
 until c sees a dead
   -> at once
 
@@ -42,6 +42,7 @@ d reserves 2GiB at c as y
 mend
 until everyone sees everyone
   -> within 10 s
+  -> b peer.dead: c: no word from the node itself for 4 s after the first doubt
 until a shows y posted
   -> at once
 until c shows x posted
