@@ -46,7 +46,6 @@ STATES: Final[dict[str, str]] = {
     "adopted": "a hold that a log had lost came back from a copy or a receipt",
     "superseded": "a booking came back late, and its room was somebody else's",
     "ended elsewhere": "a booking had been released in a part of the log that was cut off",
-    "own log ahead": "a peer showed blocks of an owner's own log that it had forgotten",
     "epoch behind": "a peer proved to a node that its disk had forgotten a start",
     # Ends
     "unconfirmed expired": "a hold that nobody confirmed lapsed",
@@ -79,8 +78,6 @@ STATES: Final[dict[str, str]] = {
 """Name → the sentence it stands for."""
 
 _EVENTS: Final = {
-    "alarm.log-ahead": "own log ahead",
-    "alarm.log-forked": "own log ahead",
     "alarm.pool-impaired": "pool impaired",
     "request.unknown": "request cut off",
     "peer.suspect": "suspect",

@@ -3,9 +3,10 @@
 from random import Random
 from typing import Final
 
+from ledger.limits import QUARANTINE
 from mesh.instant import MILLISECOND, SECOND, seconds
 from simulations.faults.fault import End, Fault, over
-from simulations.faults.processes import ANY, between
+from simulations.faults.processes import ANY, FAST, between
 from simulations.faults.scene import Scene
 from simulations.host import Host
 
@@ -104,6 +105,24 @@ def _lost(scene: Scene, host: Host, dice: Random, _strength: float) -> End | Non
     return over
 
 
+def _forgets_alone(scene: Scene, host: Host, dice: Random, _strength: float) -> End | None:
+    """Nobody who could tell is heard before its quarantine is over: what they knew turns up late,
+    when its room may be somebody else's and its numbers may have been used again."""
+    others = scene.others(host)
+    if not others:
+        return None
+    if host.agent is not None:
+        scene.world.crash(host.name, power=True)
+    if dice.random() < 0.5 and host.name in scene.backups:
+        host.disk.set_back(scene.backups[host.name])
+    else:
+        host.disk.lose()
+    network = scene.world.network
+    cut = network.cut([host.name], others)
+    scene.back_after(host, between(dice, FAST))
+    return lambda: network.mend(cut)
+
+
 def _slow_disk(_scene: Scene, host: Host, dice: Random, strength: float) -> End | None:
     host.disk.slow(max(2, round(strength * dice.randrange(5, 200))))
     return lambda: host.disk.slow(1)
@@ -134,6 +153,10 @@ FAULTS: Final = (
     ),
     Fault("set-back", "disks", "a disk is set back to an older copy", 150 * SECOND, _set_back),
     Fault("lost-disk", "disks", "a disk is lost with all that was on it", 700 * SECOND, _lost),
+    Fault(
+        "forgets-alone", "disks", "a disk forgets, and nobody who could tell is within reach",
+        700 * SECOND, _forgets_alone, (QUARANTINE, 2 * QUARANTINE),
+    ),
     Fault(
         "slow-disk", "disks", "every sync takes long", 150 * SECOND, _slow_disk,
         (2 * SECOND, 20 * SECOND),

@@ -66,11 +66,12 @@ class Carrier:
         amount = max(1, self.tastes.amount())
         self.hold = self.tastes.dice.randbytes(HOLD_ID_BYTES)
         self.believed_until = self.now() + holder_span(PENDING_TTL)
+        # Now and then a booking, of an owner that may not be open for bookings: nobody asked the
+        # picture first.
+        kind = GrantKind.BOOKING if self.tastes.dice.random() < 0.15 else GrantKind.CARRIED
+        legs = (Leg("ram", amount),)
         held = yield from self._say(
-            "hold",
-            Hold(
-                self.hold, self._session, (Leg("ram", amount),), GrantKind.CARRIED, TTL_MAX, "", ""
-            ),
+            "hold", Hold(self.hold, self._session, legs, kind, TTL_MAX, "", "")
         )
         if held is None or held.outcome is not Outcome.HELD:
             return
@@ -85,10 +86,11 @@ class Carrier:
         if posted.outcome is Outcome.POSTED:
             self.receipts = posted.receipts
             self.believed_until = sent + holder_span(TTL_MAX)
-            yield from self._carry()
+            yield from self._carry(kind)
 
-    def _carry(self) -> Generator[Step, Heard, None]:
-        for _ in range(self.tastes.dice.randrange(STAY_RENEWALS + 1)):
+    def _carry(self, kind: GrantKind) -> Generator[Step, Heard, None]:
+        renewals = self.tastes.dice.randrange(STAY_RENEWALS + 1)
+        for _ in range(renewals if kind is GrantKind.CARRIED else 0):
             yield from rest(RENEW_EVERY)
             if not self._believes or not (yield from self._renew()):
                 return
