@@ -4,11 +4,13 @@ BIN := .venv/bin
 AREA ?= placement
 RACES ?= 10000
 NIGHTS ?= 100
+EVENINGS ?= 25
 FOR ?= 20s
 SEED ?= 1
 RECORD ?= simulations/records/million.json
 
-.PHONY: help install demo test lint check races nights seeds campaign planted truth stories plugin bench lock clean
+.PHONY: help install demo test lint check races nights seeds planted campaign fidelity truth stories \
+	plugin bench lock clean
 
 help: ## what can be made here
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -51,6 +53,9 @@ planted: install ## bugs planted in the core, each to be caught three times; FUL
 campaign: install ## RECORD=file: a million answered operations, some hours; RESUME=1 goes on
 	$(BIN)/python -m simulations.campaign --operations 1000000 --seeds-min 5000 \
 	  --record $(RECORD) $(if $(RESUME),--resume)
+
+fidelity: install ## EVENINGS=25 of whole agents in one process: seeded scheduling, SQLite on a bad disk
+	$(BIN)/python -m simulations.fidelity --count $(EVENINGS) --seed $(SEED)
 
 truth: install ## FOR=20s of real processes that are killed, stopped and cut off; SEED=1
 	$(BIN)/python -m simulations.truth --for $(FOR) --seed $(SEED)
