@@ -27,13 +27,13 @@ from simulations.faults.catalogue import (
 
 NODES: Final = (3, 4, 5, 5, 5, 5, 6, 7)
 NODES_MAX: Final = 10_000
-HORIZONS: Final = (10, 10, 15, 15, 20, 20, 20, 30, 40, 90)
+HORIZONS: Final = (15, 20, 30, 30, 40, 40, 60, 60, 100, 120)
 """Seconds of chaos. Short ones find most; a long one lets bookings run out and eras pile up."""
 DURATION_MAX: Final[Duration] = 24 * 3600 * SECOND
 STRENGTHS: Final = (0.3, 1.0, 1.0, 3.0)
 ALONE: Final = 6.0
 """The strength of a kind that is alone: it must happen often to have happened at all."""
-OPERATIONS: Final = (5.0, 8.0, 12.0, 16.0)
+OPERATIONS: Final = (6.0, 12.0, 16.0, 24.0)
 """Per second of virtual time, over the whole mesh: bookings crowd each other, or there is no race
 to lose."""
 ED25519_EVERY: Final = 20

@@ -151,11 +151,11 @@ FAULTS: Final = (
     Fault(
         "full-disk", "disks", "a disk is full", 300 * SECOND, _full, (seconds(0.5), 10 * SECOND)
     ),
-    Fault("set-back", "disks", "a disk is set back to an older copy", 150 * SECOND, _set_back),
+    Fault("set-back", "disks", "a disk is set back to an older copy", 70 * SECOND, _set_back),
     Fault("lost-disk", "disks", "a disk is lost with all that was on it", 700 * SECOND, _lost),
     Fault(
         "forgets-alone", "disks", "a disk forgets, and nobody who could tell is within reach",
-        700 * SECOND, _forgets_alone, (QUARANTINE, 2 * QUARANTINE),
+        300 * SECOND, _forgets_alone, (QUARANTINE, 2 * QUARANTINE),
     ),
     Fault(
         "slow-disk", "disks", "every sync takes long", 150 * SECOND, _slow_disk,
