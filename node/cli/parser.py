@@ -325,7 +325,9 @@ def _simulate(parser: Parser) -> None:
     what.add_argument(
         "--cluster", metavar="FILE", help="your own machines: TOML, or what `facts --json` printed"
     )
-    add("--demand", metavar="FILE", help="your own jobs, with --cluster: who waits, what stays free")
+    add(
+        "--demand", metavar="FILE", help="your own jobs, with --cluster: who waits, what stays free"
+    )
     add("--csv", metavar="FILE", help="with --cluster: a row per job")
     trace = add("--trace", nargs="?", const="told", choices=("told", "every"), metavar="every")
     trace.help = "tell what happens, event by event; with `every` each datagram and disk write too"

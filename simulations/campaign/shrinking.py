@@ -12,7 +12,7 @@ was faster; only how far it gets within its patience does.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,7 +28,7 @@ Tell = Callable[[str], object]
 
 SEEDS_PER_STEP: Final = 16
 """Seeds tried per step. A fault that shows in one seed of ten is kept in view in four of five."""
-RUNS_MAX: Final = 600
+RUNS_MAX: Final = 1000
 SECONDS_MAX: Final = 300.0
 NODES_MIN: Final = 1
 CRASH: Final = "crash"
@@ -94,6 +94,8 @@ class _Search:
         self._live = live
         self._workers = workers
         self._tell = tell
+        self._harmless: set[Options] = set()
+        """Lived already, and failed otherwise or not at all: a run is the same every time."""
         self._runs = 0
         self._runs_max = runs_max
         self._began = time.perf_counter()
@@ -155,17 +157,21 @@ class _Search:
 
     def _same(self, *tries: Options) -> bool:
         """Whether one of `tries` fails in the same way; the first that does is the best so far."""
-        for wave in _waves(tries, self._workers):
+        new = [one for one in tries if one not in self._harmless]
+        for wave in _waves(new, self._workers):
             if self._runs >= self._runs_max or self._took >= self._seconds_max:
                 raise _PatienceOver
             self._runs += len(wave)
             found = dict(spread(wave, self._live, len(wave)))
             for one in wave:
                 result = found[one]
-                if not isinstance(result, Lost) and promise_of(result) == self._promise:
+                if isinstance(result, Lost):
+                    continue
+                if promise_of(result) == self._promise:
                     self.best = result
                     self._tell(f"still fails with {needs(one)}")
                     return True
+                self._harmless.add(one)
         return False
 
     @property
@@ -179,6 +185,6 @@ def _with_only(before: Options, struck: tuple[str, ...], part: tuple[str, ...]) 
     return before.but(without=(*before.without, *spared))
 
 
-def _waves(tries: tuple[Options, ...], size: int) -> Iterator[tuple[Options, ...]]:
+def _waves(tries: Sequence[Options], size: int) -> Iterator[Sequence[Options]]:
     for at in range(0, len(tries), size):
         yield tries[at : at + size]

@@ -41,6 +41,7 @@ PROMISES: Final[dict[str, str]] = {
     "V4": "no orphan runs on",
     "V5": "who may have room gets it",
     "V6": "no lease lost to a restart",
+    "alive": "nobody speaks for another",
     "facts": "facts only from their node",
     "bounds": "tables stay bounded",
     "replay": "no replay changes anything",

@@ -12,7 +12,7 @@ from mesh.instant import SECOND
 from simulations import machines
 from simulations.network import Network
 from simulations.options import Options
-from simulations.results import OK, STALLED, VIOLATED
+from simulations.results import OK, VIOLATED
 from simulations.scenarios.catalogue import SCENARIOS, UnknownScenario, find
 from simulations.scenarios.playing import BadSize, line_of, play
 from tests.architecture.source import ROOT
@@ -103,7 +103,7 @@ PLANTS: dict[tuple[str, str], tuple[str, Plant]] = {
         VIOLATED, set_to(desk, "owner_span", lambda term: term // 400),
     ),
     ("requester-dies", "nothing ever lapses"): (
-        STALLED, set_to(desk, "owner_span", lambda term: term * 1000),
+        VIOLATED, set_to(desk, "owner_span", lambda term: term * 1000),
     ),
 }  # fmt: skip
 
