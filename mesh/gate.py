@@ -129,6 +129,11 @@ class Gate:
         return self._sessions.has(peer)
 
     @property
+    def open_sessions(self) -> Mapping[NodeId, None]:
+        """Everyone of whom `has_session` is true."""
+        return self._sessions.open
+
+    @property
     def session_changes(self) -> int:
         """Moves whenever what `has_session` says of anybody may have changed."""
         return self._sessions.changes

@@ -59,8 +59,8 @@ class Post:
         """Members that are worth a letter and that we can write to."""
         made_of = (self.gate, self.gate.session_changes, self._roll.changes)
         if made_of != self._reach_of:
-            members = self._roll.reachable()
-            self._reach = tuple(one for one in members if self.gate.has_session(one.id))
+            sessions = self.gate.open_sessions
+            self._reach = tuple(one for one in self._roll.reachable() if one.id in sessions)
             self._reach_of = made_of
         return self._reach
 

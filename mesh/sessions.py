@@ -142,6 +142,8 @@ class Sessions:
 
     def __init__(self) -> None:
         self._of_peer: dict[NodeId, list[Session]] = {}
+        self.open: dict[NodeId, None] = {}
+        """With whom there is one to send in."""
         self.changes = 0
         """Moves with every change of whom there is a session with: older lists are out of date."""
 
@@ -156,7 +158,7 @@ class Sessions:
             # One that the far end may never have got goes before one that works.
             kept.remove(next((old for old in kept if not old.confirmed), kept[0]))
         self._of_peer[agreed.peer] = [*kept, session]
-        self.changes += 1
+        self._changed(agreed.peer)
 
     def find(self, peer: NodeId, tag: bytes, now: Instant) -> Session | None:
         """The session that `peer` calls by `tag`, unless it is over."""
@@ -182,17 +184,24 @@ class Sessions:
     def drop_peer(self, peer: NodeId) -> None:
         """End all sessions with `peer`."""
         self._of_peer.pop(peer, None)
-        self.changes += 1
+        self._changed(peer)
 
     def silence(self, session: Session, *, silent: bool) -> None:
         """Give `session` up for sending, or take it up again."""
         if session.silent is not silent:
             session.silent = silent
-            self.changes += 1
+            self._changed(session.agreed.peer)
 
     def has(self, peer: NodeId) -> bool:
         """Whether there is a session to send in; one run out counts until it is asked for."""
-        return any(not session.silent for session in self._live(peer))
+        return peer in self.open
+
+    def _changed(self, peer: NodeId) -> None:
+        self.changes += 1
+        if any(not session.silent for session in self._live(peer)):
+            self.open[peer] = None
+        else:
+            self.open.pop(peer, None)
 
     def _usable(self, peer: NodeId, now: Instant) -> list[Session]:
         live = self._live(peer)
@@ -203,9 +212,11 @@ class Sessions:
 
     def _without_the_old(self, peer: NodeId, now: Instant) -> list[Session]:
         live = [session for session in self._live(peer) if not session.is_over(now)]
-        self.drop_peer(peer)
         if live:
             self._of_peer[peer] = live
+        else:
+            del self._of_peer[peer]
+        self._changed(peer)
         return live
 
     def _live(self, peer: NodeId) -> list[Session]:

@@ -137,6 +137,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Roots._futile": _members,
     "Roots._heard": _members,
     "Sessions._of_peer": PEERS_MAX,
+    "Sessions.open": PEERS_MAX,
     "Sessions._of_peer[]": SESSIONS_PER_PEER_MAX,
     "ShellNews.refused": CAUSES_MAX,
     "Sightings._beacons": SIGHTINGS_MAX,
