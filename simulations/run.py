@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from ledger.limits import PENDING_TTL
+from ledger.limits import BOOK_WAIT, QUARANTINE
 from mesh.instant import MINUTE, SECOND, Duration, in_seconds
 from simulations.canary import Canary
 from simulations.checks import all_checks
@@ -28,8 +28,8 @@ from simulations.verdicts import PromiseBroken, Stalled
 from simulations.world import CALM, World
 
 MEET_WAIT: Final[Duration] = 2 * MINUTE
-ANSWER_WAIT: Final[Duration] = 2 * PENDING_TTL + 30 * SECOND
-"""Every errand gives up by then: its sends, its calls, and the longest wait for an opening."""
+ANSWER_WAIT: Final[Duration] = QUARANTINE + BOOK_WAIT + 2 * MINUTE
+"""The longest wait for an opening (some machines are gone for good), then every send and call."""
 LOOK_EVERY: Final[Duration] = 5 * SECOND
 STEP: Final[Duration] = SECOND // 4
 """How often it is asked whether a phase is over. Each time costs a look at everybody."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ledger.commands import TTL_MAX
-from ledger.entries import EndedBy, Entry, Expired, Reclaimed, Released, Voided
+from ledger.entries import EndedBy, Entry, EraOpened, Expired, Reclaimed, Released, Voided
 from ledger.leases import holder_span
 from ledger.lifecycle import HoldState
 from mesh.persistence import SPACE_CARRY, Persist
@@ -107,15 +107,24 @@ class AnswersAreKept(Check):
 
     promises = ("B13",)
 
+    def wrote(self, host: Host, readings: Sequence[Reading]) -> None:
+        # What an opening has settled is settled before anything is granted on it.
+        entries = (entry for reading in readings for entry in reading.entries or ())
+        if any(isinstance(entry, EraOpened) for entry in entries):
+            self._look_at(host)
+
     def second(self, world: object) -> None:
         for host in self.world.up():
-            if self.evidence.is_cloned(host) or not host.clock.honest:
-                continue
-            if self.evidence.circumstances.is_open(host):
-                company = self.evidence.circumstances.companies.pop(host.name, None)
-                for promise in self.evidence.promises.relied_on(host, self.world.now):
-                    self.looks("B13")
-                    self._look(host, promise, None if company is None else company.lives)
+            self._look_at(host)
+
+    def _look_at(self, host: Host) -> None:
+        if self.evidence.is_cloned(host) or not host.clock.honest:
+            return
+        if self.evidence.circumstances.is_open(host):
+            company = self.evidence.circumstances.companies.pop(host.name, None)
+            for promise in self.evidence.promises.relied_on(host, self.world.now):
+                self.looks("B13")
+                self._look(host, promise, None if company is None else company.lives)
 
     def _look(self, host: Host, promise: Promise, company: dict[str, int] | None) -> None:
         state = self.evidence.archive.signed[host.name].state(promise.hold)
