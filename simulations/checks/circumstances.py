@@ -41,6 +41,8 @@ class Circumstances:
     companies: dict[str, Company] = field(default_factory=dict)
     _born: dict[str, Instant] = field(default_factory=dict)
     _shown: dict[str, dict[str, int]] = field(default_factory=dict)
+    _replaced: dict[str, tuple[Instant, dict[str, int]]] = field(default_factory=dict)
+    """Host → when a look last showed something else, and what had been shown before."""
     _awake: dict[str, tuple[Instant, Instant, Duration]] = field(default_factory=dict)
     """Host → (last step, when the last long silence ended, how long that was)."""
 
@@ -48,7 +50,12 @@ class Circumstances:
 
     def capacity(self, host: Host) -> dict[str, int]:
         """Pool → the most of it that the owner may honestly believe to have."""
-        return self._shown.get(host.name) or physical(host)
+        shown = self._shown.get(host.name) or physical(host)
+        at, before = self._replaced.get(host.name, (-1, shown))
+        if at != self.world.now:
+            return shown
+        # One batch may hold a grant, and behind it the look that found less.
+        return {pool: max(shown.get(pool, 0), before.get(pool, 0)) for pool in before | shown}
 
     def is_short(self, host: Host, pool: str, needed: int) -> bool:
         """Whether the machine has less of `pool` than `needed` now."""
@@ -85,7 +92,11 @@ class Circumstances:
             ended, length = now, now - last
         self._awake[host.name] = (now, ended, length)
         if cause == "report" and not (host.probes_hang or host.inbox):
-            self._shown[host.name] = physical(host)
+            before, seen = self._shown.get(host.name, {}), physical(host)
+            if before != seen:
+                at, older = self._replaced.get(host.name, (-1, before))
+                self._replaced[host.name] = (now, older if at == now else before)
+                self._shown[host.name] = seen
 
     def second(self) -> None:
         for host in self.world.hosts.values():
