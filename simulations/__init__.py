@@ -9,11 +9,12 @@ befalls it), `agenda.py` (time), `shell.py` (what surrounds an agent), `host.py`
 `streams.py`, `disk.py`, `clock.py`, `hardware.py`; `observing.py` (who sees what happens) and
 `trace.py` (one hash of all of it); then `run.py` (one run, from `options.py` to `results.py`),
 which brings together `people/`, `faults/`, `checks/` and `coverage.py`; `races.py` (two askers, one
-room). `scenarios/` are bad days with a name, `campaign/` lives many seeds and makes the one that fails
-small, `command/` is `holdfast simulate`. `whatif/` asks who would wait on a person's own machines.
+room). `scenarios/` are bad days with a name, `campaign/` lives many seeds and makes what
+fails small, `command/` is `holdfast simulate`. `whatif/` asks who would wait on a
+person's own machines.
 
-Two more tiers stand above the world: `fidelity/` runs the whole agent, shell and SQLite included, in
-invented time, and `truth/` real processes in namespaces of its own; `stories/` are told on all
+Two more tiers stand above the world: `fidelity/` runs the whole agent, shell and SQLite included,
+in invented time, and `truth/` real processes in namespaces of its own; `stories/` are told on all
 three. `serve/` lends clusters to other programs, and `plugin/` is one: a distribution of its own.
 `bench/` holds the benchmarks, `demo/` the demonstration. Imports the rooms' cores, never the shell;
 where the shell is the subject it may.
