@@ -51,7 +51,7 @@ planted: install ## bugs planted in the core, each to be caught three times; FUL
 	$(BIN)/python -m tests.planted $(if $(FULL),--all,--quick)
 
 campaign: install ## RECORD=file: a million answered operations, some hours; RESUME=1 goes on
-	$(BIN)/python -m simulations.campaign --operations 1000000 --seeds-min 5000 \
+	$(BIN)/python -m simulations.campaign --operations 1000000 --seeds-min 5000 --horizon 30 \
 	  --record $(RECORD) $(if $(RESUME),--resume)
 
 fidelity: install ## EVENINGS=25 of whole agents in one process: seeded scheduling, SQLite on a bad disk

@@ -30,6 +30,9 @@ NODES_MAX: Final = 10_000
 HORIZONS: Final = (15, 20, 30, 30, 40, 40, 60, 60, 100, 120)
 """Seconds of chaos. Short ones find most; a long one lets bookings run out and eras pile up."""
 DURATION_MAX: Final[Duration] = 24 * 3600 * SECOND
+WHOLE_EVERY: Final = 11
+"""Every so many seeds of a brief campaign one is as long as it was drawn; prime to the five of a
+round, so that each mode has its long ones."""
 STRENGTHS: Final = (0.3, 1.0, 1.0, 3.0)
 ALONE: Final = 6.0
 """The strength of a kind that is alone: it must happen often to have happened at all."""
@@ -89,6 +92,16 @@ class Options:
             "mode": "named" if "faults" in fixed else mode,
         }
         return cls(seed, **(drawn | fixed))
+
+    @classmethod
+    def brief(cls, seed: int, horizon: Duration) -> Self:
+        """As drawn, but no chaos outlasts `horizon`. Every eleventh stays as long as it was:
+        what only time brings about (a booking that runs out, eras that pile up) must not go
+        missing."""
+        drawn = cls.draw(seed)
+        if seed % WHOLE_EVERY == 0 or drawn.duration <= horizon:
+            return drawn
+        return drawn.but(duration=horizon)
 
     def but(self, **changes: Any) -> Self:
         """The same run with some fields changed."""

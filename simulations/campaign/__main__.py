@@ -68,10 +68,16 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--record", type=Path, metavar="FILE", help="write down what was shown")
     parser.add_argument("--operations", type=_positive, default=1_000_000, help="for a record")
     parser.add_argument("--seeds-min", type=_positive, default=5_000, help="for a record")
+    parser.add_argument(
+        "--horizon", type=_positive, metavar="S",
+        help="for a record: chaos of at most S seconds, but for every eleventh seed (as drawn)",
+    )  # fmt: skip
     parser.add_argument("--resume", action="store_true", help="go on with a record")
     flags = parser.parse_args(words)
     if flags.resume and flags.record is None:
         parser.error("--resume goes with --record FILE")
+    if flags.horizon and flags.record is None:
+        parser.error("--horizon goes with --record FILE")
     plain = flags.count is not None or flags.seconds is not None
     if flags.kept + plain + (flags.record is not None) > 1:
         parser.error("--kept, --record, and --count or --for are three different things")
@@ -124,6 +130,7 @@ def _kept(flags: argparse.Namespace) -> int:
 
 def _record(flags: argparse.Namespace, command: str) -> int:
     progress: list[Progress] = []
+    aim = Aim(flags.operations, flags.seeds_min, flags.seed, flags.horizon)
 
     def show(tally: Tally) -> None:
         if not progress:
@@ -133,8 +140,8 @@ def _record(flags: argparse.Namespace, command: str) -> int:
 
     try:
         kept = keeping.keep(
-            flags.record, command, Aim(flags.operations, flags.seeds_min, flags.seed),
-            workers=flags.jobs, resume=flags.resume, progress=show,
+            flags.record, command, aim, workers=flags.jobs, resume=flags.resume,
+            progress=show,
         )  # fmt: skip
     except Unfit as error:
         _say(str(error))

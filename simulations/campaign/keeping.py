@@ -46,7 +46,8 @@ def keep(
     while not record.reached:
         progress(record.tally)
         chunk = swarm(
-            record.next_seed, workers=workers, count=CHUNK_SEEDS, live=live, again=again,
+            record.next_seed, workers=workers, count=CHUNK_SEEDS, draw=aim.draw,
+            live=live, again=again,
             progress=lambda so_far: progress(_both(record.tally, so_far)),
         )  # fmt: skip
         if chunk.interrupted or chunk.failure is not None:

@@ -16,6 +16,7 @@ from typing import Final
 
 import msgspec
 
+from mesh.instant import SECOND
 from simulations.campaign.origin import Origin
 from simulations.campaign.tally import Tally
 from simulations.coverage import never_reached, never_struck
@@ -39,6 +40,14 @@ class Aim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Answered ones."""
     seeds: int
     first_seed: int
+    horizon_s: int | None = None
+    """No chaos is longer, but that of every eleventh seed (`Options.brief`). None: as drawn."""
+
+    def draw(self, seed: int) -> Options:
+        """The run that `seed` stands for in this campaign."""
+        if self.horizon_s is None:
+            return Options.draw(seed)
+        return Options.brief(seed, self.horizon_s * SECOND)
 
 
 class Canary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

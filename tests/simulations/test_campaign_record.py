@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from mesh.instant import SECOND
 from simulations.campaign import __main__ as command
 from simulations.campaign import keeping, origin, record
 from simulations.campaign.keeping import Kept, Stopped, keep
@@ -53,6 +54,14 @@ def kept(path: Path, *, resume: bool = False, aim: Aim = AIM) -> Kept:
     done = keep(path, "the command", aim, workers=2, resume=resume, live=lived, again=one_history)
     assert isinstance(done, Kept)
     return done
+
+
+def test_a_brief_campaign_keeps_long_runs_of_every_mode() -> None:
+    brief = Aim(operations=1, seeds=1, first_seed=1, horizon_s=30)
+    runs = [(brief.draw(seed), Options.draw(seed)) for seed in range(1, 600)]
+    assert all(run in (drawn, drawn.but(duration=30 * SECOND)) for run, drawn in runs)
+    assert {run.mode for run, _ in runs if run.duration > 60 * SECOND} == {"swarm", "all", "one"}
+    assert sum(run.duration > 30 * SECOND for run, _ in runs) < len(runs) / 10
 
 
 def good() -> Record:
