@@ -15,8 +15,8 @@ takes `now` and returns effects, whose order is a promise. `next_wake` is always
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from random import Random
-from typing import Final
 
+from mesh.arrivals import Arrivals
 from mesh.beaconing import Beaconing
 from mesh.board import Board
 from mesh.chains import Chains, Offered
@@ -27,35 +27,22 @@ from mesh.effects import (
     Broadcast,
     FactLearned,
     MeshEffect,
-    PeerChange,
-    PeerChanged,
-    Send,
 )
-from mesh.facts import Fact, check_fact
+from mesh.facts import Fact
 from mesh.gate import Gate
 from mesh.gossip import Gossip
 from mesh.greeter import Greeter
 from mesh.identity import Epoch, Identity, NodeId
 from mesh.instant import Instant, earliest
-from mesh.intake import Harvest, Intake, peer_writes
-from mesh.judgements import (
-    CloneSeen,
-    Established,
-    HeardBeacon,
-    Judgement,
-    LowerEpoch,
-    Respond,
-    ToldStale,
-    Verified,
-)
+from mesh.intake import Intake
 from mesh.logs import Block
 from mesh.lookout import Lookout
 from mesh.membership import Roll
 from mesh.messages import FactNews
 from mesh.parcels import Item
-from mesh.persistence import Persist, Write
+from mesh.persistence import Persist
 from mesh.post import Post
-from mesh.reconcile import KEPT_PATIENCE, SERVICE_PUSH, SERVICE_SYNC, Reconciler
+from mesh.reconcile import SERVICE_PUSH, SERVICE_SYNC, Reconciler
 from mesh.record import TOPIC_NODE, Endpoint, NodeRecord
 from mesh.rejections import Rejection
 from mesh.restoring import restore_logs, restore_members
@@ -64,9 +51,7 @@ from mesh.sightings import Sightings
 from mesh.sorting import SortingTable
 from mesh.storage import writes_for
 from mesh.voice import Voice
-from mesh.wire import block_bytes, encode, fact_bytes, parse_fact
-
-CLONES_TOLD_MAX: Final = 256
+from mesh.wire import block_bytes
 
 
 class Mesh:
@@ -92,7 +77,6 @@ class Mesh:
         self._port = port
         self._running = False
         self._last_input: Instant = 0
-        self._clones_told: dict[tuple[NodeId, bytes], None] = {}
         self._intake = Intake(
             self.id, keys.mesh_id, self.roll, self.board, self.chains, self.rejections
         )
@@ -114,6 +98,11 @@ class Mesh:
         self._table = SortingTable(
             self.id, self._intake, self._lookout, self._reconciler, self._gossip,
             self._greeter, self._post, self.rejections,
+        )  # fmt: skip
+        self._arrivals = Arrivals(
+            self.id, keys.mesh_id, self.roll, self.board, self.sightings, self._post,
+            self._greeter, self._beaconing, self._reconciler, self._lookout, self._voice,
+            self._intake, self._table, self.rejections,
         )  # fmt: skip
         self._voice.rise(epoch)
 
@@ -230,7 +219,7 @@ class Mesh:
         if isinstance(judged, Rejection):
             self.rejections[judged] += 1
             return []
-        return self._act_on(judged, source, now)
+        return self._arrivals.act_on(judged, source, now)
 
     def wake(self, now: Instant) -> list[MeshEffect]:
         """Whatever is due."""
@@ -254,113 +243,6 @@ class Mesh:
     def answered(self, call_id: int, body: bytes | None, now: Instant) -> list[MeshEffect]:
         """One of our `Call`s came back, or failed (`body` None)."""
         return self._reconciler.answered(call_id, body, now, self._table.reap)
-
-    # Judgements --------------------------------------------------------------------------------
-
-    def _act_on(self, judged: Judgement, source: Address, now: Instant) -> list[MeshEffect]:
-        match judged:
-            case HeardBeacon():
-                return self._hear_beacon(judged, now)
-            case Respond(datagram):
-                return [Send(source, datagram, urgent=True)]
-            case Established():
-                return self._meet(judged, now)
-            case LowerEpoch():
-                return self._show_later(judged)
-            case ToldStale(record):
-                return self._told_stale(record, now)
-            case CloneSeen():
-                return self._name_clone(judged, now)
-            case Verified():
-                if self.roll.admits(judged.sender):
-                    return self._table.read(judged, now)
-                self.rejections[Rejection.TABLE_FULL] += 1
-                return []
-
-    def _hear_beacon(self, beacon: HeardBeacon, now: Instant) -> list[MeshEffect]:
-        member = self.roll.member(beacon.node)
-        if member is not None:
-            self.sightings.beacon(beacon.node, now)
-        known = member is not None and beacon.epoch_counter <= member.epoch.counter
-        if known and self._post.gate.has_session(beacon.node):
-            self._beaconing.known_face()
-            return []
-        if member is None:
-            self._beaconing.new_face(now)
-        changes = self.roll.hint(beacon.node, beacon.address)
-        self._greeter.sign_of(beacon.node, now)
-        return [*changes, *self._greeter.wake(now)]
-
-    def _meet(self, met: Established, now: Instant) -> list[MeshEffect]:
-        before = self.roll.member(met.peer)
-        row = peer_writes(before) if before else ()
-        changes = self.roll.greeted(met.peer, met.public, met.epoch, met.address, now)
-        if changes is None:
-            self.rejections[Rejection.TABLE_FULL] += 1
-            self._post.gate.hang_up(met.peer)
-            return []
-        if any(change.change is PeerChange.VERIFIED for change in changes):
-            self._beaconing.new_face(now)
-        self._beaconing.known_face()
-        self._greeter.met(met.peer, met.address, now)
-        self._reconciler.met(met.peer, now + KEPT_PATIENCE)
-        respond = Send(met.address, met.respond, urgent=True)
-        effects = [respond, *self._remember(met.peer, row), *changes]
-        if self._voice.record is not None:
-            first = encode((FactNews(self._voice.record), self._reconciler.kept_of(met.peer)))
-            effects += self._post.payload(met.peer, first, now)
-        return effects + self._lookout.heard(met.peer, now) + self._reconciler.wake(now)
-
-    def _remember(self, peer: NodeId, row: Sequence[Write]) -> list[MeshEffect]:
-        """The peer's row, if meeting it has changed it."""
-        member = self.roll.member(peer)
-        writes = tuple(peer_writes(member)) if member else ()
-        return [Persist(writes)] if writes != tuple(row) else []
-
-    def _show_later(self, late: LowerEpoch) -> list[MeshEffect]:
-        self.rejections[Rejection.LOWER_EPOCH] += 1
-        fact = (
-            self._voice.record if late.peer == self.id else self.board.fact(late.peer, TOPIC_NODE)
-        )
-        if fact is None or fact.epoch_counter <= late.claimed.counter:
-            return []
-        datagram = self._post.gate.stale(late, fact_bytes(fact))
-        return [] if datagram is None else [Send(late.source, datagram, urgent=True)]
-
-    def _told_stale(self, record: bytes, now: Instant) -> list[MeshEffect]:
-        fact = parse_fact(record)
-        if not isinstance(fact, Fact) or fact.author != self.id:
-            self.rejections[Rejection.MALFORMED] += 1
-            return []
-        if not check_fact(fact, self._keys.mesh_id):
-            self.rejections[Rejection.BAD_SIGNATURE] += 1
-            return []
-        harvest = Harvest()
-        self._intake.fact(fact, harvest)
-        return self._table.reap(harvest, now)
-
-    def _name_clone(self, clone: CloneSeen, now: Instant) -> list[MeshEffect]:
-        self.rejections[Rejection.CLONED] += 1
-        if self.roll.is_on_record(clone.peer, clone.epoch):
-            self._post.gate.follow(clone.peer, clone.epoch)
-            self._greeter.sign_of(clone.peer, now)
-        shown = self._show_other_run(clone)
-        key = (clone.peer, clone.epoch.nonce)
-        if key in self._clones_told or len(self._clones_told) >= CLONES_TOLD_MAX:
-            return shown
-        self._clones_told[key] = None
-        detail = f"a second machine at {clone.source.host} shows the same identity"
-        return [*shown, PeerChanged(clone.peer, PeerChange.CLONED, detail)]
-
-    def _show_other_run(self, clone: CloneSeen) -> list[MeshEffect]:
-        # A disk that forgot its first start spends that start's counter again and looks like a
-        # clone to everyone. Its own signature on the other run tells it to rise above both.
-        fact = self.board.fact(clone.peer, TOPIC_NODE)
-        if fact is None or fact.epoch_counter != clone.known.counter:
-            return []
-        late = LowerEpoch(clone.peer, clone.epoch, clone.known, clone.source, clone.echo)
-        datagram = self._post.gate.stale(late, fact_bytes(fact))
-        return [] if datagram is None else [Send(clone.source, datagram, urgent=True)]
 
     # ---------------------------------------------------------------------------------------------
 

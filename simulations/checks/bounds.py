@@ -17,12 +17,12 @@ from ledger.limits import (
     WAITING_MAX,
 )
 from mesh.allowance import SOURCES_MAX
+from mesh.arrivals import CLONES_TOLD_MAX
 from mesh.challenges import CHALLENGES_MAX
 from mesh.config import MeshConfig
 from mesh.gate import PEERS_MAX
 from mesh.hints import HINTS_MAX
 from mesh.intake import OWN_BLOCKS_REPORTED_MAX
-from mesh.machine import CLONES_TOLD_MAX
 from mesh.probing import ERRANDS_MAX as PROBE_ERRANDS_MAX
 from mesh.probing import LOOKS_MAX
 from mesh.rejections import Rejection
@@ -61,6 +61,7 @@ def _sought(config: MeshConfig) -> int:
 
 
 TABLES: Final[Mapping[str, Bound]] = {
+    "Arrivals._clones_told": CLONES_TOLD_MAX,
     "Asking._errands": ERRANDS_MAX,
     "Beaconing._burst": lambda config: len(config.beacon_burst),
     "Board._facts": _members,
@@ -109,7 +110,6 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Ledger._remaining": ENTRIES_MAX,
     "Live.metrics": POOLS_MAX,
     "Live.pools": POOLS_MAX,
-    "Mesh._clones_told": CLONES_TOLD_MAX,
     "Mesh.rejections": CAUSES_MAX,
     "NodeView.labels": POOLS_MAX,
     "Picture._rows": _members,

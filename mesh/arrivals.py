@@ -1,0 +1,174 @@
+"""Arrivals: what follows from what passport control has found.
+
+The gate says what a datagram proves and changes nothing else. Here that becomes a member who was
+met, a run that is told it is over, a clone that is named; and what a proven peer wrote goes on to
+the sorting table.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from mesh.beaconing import Beaconing
+from mesh.board import Board
+from mesh.effects import (
+    Address,
+    MeshEffect,
+    PeerChange,
+    PeerChanged,
+    Send,
+)
+from mesh.facts import Fact, check_fact
+from mesh.greeter import Greeter
+from mesh.identity import NodeId
+from mesh.instant import Instant
+from mesh.intake import Harvest, Intake, peer_writes
+from mesh.judgements import (
+    CloneSeen,
+    Established,
+    HeardBeacon,
+    Judgement,
+    LowerEpoch,
+    Respond,
+    ToldStale,
+    Verified,
+)
+from mesh.lookout import Lookout
+from mesh.membership import Roll
+from mesh.messages import FactNews
+from mesh.persistence import Persist, Write
+from mesh.post import Post
+from mesh.reconcile import KEPT_PATIENCE, Reconciler
+from mesh.record import TOPIC_NODE
+from mesh.rejections import Rejection
+from mesh.sightings import Sightings
+from mesh.sorting import SortingTable
+from mesh.voice import Voice
+from mesh.wire import encode, fact_bytes, parse_fact
+
+CLONES_TOLD_MAX: Final = 256
+
+
+class Arrivals:
+    """Acts on every judgement of the gate, for one node."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - every desk that a newcomer passes
+        self, own: NodeId, mesh_id: bytes, roll: Roll, board: Board, sightings: Sightings,
+        post: Post, greeter: Greeter, beaconing: Beaconing, reconciler: Reconciler,
+        lookout: Lookout, voice: Voice, intake: Intake, table: SortingTable,
+        rejections: "Counter[Rejection | str]",
+    ) -> None:  # fmt: skip
+        self._own, self._mesh_id = own, mesh_id
+        self._roll, self._board, self._sightings = roll, board, sightings
+        self._post, self._greeter, self._beaconing = post, greeter, beaconing
+        self._reconciler, self._lookout, self._voice = reconciler, lookout, voice
+        self._intake, self._table, self._rejections = intake, table, rejections
+        self._clones_told: dict[tuple[NodeId, bytes], None] = {}
+
+    def act_on(self, judged: Judgement, source: Address, now: Instant) -> list[MeshEffect]:
+        """Whatever `judged`, come from `source`, has to change or to answer."""
+        match judged:
+            case HeardBeacon():
+                return self._hear_beacon(judged, now)
+            case Respond(datagram):
+                return [Send(source, datagram, urgent=True)]
+            case Established():
+                return self._meet(judged, now)
+            case LowerEpoch():
+                return self._show_later(judged)
+            case ToldStale(record):
+                return self._told_stale(record, now)
+            case CloneSeen():
+                return self._name_clone(judged, now)
+            case Verified():
+                if self._roll.admits(judged.sender):
+                    return self._table.read(judged, now)
+                self._rejections[Rejection.TABLE_FULL] += 1
+                return []
+
+    def _hear_beacon(self, beacon: HeardBeacon, now: Instant) -> list[MeshEffect]:
+        member = self._roll.member(beacon.node)
+        if member is not None:
+            self._sightings.beacon(beacon.node, now)
+        known = member is not None and beacon.epoch_counter <= member.epoch.counter
+        if known and self._post.gate.has_session(beacon.node):
+            self._beaconing.known_face()
+            return []
+        if member is None:
+            self._beaconing.new_face(now)
+        changes = self._roll.hint(beacon.node, beacon.address)
+        self._greeter.sign_of(beacon.node, now)
+        return [*changes, *self._greeter.wake(now)]
+
+    def _meet(self, met: Established, now: Instant) -> list[MeshEffect]:
+        before = self._roll.member(met.peer)
+        row = peer_writes(before) if before else ()
+        changes = self._roll.greeted(met.peer, met.public, met.epoch, met.address, now)
+        if changes is None:
+            self._rejections[Rejection.TABLE_FULL] += 1
+            self._post.gate.hang_up(met.peer)
+            return []
+        if any(change.change is PeerChange.VERIFIED for change in changes):
+            self._beaconing.new_face(now)
+        self._beaconing.known_face()
+        self._greeter.met(met.peer, met.address, now)
+        self._reconciler.met(met.peer, now + KEPT_PATIENCE)
+        respond = Send(met.address, met.respond, urgent=True)
+        effects = [respond, *self._remember(met.peer, row), *changes]
+        if self._voice.record is not None:
+            first = encode((FactNews(self._voice.record), self._reconciler.kept_of(met.peer)))
+            effects += self._post.payload(met.peer, first, now)
+        return effects + self._lookout.heard(met.peer, now) + self._reconciler.wake(now)
+
+    def _remember(self, peer: NodeId, row: Sequence[Write]) -> list[MeshEffect]:
+        """The peer's row, if meeting it has changed it."""
+        member = self._roll.member(peer)
+        writes = tuple(peer_writes(member)) if member else ()
+        return [Persist(writes)] if writes != tuple(row) else []
+
+    def _show_later(self, late: LowerEpoch) -> list[MeshEffect]:
+        self._rejections[Rejection.LOWER_EPOCH] += 1
+        fact = (
+            self._voice.record
+            if late.peer == self._own
+            else self._board.fact(late.peer, TOPIC_NODE)
+        )
+        if fact is None or fact.epoch_counter <= late.claimed.counter:
+            return []
+        datagram = self._post.gate.stale(late, fact_bytes(fact))
+        return [] if datagram is None else [Send(late.source, datagram, urgent=True)]
+
+    def _told_stale(self, record: bytes, now: Instant) -> list[MeshEffect]:
+        fact = parse_fact(record)
+        if not isinstance(fact, Fact) or fact.author != self._own:
+            self._rejections[Rejection.MALFORMED] += 1
+            return []
+        if not check_fact(fact, self._mesh_id):
+            self._rejections[Rejection.BAD_SIGNATURE] += 1
+            return []
+        harvest = Harvest()
+        self._intake.fact(fact, harvest)
+        return self._table.reap(harvest, now)
+
+    def _name_clone(self, clone: CloneSeen, now: Instant) -> list[MeshEffect]:
+        self._rejections[Rejection.CLONED] += 1
+        if self._roll.is_on_record(clone.peer, clone.epoch):
+            self._post.gate.follow(clone.peer, clone.epoch)
+            self._greeter.sign_of(clone.peer, now)
+        shown = self._show_other_run(clone)
+        key = (clone.peer, clone.epoch.nonce)
+        if key in self._clones_told or len(self._clones_told) >= CLONES_TOLD_MAX:
+            return shown
+        self._clones_told[key] = None
+        detail = f"a second machine at {clone.source.host} shows the same identity"
+        return [*shown, PeerChanged(clone.peer, PeerChange.CLONED, detail)]
+
+    def _show_other_run(self, clone: CloneSeen) -> list[MeshEffect]:
+        # A disk that forgot its first start spends that start's counter again and looks like a
+        # clone to everyone. Its own signature on the other run tells it to rise above both.
+        fact = self._board.fact(clone.peer, TOPIC_NODE)
+        if fact is None or fact.epoch_counter != clone.known.counter:
+            return []
+        late = LowerEpoch(clone.peer, clone.epoch, clone.known, clone.source, clone.echo)
+        datagram = self._post.gate.stale(late, fact_bytes(fact))
+        return [] if datagram is None else [Send(clone.source, datagram, urgent=True)]
