@@ -70,7 +70,8 @@ class Arrivals:
         match judged:
             case HeardBeacon():
                 return self._hear_beacon(judged, now)
-            case Respond(datagram):
+            case Respond(datagram, claimed):
+                self._sightings.knocked(claimed, now)
                 return [Send(source, datagram, urgent=True)]
             case Established():
                 return self._meet(judged, now)
@@ -89,7 +90,7 @@ class Arrivals:
     def _hear_beacon(self, beacon: HeardBeacon, now: Instant) -> list[MeshEffect]:
         member = self._roll.member(beacon.node)
         if member is not None:
-            self._sightings.beacon(beacon.node, now)
+            self._sightings.beacon(beacon.node, beacon.address.host, now)
         known = member is not None and beacon.epoch_counter <= member.epoch.counter
         if known and self._post.gate.has_session(beacon.node):
             self._beaconing.known_face()
@@ -112,6 +113,7 @@ class Arrivals:
             self._beaconing.new_face(now)
         self._beaconing.known_face()
         self._greeter.met(met.peer, met.address, now)
+        self._sightings.met(met.peer, now)
         self._reconciler.met(met.peer, now + KEPT_PATIENCE)
         respond = Send(met.address, met.respond, urgent=True)
         effects = [respond, *self._remember(met.peer, row), *changes]

@@ -238,7 +238,7 @@ class Gate:
             return Rejection.MALFORMED
         if self.believes(hello):
             return self._admit(answered, source)
-        return Respond(answered.welcome)
+        return Respond(answered.welcome, hello.sender)
 
     def _judge_welcome(
         self, header: Header, datagram: bytes, source: Address, now: Instant
@@ -299,7 +299,7 @@ class Gate:
         payload = session.open(datagram)
         if isinstance(payload, Rejection):
             return payload
-        return Respond(session.seal(Kind.SEALED, b""))
+        return Respond(session.seal(Kind.SEALED, b""), sender)
 
     def _admit(self, answered: Answered, source: Address) -> Established:
         hello, session = answered.hello, answered.session

@@ -18,9 +18,11 @@ class HeardBeacon:
 
 @dataclass(frozen=True, slots=True)
 class Respond:
-    """Send this back to where the datagram came from. Nothing is believed yet."""
+    """Send this back to where the datagram came from. Nothing is believed yet, its sender's name
+    (`claimed`) not either."""
 
     datagram: bytes = field(repr=False)
+    claimed: NodeId
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,8 +79,9 @@ class Lookout:
             return self._post.letter(asker, ProbeResult(seq, target, alive=False), now, urgent=True)
         return self._carry_out(self._prober.run_errand(asker, seq, target, now), now)
 
-    def vouched(self, target: NodeId) -> None:
-        """A helper reached it."""
+    def vouched(self, target: NodeId, helper: NodeId, now: Instant) -> None:
+        """`helper` reached it."""
+        self._sightings.vouched(target, helper, now)
         self._prober.vouched(target)
 
     def ping(self, to: NodeId, now: Instant) -> list[MeshEffect]:

@@ -15,6 +15,7 @@ takes `now` and returns effects, whose order is a promise. `next_wake` is always
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from random import Random
+from typing import Final
 
 from mesh.arrivals import Arrivals
 from mesh.beaconing import Beaconing
@@ -50,8 +51,12 @@ from mesh.secret import MeshKeys
 from mesh.sightings import Sightings
 from mesh.sorting import SortingTable
 from mesh.storage import writes_for
+from mesh.strangers import Strangers
 from mesh.voice import Voice
 from mesh.wire import block_bytes
+
+LOOKED_AROUND_MAX: Final = 256
+"""Pings that one question of a person may cause."""
 
 
 class Mesh:
@@ -73,6 +78,7 @@ class Mesh:
         self.board = Board(keys.mesh_id, config.topics_per_author_max)
         self.chains = Chains(config.attic_blocks_max)
         self.sightings = Sightings()
+        self.strangers = Strangers()
         self._identity, self._keys, self._config, self._random = identity, keys, config, random
         self._port = port
         self._running = False
@@ -84,7 +90,7 @@ class Mesh:
         self._voice = Voice(identity, keys.mesh_id, record, self.board, self._intake)
         highest = restore_members(saved, self.roll, self.board, self.rejections)
         restore_logs(saved, self.id, self.roll, self.chains, self.rejections)
-        self._post = Post(Gate(identity, epoch, keys, random, highest), self.roll)
+        self._post = Post(Gate(identity, epoch, keys, random, highest), self.roll, self.sightings)
         self._greeter = Greeter(self.id, config, self.roll, self._post)
         self._gossip = Gossip(config, random, Gate.payload_bytes_max)
         self._beaconing = Beaconing(config, random)
@@ -126,6 +132,13 @@ class Mesh:
             self._post.gate.next_wake, self._greeter.next_wake, self._lookout.next_wake,
             self._gossip.next_wake, self._beaconing.next_wake, self._reconciler.next_wake,
         )  # fmt: skip
+
+    def look_around(self, now: Instant) -> list[MeshEffect]:
+        """Ping everyone in reach, because a person wants to know now; but not a thousand."""
+        effects: list[MeshEffect] = []
+        for member in self._post.within_reach()[:LOOKED_AROUND_MAX]:
+            effects += self._lookout.ping(member.id, now)
+        return effects
 
     # Beginning and end -------------------------------------------------------------------------
 
@@ -218,6 +231,7 @@ class Mesh:
         judged = self._post.gate.judge(datagram, source, now)
         if isinstance(judged, Rejection):
             self.rejections[judged] += 1
+            self.strangers.refused(source.host, judged, now)
             return []
         return self._arrivals.act_on(judged, source, now)
 

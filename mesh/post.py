@@ -12,14 +12,16 @@ from mesh.identity import NodeId
 from mesh.instant import Instant
 from mesh.membership import Member, Roll
 from mesh.messages import Message
+from mesh.sightings import Sightings
 from mesh.wire import encode
 
 
 class Post:
     """Letters out."""
 
-    def __init__(self, gate: Gate, roll: Roll) -> None:
+    def __init__(self, gate: Gate, roll: Roll, sightings: Sightings) -> None:
         self.gate = gate
+        self._sightings = sightings
         self._roll = roll
         self._reach: tuple[Member, ...] = ()
         self._reach_of: tuple[Gate, int, int] | None = None
@@ -52,6 +54,8 @@ class Post:
         addresses = tuple(addresses)
         if not addresses:
             return []
+        if to is not None:
+            self._sightings.greeted(to, now)
         datagram = self.gate.hello(to, now)
         return [Send(address, datagram, urgent=True) for address in addresses]
 

@@ -1,55 +1,113 @@
-"""Sightings: when each member's beacon last reached us, and how long its last answer took.
+"""Sightings: what has passed between us and each node lately, one way and the other.
 
 Nothing is decided by them. A beacon can be replayed and an answer can be slow for many reasons;
-they are for the person who wonders why two machines do not find each other.
+they are for the person who wonders why two machines do not find each other. For that the two ways
+are kept apart: what we asked and have no answer to since (`waiting`), and what came from them.
 """
 
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final
 
 from mesh.identity import NodeId
 from mesh.instant import Duration, Instant
 
-T = TypeVar("T")
-
 SIGHTINGS_MAX: Final = 4096
 """Nodes that we remember sightings of. Only holders of the secret can use this up."""
+BEACON_SOURCES_MAX: Final = 8
+"""Addresses per node at which its beacons came from: as a rule one for each interface of it."""
 
 
 @dataclass(slots=True)
+class Sight:
+    """One node, as seen from here. None: not since we started."""
+
+    beacons: dict[str, Instant] = field(default_factory=dict)
+    """The newest beacon by the host it came from, newest last."""
+    knocked: Instant | None = None
+    """Its newest unproven word to us: a hello."""
+    asked: Instant | None = None
+    """Our newest ping or hello to it."""
+    waiting: Instant | None = None
+    """The oldest ping or hello of ours since its last answer: so long it has not answered."""
+    answered: Instant | None = None
+    round_trip: Duration | None = None
+    streamed: Instant | None = None
+    """Its newest request over a stream."""
+    helper: tuple[NodeId, Instant] | None = None
+    """Who last reached it for us when we could not."""
+    ping: tuple[int, Instant] | None = None
+    """The newest ping to it: its number, and when it left."""
+
+
 class Sightings:
-    """The newest of each kind, by node."""
+    """One sight per node, and the oldest gives way."""
 
-    _beacons: dict[NodeId, Instant] = field(default_factory=dict)
-    _pings: dict[NodeId, tuple[int, Instant]] = field(default_factory=dict)
-    """The newest ping to each: its number, and when it left."""
-    _round_trips: dict[NodeId, Duration] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._sights: dict[NodeId, Sight] = {}
 
-    def beacon(self, node: NodeId, now: Instant) -> None:
-        """A beacon of `node` was heard."""
-        _note(self._beacons, node, now)
+    def of(self, node: NodeId) -> Sight | None:
+        """What was seen of `node`, to be read and not to be written."""
+        return self._sights.get(node)
+
+    def beacon(self, node: NodeId, host: str, now: Instant) -> None:
+        """A beacon of `node` came from `host`."""
+        beacons = self._sight(node).beacons
+        beacons.pop(host, None)
+        beacons[host] = now
+        if len(beacons) > BEACON_SOURCES_MAX:
+            del beacons[next(iter(beacons))]
+
+    def knocked(self, node: NodeId, now: Instant) -> None:
+        """Somebody who calls itself `node` said hello; nothing is proven by that."""
+        self._sight(node).knocked = now
+
+    def greeted(self, node: NodeId, now: Instant) -> None:
+        """A hello left for `node`."""
+        sight = self._sight(node)
+        sight.asked = now
+        if sight.waiting is None:
+            sight.waiting = now
+
+    def met(self, node: NodeId, now: Instant) -> None:
+        """`node` answered our challenge, or proved itself in answering to ours."""
+        sight = self._sight(node)
+        sight.answered, sight.waiting = now, None
 
     def pinged(self, node: NodeId, seq: int, now: Instant) -> None:
         """A ping left for `node`."""
-        _note(self._pings, node, (seq, now))
+        self.greeted(node, now)
+        self._sight(node).ping = (seq, now)
 
     def answered(self, node: NodeId, seq: int, now: Instant) -> None:
-        """`node` answered ping `seq`. What answers an older ping than the newest tells nothing."""
-        last, sent = self._pings.get(node, (None, now))
-        if last == seq:
-            del self._pings[node]
-            _note(self._round_trips, node, now - sent)
+        """`node` answered ping `seq`. Only an answer to the newest tells how long it took."""
+        sight = self._sight(node)
+        sight.answered, sight.waiting = now, None
+        if sight.ping is not None and sight.ping[0] == seq:
+            sight.round_trip = now - sight.ping[1]
+            sight.ping = None
+
+    def streamed(self, node: NodeId, now: Instant) -> None:
+        """`node` asked us something over a stream."""
+        self._sight(node).streamed = now
+
+    def vouched(self, node: NodeId, helper: NodeId, now: Instant) -> None:
+        """`helper` reached `node` when we could not."""
+        self._sight(node).helper = (helper, now)
 
     def last_beacon(self, node: NodeId) -> Instant | None:
         """When a beacon of `node` was last heard; None: not since we started."""
-        return self._beacons.get(node)
+        sight = self._sights.get(node)
+        return None if sight is None else max(sight.beacons.values(), default=None)
 
     def round_trip(self, node: NodeId) -> Duration | None:
         """How long the last answered ping took; None: none was answered yet."""
-        return self._round_trips.get(node)
+        sight = self._sights.get(node)
+        return None if sight is None else sight.round_trip
 
-
-def _note(table: dict[NodeId, T], node: NodeId, seen: T) -> None:
-    if node not in table and len(table) >= SIGHTINGS_MAX:
-        del table[next(iter(table))]  # whoever was first seen longest ago
-    table[node] = seen
+    def _sight(self, node: NodeId) -> Sight:
+        sight = self._sights.get(node)
+        if sight is None:
+            if len(self._sights) >= SIGHTINGS_MAX:
+                del self._sights[next(iter(self._sights))]  # whoever was first seen longest ago
+            sight = self._sights[node] = Sight()
+        return sight

@@ -117,7 +117,7 @@ class SortingTable:
                 return self.lookout.errand(sender, seq, target, now)
             case ProbeResult(_, target, alive):
                 if alive:
-                    self.lookout.vouched(target)
+                    self.lookout.vouched(target, sender, now)
             case Accuse(target, epoch_counter):
                 if target == self.own:
                     return self.lookout.ping(sender, now)  # here we are

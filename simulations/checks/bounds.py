@@ -27,7 +27,8 @@ from mesh.probing import ERRANDS_MAX as PROBE_ERRANDS_MAX
 from mesh.probing import LOOKS_MAX
 from mesh.rejections import Rejection
 from mesh.sessions import SESSIONS_PER_PEER_MAX
-from mesh.sightings import SIGHTINGS_MAX
+from mesh.sightings import BEACON_SOURCES_MAX, SIGHTINGS_MAX
+from mesh.strangers import STRANGERS_MAX
 from node.core.asking import ERRANDS_MAX
 from node.core.inviting import INVITES_MAX, WRONG_TOKENS_PER_MINUTE_MAX
 from node.core.knowledge import GRANTS_REMEMBERED_MAX
@@ -140,10 +141,9 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Sessions.open": PEERS_MAX,
     "Sessions._of_peer[]": SESSIONS_PER_PEER_MAX,
     "ShellNews.refused": CAUSES_MAX,
-    "Sightings._beacons": SIGHTINGS_MAX,
-    "Sightings._counts": SIGHTINGS_MAX,
-    "Sightings._pings": SIGHTINGS_MAX,
-    "Sightings._round_trips": SIGHTINGS_MAX,
+    "Sight.beacons": BEACON_SOURCES_MAX,
+    "Sightings._sights": SIGHTINGS_MAX,
+    "Strangers._seen": STRANGERS_MAX,
     "Timers._set": _sought,
     "Writer._proven": PROVEN_BLOCKS_MAX,
 }  # fmt: skip

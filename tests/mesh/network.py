@@ -107,7 +107,7 @@ class Network:
         self.datagrams = 0
         self._events: list[tuple[Instant, int, Callable[[], None]]] = []
         self._count = 0
-        self._walls: set[frozenset[str]] = set()
+        self._walls: set[tuple[str, str]] = set()
         self._tokens: dict[int, tuple[Node, int, int]] = {}
 
     def node(self, name: str, config: MeshConfig | None = None) -> Node:
@@ -121,8 +121,10 @@ class Network:
             node.start()
         return nodes
 
-    def cut(self, left: list[str], right: list[str]) -> None:
-        self._walls |= {frozenset((a, b)) for a in left for b in right}
+    def cut(self, left: list[str], right: list[str], one_way: bool = False) -> None:
+        """Nothing passes from left to right, nor back unless `one_way`."""
+        ways = {(a, b) for a in left for b in right}
+        self._walls |= ways if one_way else ways | {(b, a) for a, b in ways}
 
     def heal(self) -> None:
         self._walls.clear()
@@ -184,7 +186,7 @@ class Network:
                     node.told.append(effect)
 
     def _open(self, a: Node, b: Node) -> bool:
-        return b.up and frozenset((a.name, b.name)) not in self._walls
+        return b.up and (a.name, b.name) not in self._walls
 
     def _at_address(self, address: Address) -> Node | None:
         hits = [node for node in self.nodes.values() if node.address == address]
