@@ -7,7 +7,7 @@ to somebody else.
 """
 
 from enum import Enum
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
@@ -201,6 +201,7 @@ class Answer(msgspec.Struct, frozen=True):
 _command_decoder: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)
 _answer_decoder = msgspec.msgpack.Decoder(Answer)
 _signed_decoder = msgspec.msgpack.Decoder(SignedCommand)
+_T = TypeVar("_T")
 
 
 def sign_command(identity: Identity, owner: NodeId, command: Command) -> SignedCommand:
@@ -217,7 +218,7 @@ def check_command(signed: SignedCommand, owner: NodeId) -> bool:
 
 def decode_command(body: bytes) -> Command:
     """Raises msgspec.MsgspecError on anything but a whole, well-typed command."""
-    return _command_decoder.decode(body)
+    return _decoded(_command_decoder, body)
 
 
 def encode_signed(signed: SignedCommand) -> bytes:
@@ -227,7 +228,7 @@ def encode_signed(signed: SignedCommand) -> bytes:
 
 def decode_signed(body: bytes) -> SignedCommand:
     """Raises msgspec.MsgspecError on anything else."""
-    return _signed_decoder.decode(body)
+    return _decoded(_signed_decoder, body)
 
 
 def encode_answer(answer: Answer) -> bytes:
@@ -237,4 +238,12 @@ def encode_answer(answer: Answer) -> bytes:
 
 def decode_answer(body: bytes) -> Answer:
     """Raises msgspec.MsgspecError on anything else."""
-    return _answer_decoder.decode(body)
+    return _decoded(_answer_decoder, body)
+
+
+def _decoded(decoder: msgspec.msgpack.Decoder[_T], body: bytes) -> _T:
+    try:
+        return decoder.decode(body)
+    except (RecursionError, UnicodeDecodeError) as error:
+        # Neither is of msgspec's own family: thousands of brackets, and text that is none.
+        raise msgspec.DecodeError(f"not readable: {error}") from error

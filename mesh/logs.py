@@ -30,6 +30,9 @@ NO_BLOCK: Final = bytes(HASH_BYTES)
 
 BLOCK_ENTRIES_MAX: Final = 256
 ENTRY_BYTES_MAX: Final = 16 * 1024
+BLOCK_BYTES_MAX: Final = 256 * 1024
+"""Of all entries of one block. The proof of a fork is two blocks, and travels in one frame of a
+stream beside a digest; one that did not fit would keep whoever lacks it from ever getting it."""
 
 
 class Era(NamedTuple):
@@ -100,6 +103,8 @@ def seal_block(
     """Sign `entries` as the block at `height` of `era`, linked to `previous`."""
     if not 1 <= len(entries) <= BLOCK_ENTRIES_MAX:
         raise ValueError(f"a block carries 1 to {BLOCK_ENTRIES_MAX} entries, not {len(entries)}")
+    if sum(map(len, entries)) > BLOCK_BYTES_MAX:
+        raise ValueError(f"a block carries at most {BLOCK_BYTES_MAX} bytes of entries")
     root = merkle_root(entries)
     unsigned = Block(identity.public, era, height, previous, root, b"", tuple(entries))
     signature = identity.sign(BLOCK_TAG, header_bytes(unsigned))
@@ -111,6 +116,8 @@ def check_block(block: Block) -> bool:
     if not 1 <= len(block.entries) <= BLOCK_ENTRIES_MAX or block.height < 0:
         return False
     if any(len(entry) > ENTRY_BYTES_MAX for entry in block.entries):
+        return False
+    if sum(map(len, block.entries)) > BLOCK_BYTES_MAX:
         return False
     if len(block.previous) != HASH_BYTES or merkle_root(block.entries) != block.root:
         return False

@@ -36,7 +36,14 @@ from mesh.wire import block_bytes, fact_bytes, parse_block, parse_fact
 PARCEL_BYTES_MAX: Final = 256 * 1024
 """Of items. A single larger item travels alone: a frame of the stream has room for a megabyte."""
 LETTER_BYTES_MAX: Final = 1024 * 1024
+DIGEST_BYTES_MAX: Final = 256 * 1024
+"""Of what we say that we lack. Whoever asks chooses how much that could be; the answer must still
+fit a frame. What is left out comes up again at the next question."""
 AUTHORS_MAX: Final = 4096
+_FACT_ROW_BYTES: Final = 40
+_LOG_ROW_BYTES: Final = 80
+_ERA_BYTES: Final = 40
+"""What a row takes at most, its topic aside: an id, two numbers of nine bytes, a hash."""
 
 
 class Item(NamedTuple):
@@ -225,6 +232,36 @@ def _fact(content: bytes) -> Fact | None:
 def _block(content: bytes) -> Block | None:
     block = parse_block(content)
     return block if isinstance(block, Block) else None
+
+
+def within(digest: Digest, bytes_max: int) -> Digest:
+    """As much of `digest`, author by author, as travels in `bytes_max`."""
+    if _digest_bytes(digest) <= bytes_max:
+        return digest
+    spent = 0
+    costs = dict.fromkeys(digest.authors(), 0)
+    for author, topic in digest.facts:
+        costs[author] += _FACT_ROW_BYTES + len(topic.encode())
+    for author, log in digest.logs.items():
+        costs[author] += _LOG_ROW_BYTES + _ERA_BYTES * len(log.eras)
+    kept: dict[NodeId, None] = {}
+    for author, cost in costs.items():
+        spent += cost + _FACT_ROW_BYTES
+        if spent > bytes_max:
+            break
+        kept[author] = None
+    return Digest(
+        {key: mark for key, mark in digest.facts.items() if key[0] in kept},
+        {author: log for author, log in digest.logs.items() if author in kept},
+        {author: mark for author, mark in digest.marks.items() if author in kept},
+    )
+
+
+def _digest_bytes(digest: Digest) -> int:
+    """At least what `digest` takes."""
+    facts = sum(_FACT_ROW_BYTES + len(topic.encode()) for _, topic in digest.facts)
+    logs = sum(_LOG_ROW_BYTES + _ERA_BYTES * len(log.eras) for log in digest.logs.values())
+    return facts + logs + _FACT_ROW_BYTES * len(digest.marks)
 
 
 def _plain_digest(digest: Digest) -> list[Any]:

@@ -32,6 +32,7 @@ from mesh.intake import Harvest, Intake
 from mesh.membership import Roll
 from mesh.messages import Kept
 from mesh.parcels import (
+    DIGEST_BYTES_MAX,
     PARCEL_BYTES_MAX,
     Item,
     Parcel,
@@ -41,6 +42,7 @@ from mesh.parcels import (
     parse_parcel,
     parse_question,
     question_bytes,
+    within,
 )  # fmt: skip
 from mesh.rejections import Rejection
 from mesh.roots import Roots
@@ -59,6 +61,9 @@ TOGETHER: Final[Duration] = 25 * MILLISECOND
 heard in a second, and most are equal or out of date when their time comes."""
 REST_PER_MEMBER: Final[Duration] = MILLISECOND // 4
 """Between two syncs, for each member: a quarter of a second among a thousand."""
+IN_FULL_MAX: Final = 96
+"""Authors that one question names in full, up to 3 KB each: it must fit a frame. The others' turn
+comes with the next sync, for the roots still differ."""
 ROUNDS_MAX: Final = 4096
 """Of one sync, a quarter of a megabyte each. A peer that always has more is cut off."""
 
@@ -233,6 +238,7 @@ class Reconciler:
         if harvest.spoiled or sync.rounds >= ROUNDS_MAX:
             return effects + self._failed(sync, now)
         doubted = [author for author in harvest.gaps if author not in sync.whole]
+        doubted = doubted[: max(0, IN_FULL_MAX - len(sync.whole))]
         sync.whole |= dict.fromkeys(doubted)
         if parcel.own_next is not None:
             sync.own_after = parcel.own_next
@@ -249,7 +255,8 @@ class Reconciler:
             return []
         rows = Digest(lacks.facts, lacks.logs)
         newer = lacking(rows, self._board, self._chains).authors()
-        return [author for author in newer if author not in sync.in_full and author != self._own]
+        unnamed = [one for one in newer if one not in sync.in_full and one != self._own]
+        return unnamed[: max(0, IN_FULL_MAX - len(sync.in_full))]
 
     def _has_shown_all(self, peer: NodeId) -> list[MeshEffect]:
         self._unasked.pop(peer, None)
@@ -322,7 +329,7 @@ class Reconciler:
         budget = PARCEL_BYTES_MAX - sum(item.size for item in own_batch)
         batch, more = take_within(items, budget)
         own_next = own[len(own_batch) - 1][1] if own_batch else None
-        lacks = lacking(digest, self._board, self._chains)
+        lacks = within(lacking(digest, self._board, self._chains), DIGEST_BYTES_MAX)
         return parcel_bytes([*own_batch, *batch], own_next, more=more, lacks=lacks)
 
     def serve_push(

@@ -80,7 +80,7 @@ def parse_peer(value: bytes) -> Remembered | None:
     try:
         public, counter, nonce, addresses, record = msgpack.unpackb(value)
         known = tuple(Address(str(host), int(port)) for host, port in addresses)
-    except (ValueError, TypeError, RecursionError, msgpack.UnpackException):
+    except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException):
         return None
     if not _has_shape(public, counter, nonce) or type(record) is not bytes:
         return None

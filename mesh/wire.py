@@ -27,6 +27,7 @@ from mesh.identity import (
     PublicKey,
 )
 from mesh.logs import (
+    BLOCK_BYTES_MAX,
     BLOCK_ENTRIES_MAX,
     ENTRY_BYTES_MAX,
     HASH_BYTES,
@@ -58,7 +59,7 @@ FIELDS_MAX: Final = 32
 DEPTH_MAX: Final = 4
 """The deepest known letter is a block: letter > entries. Two more are room to grow."""
 FACT_BYTES_MAX: Final = FACT_BODY_BYTES_MAX + 512
-BLOCK_BYTES_MAX: Final = BLOCK_ENTRIES_MAX * (ENTRY_BYTES_MAX + 8) + 512
+PACKED_BLOCK_BYTES_MAX: Final = BLOCK_BYTES_MAX + BLOCK_ENTRIES_MAX * 8 + 512
 NUMBER_MAX: Final = 2**63 - 1
 """The largest version or height: what SQLite can hold."""
 
@@ -144,7 +145,7 @@ def block_bytes(block: Block) -> bytes:
 
 def parse_block(content: bytes) -> Block | Rejection:
     """The inverse of `block_bytes`. Says nothing about the signature: see `check_block`."""
-    if len(content) > BLOCK_BYTES_MAX:
+    if len(content) > PACKED_BLOCK_BYTES_MAX:
         return Rejection.OVERSIZED
     try:
         return _block(_Fields(_unpacked_one(content)))

@@ -5,7 +5,7 @@ and nothing changes.
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ from ledger.leases import owner_span
 from ledger.lifecycle import HoldState
 from ledger.pools import unit_of
 from mesh.effects import Address
+from mesh.facts import Fact
 from mesh.identity import NodeId, id_text
 from mesh.instant import MILLISECOND, Duration
 from mesh.logs import Block
@@ -117,8 +118,7 @@ def facts(knowledge: Knowledge, text: str | None) -> dict[str, Any]:
 def _facts_of(knowledge: Knowledge, node: NodeId) -> dict[str, Any]:
     body: dict[str, Any] = {**who(knowledge, node), "liveness": knowledge.liveness_of(node)}
     for topic, decode in DECODERS.items():
-        fact = knowledge.fact(node, topic)
-        body[topic] = None if fact is None else _plain(decode(fact.body))
+        body[topic] = _said(knowledge.fact(node, topic), decode)
     stands = knowledge.standing(node)
     body["standing"] = None if stands is None else msgspec.to_builtins(stands)
     body["ages_ms"] = {
@@ -126,6 +126,13 @@ def _facts_of(knowledge: Knowledge, node: NodeId) -> dict[str, Any]:
     }
     body["versions"] = _versions(knowledge, node)
     return body
+
+
+def _said(fact: Fact | None, decode: Callable[[bytes], Any]) -> Any:
+    try:
+        return None if fact is None else _plain(decode(fact.body))
+    except msgspec.MsgspecError:
+        return None  # of a later version, or nonsense: signed, and yet not ours to read
 
 
 def holds(knowledge: Knowledge) -> list[dict[str, Any]]:

@@ -196,7 +196,7 @@ def read_request(plain: object) -> Request:
     """One request from its JSON as plain values (`{"type": "where", …}`). Raises Refused."""
     try:
         request: Request = msgspec.convert(plain, Request)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise Refused("bad_request", f"that request cannot be read: {error}") from error
     return request
 
@@ -205,6 +205,6 @@ def decode_request(line: bytes) -> Request:
     """As `read_request`, from JSON bytes. Raises Refused("bad_request")."""
     try:
         plain = msgspec.json.decode(line)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Refused("bad_request", f"that is not JSON: {error}") from error
     return read_request(plain)

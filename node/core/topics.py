@@ -6,7 +6,7 @@ be read is `None` with a status and a note, never a zero. Ages are durations cou
 of reading, because no two clocks agree on when that was.
 """
 
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -156,14 +156,26 @@ def encode(body: Inventory | Live | Standing) -> bytes:
 
 def decode_inventory(body: bytes) -> Inventory:
     """Raises msgspec.MsgspecError when the bytes are not an inventory."""
-    return msgspec.msgpack.decode(body, type=Inventory)
+    return _decoded(body, Inventory)
 
 
 def decode_live(body: bytes) -> Live:
     """Raises msgspec.MsgspecError when the bytes are not a live sample."""
-    return msgspec.msgpack.decode(body, type=Live)
+    return _decoded(body, Live)
 
 
 def decode_standing(body: bytes) -> Standing:
     """Raises msgspec.MsgspecError when the bytes are not a standing."""
-    return msgspec.msgpack.decode(body, type=Standing)
+    return _decoded(body, Standing)
+
+
+_T = TypeVar("_T", Inventory, Live, Standing)
+
+
+def _decoded(body: bytes, kind: type[_T]) -> _T:
+    try:
+        return msgspec.msgpack.decode(body, type=kind)
+    except (RecursionError, UnicodeDecodeError) as error:
+        # Neither is of msgspec's own family: thousands of brackets in a field that we would have
+        # passed over, and text that is none. A member may sign such a thing and have it spread.
+        raise msgspec.DecodeError(f"not readable: {error}") from error

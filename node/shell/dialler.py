@@ -23,7 +23,15 @@ import trio
 
 from mesh.effects import Address
 from mesh.identity import NodeId, short_id
-from node.shell.frames import REQUEST_ID_MAX, Frame, FrameError, FrameParser, Kind, encode
+from node.shell.frames import (
+    BODY_BYTES_MAX,
+    REQUEST_ID_MAX,
+    Frame,
+    FrameError,
+    FrameParser,
+    Kind,
+    encode,
+)
 from node.shell.tls import peer_of
 
 POOLED_LINES_MAX: Final = 64
@@ -59,6 +67,8 @@ class Failure(IntEnum):
     """The connection ended before the answer came: it may have been carried out or not."""
     REFUSED = 9
     """The service said no; `detail` is its sentence."""
+    TOO_LONG = 10
+    """The request is larger than a frame holds, and was not sent."""
 
 
 class StreamFailed(Exception):
@@ -206,6 +216,8 @@ class _Line:
 
     async def ask(self, service: str, body: bytes) -> bytes:
         """One request, one answer. Raises StreamFailed; cancelling forgets the answer."""
+        if len(body) > BODY_BYTES_MAX:
+            raise StreamFailed(Failure.TOO_LONG, f"the request has {len(body)} bytes")
         async with self._places:
             self._last_id = self._last_id % REQUEST_ID_MAX + 1
             number = self._last_id

@@ -22,7 +22,7 @@ from typing import Final
 import trio
 
 from mesh.identity import NodeId
-from node.shell.frames import Frame, FrameError, FrameParser, Kind, encode
+from node.shell.frames import BODY_BYTES_MAX, Frame, FrameError, FrameParser, Kind, encode
 from node.shell.tls import peer_of
 
 CONNECTIONS_MAX: Final = 64
@@ -193,6 +193,7 @@ class _Connection:
     async def _serve(self, frame: Frame) -> None:
         try:
             body = await self._server.handler(self._peer, frame.service, frame.body)
+            _check_size(body)
             answer = Frame(frame.id, Kind.ANSWER, "", body)
             self._server.counts.served += 1
         except ServiceRefused as refusal:
@@ -205,6 +206,13 @@ class _Connection:
         with _by(trio.current_time() + ANSWER_SECONDS_MAX, Cut.ANSWER_SLOW):
             async with self._writing:
                 await self._stream.send_all(encode(frame))
+
+
+def _check_size(answer: bytes) -> None:
+    """Refused when no frame holds it: how much there is to say is not ours alone to choose, since
+    the asker's question and other members' words make it up. So it is no fault of ours."""
+    if len(answer) > BODY_BYTES_MAX:
+        raise ServiceRefused(f"the answer has {len(answer)} bytes: more than a frame holds")
 
 
 class _Cut(Exception):

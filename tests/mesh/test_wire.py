@@ -28,8 +28,8 @@ from mesh.messages import (
 )
 from mesh.rejections import Rejection
 from mesh.wire import (
-    BLOCK_BYTES_MAX,
     FACT_BYTES_MAX,
+    PACKED_BLOCK_BYTES_MAX,
     PAYLOAD_MESSAGES_MAX,
     block_bytes,
     decode,
@@ -117,13 +117,13 @@ def test_signatures_survive_the_journey() -> None:
 def test_the_largest_fact_and_block_that_may_be_signed_can_be_read() -> None:
     fact = sign_fact(ANN, b"meshmesh", "t" * 24, 2**63 - 1, bytes(64 * 1024))
     assert parse_fact(fact_bytes(fact)) == fact
-    block = seal_block(ANN, Era(EPOCH_COUNTER_MAX, bytes(16)), 9, NO_BLOCK, [bytes(16_384)] * 256)
+    block = seal_block(ANN, Era(EPOCH_COUNTER_MAX, bytes(16)), 9, NO_BLOCK, [bytes(1024)] * 256)
     assert parse_block(block_bytes(block)) == block
 
 
 def test_what_is_larger_is_refused_unread() -> None:
     assert parse_fact(bytes(FACT_BYTES_MAX + 1)) is Rejection.OVERSIZED
-    assert parse_block(bytes(BLOCK_BYTES_MAX + 1)) is Rejection.OVERSIZED
+    assert parse_block(bytes(PACKED_BLOCK_BYTES_MAX + 1)) is Rejection.OVERSIZED
 
 
 @given(st.binary(max_size=1200))
