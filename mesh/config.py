@@ -101,3 +101,13 @@ _ORDERED = (
 def lan() -> MeshConfig:
     """A few dozen machines in one building: the defaults."""
     return MeshConfig()
+
+
+def balanced() -> MeshConfig:
+    """A machine may pause for four seconds and nobody takes it for dead: the default."""
+    return MeshConfig()
+
+
+def fast() -> MeshConfig:
+    """A death is known sooner, and a pause of two seconds is all that is forgiven."""
+    return MeshConfig(suspicion=2 * SECOND)

@@ -4,9 +4,14 @@ Two nodes' gates, face to face and without a network. To *seal* is everything fr
 datagram, to *open* everything from datagram to a verified payload: header, session, replay window
 and cipher. The limit is the cipher alone on the same bytes, with its object ready made; of facts
 the signature alone; of handshakes the curve arithmetic that both ends can't do without.
+
+What many nodes make of it, on real sockets, is in `mesh_measures.py`.
 """
 
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from random import Random
 from typing import Final
@@ -24,6 +29,8 @@ from mesh.judgements import Established, Judgement, Respond, Verified
 from mesh.rejections import Rejection
 from mesh.secret import SECRET_BYTES, Secret, derive
 from mesh.sessions import SEALED_HEADER_BYTES
+from simulations.bench import mesh_measures, mesh_sheet
+from simulations.bench.mesh_measures import Plan
 from simulations.bench.rows import Area, Declared, Row
 from simulations.bench.timing import best_us
 
@@ -46,7 +53,13 @@ AREA: Final = Area(
     Declared("sign a fact", "µs", "lower"),
     Declared("verify a fact", "µs", "lower"),
     Declared("handshakes, both ends", "/s", "higher"),
+    *mesh_sheet.declared(),
 )
+
+LONG: Final = "LONG"
+LONG_LOSS_SECONDS: Final = 50 * 60.0
+"""128 nodes for so long are 106 node-hours."""
+PLANS: Final = {size: Plan(size) for size in mesh_sheet.SIZES}
 
 
 class _Side:
@@ -66,8 +79,23 @@ class _Side:
 KEYS: Final = derive(Secret(Random(SEED).randbytes(SECRET_BYTES)))
 
 
-def rows(rounds: int = ROUNDS) -> list[Row]:
-    """All rows of the area, the best of `rounds` each."""
+def rows(rounds: int = ROUNDS, plans: Mapping[int, Plan] = PLANS) -> list[Row]:
+    """All rows of the area: of two alone the best of `rounds`, of many what `plans` say."""
+    found = border_rows(rounds)
+    for size, plan in plans.items():
+        sys.stderr.write(f"{size} nodes\n")
+        found += mesh_measures.rows(AREA, size, _lengthened(plan))
+    return found
+
+
+def _lengthened(plan: Plan) -> Plan:
+    if os.environ.get(LONG):
+        return replace(plan, loss_seconds=LONG_LOSS_SECONDS)
+    return plan
+
+
+def border_rows(rounds: int) -> list[Row]:
+    """Two gates, face to face."""
     ann, bob = _Side("ann", "10.0.0.1"), _Side("bob", "10.0.0.2")
     _shake_hands(ann, bob, 0)
     found: list[Row] = []

@@ -85,6 +85,8 @@ def met(row: Row) -> bool | None:
     """Whether the target was reached; None when there is none."""
     if row["target"] is None:
         return None
+    if row["target"] == 0:
+        return row["value"] == 0  # "none at all" can't be gone below
     if row["better"] == "lower":
         return row["value"] < row["target"]
     return row["value"] > row["target"]
