@@ -18,7 +18,7 @@ from mesh.effects import (
     PeerChanged,
     Send,
 )
-from mesh.facts import Fact, check_fact
+from mesh.facts import Fact
 from mesh.greeter import Greeter
 from mesh.identity import NodeId
 from mesh.instant import Instant
@@ -53,12 +53,12 @@ class Arrivals:
     """Acts on every judgement of the gate, for one node."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - every desk that a newcomer passes
-        self, own: NodeId, mesh_id: bytes, roll: Roll, board: Board, sightings: Sightings,
+        self, own: NodeId, roll: Roll, board: Board, sightings: Sightings,
         post: Post, greeter: Greeter, beaconing: Beaconing, reconciler: Reconciler,
         lookout: Lookout, voice: Voice, intake: Intake, table: SortingTable,
         rejections: "Counter[Rejection | str]",
     ) -> None:  # fmt: skip
-        self._own, self._mesh_id = own, mesh_id
+        self._own = own
         self._roll, self._board, self._sightings = roll, board, sightings
         self._post, self._greeter, self._beaconing = post, greeter, beaconing
         self._reconciler, self._lookout, self._voice = reconciler, lookout, voice
@@ -145,7 +145,7 @@ class Arrivals:
         if not isinstance(fact, Fact) or fact.author != self._own:
             self._rejections[Rejection.MALFORMED] += 1
             return []
-        if not check_fact(fact, self._mesh_id):
+        if not self._board.notary.vouches(fact):
             self._rejections[Rejection.BAD_SIGNATURE] += 1
             return []
         harvest = Harvest()

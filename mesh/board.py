@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Final
 
-from mesh.facts import Fact, check_fact
+from mesh.facts import Fact
 from mesh.identity import NodeId
+from mesh.notary import Notary
 
 ROOT_MODULUS: Final = 1 << 64
 
@@ -39,7 +40,7 @@ class Board:
     """Facts by author and topic. The caller decides which authors may pin anything at all."""
 
     def __init__(self, mesh_id: bytes, topics_per_author_max: int) -> None:
-        self._mesh_id = mesh_id
+        self.notary = Notary(mesh_id)
         self._topics_max = topics_per_author_max
         self._facts: dict[NodeId, dict[str, Fact]] = {}
         self._sums: dict[NodeId, int] = {}
@@ -61,7 +62,7 @@ class Board:
                 return Pinned.OLD
         elif len(topics) >= self._topics_max:
             return Pinned.FULL
-        if not check_fact(fact, self._mesh_id):
+        if not self.notary.vouches(fact):
             return Pinned.BAD
         self._pin(author, fact, held)
         return Pinned.NEWS

@@ -28,7 +28,7 @@ from mesh.effects import (
     PeerChange,
     PeerChanged,
 )  # fmt: skip
-from mesh.facts import Fact, check_fact
+from mesh.facts import Fact
 from mesh.identity import Epoch, NodeId
 from mesh.logs import Block, Position, check_block
 from mesh.membership import NEVER_MET, Member, Roll
@@ -68,11 +68,10 @@ class Intake:
     """Checks against the roll, keeps on the board and in the chains."""
 
     def __init__(
-        self, own: NodeId, mesh_id: bytes, roll: Roll, board: Board, chains: Chains,
+        self, own: NodeId, roll: Roll, board: Board, chains: Chains,
         refused: Counter[Rejection | str],
     ) -> None:  # fmt: skip
         self._own = own
-        self._mesh_id = mesh_id
         self._roll = roll
         self._board = board
         self._chains = chains
@@ -120,7 +119,7 @@ class Intake:
         """A place on the roll for the author of a record, if it really signed it."""
         if self._roll.admits(fact.author):
             return True
-        if not check_fact(fact, self._mesh_id):
+        if not self._board.notary.vouches(fact):
             self._refuse("fact: " + Pinned.BAD.value, harvest)
             return False
         known = self._roll.member(fact.author) is not None
@@ -144,7 +143,7 @@ class Intake:
         record = parse_record(fact.body) if fact.topic == TOPIC_NODE else None
         foreign = record is not None and record.nonce != self._own_epoch.nonce
         later = fact.epoch_counter > self._own_epoch.counter or self._outdoes_ours(fact)
-        if not check_fact(fact, self._mesh_id):
+        if not self._board.notary.vouches(fact):
             self._refuse("fact: " + Pinned.BAD.value, harvest)
         elif fact.epoch_counter < self._own_epoch.counter:
             # Our words of an earlier run, on a topic we have not spoken about since: they stand

@@ -83,9 +83,7 @@ class Mesh:
         self._port = port
         self._running = False
         self._last_input: Instant = 0
-        self._intake = Intake(
-            self.id, keys.mesh_id, self.roll, self.board, self.chains, self.rejections
-        )
+        self._intake = Intake(self.id, self.roll, self.board, self.chains, self.rejections)
         record = NodeRecord(name, (), region, version, epoch.nonce)
         self._voice = Voice(identity, keys.mesh_id, record, self.board, self._intake)
         highest = restore_members(saved, self.roll, self.board, self.rejections)
@@ -106,7 +104,7 @@ class Mesh:
             self._greeter, self._post, self.rejections,
         )  # fmt: skip
         self._arrivals = Arrivals(
-            self.id, keys.mesh_id, self.roll, self.board, self.sightings, self._post,
+            self.id, self.roll, self.board, self.sightings, self._post,
             self._greeter, self._beaconing, self._reconciler, self._lookout, self._voice,
             self._intake, self._table, self.rejections,
         )  # fmt: skip

@@ -43,6 +43,8 @@ class Liveness(Enum):
 
 
 HINTS_PER_MEMBER_MAX: Final = 4
+CONFLICTS_MAX: Final = 4096
+"""Pairs that share a name and were told of; the oldest gives way, and would be told again."""
 NEVER_MET: Final = Epoch(0, bytes(16))
 """The epoch of a node that has proven none. Real counters begin at 1."""
 
@@ -312,6 +314,8 @@ class Roll:
         for node in clashes:
             pair = (min(node, member.id), max(node, member.id))
             if self._conflicts.get(pair) != member.name:
+                if len(self._conflicts) >= CONFLICTS_MAX and pair not in self._conflicts:
+                    del self._conflicts[next(iter(self._conflicts))]
                 self._conflicts[pair] = member.name
                 fresh.append(node)
         return fresh

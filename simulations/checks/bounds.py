@@ -23,6 +23,8 @@ from mesh.config import MeshConfig
 from mesh.gate import PEERS_MAX
 from mesh.hints import HINTS_MAX
 from mesh.intake import OWN_BLOCKS_REPORTED_MAX
+from mesh.membership import CONFLICTS_MAX
+from mesh.notary import REMEMBERED_MAX as FACTS_VOUCHED_MAX
 from mesh.probing import ERRANDS_MAX as PROBE_ERRANDS_MAX
 from mesh.probing import LOOKS_MAX
 from mesh.rejections import Rejection
@@ -113,6 +115,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Live.pools": POOLS_MAX,
     "Mesh.rejections": CAUSES_MAX,
     "NodeView.labels": POOLS_MAX,
+    "Notary._good": FACTS_VOUCHED_MAX,
     "Picture._rows": _members,
     "PoolLive.used": ENTRIES_MAX,
     "PoolReading.used": ENTRIES_MAX,
@@ -129,7 +132,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Reconciler._unasked": _members,
     "Refusals._known": REFUSALS_MAX,
     "Replicas._replicas": _members,
-    "Roll._conflicts": lambda config: config.members_max * config.members_max,
+    "Roll._conflicts": CONFLICTS_MAX,
     "Roll._hinted": lambda config: config.hints_max,
     "Roll._members": _roll,
     "Roll._named": _members,

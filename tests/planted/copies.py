@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from ledger.commands import Answer
-from mesh import board, chains, intake
+from mesh import chains, notary
 from node.core.custody import Answered, Custody
 from node.core.replicas import Replicas
 from simulations.checks.replicas import CopiesAreTrue
@@ -24,8 +24,7 @@ def claims_copies(
 
 
 def believes_any_fact(patch: pytest.MonkeyPatch) -> None:
-    for place in (board, intake):
-        patch.setattr(place, "check_fact", lambda *_: True)
+    patch.setattr(notary, "check_fact", lambda *_: True)
 
 
 def misses_a_block(patch: pytest.MonkeyPatch) -> None:
