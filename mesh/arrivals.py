@@ -171,6 +171,8 @@ class Arrivals:
         fact = self._board.fact(clone.peer, TOPIC_NODE)
         if fact is None or fact.epoch_counter != clone.known.counter:
             return []
-        late = LowerEpoch(clone.peer, clone.epoch, clone.known, clone.source, clone.echo)
+        late = LowerEpoch(
+            clone.peer, clone.epoch, clone.known, clone.source, clone.echo, clone.key_id
+        )
         datagram = self._post.gate.stale(late, fact_bytes(fact))
         return [] if datagram is None else [Send(clone.source, datagram, urgent=True)]

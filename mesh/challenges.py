@@ -5,6 +5,7 @@ round trip takes so long, but a busy machine may: where answers come when nobody
 any more, everybody asks again and is busier still. Losing an entry costs its peer another hello.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass
 from itertools import takewhile
 from random import Random
@@ -39,6 +40,7 @@ class Asked:
     """A hello of ours that waits for its welcome."""
 
     target: NodeId | None
+    keys: MeshKeys
     share: Ephemeral
     core: bytes
     expires: Instant
@@ -64,10 +66,9 @@ _Entry = TypeVar("_Entry", Asked, Answered)
 class Challenges:
     """Both tables, and the drawing of fresh shares for them."""
 
-    def __init__(self, identity: Identity, epoch: Epoch, keys: MeshKeys, random: Random) -> None:
+    def __init__(self, identity: Identity, epoch: Epoch, random: Random) -> None:
         self._identity = identity
         self._epoch = epoch
-        self._keys = keys
         self._random = random
         self._begun = 0
         # Oldest first, since every entry lives equally long.
@@ -84,19 +85,19 @@ class Challenges:
         first = earliest(_first_expiry(self._asked), _first_expiry(self._answered))
         return None if first is None else -(-first // TIDYING) * TIDYING
 
-    def ask(self, target: NodeId | None, now: Instant) -> bytes:
-        """A new hello. `target` None: whoever hears it."""
+    def ask(self, target: NodeId | None, keys: MeshKeys, now: Instant) -> bytes:
+        """A new hello under `keys`. `target` None: whoever hears it."""
         self.expire(now)
         share = self._fresh_share()
-        hello = write_hello(self._keys, self._identity, self._epoch, share, target)
+        hello = write_hello(keys, self._identity, self._epoch, share, target)
         if len(self._asked) >= CHALLENGES_MAX:
             self._asked.pop(next(iter(self._asked)))
         self._asked[share.nonce] = Asked(
-            target, share, hello[:HELLO_CORE_BYTES], now + CHALLENGE_LIFE
+            target, keys, share, hello[:HELLO_CORE_BYTES], now + CHALLENGE_LIFE
         )
         return hello
 
-    def answer(self, hello: Hello, now: Instant) -> Answered | None:
+    def answer(self, hello: Hello, keys: MeshKeys, now: Instant) -> Answered | None:
         """The challenge to `hello`, the same one for the same hello; None when its share is void.
 
         Told again (the network doubles, and strangers replay), we neither draw nor remember more.
@@ -106,9 +107,9 @@ class Challenges:
         if known is not None:
             return known
         share = self._fresh_share()
-        welcome = write_welcome(self._keys, self._identity, self._epoch, share, hello)
+        welcome = write_welcome(keys, self._identity, self._epoch, share, hello)
         transcript = transcript_of(hello.core, welcome[:WELCOME_CORE_BYTES])
-        agreed = agree(self._keys, self._identity.id, share, hello, transcript)
+        agreed = agree(keys, self._identity.id, share, hello, transcript)
         if agreed is None:
             return None
         expires = now + CHALLENGE_LIFE
@@ -155,6 +156,15 @@ class Challenges:
             if answered.hello.sender == peer:
                 self.settle(answered)
 
+    def keep_keys(self, key_ids: Container[bytes]) -> None:
+        """Drop every handshake that rests on another secret than these."""
+        for asked in list(self._asked.values()):
+            if asked.keys.key_id not in key_ids:
+                self.settle(asked)
+        for answered in list(self._answered.values()):
+            if answered.hello.key_id not in key_ids:
+                self.settle(answered)
+
     def expire(self, now: Instant) -> None:
         """Drop what nobody came back for."""
         for asked in _lapsed(self._asked, now):
@@ -170,10 +180,10 @@ class Challenges:
 
 
 def accept_welcome(
-    keys: MeshKeys, us: NodeId, asked: Asked, welcome: Welcome, transcript: bytes, now: Instant
+    us: NodeId, asked: Asked, welcome: Welcome, transcript: bytes, now: Instant
 ) -> Session | None:
     """The session that `welcome` opens; None when its share is void."""
-    agreed = agree(keys, us, asked.share, welcome, transcript)
+    agreed = agree(asked.keys, us, asked.share, welcome, transcript)
     return None if agreed is None else Session(agreed, now)
 
 

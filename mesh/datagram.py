@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from mesh.facts import SEQUENCE_BITS
 from mesh.identity import NODE_ID_BYTES, NodeId
 from mesh.rejections import Rejection
+from mesh.secret import KEY_ID_BYTES
 
 MAGIC: Final = b"HF"
 PROTOCOL_VERSION: Final = 1
@@ -24,7 +25,8 @@ TAG_BYTES: Final = 16
 EPOCH_COUNTER_MAX: Final = (1 << 63 - SEQUENCE_BITS) - 1
 """Fact versions hold the epoch counter above their sequence number, in 63 bits."""
 
-_HEADER: Final = struct.Struct(f">2sBB4s{NODE_ID_BYTES}s")
+_HEADER: Final = struct.Struct(f">2sBB{KEY_ID_BYTES}s{NODE_ID_BYTES}s")
+_KEY_ID_AT: Final = 4
 HEADER_BYTES: Final = _HEADER.size
 
 
@@ -66,6 +68,11 @@ def read_header(datagram: bytes) -> Header | Rejection:
     if kind not in _KINDS:
         return Rejection.UNKNOWN_KIND
     return Header(_KINDS[kind], key_id, NodeId(sender))
+
+
+def key_id_of(datagram: bytes) -> bytes:
+    """Which secret a whole datagram names."""
+    return datagram[_KEY_ID_AT : _KEY_ID_AT + KEY_ID_BYTES]
 
 
 def tagged(key: bytes, content: bytes) -> bytes:

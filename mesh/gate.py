@@ -13,7 +13,6 @@ was set back twice, and then the caller may `follow` the run that everyone else 
 """
 
 from collections.abc import Mapping
-from enum import Enum
 from random import Random
 from typing import Final
 
@@ -23,6 +22,7 @@ from mesh.challenges import Answered, Asked, Challenges, accept_welcome
 from mesh.confirming import Confirmations
 from mesh.datagram import Header, Kind, read_header
 from mesh.effects import Address, Send
+from mesh.epochs import Epochs, Standing
 from mesh.handshake import (
     STALE_RECORD_BYTES_MAX,
     Hello,
@@ -48,21 +48,10 @@ from mesh.judgements import (
     ToldStale,
     Verified,
 )
+from mesh.keyring import Keyring
 from mesh.rejections import Rejection
 from mesh.secret import MeshKeys
 from mesh.sessions import PAYLOAD_BYTES_MAX, Session, Sessions, session_tag_of
-
-PEERS_MAX: Final = 4096
-"""Peers whose highest epoch we keep. Only holders of the secret can use this up."""
-
-
-class _Standing(Enum):
-    """How an epoch that someone claims compares with the highest we have proven."""
-
-    OPEN = "the same, a higher one, or a first"
-    LOWER = "an earlier run"
-    CLONED = "another run under the same number"
-    NO_ROOM = "a new peer, and the table is full"
 
 
 class Gate:
@@ -74,7 +63,7 @@ class Gate:
         self,
         identity: Identity,
         epoch: Epoch,
-        keys: MeshKeys,
+        keys: Keyring,
         random: Random,
         highest: Mapping[NodeId, Epoch],
     ) -> None:
@@ -82,12 +71,13 @@ class Gate:
         self._identity = identity
         self._epoch = epoch
         self._keys = keys
-        self._highest = dict(highest)
-        self._challenges = Challenges(identity, epoch, keys, random)
+        self._epochs = Epochs(identity.id, epoch, highest)
+        self._challenges = Challenges(identity, epoch, random)
         self._sessions = Sessions()
         self._confirmations = Confirmations(self._sessions)
         self._allowance = HelloAllowance()
         self._beacons_sent = 0
+        self._primary_since: Instant | None = None
 
     # What we say ------------------------------------------------------------------------------
 
@@ -95,11 +85,12 @@ class Gate:
         """A beacon that says: knock on `port`."""
         seq = self._beacons_sent % (BEACON_SEQUENCE_MAX + 1)
         self._beacons_sent += 1
-        return write_beacon(self._keys, Beacon(self._identity.id, self._epoch.counter, port, seq))
+        said = Beacon(self._identity.id, self._epoch.counter, port, seq)
+        return write_beacon(self._keys.primary, said)
 
     def hello(self, to: NodeId | None, now: Instant) -> bytes:
         """A hello; may be sent to several addresses of `to`. The first good welcome wins."""
-        return self._challenges.ask(to, now)
+        return self._challenges.ask(to, self._keys.primary, now)
 
     def seal(self, to: NodeId, payload: bytes, now: Instant) -> bytes | None:
         """`payload` for `to` alone, or None when there is no session with it."""
@@ -110,7 +101,8 @@ class Gate:
         """The answer to a run that is over: its own later `record`. None when that cannot fit."""
         if not 0 < len(record) <= STALE_RECORD_BYTES_MAX:
             return None
-        return write_stale(self._keys, self._identity.id, late.peer, late.echo, record)
+        keys = self._keys.named(late.key_id) or self._keys.primary
+        return write_stale(keys, self._identity.id, late.peer, late.echo, record)
 
     # What we know -----------------------------------------------------------------------------
 
@@ -141,11 +133,24 @@ class Gate:
     def wants_hello(self, peer: NodeId, now: Instant) -> bool:
         """Whether it is time to say hello: no session is left, or the best is worn."""
         best = self._sessions.best(peer, now)
-        return best is None or best.is_worn(now)
+        if best is None or best.is_worn(now):
+            return True
+        # Agreed under another secret than the one we have since taken up: move over, once.
+        since, key_id = self._primary_since, self._keys.primary.key_id
+        return since is not None and best.opened_at < since and best.agreed.key_id != key_id
+
+    def change_keys(self, keys: Keyring, now: Instant) -> None:
+        """From here on these secrets count. What was agreed under another one is over."""
+        if keys.primary != self._keys.primary:
+            self._primary_since = now
+        self._keys = keys
+        in_force = {one.key_id for one in keys.keys}
+        self._sessions.keep_keys(in_force)
+        self._challenges.keep_keys(in_force)
 
     def epochs(self) -> dict[NodeId, Epoch]:
         """The highest proven epoch of every peer we know."""
-        return dict(self._highest)
+        return self._epochs.all()
 
     def hang_up(self, peer: NodeId) -> None:
         """End all sessions and handshakes with `peer`, but remember its highest epoch."""
@@ -155,14 +160,12 @@ class Gate:
     def forget(self, peer: NodeId) -> None:
         """`hang_up`, and forget its highest epoch too: an older run would be believed again."""
         self.hang_up(peer)
-        self._highest.pop(peer, None)
+        self._epochs.forget(peer)
 
     def follow(self, peer: NodeId, epoch: Epoch) -> None:
         """Of two runs under one number, the mesh has settled on this one: it is the one we know."""
-        known = self._highest[peer]
-        assert known.counter == epoch.counter, "only a twin is followed"
         self.hang_up(peer)
-        self._highest[peer] = epoch
+        self._epochs.follow(peer, epoch)
 
     # What we hear -----------------------------------------------------------------------------
 
@@ -171,21 +174,22 @@ class Gate:
         header = read_header(datagram)
         if isinstance(header, Rejection):
             return header
-        if header.key_id != self._keys.key_id:
+        keys = self._keys.named(header.key_id)
+        if keys is None:
             return Rejection.UNKNOWN_KEY
         match header.kind:  # the usual one first
             case Kind.SEALED:
                 return self._judge_sealed(header, datagram, source, now)
             case Kind.BEACON:
-                return self._judge_beacon(header, datagram, source)
+                return self._judge_beacon(keys, header, datagram, source)
             case Kind.HELLO:
-                return self._judge_hello(header, datagram, source, now)
+                return self._judge_hello(keys, header, datagram, source, now)
             case Kind.WELCOME:
-                return self._judge_welcome(header, datagram, source, now)
+                return self._judge_welcome(keys, header, datagram, source, now)
             case Kind.CONFIRM:
                 return self._judge_confirm(header, datagram, source, now)
             case Kind.STALE:
-                return self._judge_stale(datagram, now)
+                return self._judge_stale(keys, datagram, now)
 
     def believes(self, hello: Hello) -> bool:
         """Whether a hello alone proves its sender. Never: it may be a recording.
@@ -195,9 +199,9 @@ class Gate:
         return False
 
     def _judge_beacon(
-        self, header: Header, datagram: bytes, source: Address
+        self, keys: MeshKeys, header: Header, datagram: bytes, source: Address
     ) -> Judgement | Rejection:
-        beacon = read_beacon(self._keys, header, datagram)
+        beacon = read_beacon(keys, header, datagram)
         if isinstance(beacon, Rejection):
             return beacon
         if beacon.node == self._identity.id:
@@ -205,21 +209,21 @@ class Gate:
         return HeardBeacon(beacon.node, beacon.epoch_counter, Address(source.host, beacon.port))
 
     def _judge_hello(
-        self, header: Header, datagram: bytes, source: Address, now: Instant
+        self, keys: MeshKeys, header: Header, datagram: bytes, source: Address, now: Instant
     ) -> Judgement | Rejection:
-        hello = read_hello(self._keys, header, datagram)
+        hello = read_hello(keys, header, datagram)
         if isinstance(hello, Rejection):
             return hello
         refusal = self._refusal_of(hello, source, now)
         if refusal is not None:
             return refusal
-        match self._standing(hello.sender, hello.epoch):
-            case _Standing.LOWER:
+        match self._epochs.standing(hello.sender, hello.epoch):
+            case Standing.LOWER:
                 return self._lower(hello, source)
-            case _Standing.NO_ROOM:
+            case Standing.NO_ROOM:
                 return Rejection.TABLE_FULL
-            case _Standing.OPEN | _Standing.CLONED:
-                return self._challenge(hello, source, now)
+            case Standing.OPEN | Standing.CLONED:
+                return self._challenge(hello, keys, source, now)
 
     def _refusal_of(self, hello: Hello, source: Address, now: Instant) -> Rejection | None:
         if hello.sender == self._identity.id and hello.epoch == self._epoch:
@@ -232,8 +236,10 @@ class Gate:
             return Rejection.RATE_LIMITED
         return None
 
-    def _challenge(self, hello: Hello, source: Address, now: Instant) -> Judgement | Rejection:
-        answered = self._challenges.answer(hello, now)
+    def _challenge(
+        self, hello: Hello, keys: MeshKeys, source: Address, now: Instant
+    ) -> Judgement | Rejection:
+        answered = self._challenges.answer(hello, keys, now)
         if answered is None:
             return Rejection.MALFORMED
         if self.believes(hello):
@@ -241,15 +247,15 @@ class Gate:
         return Respond(answered.welcome, hello.sender)
 
     def _judge_welcome(
-        self, header: Header, datagram: bytes, source: Address, now: Instant
+        self, keys: MeshKeys, header: Header, datagram: bytes, source: Address, now: Instant
     ) -> Judgement | Rejection:
-        welcome = read_welcome(self._keys, header, datagram)
+        welcome = read_welcome(keys, header, datagram)
         if isinstance(welcome, Rejection):
             return welcome
         if welcome.to != self._identity.id:
             return Rejection.NOT_FOR_US
         asked = self._challenges.asked(welcome.echo, now)
-        if asked is None or asked.target not in (None, welcome.sender):
+        if asked is None or asked.keys != keys or asked.target not in (None, welcome.sender):
             return Rejection.UNKNOWN_CHALLENGE
         transcript = transcript_of(asked.core, welcome.core)
         if not is_welcome_signed(welcome, transcript):
@@ -264,7 +270,7 @@ class Gate:
     def _enter(
         self, asked: Asked, welcome: Welcome, transcript: bytes, source: Address, now: Instant
     ) -> Judgement | Rejection:
-        session = accept_welcome(self._keys, self._identity.id, asked, welcome, transcript, now)
+        session = accept_welcome(self._identity.id, asked, welcome, transcript, now)
         if session is None:
             return Rejection.MALFORMED
         self._prove(session)
@@ -322,8 +328,8 @@ class Gate:
         self._confirmations.heard(session)
         return Verified(header.sender, session.agreed.epoch, payload, source)
 
-    def _judge_stale(self, datagram: bytes, now: Instant) -> Judgement | Rejection:
-        stale = read_stale(self._keys, datagram)
+    def _judge_stale(self, keys: MeshKeys, datagram: bytes, now: Instant) -> Judgement | Rejection:
+        stale = read_stale(keys, datagram)
         if isinstance(stale, Rejection):
             return stale
         if stale.to != self._identity.id:
@@ -339,45 +345,34 @@ class Gate:
 
     # Epochs -----------------------------------------------------------------------------------
 
-    def _standing(self, peer: NodeId, claimed: Epoch) -> _Standing:
-        known = self._known(peer)
-        if known is None:
-            return _Standing.NO_ROOM if len(self._highest) >= PEERS_MAX else _Standing.OPEN
-        if claimed.counter < known.counter:
-            return _Standing.LOWER
-        if claimed.counter == known.counter and claimed.nonce != known.nonce:
-            return _Standing.CLONED
-        return _Standing.OPEN
-
-    def _known(self, peer: NodeId) -> Epoch | None:
-        return self._epoch if peer == self._identity.id else self._highest.get(peer)
-
     def _doubt(self, said: Hello | Welcome, source: Address) -> Judgement | Rejection | None:
         """What stands between a peer that has proven its key and its admission."""
         if said.sender == self._identity.id:
             return self._clone(said, source)
-        match self._standing(said.sender, said.epoch):
-            case _Standing.OPEN:
+        match self._epochs.standing(said.sender, said.epoch):
+            case Standing.OPEN:
                 return None
-            case _Standing.LOWER:
+            case Standing.LOWER:
                 return self._lower(said, source)
-            case _Standing.CLONED:
+            case Standing.CLONED:
                 return self._clone(said, source)
-            case _Standing.NO_ROOM:
+            case Standing.NO_ROOM:
                 return Rejection.TABLE_FULL
 
     def _lower(self, said: Hello | Welcome, source: Address) -> LowerEpoch:
-        known = self._known(said.sender)
+        known = self._epochs.known(said.sender)
         assert known is not None, "a lower epoch is lower than one we know"
-        return LowerEpoch(said.sender, said.epoch, known, source, said.nonce)
+        return LowerEpoch(said.sender, said.epoch, known, source, said.nonce, said.key_id)
 
     def _clone(self, said: Hello | Welcome, source: Address) -> CloneSeen:
-        known = self._known(said.sender)
+        known = self._epochs.known(said.sender)
         assert known is not None, "a clone is a clone of one we know"
-        return CloneSeen(said.sender, said.public, said.epoch, known, source, said.nonce)
+        return CloneSeen(
+            said.sender, said.public, said.epoch, known, source, said.nonce, said.key_id
+        )
 
     def _prove(self, session: Session) -> None:
         """The peer is live in this epoch: earlier runs of it are over."""
         agreed = session.agreed
-        self._highest[agreed.peer] = agreed.epoch
+        self._epochs.prove(agreed.peer, agreed.epoch)
         self._sessions.add(session)

@@ -70,6 +70,10 @@ class Greeter:
         at = now if speaks_first(self._own, node) else now + TURN + self._contacts.line
         self._contacts.nudge(node, at, self._config.greet_first, self._config.greet_longest)
 
+    def at_once(self, node: NodeId, now: Instant) -> None:
+        """We have just lost what we shared with a member that is there."""
+        self._contacts.seek(node, now, self._config.greet_first, self._config.greet_longest)
+
     def introduced(self, node: NodeId, now: Instant) -> None:
         """Its newest record is on the board."""
         member = self._roll.member(node)

@@ -36,6 +36,7 @@ from mesh.datagram import (
     TAG_BYTES,
     Header,
     Kind,
+    key_id_of,
     tagged,
     untagged,
     write_header,
@@ -102,6 +103,11 @@ class Hello:
     first_counter: int
     core: bytes = field(repr=False)
 
+    @property
+    def key_id(self) -> bytes:
+        """Under which secret it was said."""
+        return key_id_of(self.core)
+
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
@@ -117,6 +123,11 @@ class Welcome:
     first_counter: int
     core: bytes = field(repr=False)
     signature: bytes
+
+    @property
+    def key_id(self) -> bytes:
+        """Under which secret it was said."""
+        return key_id_of(self.core)
 
 
 @dataclass(frozen=True, slots=True)

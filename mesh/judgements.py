@@ -53,6 +53,8 @@ class LowerEpoch:
     known: Epoch
     source: Address
     echo: bytes = field(repr=False)
+    key_id: bytes = b""
+    """Under which secret it spoke, and can be answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class CloneSeen:
     source: Address
     echo: bytes = field(default=b"", repr=False)
     """What it said last, for an answer that it can believe."""
+    key_id: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from mesh.greeter import Greeter
 from mesh.identity import Epoch, Identity, NodeId
 from mesh.instant import Instant, earliest
 from mesh.intake import Intake
+from mesh.keyring import Keyring
 from mesh.logs import Block
 from mesh.lookout import Lookout
 from mesh.membership import Roll
@@ -47,7 +48,6 @@ from mesh.reconcile import SERVICE_PUSH, SERVICE_SYNC, Reconciler
 from mesh.record import TOPIC_NODE, Endpoint, NodeRecord
 from mesh.rejections import Rejection
 from mesh.restoring import restore_logs, restore_members
-from mesh.secret import MeshKeys
 from mesh.sightings import Sightings
 from mesh.sorting import SortingTable
 from mesh.storage import writes_for
@@ -63,7 +63,7 @@ class Mesh:
     """One node's mesh, over all runs of this process."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - all that makes a node
-        self, identity: Identity, name: str, epoch: Epoch, keys: MeshKeys, config: MeshConfig,
+        self, identity: Identity, name: str, epoch: Epoch, keys: Keyring, config: MeshConfig,
         random: Random, saved: Mapping[str, Mapping[bytes, bytes]], port: int, region: str = "",
         version: str = "",
     ) -> None:  # fmt: skip
@@ -184,6 +184,18 @@ class Mesh:
             effects += self._tell(fact, now)
         self._greeter.everyone(now)
         return effects + self._due(now)
+
+    def change_keys(self, keys: Keyring, now: Instant) -> list[MeshEffect]:
+        """From here on these secrets open the mesh, and we speak under the first of them."""
+        assert keys.mesh_id == self._keys.mesh_id, "other secrets, but the same mesh"
+        self._keys = keys
+        spoke_with = dict(self._post.gate.open_sessions)
+        self._post.gate.change_keys(keys, now)
+        for peer in spoke_with:
+            if not self._post.gate.has_session(peer):
+                self._greeter.at_once(peer, now)
+        self._beaconing.start(now)
+        return self._due(now) if self._running else []
 
     def stop(self, now: Instant) -> list[MeshEffect]:
         """Say good-bye to everyone in reach. Only our own signed word makes us LEFT."""

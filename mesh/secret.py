@@ -4,6 +4,9 @@ Everything that tells a member from a stranger derives from 32 bytes by HKDF-SHA
 versioned labels, so that no key can be used for another's purpose and none leads back to the
 secret. The secret itself is shown as a checksummed text, and never by `repr`, so that it cannot
 slip into a log by way of a traceback.
+
+A mesh is named by its *founding* secret, and everything its members ever signed is bound to that
+name. So a secret that takes over later carries the name along: its text is eight bytes longer.
 """
 
 from dataclasses import dataclass, field
@@ -34,13 +37,16 @@ class MistypedSecret(ValueError):
 class Secret:
     """What every member of one mesh knows and nobody else does."""
 
-    __slots__ = ("_raw",)
+    __slots__ = ("_mesh_id", "_raw")
 
-    def __init__(self, raw: bytes) -> None:
-        """`raw`: 32 bytes that nobody can guess."""
+    def __init__(self, raw: bytes, mesh_id: bytes | None = None) -> None:
+        """`raw`: 32 bytes that nobody can guess; `mesh_id`: of the mesh it did not found."""
         if len(raw) != SECRET_BYTES:
             raise ValueError(f"a secret has {SECRET_BYTES} bytes, not {len(raw)}")
+        if mesh_id is not None and len(mesh_id) != MESH_ID_BYTES:
+            raise ValueError(f"a mesh id has {MESH_ID_BYTES} bytes, not {len(mesh_id)}")
         self._raw = raw
+        self._mesh_id = mesh_id
 
     @classmethod
     def generate(cls, random: Random) -> "Secret":
@@ -56,9 +62,11 @@ class Secret:
             raise MistypedSecret(f"the secret is mistyped: {slip}") from None
         except NotThisText as stranger:
             raise NotASecret(f"this is not a secret: {stranger}") from None
-        if len(raw) != SECRET_BYTES:
-            raise NotASecret("this is not a secret: it has the wrong length")
-        return cls(raw)
+        if len(raw) == SECRET_BYTES:
+            return cls(raw)
+        if len(raw) == SECRET_BYTES + MESH_ID_BYTES:
+            return cls(raw[:SECRET_BYTES], raw[SECRET_BYTES:])
+        raise NotASecret("this is not a secret: it has the wrong length")
 
     @classmethod
     def from_passphrase(cls, passphrase: str) -> "Secret":
@@ -68,7 +76,17 @@ class Secret:
     @property
     def text(self) -> str:
         """The secret as people copy it. Show it once, and only to whoever asked."""
-        return write_checked(SECRET_PREFIX, self._raw)
+        return write_checked(SECRET_PREFIX, self._raw + (self._mesh_id or b""))
+
+    @property
+    def mesh_id(self) -> bytes:
+        """Which mesh it opens: the one that it was made for, or else the one that it founded."""
+        return self._mesh_id or _grow(self, b"mesh id", MESH_ID_BYTES)
+
+    def for_mesh(self, mesh_id: bytes) -> "Secret":
+        """The same secret, to take over in the mesh of that name."""
+        founded = _grow(self, b"mesh id", MESH_ID_BYTES)
+        return Secret(self._raw, None if mesh_id == founded else mesh_id)
 
     @property
     def raw(self) -> bytes:
@@ -76,10 +94,12 @@ class Secret:
         return self._raw
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self._raw == other._raw
+        if not isinstance(other, Secret):
+            return False
+        return (self._raw, self._mesh_id) == (other._raw, other._mesh_id)
 
     def __hash__(self) -> int:
-        return hash(self._raw)
+        return hash((self._raw, self._mesh_id))
 
     def __repr__(self) -> str:
         return "Secret(hidden)"
@@ -102,7 +122,7 @@ class MeshKeys:
 def derive(secret: Secret) -> MeshKeys:
     """All keys of the mesh that knows `secret`. The same on every machine, for ever."""
     return MeshKeys(
-        mesh_id=_grow(secret, b"mesh id", MESH_ID_BYTES),
+        mesh_id=secret.mesh_id,
         key_id=_grow(secret, b"key id", KEY_ID_BYTES),
         beacon_mac=_grow(secret, b"beacon mac", 32),
         handshake=_grow(secret, b"handshake", 32),

@@ -10,6 +10,7 @@ sending. *Confirmed* means: the far end is known to have it too.
 """
 
 import struct
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -185,6 +186,17 @@ class Sessions:
         """End all sessions with `peer`."""
         self._of_peer.pop(peer, None)
         self._changed(peer)
+
+    def keep_keys(self, key_ids: Container[bytes]) -> None:
+        """End every session that rests on another secret than these."""
+        for peer in list(self._of_peer):
+            live = self._live(peer)
+            kept = [session for session in live if session.agreed.key_id in key_ids]
+            if len(kept) < len(live):
+                self._of_peer[peer] = kept
+                self._changed(peer)
+            if not kept:
+                del self._of_peer[peer]
 
     def silence(self, session: Session, *, silent: bool) -> None:
         """Give `session` up for sending, or take it up again."""

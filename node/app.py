@@ -78,11 +78,11 @@ class App:
         self.gate = gate
         self.log = log
         self.agent = Agent(here.birth, around.dice)
-        self.tls = MeshTls([here.birth.keys.ca_seed], here.birth.identity)
+        self.tls = MeshTls([keys.ca_seed for keys in here.birth.keys.keys], here.birth.identity)
         self.stream_counts = streams.StreamCounts()
         self.driver = Driver(self.agent, self, around.now, around.aside)
         keys = here.birth.keys
-        self.mdns = Mdns(here.birth.identity.id, keys.key_id, gate.port, self.driver.report)
+        self.mdns = Mdns(here.birth.identity.id, keys.primary.key_id, gate.port, self.driver.report)
         eyes = around.eyes(options, here.claim)
         self.probing = Probing(eyes, self.driver.report, self.agent, around.aside)
         self.stopping = trio.Event()

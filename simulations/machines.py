@@ -11,7 +11,8 @@ from typing import Final
 from mesh.effects import Address
 from mesh.identity import Epoch
 from mesh.instant import MILLISECOND, SECOND, Duration, seconds
-from mesh.secret import Secret, derive
+from mesh.keyring import Keyring
+from mesh.secret import Secret
 from node.core.birth import Birth
 from node.core.continuity import continuity, epoch_row, next_counter
 from node.core.machine import Agent
@@ -46,7 +47,7 @@ class Machines(Agenda):
         self.hosts: dict[str, Host] = {}
         self._by_address: dict[str, Host] = {}
         self.secret = Secret(Random(f"{seed}/world").randbytes(32))
-        self.keys = derive(self.secret)
+        self.keys = Keyring.of(self.secret)
         self.audience = Audience()
         self.trace = Trace(lambda: self.now)
         self.audience.join(self.trace)
@@ -177,7 +178,6 @@ class Machines(Agenda):
             state_folder=f"the disk of {host.name}",
             epoch=Epoch(counter, blank.nonce),
             keys=self.keys,
-            secret_text=self.secret.text,
             saved=saved,
             port=PORT,
             continuity=continuity(host.marker, saved, host.id, host.boot),

@@ -58,7 +58,7 @@ def ourselves(birth: Birth, uptime: Duration, addresses: Sequence[Address]) -> d
         },
         "mesh": {
             "id": birth.keys.mesh_id.hex(),
-            "key_id": birth.keys.key_id.hex(),
+            "key_id": birth.keys.primary.key_id.hex(),
             "address": ", ".join(_at(address) for address in addresses),
         },
     }

@@ -8,7 +8,7 @@ from ledger.machine import Continuity
 from mesh.config import MeshConfig
 from mesh.effects import Address
 from mesh.identity import Epoch, Identity
-from mesh.secret import MeshKeys
+from mesh.keyring import Keyring
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,7 @@ class Birth:
     name: str
     state_folder: str
     epoch: Epoch
-    keys: MeshKeys
-    secret_text: str
-    """What an invited newcomer is given, inside TLS."""
+    keys: Keyring
     saved: Mapping[str, Mapping[bytes, bytes]]
     """The journal's spaces as loaded."""
     port: int

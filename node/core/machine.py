@@ -143,7 +143,7 @@ class Agent:
     ) -> list[Effect]:
         """A stream request from `peer` (None: someone without a certificate, who may only join)."""
         if service == SERVICE_JOIN:
-            return [*self.inviting.redeem(token, body, self.birth.secret_text, now)]
+            return [*self.inviting.redeem(token, body, self.birth.keys.secrets[0].text, now)]
         if peer is None:
             return [mesh_effects.Answer(token, b"")]
         if service == SERVICE_QUERY:

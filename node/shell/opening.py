@@ -18,9 +18,9 @@ from typing import Final, Protocol
 from ledger.machine import Continuity
 from mesh.effects import Address
 from mesh.identity import NONCE_BYTES, Epoch, Identity, NodeId, id_text
+from mesh.keyring import Keyring
 from mesh.logs import Position
 from mesh.persistence import SPACE_META, Write
-from mesh.secret import Secret, derive
 from node.config import VERSION, UpOptions
 from node.core.birth import Birth
 from node.core.continuity import Marker, Saved, continuity, epoch_row, next_counter
@@ -166,11 +166,11 @@ def _alone_with(key: NodeId, registry: Path) -> Iterator[None]:
 def _open(
     ground: Ground, options: UpOptions, journal: Journal, saved: Saved, said: list[str]
 ) -> Opened:
-    secret = _secret(ground.folder)
+    keys = _keyring(ground.folder)
     marker, note = ground.marker, ground.marker_note
     warnings = () if marker is not None else (f"every start is in doubt here: {note}",)
     _check_machine(options, saved, ground)
-    birth = _birth(ground, options, secret, saved)
+    birth = _birth(ground, options, keys, saved)
     # The epoch is spent once it is on disk, and only then may anyone hear of it: a counter used
     # twice, by a start that a power cut made us forget, looks like a clone to every peer.
     rows = [epoch_row(birth.epoch.counter)]
@@ -183,7 +183,7 @@ def _open(
     )  # fmt: skip
 
 
-def _birth(ground: Ground, options: UpOptions, secret: Secret, saved: Saved) -> Birth:
+def _birth(ground: Ground, options: UpOptions, keys: Keyring, saved: Saved) -> Birth:
     identity, folder = ground.identity, ground.folder
     noted = None if ground.marker is None else ground.marker.read()
     proof = _continuity(noted, saved, ground)
@@ -195,8 +195,7 @@ def _birth(ground: Ground, options: UpOptions, secret: Secret, saved: Saved) -> 
         name=name,
         state_folder=str(folder.path),
         epoch=Epoch(counter, ground.dice.randbytes(NONCE_BYTES)),
-        keys=derive(secret),
-        secret_text=secret.text,
+        keys=keys,
         saved=saved,
         port=options.port,
         continuity=proof,
@@ -261,12 +260,12 @@ def _journal(ground: Ground) -> tuple[Journal, Saved, list[str]]:
         return journal, journal.load(), [sentence]
 
 
-def _secret(folder: StateFolder) -> Secret:
+def _keyring(folder: StateFolder) -> Keyring:
     text = folder.read_secret()
     if text is None:
         raise StateError(f"{folder.path} has no secret", "start with `holdfast up`, or join a mesh")
     try:
-        return Secret.parse(text)
+        return Keyring.parse(text)
     except ValueError as error:
         raise StateError(
             f"{folder.secret_path}: {error}", "copy it again from a node that has it"

@@ -26,8 +26,9 @@ from mesh.gate import Gate
 from mesh.identity import NONCE_BYTES, Epoch, Identity
 from mesh.instant import SECOND, Instant
 from mesh.judgements import Established, Judgement, Respond, Verified
+from mesh.keyring import Keyring
 from mesh.rejections import Rejection
-from mesh.secret import SECRET_BYTES, Secret, derive
+from mesh.secret import SECRET_BYTES, Secret
 from mesh.sessions import SEALED_HEADER_BYTES
 from simulations.bench import mesh_measures, mesh_sheet
 from simulations.bench.mesh_measures import Plan
@@ -70,13 +71,14 @@ class _Side:
         self.identity = Identity(self.dice.randbytes(32))
         self.address = Address(host, PORT)
         self.epoch = Epoch(1, self.dice.randbytes(NONCE_BYTES))
-        self.gate = Gate(self.identity, self.epoch, KEYS, self.dice, {})
+        self.gate = Gate(self.identity, self.epoch, RING, self.dice, {})
 
     def judge(self, datagram: bytes, source: Address, now: Instant) -> Judgement | Rejection:
         return self.gate.judge(datagram, source, now)
 
 
-KEYS: Final = derive(Secret(Random(SEED).randbytes(SECRET_BYTES)))
+RING: Final = Keyring.of(Secret(Random(SEED).randbytes(SECRET_BYTES)))
+KEYS: Final = RING.primary
 
 
 def rows(rounds: int = ROUNDS, plans: Mapping[int, Plan] = PLANS) -> list[Row]:

@@ -30,10 +30,11 @@ from ledger.observations import CapacitySeen, Fenced, PoolReading
 from mesh.config import lan
 from mesh.effects import MeshEffect
 from mesh.identity import NONCE_BYTES, Epoch, Identity
+from mesh.keyring import Keyring
 from mesh.logs import Block
 from mesh.machine import Mesh
 from mesh.persistence import Persist, Write
-from mesh.secret import SECRET_BYTES, Secret, derive
+from mesh.secret import SECRET_BYTES, Secret
 from node.shell import clock
 from node.shell.journal import Journal
 
@@ -68,7 +69,7 @@ class Owner:
         self._asker = Identity(draw(32))
         self._identity = Identity(draw(32))
         epoch = Epoch(1, draw(NONCE_BYTES))
-        keys = derive(Secret(draw(SECRET_BYTES)))
+        keys = Keyring.of(Secret(draw(SECRET_BYTES)))
         self._mesh = Mesh(self._identity, "owner", epoch, keys, lan(), self._dice, {}, PORT)
         self._ledger = Ledger(
             self._identity, epoch, (), {}, Continuity(False, "a first start"),

@@ -20,9 +20,10 @@ from mesh.allowance import SOURCES_MAX
 from mesh.arrivals import CLONES_TOLD_MAX
 from mesh.challenges import CHALLENGES_MAX
 from mesh.config import MeshConfig
-from mesh.gate import PEERS_MAX
+from mesh.epochs import PEERS_MAX
 from mesh.hints import HINTS_MAX
 from mesh.intake import OWN_BLOCKS_REPORTED_MAX
+from mesh.keyring import KEYS_MAX, RETIRED_MAX
 from mesh.membership import CONFLICTS_MAX
 from mesh.notary import REMEMBERED_MAX as FACTS_VOUCHED_MAX
 from mesh.probing import ERRANDS_MAX as PROBE_ERRANDS_MAX
@@ -97,7 +98,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Desk.readings": POOLS_MAX,
     "Ending.waiting": WAITING_MAX,
     "Endings._all": ENTRIES_MAX,
-    "Gate._highest": PEERS_MAX,
+    "Epochs._highest": PEERS_MAX,
     "Gathered._blocks": GATHERED_BLOCKS_MAX,
     "Gossip._rumours": lambda config: config.gossip_slots_max,
     "HelloAllowance._sources": SOURCES_MAX + 1,
@@ -106,6 +107,9 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Inventory.labels": POOLS_MAX,
     "Inviting._kept": INVITES_MAX,
     "Inviting._wrong": WRONG_TOKENS_PER_MINUTE_MAX,
+    "Keyring.keys": KEYS_MAX,
+    "Keyring.retired": RETIRED_MAX,
+    "Keyring.secrets": KEYS_MAX,
     "Knowledge._heard_at": _members,
     "Knowledge._heard_at[]": lambda config: config.topics_per_author_max + 1,
     "Knowledge.granted": GRANTS_REMEMBERED_MAX,

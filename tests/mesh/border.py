@@ -8,12 +8,15 @@ from mesh.gate import Gate
 from mesh.identity import Epoch, Identity, NodeId
 from mesh.instant import MILLISECOND, Instant
 from mesh.judgements import Established, Judgement, Respond, Verified
+from mesh.keyring import Keyring
 from mesh.rejections import Rejection
-from mesh.secret import Secret, derive
+from mesh.secret import Secret
 
 SECRET = Secret(bytes(range(32)))
-KEYS = derive(SECRET)
-OTHER_KEYS = derive(Secret(bytes(32)))
+RING = Keyring.of(SECRET)
+KEYS = RING.primary
+OTHER_RING = Keyring.of(Secret(bytes(32)))
+OTHER_KEYS = OTHER_RING.primary
 STEP = 5 * MILLISECOND
 
 
@@ -25,7 +28,7 @@ class Traveller:
     counter: int = 1
     start: bytes | None = None
     highest: dict[NodeId, Epoch] = field(default_factory=dict)
-    keys: object = KEYS
+    keys: Keyring = RING
 
     def __post_init__(self) -> None:
         self.random = Random(f"{self.name} {self.counter} {self.start!r}")

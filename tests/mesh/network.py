@@ -12,10 +12,11 @@ from mesh.config import MeshConfig, lan
 from mesh.effects import Address, Answer, Broadcast, Call, MeshEffect, Send
 from mesh.identity import Epoch, Identity, NodeId
 from mesh.instant import MILLISECOND, SECOND, Instant
+from mesh.keyring import Keyring
 from mesh.logs import NO_BLOCK, Block, Era, seal_block
 from mesh.machine import Mesh
 from mesh.persistence import Persist
-from mesh.secret import MeshKeys, Secret, derive
+from mesh.secret import Secret
 
 PORT = 4653
 
@@ -100,7 +101,7 @@ class Network:
         self.duplication = 0.0
         self.jitter = 0
         self.beacons = True
-        self.keys: MeshKeys = derive(Secret(Random("secret").randbytes(32)))
+        self.keys = Keyring.of(Secret(Random("secret").randbytes(32)))
         self.nodes: dict[str, Node] = {}
         self.capture: list[tuple[Address, Address, bytes]] = []
         self.calls = 0

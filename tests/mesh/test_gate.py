@@ -11,7 +11,8 @@ from mesh.challenges import CHALLENGE_LIFE, CHALLENGES_MAX
 from mesh.confirming import CONFIRM_INTERVAL, CONFIRM_REPEATS_MAX
 from mesh.datagram import DATAGRAM_BYTES_MAX, Kind, read_header
 from mesh.effects import Address
-from mesh.gate import PEERS_MAX, Gate
+from mesh.epochs import PEERS_MAX
+from mesh.gate import Gate
 from mesh.handshake import Ephemeral, read_hello, write_welcome
 from mesh.identity import Epoch, NodeId
 from mesh.instant import HOUR, SECOND
@@ -24,7 +25,7 @@ from mesh.judgements import (
 from mesh.rejections import Rejection
 from mesh.sessions import PAYLOAD_BYTES_MAX, SESSIONS_PER_PEER_MAX
 from mesh.shares import Share
-from tests.mesh.border import KEYS, OTHER_KEYS, Road, Traveller, met
+from tests.mesh.border import KEYS, OTHER_RING, Road, Traveller, met
 
 
 def test_both_prove_each_other_in_one_handshake() -> None:
@@ -230,7 +231,7 @@ def test_three_sessions_per_peer_are_enough_and_the_newest_is_used() -> None:
 
 
 def test_a_stranger_with_another_secret_is_told_nothing() -> None:
-    ann, eve = Traveller("ann"), Traveller("eve", keys=OTHER_KEYS)
+    ann, eve = Traveller("ann"), Traveller("eve", keys=OTHER_RING)
     assert ann.judge(eve.gate.hello(ann.id, 0), eve.address, 0) is Rejection.UNKNOWN_KEY
     assert ann.judge(eve.gate.beacon(1), eve.address, 0) is Rejection.UNKNOWN_KEY
 
