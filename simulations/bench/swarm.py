@@ -23,8 +23,9 @@ from mesh.config import MeshConfig
 from mesh.effects import PeerChange
 from mesh.identity import Identity, NodeId
 from mesh.instant import Instant, in_seconds
+from mesh.keyring import Keyring
 from mesh.membership import Liveness
-from mesh.secret import SECRET_BYTES, MeshKeys, Secret, derive
+from mesh.secret import SECRET_BYTES, Secret
 from node.shell import clock
 from simulations.bench.bee import Bee, Heard, Told
 
@@ -41,7 +42,7 @@ class Swarm:
         self.seed, self.config = seed, config
         self.dice = Random(f"{seed}/swarm")
         self.secret = Secret(self.dice.randbytes(SECRET_BYTES))
-        self.keys: MeshKeys = derive(self.secret)
+        self.keys = Keyring.of(self.secret)
         self.loss = 0.0
         self.unsent = 0
         self.told: list[Told] = []
