@@ -77,7 +77,7 @@ class Bee:
         self._luck = Random(f"{swarm.seed}/{name}/{run}/luck")
         self._own, self._listening = _bind()
         self.port: int = self._own.getsockname()[1]
-        self._tls = MeshTls([swarm.keys.ca_seed], identity)
+        self._tls = MeshTls([swarm.keys.primary.ca_seed], identity)
         self._patience = trio.CancelScope()
         self._life = trio.CancelScope()
         self._serving: dict[int, trio.MemorySendChannel[bytes]] = {}
