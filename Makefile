@@ -28,8 +28,8 @@ install: .venv/installed ## a virtual environment with Holdfast and its tools, f
 demo: install ## three real nodes tell the whole story (KEEP=1 leaves them up, STOP=1 ends those)
 	@$(BIN)/python -m simulations.demo $(if $(KEEP),--keep) $(if $(STOP),--stop)
 
-test: install ## the whole test suite
-	$(BIN)/python -m pytest
+test: install ## the whole test suite, on all cores
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: install ## style, types, and the order of the rooms
 	$(BIN)/ruff format --check .

@@ -191,10 +191,11 @@ def work(folder: Path, program: str = CHILD, **environment: str) -> Iterator[tup
     assert process.stdout is not None
     try:
         leaf = int(process.stdout.readline()) if program == CHILD else 0
-        for _ in range(1000):
+        for _ in range(6000):
             if ready.exists():
                 break
             time.sleep(0.01)
+        assert ready.exists(), "its memory was not filled within a minute"
         yield process.pid, leaf
     finally:
         os.killpg(process.pid, signal.SIGKILL)
