@@ -17,10 +17,19 @@ from mesh.persistence import Persist
 
 
 class Address(NamedTuple):
-    """An IP address as text, and a port. UDP and TCP share the port number."""
+    """An IP address as text, and a port. UDP and TCP share the port number.
+
+    A link-local IPv6 address names our interface too, as in `fe80::1%eth0`: it is of use to us
+    alone, and never told to others.
+    """
 
     host: str
     port: int
+
+    @property
+    def text(self) -> str:
+        """As people write it: `10.0.0.5:4653`, `[fd00::5]:4653`."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)

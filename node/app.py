@@ -40,10 +40,11 @@ from node.shell.local import Body, Progress, serve_local
 from node.shell.mdns import Mdns
 from node.shell.opening import Opened, opened
 from node.shell.probing import Probing
+from node.shell.sockets import EVERYWHERE
 from node.shell.state import StateError
 from node.shell.surroundings import THIS_MACHINE, OurPort, Surroundings
 from node.shell.tls import MeshTls
-from node.shell.udp import EVERYWHERE, Gate, PortTaken
+from node.shell.udp import Gate, PortTaken
 
 FIRST_LOOK_SECONDS_MAX = 5
 """How long the command's door waits for the first look at the hardware."""
@@ -162,7 +163,7 @@ class App:
 
     async def _serve_streams(self) -> None:
         await streams.serve(
-            self.gate.listener, self.tls.server, self.driver.serve, self.stream_counts
+            self.gate.listeners, self.tls.server, self.driver.serve, self.stream_counts
         )
 
     async def _open_door(self) -> None:
@@ -196,8 +197,7 @@ class App:
         self.mdns.interfaces_changed(seen)
 
     def _addresses(self, seen: tuple[Interface, ...]) -> tuple[tuple[str, int, str], ...]:
-        kinds = {interface.address: _kind(interface) for interface in seen}
-        return tuple((host, self.gate.port, kinds[host]) for host in advertised(seen))
+        return tuple((one.address, self.gate.port, one.kind) for one in advertised(seen))
 
     async def _gather_news(self) -> None:
         told: ShellNews | None = None
@@ -279,7 +279,8 @@ async def live(
             await app.run()
     finally:
         gate.close()
-        await trio.aclose_forcefully(gate.listener)
+        for listener in gate.listeners:
+            await trio.aclose_forcefully(listener)
 
 
 async def live_until_signalled(
@@ -328,7 +329,3 @@ def _leaves(group: BaseExceptionGroup[Exception]) -> list[Exception]:
     for inner in group.exceptions:
         leaves += _leaves(inner) if isinstance(inner, BaseExceptionGroup) else [inner]
     return leaves
-
-
-def _kind(interface: Interface) -> str:
-    return "loopback" if interface.loopback else "other"

@@ -24,7 +24,7 @@ def fetch_secret(invite: "Invite") -> "Secret":
     tell(f"the invite is whole: mesh {invite.mesh_id.hex()}, inviter {who}")
     failures: list[StreamFailed] = []
     for address in invite.addresses:
-        tell(f"dialling {address.host}:{address.port}")
+        tell(f"dialling {address.text}")
         answer = _redeemed(invite, address, failures)
         if answer is not None:
             tell(f"{who} answered with its own key")
@@ -45,7 +45,7 @@ def _redeemed(invite: "Invite", address: "Address", failures: "list[StreamFailed
             # The token has left our hands; a second try elsewhere could only confuse.
             raise Unable(
                 "join_refused",
-                f"the invite's token went to {address.host}:{address.port}, but {told}",
+                f"the invite's token went to {address.text}, but {told}",
                 f"the invite may be used up: {NEW_INVITE}",
                 NO,
             ) from failure

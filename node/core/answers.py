@@ -59,7 +59,7 @@ def ourselves(birth: Birth, uptime: Duration, addresses: Sequence[Address]) -> d
         "mesh": {
             "id": birth.keys.mesh_id.hex(),
             "key_id": birth.keys.primary.key_id.hex(),
-            "address": ", ".join(_at(address) for address in addresses),
+            "address": ", ".join(address.text for address in addresses),
         },
     }
 
@@ -83,7 +83,7 @@ def peers(knowledge: Knowledge) -> list[dict[str, Any]]:
                 **who(knowledge, node),
                 "trust": member.trust.value,
                 "liveness": "unknown" if member.liveness is None else member.liveness.value,
-                "address": None if member.address is None else _at(member.address),
+                "address": None if member.address is None else member.address.text,
                 "heard_ms_ago": ms(heard),
                 "epoch": member.epoch.counter,
                 "facts": _versions(knowledge, node),
@@ -341,10 +341,6 @@ def _versions(knowledge: Knowledge, node: NodeId) -> dict[str, int]:
     return {
         topic: fact.version for topic in TOPICS if (fact := knowledge.fact(node, topic)) is not None
     }
-
-
-def _at(address: tuple[str, int]) -> str:
-    return f"{address[0]}:{address[1]}"
 
 
 def _plain(value: Any) -> Any:

@@ -115,7 +115,7 @@ def _peer(knowledge: Knowledge, member: Member) -> dict[str, Any]:
         "beacon_heard": None if beacon is None else (knowledge.now - beacon) // MILLISECOND,
         "session": mesh.has_session(node),
         "last_probe_ms": answers.ms(trip),
-        "address": None if address is None else f"{address.host}:{address.port}",
+        "address": None if address is None else address.text,
         "problem": problem_of(knowledge, member),
     }
 

@@ -358,7 +358,7 @@ class Agent:
         body = {
             "invite": text,
             "expires_ms": ttl // MILLISECOND,
-            "addresses": [f"{address.host}:{address.port}" for address in addresses],
+            "addresses": [address.text for address in addresses],
         }
         return [*rows, Reply(token, ok=True, body=body)]
 

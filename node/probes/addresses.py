@@ -116,7 +116,7 @@ def read_addresses(roots: Roots) -> tuple[InterfaceAddress, ...]:
     states = psutil.net_if_stats()
     found: list[InterfaceAddress] = []
     for name, entries in sorted(psutil.net_if_addrs().items()):
-        kind = kind_of(name, _marks(roots, name))
+        kind = kind_of(name, read_marks(roots, name))
         up = name in states and states[name].isup
         for entry in entries:
             if entry.family in (socket.AF_INET, socket.AF_INET6):
@@ -133,7 +133,8 @@ def _index(name: str) -> int:
         return 0  # it went away since it was listed
 
 
-def _marks(roots: Roots, name: str) -> InterfaceMarks:
+def read_marks(roots: Roots, name: str) -> InterfaceMarks:
+    """What the kernel says of an interface just now."""
     folder = f"{roots.sys}/class/net/{name}"
     return InterfaceMarks(
         arp_type=read_word(f"{folder}/type"),

@@ -6,29 +6,30 @@ and to each *broadcast* address, never to a host's own: the kernel hands a copy 
 multicast datagram to every matching socket, and a unicast datagram to port 4653 matches only the
 agent whose own port that is. All ears are opened shared (SO_REUSEADDR).
 
-There is one multicast ear per interface, and it refuses groups that others joined
-(IP_MULTICAST_ALL off): so each beacon is heard once per interface, and we know by which.
+There is one multicast ear per interface and IP version, and it refuses groups that others joined
+(IP_MULTICAST_ALL off): so each beacon is heard once per interface and way, and we know by which.
+IPv6 has no broadcast; its group is one of this link alone, and what comes by it comes from a
+link-local address, which is as good an address to answer as any.
 
 Beacons leave through the agent's own socket, so that their source *is* the address to answer.
 """
 
-import contextlib
 import errno
 import socket
-import struct
-import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple, TypeAlias
 
 from node.shell.interfaces import Interface
+from node.shell.sockets import SystemAddress, bind_shared, join, only_own_groups, speak_on
 
 BEACON_PORT: Final = 4653
 BEACON_GROUP: Final = "239.255.46.53"
-BEACON_HOPS_MAX: Final = 1
-_IP_MULTICAST_ALL: Final = 49  # Linux; Python has no name for it
+"""Of the block that organisations use as they like (RFC 2365)."""
+BEACON_GROUP_6: Final = "ff12::8000:4653"
+"""This link only, assigned by nobody, of the numbers that hosts may pick (RFC 4291, RFC 3307)."""
 
 
 class Trouble(Enum):
@@ -72,19 +73,45 @@ class Ear:
     listening: socket.socket
 
 
+class Way(NamedTuple):
+    """One way to everyone near: a subnet's broadcast address, or a group on one interface."""
+
+    interface: Interface
+    host: str
+    group: bool
+
+    @property
+    def version(self) -> int:
+        """4 or 6."""
+        return self.interface.version
+
+
+Mouths: TypeAlias = Mapping[int, socket.socket]
+"""Our own sockets, by IP version."""
+
+
+def ways_out(interfaces: Sequence[Interface]) -> list[Way]:
+    """Every way there is, each once: two addresses of one interface share its groups."""
+    found: dict[tuple[int, str], Way] = {}
+    for interface in interfaces:
+        if interface.broadcast is not None:
+            way = Way(interface, interface.broadcast, group=False)
+            found.setdefault((0, way.host), way)
+        if interface.multicast:
+            group = BEACON_GROUP if interface.version == 4 else BEACON_GROUP_6
+            found.setdefault((interface.index, group), Way(interface, group, group=True))
+    return [*found.values()]
+
+
 def open_ears(interfaces: Sequence[Interface]) -> tuple[list[Ear], list[NetworkWarning]]:
     """Open every ear that can be opened; say which can't and why."""
     ears: list[Ear] = []
     warnings: list[NetworkWarning] = []
-    broadcasts: set[str] = set()
-    joined: set[int] = set()
-    for interface in interfaces:
-        if interface.broadcast is not None and interface.broadcast not in broadcasts:
-            broadcasts.add(interface.broadcast)
-            _try_ear(_broadcast_ear, interface, ears, warnings)
-        if interface.multicast and interface.index not in joined:
-            joined.add(interface.index)
-            _try_ear(_multicast_ear, interface, ears, warnings)
+    for way in ways_out(interfaces):
+        try:
+            ears.append(Ear(way.interface.name, _open_ear(way)))
+        except OSError as error:
+            warnings.append(_deaf(way, error))
     if all(interface.loopback for interface in interfaces):
         warnings.append(_NO_NETWORK)
     return ears, warnings
@@ -97,7 +124,7 @@ def missing(seen: Sequence[Interface], wanted: Sequence[str]) -> list[NetworkWar
         NetworkWarning(
             Trouble.NO_SUCH_INTERFACE,
             name,
-            f"the interface {name} is not there, or has no IPv4 address",
+            f"the interface {name} is not there, or has no IP address",
             "`ip address` lists them; name others with --interface, or bring it up",
         )
         for name in dict.fromkeys(wanted)
@@ -106,112 +133,46 @@ def missing(seen: Sequence[Interface], wanted: Sequence[str]) -> list[NetworkWar
 
 
 def shout(
-    mouth: socket.socket,
+    mouths: Mouths,
     datagram: bytes,
     interfaces: Sequence[Interface],
     counts: dict[str, AirCounts],
 ) -> list[NetworkWarning]:
     """Send one beacon to everyone near, on every interface, and count. Never raises OSError."""
     warnings: list[NetworkWarning] = []
-    for interface in interfaces:
-        counted = counts.setdefault(interface.name, AirCounts())
-        if interface.broadcast is not None:
-            to = (interface.broadcast, BEACON_PORT)
-            problem = _send(mouth, datagram, to, counted)
-            if problem in (errno.EACCES, errno.EPERM):
-                warnings.append(_refused(Trouble.BROADCAST_REFUSED, interface, problem))
-        if interface.multicast:
-            problem = _send_to_group(mouth, datagram, interface, counted)
-            if problem in (errno.EACCES, errno.EPERM):
-                warnings.append(_refused(Trouble.MULTICAST_REFUSED, interface, problem))
+    for way in ways_out(interfaces):
+        mouth = mouths.get(way.version)
+        if mouth is None:
+            continue  # IPv6 has come since we started: our port is not open there
+        counted = counts.setdefault(way.interface.name, AirCounts())
+        problem = _send(mouth, datagram, way, counted)
+        if problem in (errno.EACCES, errno.EPERM):
+            warnings.append(_refused(way, problem))
     return warnings
 
 
-def prepare_mouth(mouth: socket.socket) -> None:
-    """Allow a socket to shout, and keep other agents' groups out of it."""
-    mouth.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-    mouth.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, BEACON_HOPS_MAX)
-    mouth.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 1)
-    _only_own_groups(mouth)
-
-
-def _try_ear(
-    opener: Callable[[Interface], socket.socket],
-    interface: Interface,
-    ears: list[Ear],
-    warnings: list[NetworkWarning],
-) -> None:
+def _open_ear(way: Way) -> socket.socket:
+    zone = way.interface.index if way.version == 6 else 0
+    ear = bind_shared(way.host, BEACON_PORT, zone)
+    if not way.group:
+        return ear
     try:
-        ears.append(Ear(interface.name, opener(interface)))
-    except OSError as error:
-        warnings.append(_deaf(interface, error, multicast=opener is _multicast_ear))
-
-
-def _broadcast_ear(interface: Interface) -> socket.socket:
-    assert interface.broadcast is not None
-    return _shared_socket(interface.broadcast)
-
-
-def _multicast_ear(interface: Interface) -> socket.socket:
-    ear = _shared_socket(BEACON_GROUP)
-    try:
-        _only_own_groups(ear)
-        ear.setsockopt(
-            socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, _group_on(interface, BEACON_GROUP)
-        )
+        only_own_groups(ear)
+        join(ear, way.host, way.interface)
     except OSError:
         ear.close()
         raise
     return ear
 
 
-def _shared_socket(host: str) -> socket.socket:
-    shared = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        shared.setblocking(False)
-        shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if sys.platform != "linux":
-            # Elsewhere SO_REUSEADDR alone does not share. On Linux it does, between users too.
-            shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        shared.bind((host, BEACON_PORT))
-    except OSError:
-        shared.close()
-        raise
-    return shared
-
-
-def _only_own_groups(receiver: socket.socket) -> None:
-    # By default Linux hands a socket what *any* socket of the machine has joined.
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):  # an old or emulated kernel: we hear some twice
-            receiver.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)
-
-
-def _group_on(interface: Interface, group: str) -> bytes:
-    """A `struct ip_mreqn`: the group, our address, and the interface's number (which decides)."""
-    return struct.pack(
-        "=4s4si", socket.inet_aton(group), socket.inet_aton(interface.address), interface.index
-    )
-
-
-def _send_to_group(
-    mouth: socket.socket, datagram: bytes, interface: Interface, counted: AirCounts
-) -> int:
-    try:
-        mouth.setsockopt(
-            socket.IPPROTO_IP,
-            socket.IP_MULTICAST_IF,
-            _group_on(interface, "0.0.0.0"),  # noqa: S104
-        )
-    except OSError as error:
-        counted.failed[error_name(error)] += 1
-        return error.errno or 0
-    return _send(mouth, datagram, (BEACON_GROUP, BEACON_PORT), counted)
-
-
-def _send(mouth: socket.socket, datagram: bytes, to: tuple[str, int], counted: AirCounts) -> int:
+def _send(mouth: socket.socket, datagram: bytes, way: Way, counted: AirCounts) -> int:
     """0, or the number of what went wrong."""
+    to: SystemAddress = (way.host, BEACON_PORT)
+    if way.version == 6:
+        to = (way.host, BEACON_PORT, 0, way.interface.index)
     try:
+        if way.group:
+            speak_on(mouth, way.interface)
         mouth.sendto(datagram, to)
     except OSError as error:
         counted.failed[error_name(error)] += 1
@@ -225,33 +186,40 @@ def error_name(error: OSError) -> str:
     return errno.errorcode.get(error.errno or 0, type(error).__name__)
 
 
-def _deaf(interface: Interface, error: OSError, *, multicast: bool) -> NetworkWarning:
-    name = error_name(error)
+def _deaf(way: Way, error: OSError) -> NetworkWarning:
+    name, interface = error_name(error), way.interface.name
     if error.errno == errno.EADDRINUSE:
         return NetworkWarning(
             Trouble.BEACON_PORT_TAKEN,
-            interface.name,
+            interface,
             f"another program keeps UDP port {BEACON_PORT} to itself: no beacon is heard on "
-            f"{interface.name}",
+            f"{interface}",
             f"find it with `ss -ulpn sport = :{BEACON_PORT}`; until then join by invite or seed",
         )
-    trouble = Trouble.MULTICAST_REFUSED if multicast else Trouble.BROADCAST_REFUSED
     return NetworkWarning(
-        trouble,
-        interface.name,
-        f"{trouble.value} on {interface.name} ({name}): beacons sent that way are not heard",
+        _trouble(way),
+        interface,
+        f"{_named(way)} on {interface} ({name}): beacons sent that way are not heard",
         "one way in is enough; else join by invite or seed",
     )
 
 
-def _refused(trouble: Trouble, interface: Interface, number: int) -> NetworkWarning:
+def _refused(way: Way, number: int) -> NetworkWarning:
     name = errno.errorcode.get(number, str(number))
     return NetworkWarning(
-        trouble,
-        interface.name,
-        f"{trouble.value} on {interface.name} ({name}): our beacons do not leave that way",
+        _trouble(way),
+        way.interface.name,
+        f"{_named(way)} on {way.interface.name} ({name}): our beacons do not leave that way",
         f"let UDP port {BEACON_PORT} through the firewall, or join by invite or seed",
     )
+
+
+def _trouble(way: Way) -> Trouble:
+    return Trouble.MULTICAST_REFUSED if way.group else Trouble.BROADCAST_REFUSED
+
+
+def _named(way: Way) -> str:
+    return f"IPv6 {_trouble(way).value}" if way.version == 6 else _trouble(way).value
 
 
 _NO_NETWORK: Final = NetworkWarning(

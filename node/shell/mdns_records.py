@@ -51,12 +51,16 @@ class Standpoint:
 
 def links_for_mdns(seen: Iterable[Interface]) -> tuple[Interface, ...]:
     """The interfaces that mDNS makes sense on. On loopback everyone hears beacons anyway."""
-    return tuple(link for link in seen if link.multicast and not link.loopback)
+    return tuple(link for link in seen if _is_for_mdns(link))
+
+
+def _is_for_mdns(link: Interface) -> bool:
+    return link.multicast and not link.loopback and link.version == 4
 
 
 def said_addresses(links: tuple[Interface, ...]) -> list[str]:
     """Our addresses as a record has them: the likeliest, should there be very many."""
-    return [*advertised(links)[:ADDRESSES_SAID_MAX]]
+    return [one.address for one in advertised(links)[:ADDRESSES_SAID_MAX]]
 
 
 def service_name(node: NodeId) -> str:
@@ -103,7 +107,7 @@ def judge(
 
 def _near(packed_addresses: Iterable[bytes], port: int, us: Standpoint) -> tuple[Address, ...]:
     bits = {link.address: link.link_bits for link in us.links}
-    ours = advertised(us.links)
+    ours = [one.address for one in advertised(us.links)]
     # In our own order, bridges of containers last: they carry the same address on many machines.
     networks = [IPv4Network(f"{address}/{bits[address]}", strict=False) for address in ours]
     near: list[tuple[int, str]] = []

@@ -13,8 +13,8 @@ Requests of one connection are served side by side and answered in the order the
 
 import ssl
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -76,15 +76,17 @@ class StreamCounts:
 
 
 async def serve(
-    listener: trio.abc.Listener[trio.abc.Stream],
+    listeners: Sequence[trio.abc.Listener[trio.abc.Stream]],
     context: ssl.SSLContext,
     handler: StreamHandler,
     counts: StreamCounts,
 ) -> None:
-    """Serve `handler` on `listener` until cancelled; the listener is closed then."""
+    """Serve `handler` on `listeners` until cancelled; they are closed then."""
     server = _Server(context, handler, counts)
-    async with listener:
-        await trio.serve_listeners(server.welcome, [listener])
+    async with AsyncExitStack() as closing:
+        for listener in listeners:
+            await closing.enter_async_context(listener)
+        await trio.serve_listeners(server.welcome, list(listeners))
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ The real ones are the default and are chosen nowhere else. A simulation hands in
 whole agent (desk, journal, streams, local door) runs as it is, in invented time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final, Protocol
@@ -36,7 +36,7 @@ class OurPort(Protocol):
     @property
     def port(self) -> int: ...
     @property
-    def listener(self) -> trio.abc.Listener[trio.abc.Stream]: ...
+    def listeners(self) -> Sequence[trio.abc.Listener[trio.abc.Stream]]: ...
     @property
     def warnings(self) -> tuple[NetworkWarning, ...]: ...
     def scan(self) -> tuple[Interface, ...]: ...

@@ -1,9 +1,9 @@
 """The gate: our own port, and everything that arrives at it or leaves from it as a datagram.
 
-An agent owns one port number, twice: TCP for streams and UDP for datagrams. The TCP listener is
-bound first, and it is what makes the number exclusive: the UDP socket may have to be opened shared
-(an agent whose own port is the beacon port lives beside everybody's ears), and two shared sockets
-on one port would steal each other's datagrams in silence.
+An agent owns one port number: TCP for streams and UDP for datagrams, in IPv4 and in IPv6. The TCP
+listeners are bound first, and it is they that make the number exclusive: the UDP sockets may have
+to be opened shared (an agent whose own port is the beacon port lives beside everybody's ears), and
+two shared sockets on one port would steal each other's datagrams in silence.
 
 Nothing that the network does raises here. What could not be sent is counted by the system's name
 for it, what is too long is counted and dropped, and what keeps discovery from working is a
@@ -12,9 +12,9 @@ for it, what is too long is counted and dropped, and what keeps discovery from w
 
 import errno
 import socket
-import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Final, Self
 
@@ -30,20 +30,28 @@ from node.shell.beacons import (
     error_name,
     missing,
     open_ears,
-    prepare_mouth,
     shout,
 )
 from node.shell.interfaces import Interface, scan
+from node.shell.link_news import LinkNews
+from node.shell.sockets import (
+    ABSENT,
+    EVERYWHERE,
+    IP_PKTINFO,
+    SystemAddress,
+    address_of,
+    bind_tcp,
+    bind_udp,
+    counterpart,
+    system_address,
+)
 
 DRAIN_DATAGRAMS_MAX: Final = 64
 """Per wake-up: enough to keep up with a burst, few enough to let the other tasks run."""
-RECEIVE_BUFFER_BYTES: Final = 1024 * 1024
-SCAN_SECONDS: Final = 3
-LISTEN_BACKLOG_CONNECTIONS: Final = 128
 FREE_PORT_TRIES_MAX: Final = 20
-_IP_PKTINFO: Final = 8  # Linux; Python has no name for it before 3.14
+ROADS_REMEMBERED_MAX: Final = 4096
+"""Addresses whose socket is known: a few per member of the largest mesh."""
 _NOTES_BYTES: Final = socket.CMSG_SPACE(12)
-EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - the mesh is meant to be reached; the secret is the door
 
 Deliver = Callable[[bytes, Address], None]
 Changed = Callable[[tuple[Interface, ...]], None]
@@ -56,6 +64,10 @@ class PortTaken(Exception):
         super().__init__(f"{sentence}; {hint}")
         self.sentence = sentence
         self.hint = hint
+
+
+class _NoAddress(Exception):
+    """Told to send to what is none."""
 
 
 @dataclass(slots=True)
@@ -74,18 +86,22 @@ class GateCounts:
 
 
 class Gate:
-    """Our port. Open it, hand `listener` to the stream server, and `run` it in the nursery."""
+    """Our port. Open it, hand `listeners` to the stream server, and `run` it in the nursery."""
 
     def __init__(
-        self, listener: trio.SocketListener, own: socket.socket, only: tuple[str, ...] = ()
-    ) -> None:
+        self, listening: Sequence[socket.socket], own: Sequence[socket.socket],
+        only: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
         """Use `Gate.open`."""
         self._only = only
-        self.listener = listener
-        self.port: int = own.getsockname()[1]
+        self.listeners = tuple(
+            trio.SocketListener(trio.socket.from_stdlib_socket(one)) for one in listening
+        )
+        self.port: int = own[0].getsockname()[1]
         self.counts = GateCounts()
         self.interfaces: tuple[Interface, ...] = ()
-        self._own = own
+        self._own = {6 if one.family == socket.AF_INET6 else 4: one for one in own}
+        self._roads: dict[Address, tuple[socket.socket, SystemAddress]] = {}
         self._shared = self.port == BEACON_PORT
         self._deaf: list[NetworkWarning] = []
         self._mute: list[NetworkWarning] = []
@@ -97,15 +113,13 @@ class Gate:
         `only`: the names of the interfaces to speak on; none means all.
         """
         for _ in range(FREE_PORT_TRIES_MAX):
-            listening = _bind_tcp(host, port)
             try:
-                own = _bind_udp(host, listening.getsockname()[1])
+                listening, own = _take(port, host)
             except OSError as error:
-                listening.close()
                 if port == 0 and error.errno == errno.EADDRINUSE:
-                    continue  # free for TCP, taken for UDP: draw another
+                    continue  # free for one of the four, taken for another: draw another
                 raise _taken(port, error) from error
-            return cls(trio.SocketListener(trio.socket.from_stdlib_socket(listening)), own, only)
+            return cls(listening, own, only)
         raise PortTaken("no port is free for both TCP and UDP", "name one with --port")
 
     @property
@@ -123,20 +137,22 @@ class Gate:
         The port stays open behind it, so that a good-bye can still be said; then `close`.
         """
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._receive, self._own, None, deliver)
+            for own in self._own.values():
+                nursery.start_soon(self._receive, own, None, deliver)
             await self._follow_interfaces(deliver, changed)
 
     def send(self, to: Address, datagram: bytes) -> None:
         """Put one datagram on the wire, now or never. Failures are counted."""
         assert len(datagram) <= DATAGRAM_BYTES_MAX, "the core builds none this long"
-        if not is_literal(to):
-            # A name would make the socket call a resolver, and wait for it.
-            self.counts.send_failed["not an address"] += 1
-            return
         try:
-            self._own.sendto(datagram, to)
+            mouth, where = self._roads.get(to) or self._road_to(to)
+            mouth.sendto(datagram, where)
         except OSError as error:
             self.counts.send_failed[error_name(error)] += 1
+            return
+        except _NoAddress:
+            # A name would make the socket call a resolver, and wait for it.
+            self.counts.send_failed["not an address"] += 1
             return
         self.counts.sent += 1
 
@@ -148,25 +164,42 @@ class Gate:
         self._mute = shout(self._own, datagram, self.interfaces, self.counts.air)
 
     def close(self) -> None:
-        """Let go of the UDP port. The listener belongs to the stream server."""
-        if self._own.fileno() >= 0:  # closing twice is fine
-            trio.lowlevel.notify_closing(self._own)
-            self._own.close()
+        """Let go of the UDP port. The listeners belong to the stream server."""
+        for own in self._own.values():
+            if own.fileno() >= 0:  # closing twice is fine
+                trio.lowlevel.notify_closing(own)
+                own.close()
 
     async def _follow_interfaces(self, deliver: Deliver, changed: Changed) -> None:
-        while True:
-            seen = self.interfaces = self.scan()
-            ears, deaf = open_ears(seen)
-            self._deaf = [*deaf, *missing(seen, self._only)]
-            changed(seen)
-            try:
-                async with trio.open_nursery() as nursery:
-                    for ear in ears:
-                        nursery.start_soon(self._receive, ear.listening, ear, deliver)
-                    await _until_different(seen, self._only)
-                    nursery.cancel_scope.cancel()
-            finally:
-                _close_ears(ears)
+        with LinkNews.open() as news:
+            while True:
+                seen = self.interfaces = self.scan()
+                self._roads.clear()  # an interface may have come back under another number
+                ears, deaf = open_ears(seen)
+                self._deaf = [*deaf, *missing(seen, self._only)]
+                changed(seen)
+                try:
+                    async with trio.open_nursery() as nursery:
+                        for ear in ears:
+                            nursery.start_soon(self._receive, ear.listening, ear, deliver)
+                        while scan(self._only) == seen:
+                            await news.wait()
+                        nursery.cancel_scope.cancel()
+                finally:
+                    _close_ears(ears)
+
+    def _road_to(self, to: Address) -> tuple[socket.socket, SystemAddress]:
+        found = system_address(to)
+        if found is None:
+            raise _NoAddress
+        family, where = found
+        mouth = self._own.get(6 if family == socket.AF_INET6 else 4)
+        if mouth is None:
+            raise OSError(errno.EAFNOSUPPORT, "this system has no IPv6")
+        if len(self._roads) >= ROADS_REMEMBERED_MAX:
+            del self._roads[next(iter(self._roads))]
+        self._roads[to] = mouth, where
+        return mouth, where
 
     async def _receive(self, source: socket.socket, ear: Ear | None, deliver: Deliver) -> None:
         while True:
@@ -203,12 +236,6 @@ class Gate:
         )
 
 
-async def _until_different(seen: tuple[Interface, ...], only: tuple[str, ...]) -> None:
-    # The kernel could tell us (netlink); asking costs 0.2 ms and works on every system.
-    while scan(only) == seen:  # noqa: ASYNC110 - there is no event to wait for
-        await trio.sleep(SCAN_SECONDS)
-
-
 def _close_ears(ears: Sequence[Ear]) -> None:
     for ear in ears:
         trio.lowlevel.notify_closing(ear.listening)
@@ -222,52 +249,42 @@ def _read(source: socket.socket, *, whole: bool) -> tuple[bytes, Address, bool]:
     """
     if not whole:
         datagram, sender = source.recvfrom(DATAGRAM_BYTES_MAX + 1)
-        return datagram, Address(*sender), True
+        return datagram, address_of(sender), True
     datagram, notes, _, sender = source.recvmsg(DATAGRAM_BYTES_MAX + 1, _NOTES_BYTES)
     for level, kind, data in notes:
-        if (level, kind) == (socket.IPPROTO_IP, _IP_PKTINFO) and len(data) >= 12:
+        if (level, kind) == (socket.IPPROTO_IP, IP_PKTINFO) and len(data) >= 12:
             # struct in_pktinfo: interface number, our address that was meant, address in the header
-            return datagram, Address(*sender), data[4:8] == data[8:12]
-    return datagram, Address(*sender), True
+            return datagram, address_of(sender), data[4:8] == data[8:12]
+    return datagram, address_of(sender), True
 
 
-def _bind_tcp(host: str, port: int) -> socket.socket:
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def _take(port: int, host: str) -> tuple[list[socket.socket], list[socket.socket]]:
+    """The port, four times over: the listening sockets, and those for datagrams. All or none."""
+    with ExitStack() as undo:
+        listening, own = [bind_tcp(host, port)], list[socket.socket]()
+        undo.callback(listening[0].close)
+        port = listening[0].getsockname()[1]
+        shared = port == BEACON_PORT
+        own.append(bind_udp(host, port, shared=shared))
+        undo.callback(own[0].close)
+        other = counterpart(host)
+        if other is not None and _has(other):
+            listening.append(bind_tcp(other, port))
+            undo.callback(listening[1].close)
+            own.append(bind_udp(other, port, shared=shared))
+        undo.pop_all()
+    return listening, own
+
+
+def _has(host: str) -> bool:
+    """Whether this system speaks the IP version of `host`."""
     try:
-        listening.setblocking(False)
-        # For TCP on Linux this forgives old connections only; two listeners it does not allow.
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-        listening.listen(LISTEN_BACKLOG_CONNECTIONS)
+        bind_tcp(host, 0).close()
     except OSError as error:
-        listening.close()
-        raise _taken(port, error) from error
-    return listening
-
-
-def _bind_udp(host: str, port: int) -> socket.socket:
-    own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        own.setblocking(False)
-        own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-        prepare_mouth(own)
-        if port == BEACON_PORT:
-            own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if sys.platform == "linux":
-                own.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
-        own.bind((host, port))
-    except OSError:
-        own.close()
+        if error.errno in ABSENT:
+            return False
         raise
-    return own
-
-
-def is_literal(to: Address) -> bool:
-    try:
-        socket.inet_pton(socket.AF_INET, to.host)
-    except (OSError, ValueError):
-        return False
-    return 0 < to.port < 65536
+    return True
 
 
 def _taken(port: int, error: OSError) -> PortTaken:

@@ -12,7 +12,8 @@ from mesh.datagram import DATAGRAM_BYTES_MAX
 from mesh.effects import Address
 from node.shell.beacons import AirCounts, NetworkWarning
 from node.shell.interfaces import Interface
-from node.shell.udp import DRAIN_DATAGRAMS_MAX, Changed, Deliver, GateCounts, is_literal
+from node.shell.sockets import is_literal
+from node.shell.udp import DRAIN_DATAGRAMS_MAX, Changed, Deliver, GateCounts
 from simulations.fidelity.air import PORT, Air, Station
 from simulations.fidelity.pipe import Doorway
 
@@ -25,7 +26,7 @@ class InventedGate:
     def __init__(self, air: Air, station: Station) -> None:
         self.counts = GateCounts()
         self.interfaces: tuple[Interface, ...] = ()
-        self.listener = Doorway(station, "tcp")
+        self.listeners = (Doorway(station, "tcp"),)
         self._air = air
         self._station = station
         self._life = station.life

@@ -23,7 +23,7 @@ from mesh.membership import Liveness
 from node.app import App, live
 from node.config import UpOptions
 from node.core.reports import Found
-from node.shell import mdns, udp
+from node.shell import mdns
 from node.shell.events import EventWriter
 from node.shell.interfaces import scan
 from node.shell.mdns import MDNS_PORT, Mdns
@@ -34,7 +34,6 @@ Answer = Callable[[str], dict[str, Any]]
 def main(kind: str, *words: str) -> None:
     mdns.RETRY_SECONDS = 0.2  # type: ignore[misc, assignment] # a test does not wait a minute
     mdns.TELL_AGAIN_SECONDS = 0.3  # type: ignore[misc, assignment] # nor five
-    udp.SCAN_SECONDS = 0.1  # type: ignore[misc, assignment] # nor three seconds for a cable
     with contextlib.suppress(KeyboardInterrupt):
         trio.run(_agent if kind == "agent" else _bare, *words)
     print(json.dumps({"threads": mdns_threads()}), flush=True)

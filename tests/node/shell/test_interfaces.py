@@ -4,15 +4,17 @@ import psutil
 import pytest
 
 from node.shell import interfaces
-from node.shell.interfaces import Interface, advertised, scan
+from node.shell.interfaces import Interface, advertised, scan, unsettled_addresses
 
 
-def interface(name: str, address: str, *, loopback: bool = False) -> Interface:
-    return Interface(name, address, 1, None, multicast=False, loopback=loopback)
+def interface(
+    name: str, address: str, *, loopback: bool = False, kind: str = "ethernet"
+) -> Interface:
+    return Interface(name, address, 1, None, multicast=False, loopback=loopback, kind=kind)
 
 
 def test_loopback_is_always_there_with_its_broadcast_address() -> None:
-    (loop, *_) = [found for found in scan() if found.loopback]
+    (loop, *_) = [found for found in scan() if found.loopback and found.version == 4]
     assert loop.broadcast == "127.255.255.255"
     assert not loop.multicast
 
@@ -44,9 +46,30 @@ def test_an_interface_that_is_down_or_gone_is_left_out(monkeypatch: pytest.Monke
 
 
 def test_real_addresses_are_told_first_and_loopback_only_alone() -> None:
-    loop = interface("lo", "127.0.0.1", loopback=True)
-    docker = interface("docker0", "172.17.0.1")
+    loop = interface("lo", "127.0.0.1", loopback=True, kind="loopback")
+    docker = interface("docker0", "172.17.0.1", kind="bridge")
+    tunnel = interface("wg0", "fd9a::5", kind="tunnel")
     local = interface("eth1", "169.254.3.4")
     wired = interface("eth0", "10.0.0.5")
-    assert advertised((docker, local, wired, loop)) == ("10.0.0.5", "169.254.3.4", "172.17.0.1")
-    assert advertised((loop,)) == ("127.0.0.1",)
+    routed = interface("eth0", "2001:db8::5")
+    alone = interface("eth0", "fe80::5%eth0")
+    found = advertised((docker, tunnel, alone, local, routed, wired, loop))
+    assert found == (wired, routed, local, tunnel, docker)
+    assert advertised((loop,)) == (loop,)
+
+
+def test_a_machine_with_nothing_but_link_local_ipv6_tells_no_address_and_never_loopback() -> None:
+    loop = interface("lo", "127.0.0.1", loopback=True, kind="loopback")
+    assert advertised((interface("eth0", "fe80::5%eth0"), loop)) == ()
+
+
+def test_an_address_that_the_link_was_not_asked_about_yet_is_not_used() -> None:
+    table = """\
+fe800000000000000000000000000001 03 40 20 40     eth0
+fd000000000000000000000000000002 03 40 00 80     eth0
+fd000000000000000000000000000003 03 40 00 c8     eth0
+00000000000000000000000000000001 01 80 10 80       lo
+nonsense
+zz800000000000000000000000000001 03 40 20 40     eth0
+"""
+    assert unsettled_addresses(table) == {("eth0", "fe80::1"), ("eth0", "fd00::3")}

@@ -64,7 +64,7 @@ async def stage(handler: StreamHandler = echo) -> AsyncIterator[Stage]:
     address = Address(*listener.socket.getsockname())
     counts = StreamCounts()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(serve, listener, MeshTls([SEED], SERVER).server, handler, counts)
+        nursery.start_soon(serve, [listener], MeshTls([SEED], SERVER).server, handler, counts)
         dialler = Dialler(MeshTls([SEED], CALLER).client, nursery)
         at = Stage(address, counts, dialler, nursery)
         try:

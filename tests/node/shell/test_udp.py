@@ -19,9 +19,10 @@ import pytest
 import trio
 
 from mesh.effects import Address
-from node.shell import beacons, udp
-from node.shell.beacons import AirCounts, Trouble, open_ears
+from node.shell import beacons, link_news, udp
+from node.shell.beacons import AirCounts, Trouble, open_ears, ways_out
 from node.shell.interfaces import Interface, scan
+from node.shell.sockets import EVERYWHERE
 from node.shell.udp import DATAGRAM_BYTES_MAX, Gate, PortTaken
 
 
@@ -33,6 +34,11 @@ def beacon_port(monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setattr(beacons, "BEACON_PORT", port)
     monkeypatch.setattr(udp, "BEACON_PORT", port)
     return port
+
+
+needs_ipv6 = pytest.mark.skipif(
+    not any(each.version == 6 for each in scan()), reason="this machine has no IPv6 address"
+)
 
 
 @dataclass
@@ -48,7 +54,7 @@ class Post:
 
 
 @asynccontextmanager
-async def open_post(port: int = 0, host: str = udp.EVERYWHERE) -> AsyncIterator[Post]:
+async def open_post(port: int = 0, host: str = EVERYWHERE) -> AsyncIterator[Post]:
     post = Post(await Gate.open(port, host))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(
@@ -60,7 +66,8 @@ async def open_post(port: int = 0, host: str = udp.EVERYWHERE) -> AsyncIterator[
         yield post
         nursery.cancel_scope.cancel()
     post.gate.close()
-    await post.gate.listener.aclose()
+    for listener in post.gate.listeners:
+        await listener.aclose()
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -82,6 +89,25 @@ async def test_a_datagram_arrives_with_the_address_to_answer() -> None:
         assert a.gate.counts.sent == b.gate.counts.received == 1
 
 
+@needs_ipv6
+async def test_ipv6_is_the_same_port_and_the_same_road() -> None:
+    async with open_post() as a, open_post() as b:
+        a.gate.send(Address("::1", b.gate.port), b"hello")
+        await until(lambda: b.got(b"hello") == 1)
+        assert b.letters[0][1] == Address("::1", a.gate.port)
+        b.gate.send(b.letters[0][1], b"back")
+        await until(lambda: a.got(b"back") == 1)
+        for host in ("127.0.0.1", "::1"):
+            stream = await trio.open_tcp_stream(host, b.gate.port)
+            await stream.aclose()
+
+
+async def test_an_interface_that_has_gone_is_counted_by_name() -> None:
+    async with open_post() as a:
+        a.gate.send(Address("fe80::1%nosuch0", 4653), b"x")
+        assert a.gate.counts.send_failed == {"ENODEV": 1}
+
+
 async def test_every_agent_of_a_machine_hears_a_beacon_and_can_answer_its_sender() -> None:
     async with open_post() as a, open_post() as b, open_post() as c:
         a.gate.broadcast(b"here is a")
@@ -98,7 +124,7 @@ async def test_every_agent_of_a_machine_hears_a_beacon_and_can_answer_its_sender
 async def test_each_interface_and_way_delivers_a_beacon_once() -> None:
     async with open_post() as a, open_post() as b:
         a.gate.broadcast(b"once")
-        ways = sum((i.broadcast is not None) + i.multicast for i in a.gate.interfaces)
+        ways = len(ways_out(a.gate.interfaces))
         await until(lambda: b.got(b"once") >= ways)
         await settle()
         assert b.got(b"once") == ways
@@ -113,7 +139,7 @@ async def test_the_agent_on_the_beacon_port_keeps_its_unicast_and_hears_beacons_
             b.gate.send(Address("127.0.0.1", beacon_port), b"%d" % number)
         await until(lambda: len(a.letters) == 50)
         b.gate.broadcast(b"from b")
-        ways = sum((i.broadcast is not None) + i.multicast for i in b.gate.interfaces)
+        ways = len(ways_out(b.gate.interfaces))
         await until(lambda: a.got(b"from b") >= ways)
         a.gate.broadcast(b"from a")
         await until(lambda: b.got(b"from a") >= ways)
@@ -146,7 +172,9 @@ async def test_a_burst_is_drained_without_starving_the_others() -> None:
     "to",
     [
         Address("host.example", 1),
-        Address("::1", 1),
+        Address("::1::", 1),
+        Address("127.0.0.1%lo", 1),
+        Address("fe80::1%", 1),
         Address("127.0.0.1", 0),
         Address("127.0.0.1", 65536),
         Address("127.0.0.1\0", 1),
@@ -194,7 +222,7 @@ async def test_an_address_that_is_not_ours_is_named() -> None:
 
 
 async def test_a_new_interface_is_noticed_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(udp, "SCAN_SECONDS", 0.01)
+    monkeypatch.setattr(link_news, "SCAN_TOLD_SECONDS", 0.01)
     loopback = tuple(interface for interface in scan() if interface.loopback)
     views = [(), (), loopback]
     monkeypatch.setattr(udp, "scan", lambda *_: views.pop(0) if len(views) > 1 else views[0])
@@ -216,6 +244,8 @@ def test_a_beacon_port_that_somebody_keeps_to_himself_is_a_warning(beacon_port: 
 @pytest.mark.parametrize("number", [1, 13])
 def test_a_refused_beacon_is_a_warning_and_a_count(number: int) -> None:
     class Forbidden:
+        family = socket.AF_INET
+
         def setsockopt(self, *_arguments: object) -> None: ...
 
         def sendto(self, *_arguments: object) -> None:
@@ -223,7 +253,7 @@ def test_a_refused_beacon_is_a_warning_and_a_count(number: int) -> None:
 
     counts: dict[str, AirCounts] = {}
     wired = Interface("eth9", "10.0.0.1", 9, "10.0.0.255", multicast=True, loopback=False)
-    warnings = beacons.shout(Forbidden(), b"x", [wired], counts)  # type: ignore[arg-type]  # a firewall
+    warnings = beacons.shout({4: Forbidden()}, b"x", [wired], counts)  # type: ignore[dict-item]  # a firewall
     assert [warning.trouble for warning in warnings] == [
         Trouble.BROADCAST_REFUSED,
         Trouble.MULTICAST_REFUSED,
@@ -242,9 +272,7 @@ def test_a_group_that_may_not_be_joined_is_a_warning_and_leaves_no_socket() -> N
 
 NODE = """
 import json, subprocess, sys, trio
-from node.shell import udp
 from node.shell.udp import Gate
-udp.SCAN_SECONDS = 0.05
 name, port, address = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 heard, letters, scans = set(), {}, []
 
