@@ -116,7 +116,7 @@ class Bee:
                 self._nursery = nursery
                 self._dialler = Dialler(self._tls.client, nursery)
                 nursery.start_soon(
-                    partial(streams.serve, listener, self._tls.server, self._serve, counts)
+                    partial(streams.serve, [listener], self._tls.server, self._serve, counts)
                 )
                 nursery.start_soon(self._live)
                 task_status.started()
