@@ -275,7 +275,8 @@ async def real_wire(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wire]:
         nursery.cancel_scope.cancel()
     for gate in (here, there):
         gate.close()
-        await gate.listener.aclose()
+        for listener in gate.listeners:
+            await listener.aclose()
 
 
 class Reader(Observer):

@@ -48,7 +48,8 @@ async def real() -> AsyncIterator[Two]:
     yield Two(here, there, Address(LOOPBACK, here.port), Address(LOOPBACK, there.port), dial_tcp)
     for gate in (here, there):
         gate.close()
-        await trio.aclose_forcefully(gate.listener)
+        for listener in gate.listeners:
+            await trio.aclose_forcefully(listener)
 
 
 @asynccontextmanager
@@ -134,7 +135,8 @@ async def test_a_connection_carries_bytes_both_ways_and_then_ends(kind: str) -> 
 @both
 async def test_where_nobody_listens_a_dial_is_refused(kind: str) -> None:
     async with two(kind) as ports:
-        await trio.aclose_forcefully(ports.there.listener)
+        for listener in ports.there.listeners:
+            await trio.aclose_forcefully(listener)
         with pytest.raises(OSError), trio.fail_after(5):
             await ports.dial(ports.there_at)
 
