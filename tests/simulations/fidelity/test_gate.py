@@ -121,7 +121,7 @@ async def test_a_connection_carries_bytes_both_ways_and_then_ends(kind: str) -> 
     async with two(kind) as ports, trio.open_nursery() as nursery:
 
         async def echo() -> None:
-            async with await ports.there.listener.accept() as stream:
+            async with await ports.there.listeners[0].accept() as stream:
                 await stream.send_all(await stream.receive_some())
 
         nursery.start_soon(echo)
