@@ -254,7 +254,8 @@ async def real_wire(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wire]:
     nobody = await Gate.open(0, "127.0.0.1", ("lo",))
     nobody_at = Address("127.0.0.1", nobody.port)
     nobody.close()
-    await nobody.listener.aclose()
+    for listener in nobody.listeners:
+        await listener.aclose()
     came: list[tuple[bytes, Address]] = []
 
     async def until(number: int) -> None:
