@@ -268,7 +268,7 @@ async def real_wire(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wire]:
         yield Wire(
             lambda datagram: here.send(there_at, datagram),
             lambda datagram: here.send(nobody_at, datagram),
-            lambda datagram: here._own.sendto(datagram, there_at),
+            lambda datagram: here._own[4].sendto(datagram, there_at),
             Address("127.0.0.1", here.port),
             until,
             came,
