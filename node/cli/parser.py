@@ -304,6 +304,12 @@ def _config(parser: Parser) -> None:
     parser.add_argument("--origin", action="store_true", help="where each value comes from")
 
 
+def _model(parser: Parser) -> None:
+    add = parser.add_argument
+    add("what", choices=("inspect",), metavar="inspect", help="what to do")
+    add("subject", nargs="?", metavar="MODEL", help="FILE, FOLDER, ollama:NAME or ORG/REPO")
+
+
 def _simulate(parser: Parser) -> None:
     add = parser.add_argument
     add("--nodes", metavar="COUNT", help="how many machines (default 50; of a scenario: its own)")
@@ -350,6 +356,7 @@ COMMANDS: Final = (
     Command("status", "status", "this node, its standing, its peers", _peer),
     Command("peers", "peers", "the other nodes, as this one knows them", _none),
     Command("facts", "facts", "hardware and live figures, with their age", _facts),
+    Command("model", "model", "what a model is, from its own files", _model),
     Command("where", "where", "where can this run?", _where, SCORE),
     Command("reserve", "reserve", "take that room and keep it", _reserve, SCORE),
     Command("post", "post", "confirm a hold made with `reserve --hold`", _one_hold),
