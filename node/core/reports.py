@@ -7,6 +7,8 @@ from typing import TypeAlias
 from ledger.observations import PoolReading
 from mesh.effects import Address
 from mesh.identity import NodeId
+from mesh.instant import Duration
+from node.core.evidence import NO_EVIDENCE, Evidence
 from node.core.topics import Inventory, Live
 
 
@@ -65,6 +67,9 @@ class ShellNews:
     refused: Mapping[str, int]
     interfaces: tuple[Mapping[str, object], ...]
     checks: tuple[Check, ...] = ()
+    evidence: Evidence = NO_EVIDENCE
+    wall_ahead: Duration | None = None
+    """How far a clock on the wall is ahead of ours. It is shown to people, and decides nothing."""
 
 
 Report: TypeAlias = InventoryRead | Sampled | WorkEnded | AddressesChanged | Found | ShellNews
