@@ -138,6 +138,11 @@ class Mesh:
             effects += self._lookout.ping(member.id, now)
         return effects
 
+    def streamed(self, peer: NodeId, now: Instant) -> None:
+        """`peer`, whose key the stream has proven, asks something over it."""
+        if self.roll.member(peer) is not None:  # a guest under a key of the moment is no peer
+            self.sightings.streamed(peer, now)
+
     # Beginning and end -------------------------------------------------------------------------
 
     def start(self, now: Instant, addresses: Sequence[tuple[str, int, str]]) -> list[MeshEffect]:

@@ -310,6 +310,11 @@ def _model(parser: Parser) -> None:
     add("subject", nargs="?", metavar="MODEL", help="FILE, FOLDER, ollama:NAME or ORG/REPO")
 
 
+def _doctor(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--no-survey", dest="survey", action="store_false", help="do not ask the other nodes")
+
+
 def _simulate(parser: Parser) -> None:
     add = parser.add_argument
     add("--nodes", metavar="COUNT", help="how many machines (default 50; of a scenario: its own)")
@@ -367,7 +372,7 @@ COMMANDS: Final = (
         "simulate", "simulate", "the same agents on a simulated cluster, through a bad night",
         _simulate, VERDICTS, SIMULATE_MISUSED,
     ),
-    Command("doctor", "doctor", "what works, what does not, and what to do", _none),
+    Command("doctor", "doctor", "what works, what does not, and what to do", _doctor),
     Command("keys", "keys", "which mesh secret this node has", _keys),
     Command("config", "config", "settings, and where they come from", _config),
     Command("completion", "completion", "completion script for your shell", _completion),

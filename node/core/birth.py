@@ -8,7 +8,10 @@ from ledger.machine import Continuity
 from mesh.config import MeshConfig
 from mesh.effects import Address
 from mesh.identity import Epoch, Identity
+from mesh.instant import Duration
 from mesh.keyring import Keyring
+from mesh.persistence import SPACE_REMAINING
+from node.core.links import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +38,13 @@ class Birth:
     region: str = ""
     mesh_config: MeshConfig = field(default_factory=MeshConfig)
     limits: Limits = field(default_factory=Limits)
+
+    @property
+    def remaining(self) -> dict[bytes, Duration]:
+        """Of each booking, how long it still had when that was last written."""
+        rows = self.saved.get(SPACE_REMAINING, {})
+        return {key: int.from_bytes(value, "big") for key, value in rows.items()}
+
+    def as_told(self) -> Self:
+        """What we say of ourselves beside our links."""
+        return Self(self.version, self.keys.primary.key_id.hex(), self.port)

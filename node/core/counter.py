@@ -40,8 +40,6 @@ def read(knowledge: Knowledge, request: Request, about: dict[str, Any]) -> dict[
             return answers.show(knowledge, node, last)
         case requests.LedgerVerify():
             return answers.verify(knowledge)
-        case requests.Doctor():
-            return health.doctor(knowledge)
         case _:
             return None
 

@@ -8,112 +8,33 @@ that does not work just now; else it is a note (`ok` None), for whoever wonders 
 The section of the same name in `docs/guides/troubleshooting.md` says more about each.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import Enum
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable
+from typing import Final
 
 from mesh.rejections import Rejection
-from node.core.evidence import DARWIN, WSL_MIRRORED, WSL_NAT, Airway
-from node.core.links import Link, Stray, Telling
-from node.core.matrix import Ends, Survey, Way, silent, ways
-from node.core.phrases import counted, listed
-from node.core.places import (
-    DOCKER_DEFAULT,
-    airway_of,
-    host_of,
-    is_tailscale,
-    network_of,
-    shared_network,
+from node.core.evidence import DARWIN, WSL_MIRRORED, WSL_NAT
+from node.core.findings import (
+    Diagnosis,
+    Finding,
+    Scene,
+    at_tailscale,
+    behind_another_tunnel,
+    is_on,
+    is_tailscale_way,
+    only_bridges,
+    route_of,
+    strays_of,
+    told_from,
+    tunnelled,
 )
+from node.core.phrases import counted, listed
+from node.core.places import host_of, is_tailscale
 
 BEACONS_IN_VAIN: Final = 5
 """So many beacons sent on one interface and none heard: by then a neighbour would have spoken."""
-STRAYS_TOLD_MAX: Final = 4
 HYPER_V: Final = "'{40E0AC32-46A5-438A-A0B2-2B479E8F2E90}'"
 """The number by which Windows knows WSL's virtual machine creator (Microsoft's WSL networking
 page)."""
-
-
-class Diagnosis(Enum):
-    """The name of each, as `--json` and the guide have it."""
-
-    NO_NETWORK = "no network"
-    BRIDGES = "container bridges"
-    TAILSCALE = "tailscale"
-    VPN = "vpn"
-    TWO_TUNNELS = "two tunnels"
-    WSL_NAT = "wsl nat"
-    WINDOWS_FIREWALL = "windows firewall"
-    ISOLATION = "access point isolation"
-    MACOS = "macos local network"
-    FIREWALL = "firewall"
-    WRONG_KEY = "wrong key"
-    OLD_VERSION = "old version"
-    SHARED_MACHINE = "two agents on one machine"
-    MDNS = "mdns"
-
-
-class Finding(NamedTuple):
-    """One situation that was found. `ok` False: it explains a fault; None: good to know."""
-
-    name: Diagnosis
-    ok: bool | None
-    sentence: str
-    hint: str
-    nodes: tuple[str, ...] = ()
-    """Whom it is about, by id."""
-
-    @property
-    def body(self) -> dict[str, Any]:
-        """As a surface sends it."""
-        return {
-            "name": self.name.value, "ok": self.ok, "sentence": self.sentence, "hint": self.hint,
-            "nodes": list(self.nodes),
-        }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """Everything that a diagnosis may look at."""
-
-    survey: Survey
-    housemates: Mapping[str, str]
-    """Other nodes on this very machine: id → name."""
-
-    @property
-    def us(self) -> Telling:
-        return self.survey.tellings[self.survey.us]
-
-    @property
-    def airways(self) -> tuple[Airway, ...]:
-        return self.us.evidence.airways
-
-    @property
-    def outside(self) -> list[Airway]:
-        """Our interfaces that lead off this machine, by what they are."""
-        return [airway for airway in self.airways if airway.kind not in ("loopback", "bridge")]
-
-    @property
-    def alone(self) -> bool:
-        """Whether nobody answers us at all."""
-        return not any(link.liveness == "alive" for link in self.us.links)
-
-    @property
-    def missed(self) -> list[Link]:
-        """Peers that owe us an answer."""
-        return [link for link in self.us.links if link.liveness != "left" and silent(link)]
-
-    def deaf_to(self) -> list[Link]:
-        """Peers that hear us and whose words never reach us: our own door is shut."""
-        found = []
-        for link in self.missed:
-            theirs = self.survey.tellings.get(link.id)
-            back = None if theirs is None else _link(theirs, self.us.id)
-            out, home = ways(Ends(self.us.id, link.id, link, back))
-            if (out, home) == (Way.OK, Way.LOST):
-                found.append(link)
-        return found
 
 
 def diagnose(scene: Scene) -> list[Finding]:
@@ -144,7 +65,7 @@ def bridges(scene: Scene) -> Finding | None:
             "in a container use the host's network (`--network host`), or publish the agent's port "
             "for UDP and TCP and join by invite",
         )  # fmt: skip
-    behind = [link for link in scene.missed if _only_bridges(link)]
+    behind = [link for link in scene.missed if only_bridges(link)]
     if not behind:
         return None
     told = "; ".join(f"{link.name} is known only at {listed(link.places)}" for link in behind)
@@ -162,7 +83,7 @@ def tailscale(scene: Scene) -> Finding | None:
     """Tailscale carries no broadcast and no multicast: its nodes must be named."""
     ours = [host_of(text) for airway in scene.airways for text in airway.networks
             if is_tailscale(host_of(text)) and airway.kind != "ethernet"]  # fmt: skip
-    behind = [link for link in scene.missed if link.places and all(map(_at_tailscale, link.places))]
+    behind = [link for link in scene.missed if link.places and all(map(at_tailscale, link.places))]
     if not ours and not behind:
         return None
     if behind and not ours:
@@ -185,8 +106,8 @@ def tailscale(scene: Scene) -> Finding | None:
 
 def vpn(scene: Scene) -> Finding | None:
     """The way outside leads through a tunnel; many VPNs cut off the local network."""
-    way = _route(scene.us)
-    if way is None or way.kind != "tunnel" or _is_tailscale(way):
+    way = route_of(scene.us)
+    if way is None or way.kind != "tunnel" or is_tailscale_way(way):
         return None
     return Finding(
         Diagnosis.VPN, False if scene.alone else None,
@@ -199,9 +120,9 @@ def vpn(scene: Scene) -> Finding | None:
 
 def two_tunnels(scene: Scene) -> Finding | None:
     """We and a peer are behind one tunnel each, and share no network."""
-    if not _tunnelled(scene.us):
+    if not tunnelled(scene.us):
         return None
-    lost = [link for link in scene.missed if _behind_another_tunnel(scene, link)]
+    lost = [link for link in scene.missed if behind_another_tunnel(scene, link)]
     if not lost:
         return None
     who = listed(link.name for link in lost)
@@ -247,7 +168,7 @@ def windows_firewall(scene: Scene) -> Finding | None:
 def isolation(scene: Scene) -> Finding | None:
     """An access point that keeps its guests apart: nobody on the Wi-Fi hears anybody."""
     wifi = [airway for airway in scene.airways if airway.kind == "wifi"]
-    lost = [link for link in scene.missed if _on(link, wifi) and not link.beacons]
+    lost = [link for link in scene.missed if is_on(link, wifi) and not link.beacons]
     hint = (
         "switch off client (AP, guest) isolation in the access point, use its main network in "
         "place of the guests', or connect one of the two by cable; a seed does not help here"
@@ -328,12 +249,12 @@ def allowing(active: tuple[str, ...], port: int) -> str:
 
 def wrong_key(scene: Scene) -> Finding | None:
     """Somebody near speaks Holdfast under another secret."""
-    strays = _strays(scene, Rejection.UNKNOWN_KEY)
+    strays = strays_of(scene, Rejection.UNKNOWN_KEY)
     if not strays:
         return None
     return Finding(
         Diagnosis.WRONG_KEY, False if scene.alone else None,
-        f"made under another secret: {_from(strays)}",
+        f"made under another secret: {told_from(strays)}",
         "`holdfast keys list` on both shows the key ids; whoever belongs here joins with "
         "`holdfast join INVITE`; another mesh on the same network is no fault",
     )  # fmt: skip
@@ -341,13 +262,13 @@ def wrong_key(scene: Scene) -> Finding | None:
 
 def old_version(scene: Scene) -> Finding | None:
     """Somebody near speaks a protocol or a kind of datagram that we do not know."""
-    strays = _strays(scene, Rejection.UNKNOWN_VERSION, Rejection.UNKNOWN_KIND)
+    strays = strays_of(scene, Rejection.UNKNOWN_VERSION, Rejection.UNKNOWN_KIND)
     if not strays:
         return None
     return Finding(
         Diagnosis.OLD_VERSION, False if scene.alone else None,
         f"of a version or kind that {scene.us.version or 'this version'} does not speak: "
-        f"{_from(strays)}",
+        f"{told_from(strays)}",
         "`holdfast version` on both; upgrade the older one. What both know goes on meanwhile",
     )  # fmt: skip
 
@@ -379,67 +300,3 @@ LOOKS: Final[tuple[Callable[[Scene], Finding | None], ...]] = (
     no_network, bridges, tailscale, vpn, two_tunnels, wsl_nat, windows_firewall, isolation, macos,
     firewall, wrong_key, old_version, shared_machine, mdns,
 )  # fmt: skip
-
-
-# What they share ----------------------------------------------------------------------------------
-
-
-def _link(telling: Telling, node: str) -> Link | None:
-    return next((link for link in telling.links if link.id == node), None)
-
-
-def _only_bridges(link: Link) -> bool:
-    return bool(link.places) and all(
-        kind == "bridge" or (not kind and _in_docker(place)) for place, kind in link.places.items()
-    )
-
-
-def _in_docker(place: str) -> bool:
-    network = network_of(host_of(place))
-    return network is not None and network.version == 4 and network.overlaps(DOCKER_DEFAULT)
-
-
-def _at_tailscale(place: str) -> bool:
-    return is_tailscale(host_of(place))
-
-
-def _is_tailscale(airway: Airway) -> bool:
-    return any(is_tailscale(host_of(text)) for text in airway.networks)
-
-
-def _route(telling: Telling) -> Airway | None:
-    evidence = telling.evidence
-    return next((airway for airway in evidence.airways if airway.name == evidence.route), None)
-
-
-def _tunnelled(telling: Telling) -> bool:
-    way = _route(telling)
-    return way is not None and way.kind == "tunnel"
-
-
-def _behind_another_tunnel(scene: Scene, link: Link) -> bool:
-    theirs = scene.survey.tellings.get(link.id)
-    if theirs is not None:
-        apart = shared_network(scene.airways, theirs.evidence.airways) is None
-        return _tunnelled(theirs) and apart
-    kinds = {kind for kind in link.places.values() if kind != "bridge"}
-    near = any(airway_of(host_of(place), scene.airways) for place in link.places)
-    return kinds == {"tunnel"} and not near
-
-
-def _on(link: Link, airways: list[Airway]) -> bool:
-    return any(airway_of(host_of(place), airways) for place in link.places)
-
-
-def _strays(scene: Scene, *causes: Rejection) -> list[Stray]:
-    wanted = [cause.value for cause in causes]
-    return [stray for stray in scene.us.strays if stray.cause in wanted]
-
-
-def _from(strays: list[Stray]) -> str:
-    told = [
-        f"{counted(stray.count, 'datagram')} from {stray.source}"
-        for stray in strays[:STRAYS_TOLD_MAX]
-    ]
-    more = len(strays) - STRAYS_TOLD_MAX
-    return listed([*told, f"{more} other sources"] if more > 0 else told)

@@ -9,15 +9,19 @@ from typing import Any
 from mesh.identity import id_text, short_id
 from mesh.instant import MILLISECOND
 from mesh.membership import Liveness, Member, Trust
-from node.core import answers
+from node.core import answers, matrix
+from node.core.diagnoses import diagnose
+from node.core.findings import Scene
 from node.core.knowledge import Knowledge
+from node.core.matrix import Survey
 from node.core.reports import Check
 
 SECONDS_TO_OPEN = "`holdfast status` shows how long; `holdfast ledger open` is a person's way out"
 
 
-def doctor(knowledge: Knowledge) -> dict[str, Any]:
-    """Everything that can be said from inside the agent."""
+def doctor(knowledge: Knowledge, survey: Survey) -> dict[str, Any]:
+    """Everything that can be said from inside the agent, and by those who answered a survey."""
+    scene = Scene(survey, housemates(knowledge))
     checks = [
         _grants(knowledge), _peers_answer(knowledge), _names(knowledge), _ledgers(knowledge),
         _versions(knowledge), *knowledge.news.checks,
@@ -27,6 +31,27 @@ def doctor(knowledge: Knowledge) -> dict[str, Any]:
         "rejections": rejections(knowledge),
         "interfaces": interfaces(knowledge),
         "peers": [_peer(knowledge, member) for member in knowledge.mesh.roll.members()],
+        "links": matrix.rows(survey),
+        "diagnoses": [finding.body for finding in diagnose(scene)],
+        "surveyed": {
+            "asked": len(survey.streams),
+            "told": sorted(one.name for one in survey.tellings.values() if one.id != survey.us),
+        },
+    }
+
+
+def housemates(knowledge: Knowledge) -> dict[str, str]:
+    """Other live nodes of this kernel's boot: id → name."""
+    ours = knowledge.inventory(knowledge.us)
+    boot = None if ours is None else ours.boot
+    if boot is None:
+        return {}
+    return {
+        id_text(member.id): member.name
+        for member in knowledge.members()
+        if member.liveness is Liveness.ALIVE
+        and (theirs := knowledge.inventory(member.id)) is not None
+        and theirs.boot == boot
     }
 
 

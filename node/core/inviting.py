@@ -16,10 +16,11 @@ import msgspec
 
 from mesh.effects import Address, Answer
 from mesh.identity import NodeId
-from mesh.instant import MINUTE, Instant, earliest
+from mesh.instant import MILLISECOND, MINUTE, Instant, earliest
 from mesh.invite import TOKEN_BYTES
 from mesh.invite import Invite as InviteText
 from mesh.persistence import SPACE_INVITE, Persist, Write
+from node.core.effects import Reply
 from node.core.requests import Refused
 
 INVITES_MAX: Final = 64
@@ -78,6 +79,20 @@ class Inviting:
         self._kept[_hashed(token)] = kept
         row = Write(SPACE_INVITE, _hashed(token), msgspec.msgpack.encode(kept))
         return InviteText(self._mesh_id, inviter, token, addresses).text, [Persist((row,))]
+
+    def invite(
+        self, asked: int, inviter: NodeId, addresses: tuple[Address, ...], ttl: int, now: Instant
+    ) -> list[Persist | Reply]:
+        """An invite for whoever asked under the token `asked`. May raise Refused."""
+        if not addresses:
+            raise Refused("not_possible", "this machine has no address to be joined at", "")
+        text, rows = self.issue(inviter, addresses, ttl, now)
+        body = {
+            "invite": text,
+            "expires_ms": ttl // MILLISECOND,
+            "addresses": [address.text for address in addresses],
+        }
+        return [*rows, Reply(asked, ok=True, body=body)]
 
     def redeem(self, call: int, token: bytes, secret: str, now: Instant) -> list[Persist | Answer]:
         """Somebody brought `token`: the secret, once its use is on disk; or why not."""

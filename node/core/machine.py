@@ -10,7 +10,8 @@ replicas, commands to the books. What leaves the ledger as `Append` becomes a du
 rumour before any `Reply` behind it goes out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from random import Random
 from typing import Any, Final
 
@@ -21,11 +22,11 @@ from ledger.machine import CLOSED, QUARANTINED, Ledger
 from ledger.observations import CapacitySeen, Fenced, Override, OwnLogSeen, PeersKnown
 from mesh import effects as mesh_effects
 from mesh.identity import Epoch, NodeId
-from mesh.instant import MILLISECOND, Duration, Instant, earliest
+from mesh.instant import MILLISECOND, Instant, earliest
 from mesh.logs import Block, Position
 from mesh.machine import Mesh
-from mesh.persistence import SPACE_ASK, SPACE_CARRY, SPACE_META, SPACE_REMAINING, Persist, Write
-from node.core import answers, counter, requests
+from mesh.persistence import SPACE_ASK, SPACE_CARRY, SPACE_META, Persist, Write
+from node.core import answers, counter, health, requests
 from node.core.birth import Birth
 from node.core.bulletin import Bulletin
 from node.core.copies import Copies
@@ -44,6 +45,7 @@ from node.core.reports import (
 )
 from node.core.requests import Refused, Request
 from node.core.self_image import SelfImage, Statement
+from node.core.surveying import SERVICE_LINKS, Surveying
 
 SERVICE_QUERY: Final = "query"
 SERVICE_JOIN: Final = "join"
@@ -71,7 +73,7 @@ class Agent:
             birth.identity,
             birth.epoch,
             self.mesh.chains.chain(birth.identity.id),
-            _durations(birth.saved.get(SPACE_REMAINING, {})),
+            birth.remaining,
             birth.continuity,
             first=birth.first,
             fingerprint=birth.fingerprint,
@@ -83,6 +85,8 @@ class Agent:
         self.inviting = Inviting(birth.keys.mesh_id, birth.boot, random)
         self.errands = Errands(self.identity, self.knowledge, random)
         self.bulletin = Bulletin(self.knowledge)
+        word = partial(health.doctor, self.knowledge)
+        self.surveying = Surveying(self.knowledge, birth.as_told, word)
         self._started: Instant = 0
         self._addresses: tuple[mesh_effects.Address, ...] = ()
         self._copies = Copies(self.knowledge)
@@ -136,6 +140,7 @@ class Agent:
 
     def cancel(self, token: int, now: Instant) -> list[Effect]:
         """Whoever asked under `token` is gone."""
+        self.surveying.cancel(token)
         return self._errands(self.errands.cancel(token, now), now)
 
     def serve(
@@ -146,6 +151,10 @@ class Agent:
             return [*self.inviting.redeem(token, body, self.birth.keys.secrets[0].text, now)]
         if peer is None:
             return [mesh_effects.Answer(token, b"")]
+        self.mesh.streamed(peer, now)
+        if service == SERVICE_LINKS:
+            self.knowledge.now = now
+            return [mesh_effects.Answer(token, self.surveying.tell())]
         if service == SERVICE_QUERY:
             return [mesh_effects.Answer(token, self.query(body, now))]
         if service == SERVICE_LEDGER:
@@ -154,6 +163,9 @@ class Agent:
 
     def answered(self, call: int, body: bytes | None, now: Instant) -> list[Effect]:
         """The answer to one of our stream requests, or None: there was none in time."""
+        self.knowledge.now = now
+        if (told := self.surveying.answered(call, body, now)) is not None:
+            return [*told]
         effects = self.errands.answered(call, body, now)
         if effects is None:
             return self._mesh(self.mesh.answered(call, body, now), now)
@@ -341,7 +353,11 @@ class Agent:
                 owner, end = counter.ending(self.knowledge, hold)
                 return self._errands(self.errands.tell(token, owner, end, now), now)
             case requests.Invite():
-                return self._invited(token, counter.invitation(request), now)
+                ttl, us = counter.invitation(request), self.identity.id
+                return [*self.inviting.invite(token, us, self._addresses, ttl, now)]
+            case requests.Doctor(survey):
+                around = self._mesh(self.mesh.look_around(now), now) if survey else []
+                return [*around, *self.surveying.begin(token, now, alone=not survey)]
             case requests.OpenBookings(reason):
                 counter.check_openable(self.knowledge)
                 effects = self._books(self.ledger.report(Override(reason), now), now)
@@ -349,18 +365,6 @@ class Agent:
                 return [*effects, Reply(token, ok=True, body=body)]
             case _:
                 raise Refused("bad_request", f"{request!r} is for the process, not for the agent")
-
-    def _invited(self, token: int, ttl: Duration, now: Instant) -> list[Effect]:
-        addresses = self._addresses
-        if not addresses:
-            raise Refused("not_possible", "this machine has no address to be joined at", "")
-        text, rows = self.inviting.issue(self.identity.id, addresses, ttl, now)
-        body = {
-            "invite": text,
-            "expires_ms": ttl // MILLISECOND,
-            "addresses": [address.text for address in addresses],
-        }
-        return [*rows, Reply(token, ok=True, body=body)]
 
     def query(self, body: bytes, now: Instant) -> bytes:
         """A peer's read-only question (`--peer`), answered from our replica: one JSON line."""
@@ -390,7 +394,3 @@ class Agent:
 
 def _hosts(addresses: Sequence[tuple[str, int, str]]) -> tuple[mesh_effects.Address, ...]:
     return tuple(mesh_effects.Address(host, port) for host, port, _ in addresses)
-
-
-def _durations(rows: Mapping[bytes, bytes]) -> dict[bytes, Duration]:
-    return {key: int.from_bytes(value, "big") for key, value in rows.items()}

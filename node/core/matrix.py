@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from node.core.evidence import Airway
 from node.core.links import Link, Telling
+from node.core.phrases import listed
 from node.core.places import airway_of, host_of
 
 PATIENCE_MS: Final = 1_500
@@ -51,6 +52,13 @@ class Survey:
     clocks: Mapping[str, Clock] = field(default_factory=dict)
 
 
+class Fault(NamedTuple):
+    """What is wrong on one way. `ok` None: perhaps nothing, for a machine may be switched off."""
+
+    ok: bool | None
+    sentence: str
+
+
 class Ends(NamedTuple):
     """One pair, seen from `here` towards `there`."""
 
@@ -80,12 +88,10 @@ def delivered(sender: Link | None, receiver: Link | None) -> Way:
     came = _newest(receiver)
     if came is not None and (waiting is None or came <= waiting):
         return Way.OK
-    if waiting is None:
+    if waiting is None or waiting < PATIENCE_MS:
         answered = sender is not None and sender.answered_ms is not None
-        return Way.OK if answered else Way.UNKNOWN
-    if receiver is None or waiting < PATIENCE_MS:
-        return Way.UNKNOWN
-    return Way.LOST
+        return Way.OK if answered else Way.UNKNOWN  # what it owes now may still come
+    return Way.UNKNOWN if receiver is None else Way.LOST
 
 
 def _newest(receiver: Link | None) -> int | None:
@@ -119,6 +125,7 @@ def _row(survey: Survey, ends: Ends) -> dict[str, Any]:
     here, there = survey.tellings[ends.here], survey.tellings.get(ends.there)
     out, back = ways(ends)
     clock = _between(survey, ends)
+    fault = _fault(survey, ends)
     return {
         "from": {"id": here.id, "name": here.name},
         "to": {"id": link.id, "name": link.name},
@@ -132,7 +139,8 @@ def _row(survey: Survey, ends: Ends) -> dict[str, Any]:
         "clock_offset_ms": None if clock is None else clock.ahead_ms,
         "clock_within_ms": None if clock is None else clock.within_ms,
         "key_id": None if there is None else there.key_id,
-        "sentence": _sentence(survey, ends),
+        "ok": None if fault is None else fault.ok,
+        "sentence": None if fault is None else fault.sentence,
     }
 
 
@@ -179,7 +187,7 @@ def _between(survey: Survey, ends: Ends) -> Clock | None:
 # Sentences --------------------------------------------------------------------------------------
 
 
-def _sentence(survey: Survey, ends: Ends) -> str | None:
+def _fault(survey: Survey, ends: Ends) -> Fault | None:
     """What is wrong on the way from `here` to `there` and back; None: nothing that we can see."""
     out, back = ways(ends)
     if ends.there not in survey.tellings:
@@ -188,15 +196,16 @@ def _sentence(survey: Survey, ends: Ends) -> str | None:
     if out is Way.LOST and delivered(ends.back, ends.out) is Way.LOST:
         if here.id > there.id:
             return None  # said once, from the other end
-        return _neither(survey, ends, here, there)
+        return Fault(False, _neither(survey, ends, here, there))
     if out is Way.LOST:
-        return _one_way(there, here, ends.back, ends.out)
+        return Fault(False, _one_way(there, here, ends.back, ends.out))
     if back is Way.LOST:
-        return _one_way(here, there, ends.out, ends.back)
+        return Fault(False, _one_way(here, there, ends.out, ends.back))
     if _stream(survey, ends) is Way.LOST:
-        return (
+        return Fault(
+            False,
             f"{there.name} answers {here.name}'s datagrams but no stream: TCP {there.port} is "
-            f"blocked inbound on {there.name}{_walls(there)}"
+            f"blocked inbound on {there.name}{_walls(there)}",
         )
     return None
 
@@ -227,7 +236,7 @@ def _streams_pass(survey: Survey, ends: Ends) -> bool:
     return Way.OK in (_stream(survey, ends), _stream(survey, turned))
 
 
-def _of_a_silent_one(survey: Survey, ends: Ends) -> str | None:
+def _of_a_silent_one(survey: Survey, ends: Ends) -> Fault | None:
     """`there` told us nothing; what the others know of it must do."""
     link, here = ends.out, survey.tellings[ends.here]
     assert link is not None, "it was found to be silent"
@@ -236,19 +245,22 @@ def _of_a_silent_one(survey: Survey, ends: Ends) -> str | None:
         for node, telling in survey.tellings.items()
         if node not in (ends.here, ends.there) and _reaches(telling, ends.there)
     ]
+    if not reaching and link.helper_ms is not None and link.helper_ms <= (link.waiting_ms or 0):
+        reaching = [other.name for other in here.links if other.id == link.helper]
     if reaching:
-        told = f"{here.name} gets no answer from {link.name}, which is reachable only by helper "
-        return (
-            told + f"{' and '.join(reaching)}: the way between {here.name} and {link.name} is cut"
+        return Fault(
+            False,
+            f"{here.name} gets no answer from {link.name}, which is reachable only by helper "
+            f"{listed(reaching)}: the way between {here.name} and {link.name} is cut",
         )
     if any(age < min(FRESH_MS, link.waiting_ms or 0) for age in link.beacons.values()):
         # Its beacons prove that it lives and sends.
         told = f"{here.name} hears the beacons of {link.name}{_where(link, here)} but gets no "
         told += f"answer: UDP {_port(link)} is blocked inbound on {link.name}, or its answers are "
-        return told + f"blocked inbound on {here.name}{_walls(here)}"
+        return Fault(False, told + f"blocked inbound on {here.name}{_walls(here)}")
     if ends.here != survey.us:
         return None  # that nobody reaches it is said once, from here
-    return f"nobody that we can ask reaches {link.name}: it is switched off, or cut off"
+    return Fault(None, f"nobody that we can ask reaches {link.name}: it is off, or cut off")
 
 
 def _reaches(telling: Telling, node: str) -> bool:

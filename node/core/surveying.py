@@ -52,18 +52,19 @@ class Surveying:
     """All surveys under way. `word` turns what one brought into the body of a reply."""
 
     def __init__(
-        self, knowledge: Knowledge, us: Self, word: Callable[[Survey], dict[str, Any]]
+        self, knowledge: Knowledge, us: Callable[[], Self], word: Callable[[Survey], dict[str, Any]]
     ) -> None:
         self._knowledge, self._us, self._word = knowledge, us, word
         self._surveys: dict[int, _Survey] = {}
         self._calls: dict[int, _Asked] = {}
         self._last_call = 0
 
-    def begin(self, token: int, now: Instant) -> list[Call | Reply]:
-        """Ask everyone. The reply comes at once when there is nobody. May raise Refused."""
+    def begin(self, token: int, now: Instant, *, alone: bool = False) -> list[Call | Reply]:
+        """Ask everyone, or with `alone` only ourselves. With nobody to ask the reply comes at
+        once. May raise Refused."""
         if len(self._surveys) >= SURVEYS_MAX:
             raise Refused("refused", f"{SURVEYS_MAX} surveys are under way already", "wait for one")
-        asked = self._whom()
+        asked = [] if alone else self._whom()
         self._surveys[token] = _Survey(token, len(asked))
         if not asked:
             return [self._end(token)]
@@ -75,7 +76,7 @@ class Surveying:
 
     def tell(self) -> bytes:
         """Our own links, for a peer that asks."""
-        return links.encode(links.told_by(self._knowledge, self._us))
+        return links.encode(links.told_by(self._knowledge, self._us()))
 
     def answered(self, call: int, body: bytes | None, now: Instant) -> list[Reply] | None:
         """A node's answer, or its silence. None: that call was none of ours."""
@@ -106,7 +107,7 @@ class Surveying:
 
     def _end(self, token: int) -> Reply:
         survey = self._surveys.pop(token)
-        us = links.told_by(self._knowledge, self._us)
+        us = links.told_by(self._knowledge, self._us())
         found = Survey(us.id, {us.id: us, **survey.tellings}, survey.streams, survey.clocks)
         return Reply(token, ok=True, body=self._word(found))
 

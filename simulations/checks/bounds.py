@@ -36,6 +36,7 @@ from node.core.asking import ERRANDS_MAX
 from node.core.inviting import INVITES_MAX, WRONG_TOKENS_PER_MINUTE_MAX
 from node.core.knowledge import GRANTS_REMEMBERED_MAX
 from node.core.machine import Agent
+from node.core.surveying import ASKED_MAX, SURVEYS_MAX
 from placement.columns import COLUMNS_MAX
 from simulations.checks.check import Check
 from simulations.host import Host
@@ -151,6 +152,8 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Sight.beacons": BEACON_SOURCES_MAX,
     "Sightings._sights": SIGHTINGS_MAX,
     "Strangers._seen": STRANGERS_MAX,
+    "Surveying._calls": lambda _: SURVEYS_MAX * ASKED_MAX,
+    "Surveying._surveys": SURVEYS_MAX,
     "Timers._set": _sought,
     "Writer._proven": PROVEN_BLOCKS_MAX,
 }  # fmt: skip

@@ -1,15 +1,33 @@
 """`holdfast doctor`: what works, what does not, and what to do about it."""
 
+import sys
 from argparse import Namespace
 from typing import Any
 
 from node.cli.asking import answer, show
 from node.cli.exits import NO, YES, Unable
-from node.cli.render import UNKNOWN, Ink, age, clean, or_unknown, short, span, table
+from node.cli.render import (
+    UNKNOWN,
+    Ink,
+    age,
+    clean,
+    narrowed,
+    or_unknown,
+    short,
+    span,
+    table,
+    width_of,
+)
 from node.cli.settings import state_of
 
 MARKS = {True: "ok", False: "NO", None: "note"}
 MARK_CHARS = 4
+LEGS_SHOWN_MAX = 200
+MATRIX = (
+    "FROM", "TO", "INTERFACE", "BEACON", "PROBE OUT", "PROBE BACK", "STREAM", "ROUND TRIP",
+    "CLOCK", "KEY",
+)  # fmt: skip
+EXPENDABLE = ("KEY", "CLOCK", "ROUND TRIP")
 
 
 def run(flags: Namespace) -> int:
@@ -18,14 +36,16 @@ def run(flags: Namespace) -> int:
 
     state = state_of(flags)
     try:
-        body = answer(flags, {"type": "doctor"})
+        body = answer(flags, {"type": "doctor", "survey": flags.survey})
         body["checks"] = _looked_again(body["checks"], alone.private_files(state))
     except Unable as no:
         if no.code != "no_agent":
             raise
         body = alone.examine(state, no.sentence)
     show(flags, body, lambda ink: _drawn(body, ink))
-    return NO if any(check["ok"] is False for check in body["checks"]) else YES
+    faults = [*body["checks"], *body.get("diagnoses", [])]
+    blocked = any(row["sentence"] and row["ok"] is False for row in body.get("links", []))
+    return NO if blocked or any(one["ok"] is False for one in faults) else YES
 
 
 def _looked_again(told: list[dict[str, Any]], seen: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -41,6 +61,8 @@ def _drawn(body: dict[str, Any], ink: Ink) -> list[str]:
         lines += _check(check, width, ink)
     lines += _titled("interfaces", _interfaces(body["interfaces"]))
     lines += _titled("peers", _peers(body["peers"]))
+    lines += _titled("links", _links(body.get("links", []), ink))
+    lines += _titled("diagnoses", _diagnoses(body.get("diagnoses", []), ink))
     refused = [[clean(cause), str(count)] for cause, count in sorted(body["rejections"].items())]
     lines += _titled("datagrams refused", table(("CAUSE", "COUNT"), refused))
     return lines
@@ -81,6 +103,48 @@ def _peers(peers: list[dict[str, Any]]) -> list[str]:
         for peer in peers
     ]  # fmt: skip
     return table(("NAME", "ID", "BEACON", "KEYS SHARED", "ROUND TRIP", "ADDRESS", "PROBLEM"), rows)
+
+
+def _links(links: list[dict[str, Any]], ink: Ink) -> list[str]:
+    """The matrix, one line per pair and interface, and under it a sentence per failing way."""
+    rows = [_leg(row, name, beacon) for row in links for name, beacon in _ways_in(row)]
+    lines, _dropped = narrowed(MATRIX, rows[:LEGS_SHOWN_MAX], EXPENDABLE, width_of(sys.stdout))
+    if len(rows) > LEGS_SHOWN_MAX:
+        lines.append(f"and {len(rows) - LEGS_SHOWN_MAX} more: --json has them all")
+    said = dict.fromkeys((row["sentence"], row["ok"]) for row in links if row["sentence"])
+    for sentence, ok in said:
+        paint = ink.bad if ok is False else ink.warn
+        lines.append(f"{paint(MARKS[ok].ljust(MARK_CHARS))}  {clean(sentence)}")
+    return lines
+
+
+def _ways_in(row: dict[str, Any]) -> list[tuple[str, int | None]]:
+    return [(each["name"], each["beacon_ms"]) for each in row["interfaces"]] or [("", None)]
+
+
+def _leg(row: dict[str, Any], interface: str, beacon: int | None) -> list[str]:
+    return [
+        or_unknown(row["from"]["name"]), or_unknown(row["to"]["name"]), interface or "unknown",
+        _heard(beacon), clean(row["probe_out"]), clean(row["probe_back"]), clean(row["stream"]),
+        _trip(row["round_trip_ms"]), _clock(row["clock_offset_ms"], row["clock_within_ms"]),
+        or_unknown(row["key_id"]),
+    ]  # fmt: skip
+
+
+def _trip(ms: float | None) -> str:
+    return UNKNOWN if ms is None else f"{ms:.1f} ms"
+
+
+def _clock(ahead_ms: int | None, within_ms: int | None) -> str:
+    """How far its wall clock is from the teller's: `+0.03 s ± 0.02 s`."""
+    if ahead_ms is None or within_ms is None:
+        return UNKNOWN
+    return f"{ahead_ms / 1000:+.2f} s ± {within_ms / 1000:.2f} s"
+
+
+def _diagnoses(found: list[dict[str, Any]], ink: Ink) -> list[str]:
+    width = max((len(each["name"]) for each in found), default=0)
+    return [line for each in found for line in _check(each, width, ink)]
 
 
 def _heard(ms_ago: int | None) -> str:
