@@ -142,7 +142,7 @@ def _link(knowledge: Knowledge, member: Member, evidence: Evidence) -> Link:
         liveness=member.liveness.value if member.liveness else "unknown",
         trust=member.trust.value,
         session=knowledge.mesh.has_session(node),
-        address=None if member.address is None else _word(text_of(member.address)),
+        address=None if member.address is None else _word(member.address.text),
         kind=_kinds(member).get(member.address.host) if member.address else None,
         places=_places(member),
         version=member.record.version if member.record else "",
@@ -166,12 +166,6 @@ def _link(knowledge: Knowledge, member: Member, evidence: Evidence) -> Link:
     )
 
 
-def text_of(address: tuple[str, int]) -> str:
-    """HOST:PORT, with brackets where the host has colons itself."""
-    host, port = address[0], address[1]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def _kinds(member: Member) -> dict[str, str]:
     """What kind of interface it says is behind each of its hosts."""
     return {said.host: said.kind for said in member.record.endpoints} if member.record else {}
@@ -180,7 +174,7 @@ def _kinds(member: Member) -> dict[str, str]:
 def _places(member: Member) -> dict[str, str]:
     kinds = _kinds(member)
     return {
-        _word(text_of(address)): kinds.get(address.host, "")
+        _word(address.text): kinds.get(address.host, "")
         for address in member.addresses[:PLACES_MAX]
     }
 
