@@ -100,6 +100,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Ending.waiting": WAITING_MAX,
     "Endings._all": ENTRIES_MAX,
     "Epochs._highest": PEERS_MAX,
+    "Evidence.send_failed": CAUSES_MAX,
     "Gathered._blocks": GATHERED_BLOCKS_MAX,
     "Gossip._rumours": lambda config: config.gossip_slots_max,
     "HelloAllowance._sources": SOURCES_MAX + 1,
