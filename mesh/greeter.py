@@ -35,16 +35,34 @@ class Greeter:
             config.greetings_per_second, config.greetings_burst,
         )  # fmt: skip
         self._hints = Hints()
+        self._ours: tuple[Address, ...] = ()
+        self._seeds: dict[Address, None] = {}
 
     @property
     def next_wake(self) -> Instant | None:
         return earliest(self._contacts.next_wake, self._hints.next_wake)
 
+    def stand_at(self, addresses: Iterable[Address]) -> None:
+        """Where we are ourselves: nobody else is there, though a container's bridge may say so."""
+        self._ours = tuple(addresses)
+
     def seeds(self, addresses: Iterable[Address], now: Instant) -> None:
-        """Somebody may be there; we do not know who."""
+        """Somebody may be there; we do not know who. A person's word: it is tried for ever."""
         for address in addresses:
-            longest = self._config.dead_retry_longest
-            self._contacts.seek(address, now, self._config.greet_first, longest)
+            if address in self._seeds or len(self._seeds) < self._config.seeds_max:
+                self._seeds[address] = None
+                self._seek_seed(address, now)
+
+    def around(self, now: Instant, *, lost_some: bool) -> None:
+        """Our interfaces have changed. Whom we could not reach may be in reach now; and with
+        `lost_some` of our addresses gone, those who wrote to them should hear where we are."""
+        for member in self._roll.members():
+            with_us = member.liveness is Liveness.ALIVE and self._post.gate.has_session(member.id)
+            if member.has_left or (with_us and not lost_some):
+                continue
+            self.at_once(member.id, now)
+        for address in self._seeds:
+            self._seek_seed(address, now)
 
     def hint(self, node: NodeId, addresses: Iterable[Address], now: Instant) -> int:
         """Nobody vouches for it, and it matters only while `node` is not with us.
@@ -84,6 +102,10 @@ class Greeter:
         """Declared dead: try again later, and for ever."""
         first = self._config.dead_retry_first
         self._contacts.seek(node, now + first, first * 2, self._config.dead_retry_longest)
+        member = self._roll.member(node)
+        for address in member.answered if member else ():
+            if address in self._seeds:  # another node may live there by now
+                self._seek_seed(address, now + first)
 
     def met(self, node: NodeId, address: Address, now: Instant) -> None:
         """It has answered our challenge."""
@@ -96,7 +118,7 @@ class Greeter:
         effects = self._post.hello(None, self._hints.due(now), now)
         for aim in self._contacts.due(now):
             if isinstance(aim, Address):
-                effects += self._post.hello(None, (aim,), now)
+                effects += self._post.hello(None, self._elsewhere((aim,)), now)
             elif (member := self._roll.member(aim)) is not None:
                 effects += self.greet(member, now)
             else:
@@ -105,7 +127,17 @@ class Greeter:
 
     def greet(self, member: Member, now: Instant) -> list[MeshEffect]:
         """Hello to everywhere this member might be."""
-        return self._post.hello(member.id, member.addresses, now)
+        return self._post.hello(member.id, self._elsewhere(member.addresses), now)
+
+    def _seek_seed(self, address: Address, at: Instant) -> None:
+        for member in self._roll.reachable():
+            if member.address == address and self._post.gate.has_session(member.id):
+                return  # Somebody is there, and is with us.
+        longest = self._config.dead_retry_longest
+        self._contacts.seek(address, at, self._config.greet_first, longest)
+
+    def _elsewhere(self, addresses: Iterable[Address]) -> tuple[Address, ...]:
+        return tuple(address for address in addresses if address not in self._ours)
 
 
 def speaks_first(one: NodeId, other: NodeId) -> bool:

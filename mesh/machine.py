@@ -148,7 +148,7 @@ class Mesh:
     def start(self, now: Instant, addresses: Sequence[tuple[str, int, str]]) -> list[MeshEffect]:
         """Go among people: say where we are, call out, greet everyone we remember."""
         self._running = True
-        fact = self._voice.say_record(_endpoints(addresses), left=False)
+        fact = self._stand_at(_endpoints(addresses))
         self._gossip.tell_fact(fact, (), now)
         self.roll.renew_suspicions(now)
         self._beaconing.start(now)
@@ -169,12 +169,12 @@ class Mesh:
     def set_addresses(
         self, addresses: Sequence[tuple[str, int, str]], now: Instant
     ) -> list[MeshEffect]:
-        """Our interfaces have changed."""
-        endpoints = _endpoints(addresses)
-        if endpoints == self._voice.endpoints:
-            return []
+        """Our interfaces have changed, perhaps without changing what we tell of them."""
+        before, endpoints = self._voice.endpoints, _endpoints(addresses)
         self._beaconing.start(now)
-        return self._tell(self._voice.say_record(endpoints, left=False), now)
+        self._greeter.around(now, lost_some=any(one not in endpoints for one in before))
+        told = [] if endpoints == before else self._tell(self._stand_at(endpoints), now)
+        return [*told, *self._due(now)] if self._running else told
 
     def rise(self, epoch: Epoch, now: Instant) -> list[MeshEffect]:
         """Go on in a higher epoch: we were shown that this one is not our newest."""
@@ -286,6 +286,10 @@ class Mesh:
             for telling in self._gossip.wake(now, reach):
                 effects += self._post.payload(telling.to, telling.payload, now)
         return effects + self._reconciler.wake(now)
+
+    def _stand_at(self, endpoints: tuple[Endpoint, ...]) -> Fact:
+        self._greeter.stand_at(endpoint.address for endpoint in endpoints)
+        return self._voice.say_record(endpoints, left=False)
 
     def _tell(self, fact: Fact, now: Instant) -> list[MeshEffect]:
         self._gossip.tell_fact(fact, (), now)

@@ -76,6 +76,12 @@ class Member:
         return self.answered[0] if self.answered else None
 
     @property
+    def address_kind(self) -> str | None:
+        """What sort of interface the address in use belongs to, as the node itself says."""
+        said = self.record.endpoints if self.record else ()
+        return next((one.kind for one in said if one.address == self.address), None)
+
+    @property
     def addresses(self) -> tuple[Address, ...]:
         """Everywhere it might be reached, the most likely first."""
         said = self.record.addresses if self.record else ()

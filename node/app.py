@@ -2,6 +2,7 @@
 
     listen     the UDP port and the beacon ears        → the desk's inbox
     find       mDNS, in threads of its own             → the desk's inbox
+    seeding    names of seeds, looked up               → the desk's inbox
     streams    the TCP port                            → the desk, and back
     local      the command's Unix socket               → the desk, and back
     drive      the agent, and nothing else touches it
@@ -40,6 +41,7 @@ from node.shell.local import Body, Progress, serve_local
 from node.shell.mdns import Mdns
 from node.shell.opening import Opened, opened
 from node.shell.probing import Probing
+from node.shell.seeding import Seeding
 from node.shell.sockets import EVERYWHERE
 from node.shell.state import StateError
 from node.shell.surroundings import THIS_MACHINE, OurPort, Surroundings
@@ -89,7 +91,8 @@ class App:
         self.stopping = trio.Event()
         self.leaving = False
         self._head: Position | None = None
-        self._advertised = self._addresses(gate.scan())
+        self._seen = gate.scan()
+        self.seeding = Seeding(options.seeds, self.driver.report)
 
     async def run(self) -> None:
         """Live until told to stop."""
@@ -105,6 +108,7 @@ class App:
                 nursery.start_soon(self.probing.run)
                 if self.options.mdns:
                     nursery.start_soon(self.mdns.run)
+                nursery.start_soon(self.seeding.run)
                 nursery.start_soon(self._gather_news)
                 self.log.write("up", self._greeting(), {"pid": os.getpid()})
                 await self.stopping.wait()
@@ -159,7 +163,7 @@ class App:
         self._head = chain[-1].position if chain else None
         if not birth.continuity.proven:
             self.here.forget_mark()
-        return self.agent.start(self.around.now(), self._advertised)
+        return self.agent.start(self.around.now(), self._addresses(self._seen))
 
     async def _serve_streams(self) -> None:
         await streams.serve(
@@ -193,7 +197,10 @@ class App:
         raise AssertionError("a conversation ends with its reply")
 
     def _interfaces_changed(self, seen: tuple[Interface, ...]) -> None:
-        self.driver.report(AddressesChanged(self._addresses(seen)))
+        if seen != self._seen:  # the first scan is what we were born with, as a rule
+            self._seen = seen
+            self.driver.report(AddressesChanged(self._addresses(seen)))
+            self.seeding.look_again()
         self.mdns.interfaces_changed(seen)
 
     def _addresses(self, seen: tuple[Interface, ...]) -> tuple[tuple[str, int, str], ...]:
@@ -220,7 +227,11 @@ class App:
                 for warning in self.gate.warnings
                 if warning.trouble is not Trouble.NO_NETWORK or not self.options.interfaces
             ),
-            *(f"{w.sentence}; {w.hint}" for w in (self.mdns.warning,) if w is not None),
+            *(
+                f"{w.sentence}; {w.hint}"
+                for w in (self.mdns.warning, self.seeding.warning)
+                if w is not None
+            ),
         )
         counts = self.gate.counts
         refused = {
@@ -239,6 +250,7 @@ class App:
                 counts.air, self.gate.warnings, loopback_chosen=bool(self.options.interfaces)
             ),
             health.mdns(self.mdns, wanted=self.options.mdns),
+            *health.seeding(self.seeding.warning),
             health.calls(self.dialler.counts, self.stream_counts),
         )
         return ShellNews(warnings, {k: n for k, n in refused.items() if n}, air, checks)

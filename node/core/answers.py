@@ -84,6 +84,7 @@ def peers(knowledge: Knowledge) -> list[dict[str, Any]]:
                 "trust": member.trust.value,
                 "liveness": "unknown" if member.liveness is None else member.liveness.value,
                 "address": None if member.address is None else member.address.text,
+                "address_kind": member.address_kind,
                 "heard_ms_ago": ms(heard),
                 "epoch": member.epoch.counter,
                 "facts": _versions(knowledge, node),

@@ -40,6 +40,7 @@ from node.core.reports import (
     InventoryRead,
     Report,
     Sampled,
+    SeedsFound,
     ShellNews,
     WorkEnded,
 )
@@ -189,6 +190,8 @@ class Agent:
                 effects = self._mesh(self.mesh.set_addresses(addresses, now), now)
             case Found(node, addresses):
                 effects = self._mesh(self.mesh.hint(node, addresses, now), now)
+            case SeedsFound(addresses):
+                effects = self._mesh(self.mesh.seed(addresses, now), now)
             case ShellNews():
                 self.knowledge.news = report
                 effects = []

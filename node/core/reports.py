@@ -50,6 +50,13 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class SeedsFound:
+    """The names that a person gave as seeds stand for these addresses."""
+
+    addresses: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """One thing that `doctor` tells. `ok` None: not known, or nobody's fault."""
 
@@ -72,4 +79,6 @@ class ShellNews:
     """How far a clock on the wall is ahead of ours. It is shown to people, and decides nothing."""
 
 
-Report: TypeAlias = InventoryRead | Sampled | WorkEnded | AddressesChanged | Found | ShellNews
+Report: TypeAlias = (
+    InventoryRead | Sampled | WorkEnded | AddressesChanged | Found | SeedsFound | ShellNews
+)

@@ -41,6 +41,7 @@ class Trouble(Enum):
     BEACON_PORT_TAKEN = "beacon port taken"
     NO_SUCH_INTERFACE = "no such interface"
     MDNS_UNUSABLE = "mDNS unusable"
+    SEED_UNKNOWN = "seed unknown"
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,5 +201,10 @@ def mdns(finder: Mdns, *, wanted: bool) -> Check:
     return Check(name, True, f"announced on {names} (UDP port {MDNS_PORT}); {seen}")
 
 
+def seeding(warning: NetworkWarning | None) -> list[Check]:
+    """Seeds whose names nobody knows."""
+    return [] if warning is None else [Check("seeds", False, warning.sentence, warning.hint)]
+
+
 def _counted(failures: Counter[str]) -> list[str]:
     return [f"{count} with {name}" for name, count in sorted(failures.items())]

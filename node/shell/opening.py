@@ -16,7 +16,6 @@ from random import Random, SystemRandom
 from typing import Final, Protocol
 
 from ledger.machine import Continuity
-from mesh.effects import Address
 from mesh.identity import NONCE_BYTES, Epoch, Identity, NodeId, id_text
 from mesh.keyring import Keyring
 from mesh.logs import Position
@@ -33,6 +32,7 @@ from node.probes.sources import Roots
 from node.shell.files import ON_DISK, Files
 from node.shell.journal import Journal, JournalCorrupt, set_aside
 from node.shell.marker import find_marker, read_boot_id
+from node.shell.seeding import literal_seeds
 from node.shell.state import StateError, StateFolder, explained
 
 META_FINGERPRINT: Final = b"fingerprint"
@@ -204,7 +204,7 @@ def _birth(ground: Ground, options: UpOptions, keys: Keyring, saved: Saved) -> B
         fingerprint=ground.fingerprint,
         boot=ground.boot_id,
         version=VERSION,
-        seeds=tuple(Address(host, port) for host, port in options.seeds),
+        seeds=literal_seeds(options.seeds),
     )
 
 
