@@ -19,8 +19,8 @@ class Status(msgspec.Struct, frozen=True, tag="status", forbid_unknown_fields=Tr
     unit, total, promised, room, state}]}, log: {era, height, head}, warnings: [sentence…],
     rejections: {cause: count}}
 
-    Peer: {id, name, trust, liveness, address, heard_ms_ago, epoch, facts: {topic: version},
-    log: {era, height}, standing}
+    Peer: {id, name, trust, liveness, address, address_kind, heard_ms_ago, epoch,
+    facts: {topic: version}, log: {era, height}, standing}
     """
 
 

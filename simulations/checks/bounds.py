@@ -103,6 +103,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Evidence.send_failed": CAUSES_MAX,
     "Gathered._blocks": GATHERED_BLOCKS_MAX,
     "Gossip._rumours": lambda config: config.gossip_slots_max,
+    "Greeter._seeds": lambda config: config.seeds_max,
     "HelloAllowance._sources": SOURCES_MAX + 1,
     "Hints._sent": HINTS_MAX,
     "Intake._reported": OWN_BLOCKS_REPORTED_MAX,
