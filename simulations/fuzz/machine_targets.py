@@ -108,7 +108,7 @@ def _handshakes() -> Target:
     gate = eve.alive.mesh._post.gate  # noqa: SLF001 - as above
     tags = (Kind.BEACON, Kind.HELLO, Kind.WELCOME, Kind.STALE)
     heard = [d for d in audience.stage.datagrams_to("ann", each_kind_max=8) if d[3] in tags]
-    stale = write_stale(audience.stage.world.keys, eve.id, ann.id, bytes(16), bytes(200))
+    stale = write_stale(audience.stage.world.keys.primary, eve.id, ann.id, bytes(16), bytes(200))
     examples = tuple(d[:-TAG_BYTES] for d in (*heard, gate.hello(ann.id, audience.now), stale))
     feed = partial(_tagged_by_a_member, audience)
     return Target(
@@ -117,7 +117,7 @@ def _handshakes() -> Target:
 
 
 def _tagged_by_a_member(audience: _Audience, bare: bytes) -> bool:
-    keys = audience.stage.world.keys
+    keys = audience.stage.world.keys.primary
     kind = bare[3] if len(bare) > 3 else 0
     if kind == Kind.HELLO:
         bare = bare.ljust(DATAGRAM_BYTES_MAX - TAG_BYTES, b"\0")

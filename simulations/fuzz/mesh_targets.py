@@ -27,6 +27,7 @@ from mesh.handshake import (
 )
 from mesh.identity import Epoch, Identity, NodeId, id_text, parse_id
 from mesh.invite import INVITE_PREFIX, Invite, MistypedInvite, NotAnInvite, parse_invite
+from mesh.keyring import Keyring
 from mesh.logs import NO_BLOCK, Block, Era, seal_block
 from mesh.messages import (
     Accuse,
@@ -273,6 +274,9 @@ def _texts() -> list[Target]:
         Target("secret text", (SECRET.text.encode(), packed[1]), _secret, Shape.TEXT),
         Target("invite text", (invite, packed[0]), _invite, Shape.TEXT),
         Target("invite, well spelled", (_invite_content(),), _invite_inside, Shape.MSGPACK),
+        Target(
+            "keyring", (Keyring.of(SECRET, retired=[bytes(4)]).text.encode(),), _keyring, Shape.TEXT
+        ),
         Target("node id text", (id_text(KEY.id).encode(),), _node_id, Shape.TEXT),
         Target("passphrase", (plain,), _passphrase, Shape.TEXT),
     ]
@@ -288,6 +292,15 @@ def _secret(data: bytes) -> bool:
     except (MistypedSecret, NotASecret):
         return False
     assert Secret.parse(secret.text) == secret, "a secret reads back differently"
+    return True
+
+
+def _keyring(data: bytes) -> bool:
+    try:
+        ring = Keyring.parse(_text(data))
+    except (MistypedSecret, NotASecret):
+        return False
+    assert Keyring.parse(ring.text) == ring, "a keyring reads back differently"
     return True
 
 
