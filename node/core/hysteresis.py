@@ -54,10 +54,7 @@ def _amount_moved(old: int | None, new: int | None, least: int) -> bool:
 
 def _metric_moved(old: Metric, new: Metric) -> bool:
     if isinstance(old.value, int | float) and isinstance(new.value, int | float):
-        if MOVE_WATTS: Final = 50
-"""A card's draw trembles by tens of watts under one steady job."""
-
-UNIT_OF_YES_OR_NO in (old.unit, new.unit):
+        if UNIT_OF_YES_OR_NO in (old.unit, new.unit):
             return old.value != new.value
         if new.unit == "bytes":
             return abs(new.value - old.value) > MOVE_BYTES_MIN
