@@ -23,7 +23,7 @@ from functools import partial
 import trio
 
 from mesh.effects import Address, Call
-from mesh.instant import in_seconds
+from mesh.instant import SECOND, Duration, Instant, in_seconds
 from mesh.logs import Position
 from mesh.persistence import Write
 from node.config import UpOptions
@@ -45,6 +45,7 @@ from node.shell.seeding import Seeding
 from node.shell.sockets import EVERYWHERE
 from node.shell.state import StateError
 from node.shell.surroundings import THIS_MACHINE, OurPort, Surroundings
+from node.shell.terrain import LOOK_EVERY_SECONDS, Terrain, evidence, moved
 from node.shell.tls import MeshTls
 from node.shell.udp import Gate, PortTaken
 
@@ -93,6 +94,8 @@ class App:
         self._head: Position | None = None
         self._seen = gate.scan()
         self.seeding = Seeding(options.seeds, self.driver.report)
+        self._terrain = Terrain()
+        self._ahead: Duration | None = None
 
     async def run(self) -> None:
         """Live until told to stop."""
@@ -208,10 +211,14 @@ class App:
 
     async def _gather_news(self) -> None:
         told: ShellNews | None = None
+        looked: Instant | None = None
         while True:
             # A look at disks may hang: it holds up the news, and nothing else.
             look = partial(self.around.footing, self.here)
             footing = await self.around.aside(look, abandon=True)
+            if looked is None or self.around.now() - looked > LOOK_EVERY_SECONDS * SECOND:
+                self._terrain = await self.around.aside(self.around.terrain, abandon=True)
+                looked = self.around.now()
             for _ in range(NEWS_PER_FOOTING):
                 news = self._news(tuple(footing))
                 if news != told:  # nothing new wakes nobody
@@ -253,7 +260,11 @@ class App:
             *health.seeding(self.seeding.warning),
             health.calls(self.dialler.counts, self.stream_counts),
         )
-        return ShellNews(warnings, {k: n for k, n in refused.items() if n}, air, checks)
+        mdns = "" if self.mdns.warning is None else self.mdns.warning.sentence
+        seen = evidence(self._terrain, self.gate.interfaces, counts.air, counts.send_failed, mdns)
+        self._ahead = moved(self._ahead, self.around.wall() - self.around.now())
+        refused = {cause: count for cause, count in refused.items() if count}
+        return ShellNews(warnings, refused, air, checks, seen, self._ahead)
 
     def _greeting(self) -> str:
         birth = self.here.birth

@@ -214,8 +214,8 @@ def _one_way(deaf: Telling, other: Telling, seen: Link | None, heard: Link | Non
     """`other` hears `deaf`, and `deaf` never hears `other`."""
     told = f"{other.name} hears {deaf.name}{_where(heard, other)} but {deaf.name} never hears "
     told += f"{other.name}: UDP {deaf.port} is blocked inbound on {deaf.name}{_walls(deaf)}"
-    if seen is not None and any(age <= FRESH_MS for age in seen.beacons.values()):
-        # Its beacons do come in, so the port of beacons is open and the one it was asked at is not.
+    if seen is not None and _beacon_since(seen):
+        # The port of beacons is open, and the one at which it was answered is not.
         told += f"; beacons of {other.name} do arrive, so its answers alone are dropped"
     return told
 
@@ -253,7 +253,7 @@ def _of_a_silent_one(survey: Survey, ends: Ends) -> Fault | None:
             f"{here.name} gets no answer from {link.name}, which is reachable only by helper "
             f"{listed(reaching)}: the way between {here.name} and {link.name} is cut",
         )
-    if any(age < min(FRESH_MS, link.waiting_ms or 0) for age in link.beacons.values()):
+    if _beacon_since(link):
         # Its beacons prove that it lives and sends.
         told = f"{here.name} hears the beacons of {link.name}{_where(link, here)} but gets no "
         told += f"answer: UDP {_port(link)} is blocked inbound on {link.name}, or its answers are "
@@ -261,6 +261,11 @@ def _of_a_silent_one(survey: Survey, ends: Ends) -> Fault | None:
     if ends.here != survey.us:
         return None  # that nobody reaches it is said once, from here
     return Fault(None, f"nobody that we can ask reaches {link.name}: it is off, or cut off")
+
+
+def _beacon_since(link: Link) -> bool:
+    """Whether a beacon of it came in after the question that it owes an answer to."""
+    return any(age < min(FRESH_MS, link.waiting_ms or 0) for age in link.beacons.values())
 
 
 def _reaches(telling: Telling, node: str) -> bool:

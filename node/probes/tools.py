@@ -102,7 +102,10 @@ def _version(name: str, place: str, versions: VersionCache, run_limited: RunLimi
 
 
 def what_it_says(
-    command: list[str], run_limited: RunLimited, seconds: float = VERSION_SECONDS_MAX
+    command: list[str],
+    run_limited: RunLimited,
+    seconds: float = VERSION_SECONDS_MAX,
+    bytes_max: int = VERSION_BYTES_MAX,
 ) -> str:
     """The start of what `command` prints; "" when it says nothing in time or can't be started.
 
@@ -123,7 +126,7 @@ def what_it_says(
 
     def listen() -> bytes:
         with stream:  # whoever reads it closes it, also after we stopped waiting
-            return stream.read(VERSION_BYTES_MAX)
+            return stream.read(bytes_max)
 
     try:
         said = run_limited(listen, seconds)

@@ -19,3 +19,9 @@ _CLOCK: Final[int] = time.CLOCK_BOOTTIME if CLOCK_NAME == "boottime" else time.C
 def now() -> Instant:
     """Nanoseconds since some fixed moment of this boot; runs during suspend, never steps back."""
     return time.clock_gettime_ns(_CLOCK)
+
+
+def wall() -> int:
+    """Nanoseconds since 1970 by the clock on the wall. It is shown to people, and used for nothing:
+    it may be years off, and step at any time."""
+    return time.time_ns()

@@ -16,7 +16,7 @@ from mesh.instant import Instant
 from node.config import UpOptions
 from node.core.reports import Check
 from node.probes.shares import Onlooker
-from node.shell import clock, health
+from node.shell import clock, health, terrain
 from node.shell.aside import Aside, in_a_thread
 from node.shell.beacons import NetworkWarning
 from node.shell.dialler import Dial, dial_tcp
@@ -24,6 +24,7 @@ from node.shell.interfaces import Interface
 from node.shell.local import DoorOpener, open_door
 from node.shell.opening import DICE, Opened
 from node.shell.probing import Eyes, MachineEyes
+from node.shell.terrain import Terrain
 from node.shell.udp import Changed, Deliver, GateCounts
 
 
@@ -56,6 +57,8 @@ class Surroundings:
     door: DoorOpener = open_door
     eyes: Callable[[UpOptions, Onlooker], Eyes] = MachineEyes
     footing: Callable[[Opened], list[Check]] = health.footing
+    terrain: Callable[[], Terrain] = terrain.look
+    wall: Callable[[], int] = clock.wall
 
 
 THIS_MACHINE: Final = Surroundings()

@@ -33,6 +33,7 @@ from node.shell.events import EventWriter
 from node.shell.opening import Ground, standing_on
 from node.shell.state import StateError, StateFolder
 from node.shell.surroundings import Surroundings
+from node.shell.terrain import Terrain
 from simulations import hardware
 from simulations.fidelity.air import PORT, Air, Station
 from simulations.fidelity.disk import Disk
@@ -187,6 +188,8 @@ class Incarnation:
             door=lambda _path: Doorway(station, "local"),
             eyes=lambda _options, _claim: InventedEyes(self.resident),
             footing=lambda _here: [],
+            terrain=Terrain,
+            wall=self.resident.now,
         )
 
     async def _dial(self, to: Address) -> trio.abc.Stream:
