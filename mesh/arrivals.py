@@ -115,12 +115,24 @@ class Arrivals:
         self._greeter.met(met.peer, met.address, now)
         self._sightings.met(met.peer, now)
         self._reconciler.met(met.peer, now + KEPT_PATIENCE)
-        respond = Send(met.address, met.respond, urgent=True)
-        effects = [respond, *self._remember(met.peer, row), *changes]
-        if self._voice.record is not None:
-            first = encode((FactNews(self._voice.record), self._reconciler.kept_of(met.peer)))
-            effects += self._post.payload(met.peer, first, now)
-        return effects + self._lookout.heard(met.peer, now) + self._reconciler.wake(now)
+        effects = [*self._remember(met.peer, row), *changes]
+        if met.passport.topic == TOPIC_NODE:
+            effects += self._table.introduced(met.passport, met.peer, now)
+        respond = self._post.gate.respond(met, self._first_letters(met.peer), now)
+        effects += [Send(met.address, respond, urgent=True), *self._lookout.heard(met.peer, now)]
+        if met.letters:
+            said = Verified(met.peer, met.epoch, met.letters, met.address)
+            effects += self._table.read(said, now)
+        return effects + self._reconciler.wake(now)
+
+    def _first_letters(self, peer: NodeId) -> bytes:
+        """What `peer` should know at once: our root, its log as we keep it, and our record, unless
+        we have just shown that for a passport."""
+        kept = self._reconciler.kept_of(peer)
+        record = self._voice.record
+        if record is None or self._post.gate.papers.is_record:
+            return encode((kept,))
+        return encode((FactNews(record), kept))
 
     def _remember(self, peer: NodeId, row: Sequence[Write]) -> list[MeshEffect]:
         """The peer's row, if meeting it has changed it."""

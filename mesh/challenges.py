@@ -5,28 +5,32 @@ round trip takes so long, but a busy machine may: where answers come when nobody
 any more, everybody asks again and is busier still. Losing an entry costs its peer another hello.
 """
 
+import hmac
 from collections.abc import Container
 from dataclasses import dataclass
 from itertools import takewhile
 from random import Random
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
+from mesh.facts import Fact
 from mesh.handshake import (
     FIRST_COUNTERS,
     FIRST_COUNTERS_APART,
     HELLO_CORE_BYTES,
-    KEY_BYTES,
-    WELCOME_CORE_BYTES,
     Ephemeral,
     Hello,
     Welcome,
     agree,
     transcript_of,
+    welcome_core,
     write_hello,
     write_welcome,
 )
 from mesh.identity import NONCE_BYTES, Epoch, Identity, NodeId
 from mesh.instant import SECOND, Duration, Instant, earliest
+from mesh.notary import Notary
+from mesh.passport import Papers, read_passport
+from mesh.rejections import Rejection
 from mesh.secret import MeshKeys
 from mesh.sessions import Session
 
@@ -43,6 +47,7 @@ class Asked:
     keys: MeshKeys
     share: Ephemeral
     core: bytes
+    said_at: Instant
     expires: Instant
     told_stale: bool = False
 
@@ -52,24 +57,35 @@ class Answered:
     """A hello that we answered, and the session that a confirmation would open."""
 
     hello: Hello
+    passport: Fact
     welcome: bytes
-    transcript: bytes
     nonce: bytes
     session: Session
     expires: Instant
     told_stale: bool = False
 
 
+class Accepted(NamedTuple):
+    """What came of a hello of ours: a session, and the passport that was shown for it."""
+
+    session: Session
+    passport: Fact
+
+
 _Entry = TypeVar("_Entry", Asked, Answered)
 
 
 class Challenges:
-    """Both tables, and the drawing of fresh shares for them."""
+    """Both tables, and what is drawn for them."""
 
-    def __init__(self, identity: Identity, epoch: Epoch, random: Random) -> None:
+    def __init__(
+        self, identity: Identity, epoch: Epoch, random: Random, papers: Papers, notary: Notary
+    ) -> None:
         self._identity = identity
         self._epoch = epoch
         self._random = random
+        self._papers = papers
+        self._notary = notary
         self._begun = 0
         # Oldest first, since every entry lives equally long.
         self._asked: dict[bytes, Asked] = {}
@@ -88,17 +104,17 @@ class Challenges:
     def ask(self, target: NodeId | None, keys: MeshKeys, now: Instant) -> bytes:
         """A new hello under `keys`. `target` None: whoever hears it."""
         self.expire(now)
-        share = self._fresh_share()
+        share = self._drawn(now)
         hello = write_hello(keys, self._identity, self._epoch, share, target)
         if len(self._asked) >= CHALLENGES_MAX:
             self._asked.pop(next(iter(self._asked)))
         self._asked[share.nonce] = Asked(
-            target, keys, share, hello[:HELLO_CORE_BYTES], now + CHALLENGE_LIFE
+            target, keys, share, hello[:HELLO_CORE_BYTES], now, now + CHALLENGE_LIFE
         )
         return hello
 
-    def answer(self, hello: Hello, keys: MeshKeys, now: Instant) -> Answered | None:
-        """The challenge to `hello`, the same one for the same hello; None when its share is void.
+    def answer(self, hello: Hello, keys: MeshKeys, now: Instant) -> Answered | Rejection:
+        """The challenge to `hello`, the same one for the same hello.
 
         Told again (the network doubles, and strangers replay), we neither draw nor remember more.
         """
@@ -106,19 +122,37 @@ class Challenges:
         known = self._answered.get(hello.core)
         if known is not None:
             return known
-        share = self._fresh_share()
-        welcome = write_welcome(keys, self._identity, self._epoch, share, hello)
-        transcript = transcript_of(hello.core, welcome[:WELCOME_CORE_BYTES])
-        agreed = agree(keys, self._identity.id, share, hello, transcript)
+        passport = self._checked(hello)
+        if isinstance(passport, Rejection):
+            return passport
+        share = self._drawn(now)
+        core = welcome_core(keys, self._identity, self._epoch, share, hello)
+        agreed = agree(keys, self._identity.id, share, hello, transcript_of(hello.core, core))
         if agreed is None:
-            return None
+            return Rejection.MALFORMED
+        welcome = write_welcome(keys, core, agreed.proof, share.passport)
         expires = now + CHALLENGE_LIFE
-        answered = Answered(hello, welcome, transcript, share.nonce, Session(agreed, now), expires)
+        answered = Answered(hello, passport, welcome, share.nonce, Session(agreed, now), expires)
         if len(self._answered) >= CHALLENGES_MAX:
             self.settle(next(iter(self._answered.values())))
         self._answered[hello.core] = answered
         self._by_tag[agreed.peer, agreed.tag] = answered
         return answered
+
+    def accept(self, asked: Asked, welcome: Welcome, now: Instant) -> Accepted | Rejection:
+        """The session that `welcome` opens, or why it opens none: then it proves nothing."""
+        agreed = agree(
+            asked.keys, self._identity.id, asked.share, welcome,
+            transcript_of(asked.core, welcome.core),
+        )  # fmt: skip
+        if agreed is None:
+            return Rejection.MALFORMED
+        if not hmac.compare_digest(agreed.proof, welcome.proof):
+            return Rejection.BAD_SIGNATURE
+        passport = self._checked(welcome)
+        if isinstance(passport, Rejection):
+            return passport
+        return Accepted(Session(agreed, now), passport)
 
     def asked(self, nonce: bytes, now: Instant) -> Asked | None:
         """Our hello with this nonce, if it still waits."""
@@ -172,19 +206,18 @@ class Challenges:
         for answered in _lapsed(self._answered, now):
             self.settle(answered)
 
-    def _fresh_share(self) -> Ephemeral:
+    def _checked(self, said: Hello | Welcome) -> Fact | Rejection:
+        """The passport that goes with what was `said`: stating this share, signed by this node."""
+        passport = read_passport(said.passport)
+        if passport is None or not passport.is_of(said.sender, said.epoch, said.share):
+            return Rejection.MALFORMED
+        return passport.fact if self._notary.vouches(passport.fact) else Rejection.BAD_SIGNATURE
+
+    def _drawn(self, now: Instant) -> Ephemeral:
         first_counter = self._begun % FIRST_COUNTERS * FIRST_COUNTERS_APART
         self._begun += 1
-        draw = self._random.randbytes
-        return Ephemeral(self._identity.share(draw(KEY_BYTES)), draw(NONCE_BYTES), first_counter)
-
-
-def accept_welcome(
-    us: NodeId, asked: Asked, welcome: Welcome, transcript: bytes, now: Instant
-) -> Session | None:
-    """The session that `welcome` opens; None when its share is void."""
-    agreed = agree(asked.keys, us, asked.share, welcome, transcript)
-    return None if agreed is None else Session(agreed, now)
+        share, passport = self._papers.at(now)
+        return Ephemeral(share, passport, self._random.randbytes(NONCE_BYTES), first_counter)
 
 
 def _lapsed(table: dict[bytes, _Entry], now: Instant) -> list[_Entry]:

@@ -1,9 +1,11 @@
 """Confirmations that may have been lost: repeated until the far end is heard in the session.
 
 Without this, one lost datagram would leave us sealing in a session that the other side refuses.
-Four repeats at 0.2 s outlast a short burst of loss; a session still silent after five seconds is
-given up for sending, and the next hello makes another. We go on *hearing* in it: perhaps only the
-answers were lost, and then the far end speaks there and nowhere else.
+Four repeats outlast a short burst of loss: the first after 0.2 s, or thrice as long as the far end
+took for its welcome, and each after twice as long as the one before it. Where a hundred nodes meet
+at once and all are slow, to repeat sooner would only keep them slow. A session that stays silent to
+the last is given up for sending, and the next hello makes another. We go on *hearing* in it:
+perhaps only the answers were lost, and then the far end speaks there and nowhere else.
 """
 
 from dataclasses import dataclass
@@ -17,6 +19,10 @@ from mesh.sessions import Session, Sessions
 from mesh.timers import Timers
 
 CONFIRM_INTERVAL: Final[Duration] = 200 * MILLISECOND
+CONFIRM_INTERVAL_MAX: Final[Duration] = SECOND
+"""Of the first."""
+WELCOMES_WAITED: Final = 3
+"""So many times as long as the welcome took, its answer is waited for."""
 CONFIRM_REPEATS_MAX: Final = 4
 SILENT_SESSION_LIFE: Final[Duration] = 5 * SECOND
 
@@ -26,6 +32,7 @@ class _Waiting:
     session: Session
     payload: bytes
     to: Address
+    interval: Duration
     repeats_left: int
 
 
@@ -42,11 +49,14 @@ class Confirmations:
         """When the next repeat, or the next giving up, is due."""
         return self._due.next
 
-    def begin(self, session: Session, payload: bytes, to: Address, now: Instant) -> bytes:
-        """The first confirmation; `wake` repeats it."""
+    def begin(
+        self, session: Session, payload: bytes, to: Address, took: Duration, now: Instant
+    ) -> bytes:
+        """The first confirmation; `wake` repeats it. `took`: from our hello to its welcome."""
         key = session.agreed.peer, session.agreed.tag
-        self._waiting[key] = _Waiting(session, payload, to, CONFIRM_REPEATS_MAX)
-        self._due.set(key, now + CONFIRM_INTERVAL)
+        interval = min(max(CONFIRM_INTERVAL, WELCOMES_WAITED * took), CONFIRM_INTERVAL_MAX)
+        self._waiting[key] = _Waiting(session, payload, to, interval, CONFIRM_REPEATS_MAX)
+        self._due.set(key, now + interval)
         return session.seal(Kind.CONFIRM, payload)
 
     def heard(self, session: Session) -> None:
@@ -76,7 +86,8 @@ class Confirmations:
 
     def _put_off(self, waiting: _Waiting, now: Instant) -> Instant:
         waiting.repeats_left -= 1
-        due = now + CONFIRM_INTERVAL
+        waiting.interval *= 2
+        due = now + waiting.interval
         if waiting.repeats_left == 0:
             due = max(due, waiting.session.opened_at + SILENT_SESSION_LIFE)
         return due

@@ -18,7 +18,7 @@ from typing import Final
 
 from mesh.allowance import HelloAllowance
 from mesh.beacon import BEACON_SEQUENCE_MAX, Beacon, read_beacon, write_beacon
-from mesh.challenges import Answered, Asked, Challenges, accept_welcome
+from mesh.challenges import Answered, Challenges
 from mesh.confirming import Confirmations
 from mesh.datagram import Header, Kind, read_header
 from mesh.effects import Address, Send
@@ -27,13 +27,9 @@ from mesh.handshake import (
     STALE_RECORD_BYTES_MAX,
     Hello,
     Welcome,
-    confirmation,
-    is_confirmed,
-    is_welcome_signed,
     read_hello,
     read_stale,
     read_welcome,
-    transcript_of,
     write_stale,
 )
 from mesh.identity import Epoch, Identity, NodeId
@@ -49,6 +45,8 @@ from mesh.judgements import (
     Verified,
 )
 from mesh.keyring import Keyring
+from mesh.notary import Notary
+from mesh.passport import Papers
 from mesh.rejections import Rejection
 from mesh.secret import MeshKeys
 from mesh.sessions import PAYLOAD_BYTES_MAX, Session, Sessions, session_tag_of
@@ -66,13 +64,16 @@ class Gate:
         keys: Keyring,
         random: Random,
         highest: Mapping[NodeId, Epoch],
+        notary: Notary,
     ) -> None:
-        """`highest`: per peer, the highest epoch proven before this start."""
+        """`highest`: per peer, the highest epoch proven before this start; `notary`: of the node,
+        who may have seen a peer's record before the peer shows it."""
         self._identity = identity
         self._epoch = epoch
         self._keys = keys
         self._epochs = Epochs(identity.id, epoch, highest)
-        self._challenges = Challenges(identity, epoch, random)
+        self.papers = Papers(identity, epoch, keys.mesh_id, random)
+        self._challenges = Challenges(identity, epoch, random, self.papers, notary)
         self._sessions = Sessions()
         self._confirmations = Confirmations(self._sessions)
         self._allowance = HelloAllowance()
@@ -96,6 +97,15 @@ class Gate:
         """`payload` for `to` alone, or None when there is no session with it."""
         session = self._sessions.best(to, now)
         return None if session is None else session.seal(Kind.SEALED, payload)
+
+    def respond(self, met: Established, letters: bytes, now: Instant) -> bytes:
+        """The first word in the session that `met` opened: `letters`, which may be none. If we
+        said hello it is our confirmation, and `wake` repeats it until the far end is heard."""
+        session = self._sessions.find(met.peer, met.tag, now)
+        assert session is not None, "nobody is answered in a session that is over"
+        if met.took is None:
+            return session.seal(Kind.SEALED, letters)
+        return self._confirmations.begin(session, letters, met.address, met.took, now)
 
     def stale(self, late: LowerEpoch, record: bytes) -> bytes | None:
         """The answer to a run that is over: its own later `record`. None when that cannot fit."""
@@ -240,8 +250,8 @@ class Gate:
         self, hello: Hello, keys: MeshKeys, source: Address, now: Instant
     ) -> Judgement | Rejection:
         answered = self._challenges.answer(hello, keys, now)
-        if answered is None:
-            return Rejection.MALFORMED
+        if isinstance(answered, Rejection):
+            return answered
         if self.believes(hello):
             return self._admit(answered, source)
         return Respond(answered.welcome, hello.sender)
@@ -257,26 +267,20 @@ class Gate:
         asked = self._challenges.asked(welcome.echo, now)
         if asked is None or asked.keys != keys or asked.target not in (None, welcome.sender):
             return Rejection.UNKNOWN_CHALLENGE
-        transcript = transcript_of(asked.core, welcome.core)
-        if not is_welcome_signed(welcome, transcript):
-            return Rejection.BAD_SIGNATURE
+        accepted = self._challenges.accept(asked, welcome, now)
+        if isinstance(accepted, Rejection):
+            return accepted
         # From here on the peer is proven live, whatever we may think of its epoch.
         self._challenges.settle(asked)
         doubt = self._doubt(welcome, source)
         if doubt is not None:
             return doubt
-        return self._enter(asked, welcome, transcript, source, now)
-
-    def _enter(
-        self, asked: Asked, welcome: Welcome, transcript: bytes, source: Address, now: Instant
-    ) -> Judgement | Rejection:
-        session = accept_welcome(self._identity.id, asked, welcome, transcript, now)
-        if session is None:
-            return Rejection.MALFORMED
+        session, passport = accepted
         self._prove(session)
-        payload = confirmation(self._identity, transcript)
-        respond = self._confirmations.begin(session, payload, source, now)
-        return Established(welcome.sender, welcome.public, welcome.epoch, source, respond)
+        return Established(
+            welcome.sender, welcome.public, welcome.epoch, source, session.agreed.tag, passport,
+            took=now - asked.said_at,
+        )  # fmt: skip
 
     def _judge_confirm(
         self, header: Header, datagram: bytes, source: Address, now: Instant
@@ -290,10 +294,9 @@ class Gate:
         payload = answered.session.open(datagram)
         if isinstance(payload, Rejection):
             return payload
-        if not is_confirmed(answered.hello, answered.transcript, payload):
-            return Rejection.BAD_SIGNATURE
+        # It has the keys: so it holds the share that it showed, and heard our nonce.
         self._challenges.settle(answered)
-        return self._doubt(answered.hello, source) or self._admit(answered, source)
+        return self._doubt(answered.hello, source) or self._admit(answered, source, payload)
 
     def _confirm_again(
         self, sender: NodeId, tag: bytes, datagram: bytes, now: Instant
@@ -307,11 +310,13 @@ class Gate:
             return payload
         return Respond(session.seal(Kind.SEALED, b""), sender)
 
-    def _admit(self, answered: Answered, source: Address) -> Established:
+    def _admit(self, answered: Answered, source: Address, letters: bytes = b"") -> Established:
         hello, session = answered.hello, answered.session
         self._prove(session)
-        respond = session.seal(Kind.SEALED, b"")
-        return Established(hello.sender, hello.public, hello.epoch, source, respond)
+        return Established(
+            hello.sender, hello.public, hello.epoch, source, session.agreed.tag, answered.passport,
+            letters,
+        )  # fmt: skip
 
     def _judge_sealed(
         self, header: Header, datagram: bytes, source: Address, now: Instant

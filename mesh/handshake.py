@@ -1,16 +1,18 @@
 """The challenge: how two nodes prove to each other that they live now, and agree on keys.
 
     initiator                                                     responder
-    HELLO     key, epoch, X25519 ephemeral, nonce, target     →
-              key, epoch, ephemeral, nonce, signature of all  ←     WELCOME
-    CONFIRM   signature of all, sealed                        →
+    HELLO     key, epoch, X25519 share, nonce, target, passport   →
+              key, epoch, share, nonce, proof, passport           ←   WELCOME
+    CONFIRM   the first letters, sealed                           →
 
-The **transcript** is the hash of the hello and of the welcome up to its signature: both ids, keys,
-epochs, nonces, ephemerals and first counters. A signature over it can only have been made by the
-owner of the key, after the other side drew its nonce; so it proves life, not merely knowledge, and
-a recording of it proves nothing to anyone else. The session keys come from the X25519 secret mixed
-with the mesh's handshake key: a stranger who breaks one, or a member who knows the other, is still
-outside.
+The **transcript** is the hash of the hello and of the welcome up to its proof: both ids, keys,
+epochs, nonces, shares and first counters. The session's keys grow from it, from what both shares
+make together (X25519), and from the mesh's handshake key: a stranger who breaks one, or a member
+who knows the other, is still outside. Whose a share is, its owner's key has signed once, in the
+**passport** that goes along (`mesh/passport.py`). So who has the keys of a transcript holds a share
+that the node's key vouches for, and made them after the other side drew its nonce: that proves
+life, not merely knowledge, and a recording of it proves nothing to anyone else. The responder shows
+it by its *proof*, which grows beside the keys; the initiator by sealing its confirmation.
 
 A hello proves nothing. It carries the mesh's tag, but it may be a recording; so it buys its sender
 one welcome no larger than itself (a hello is padded to a full datagram for that), and a slot in a
@@ -43,33 +45,33 @@ from mesh.datagram import (
 )
 from mesh.identity import (
     NODE_ID_BYTES,
-    SIGNATURE_BYTES,
     Epoch,
     Identity,
     NodeId,
     PublicKey,
     id_of,
-    verify,
 )
 from mesh.rejections import Rejection
 from mesh.secret import MeshKeys
 from mesh.sessions import SESSION_DATAGRAMS_MAX, SESSION_TAG_BYTES, Agreement
 from mesh.shares import Share
 
-WELCOME_TAG: Final = b"hf1.welcome"
-CONFIRM_TAG: Final = b"hf1.confirm"
 KEY_BYTES: Final = 32
 FIRST_COUNTERS_APART: Final = SESSION_DATAGRAMS_MAX + 1
 FIRST_COUNTERS: Final = 2**64 // FIRST_COUNTERS_APART
 """How many handshakes of one run have counters of their own: 16 million, years at full rate."""
 
-# key, epoch counter, epoch nonce, ephemeral, nonce, target (zeros: anybody), first counter
+# key, epoch counter, epoch nonce, share, nonce, target (zeros: anybody), first counter
 _HELLO: Final = struct.Struct(">32sQ16s32s16s16sQ")
 HELLO_CORE_BYTES: Final = HEADER_BYTES + _HELLO.size
 # to, nonce of the hello, then as above
 _WELCOME: Final = struct.Struct(">16s16s32sQ16s32s16sQ")
 WELCOME_CORE_BYTES: Final = HEADER_BYTES + _WELCOME.size
-WELCOME_BYTES: Final = WELCOME_CORE_BYTES + SIGNATURE_BYTES + TAG_BYTES
+PROOF_BYTES: Final = 16
+_PASSPORT_AT: Final = WELCOME_CORE_BYTES + PROOF_BYTES
+WELCOME_BYTES_MIN: Final = _PASSPORT_AT + TAG_BYTES
+PASSPORT_BYTES_MAX: Final = DATAGRAM_BYTES_MAX - WELCOME_BYTES_MIN
+_LENGTH: Final = struct.Struct(">H")
 # to, nonce of the hello or welcome it answers
 _STALE: Final = struct.Struct(">16s16s")
 _STALE_CORE_BYTES: Final = HEADER_BYTES + _STALE.size
@@ -79,9 +81,10 @@ _ANYBODY: Final = NodeId(bytes(NODE_ID_BYTES))
 
 @dataclass(frozen=True, slots=True)
 class Ephemeral:
-    """One side's fresh share of a handshake; gone when the handshake is."""
+    """What is ours in one handshake: the share of this hour, and what is fresh each time."""
 
     share: Share = field(repr=False)
+    passport: bytes
     nonce: bytes
     first_counter: int
 
@@ -97,11 +100,12 @@ class Hello:
     sender: NodeId
     public: PublicKey
     epoch: Epoch
-    ephemeral: bytes
+    share: bytes
     nonce: bytes
     target: NodeId | None
     first_counter: int
     core: bytes = field(repr=False)
+    passport: bytes = field(default=b"", repr=False)
 
     @property
     def key_id(self) -> bytes:
@@ -118,11 +122,12 @@ class Welcome:
     echo: bytes
     public: PublicKey
     epoch: Epoch
-    ephemeral: bytes
+    share: bytes
     nonce: bytes
     first_counter: int
     core: bytes = field(repr=False)
-    signature: bytes
+    proof: bytes = field(repr=False)
+    passport: bytes = field(repr=False)
 
     @property
     def key_id(self) -> bytes:
@@ -148,7 +153,8 @@ def write_hello(
         target or _ANYBODY, share.first_counter,
     )  # fmt: skip
     core = write_header(Kind.HELLO, keys.key_id, identity.id) + body
-    return tagged(keys.handshake, core.ljust(DATAGRAM_BYTES_MAX - TAG_BYTES, b"\0"))
+    content = core + _LENGTH.pack(len(share.passport)) + share.passport
+    return tagged(keys.handshake, content.ljust(DATAGRAM_BYTES_MAX - TAG_BYTES, b"\0"))
 
 
 def read_hello(keys: MeshKeys, header: Header, datagram: bytes) -> Hello | Rejection:
@@ -158,47 +164,51 @@ def read_hello(keys: MeshKeys, header: Header, datagram: bytes) -> Hello | Rejec
     content = untagged(keys.handshake, datagram)
     if content is None:
         return Rejection.BAD_TAG
-    public, counter, start, ephemeral, nonce, target, first = _HELLO.unpack_from(
-        content, HEADER_BYTES
-    )
-    if not _names_match(header.sender, public, counter, first):
+    public, counter, start, share, nonce, target, first = _HELLO.unpack_from(content, HEADER_BYTES)
+    (length,) = _LENGTH.unpack_from(content, HELLO_CORE_BYTES)
+    begins = HELLO_CORE_BYTES + _LENGTH.size
+    if length > PASSPORT_BYTES_MAX or not _names_match(header.sender, public, counter, first):
         return Rejection.MALFORMED
     return Hello(
         sender=header.sender,
         public=PublicKey(public),
         epoch=Epoch(counter, start),
-        ephemeral=ephemeral,
+        share=share,
         nonce=nonce,
         target=None if target == _ANYBODY else NodeId(target),
         first_counter=first,
         core=content[:HELLO_CORE_BYTES],
+        passport=content[begins : begins + length],
     )
 
 
-def write_welcome(
+def welcome_core(
     keys: MeshKeys, identity: Identity, epoch: Epoch, share: Ephemeral, hello: Hello
 ) -> bytes:
-    """The answer to `hello`, signed over both."""
+    """What of the answer to `hello` goes into the transcript."""
     body = _WELCOME.pack(
         hello.sender, hello.nonce, identity.public, epoch.counter, epoch.nonce,
         share.public, share.nonce, share.first_counter,
     )  # fmt: skip
-    core = write_header(Kind.WELCOME, keys.key_id, identity.id) + body
-    signature = identity.sign(WELCOME_TAG, transcript_of(hello.core, core))
-    return tagged(keys.handshake, core + signature)
+    return write_header(Kind.WELCOME, keys.key_id, identity.id) + body
+
+
+def write_welcome(keys: MeshKeys, core: bytes, proof: bytes, passport: bytes) -> bytes:
+    """The answer whose `core` is in the transcript that `proof` grew from."""
+    return tagged(keys.handshake, core + proof + passport)
 
 
 def read_welcome(keys: MeshKeys, header: Header, datagram: bytes) -> Welcome | Rejection:
-    """The welcome in `datagram`, its signature not yet checked: that takes the hello."""
-    if len(datagram) < WELCOME_BYTES:
+    """The welcome in `datagram`, its proof not yet checked: that takes the hello."""
+    if len(datagram) < WELCOME_BYTES_MIN:
         return Rejection.TOO_SHORT
     content = untagged(keys.handshake, datagram)
     if content is None:
         return Rejection.BAD_TAG
-    to, echo, public, counter, start, ephemeral, nonce, first = _WELCOME.unpack_from(
+    to, echo, public, counter, start, share, nonce, first = _WELCOME.unpack_from(
         content, HEADER_BYTES
     )
-    if len(datagram) != WELCOME_BYTES or not _names_match(header.sender, public, counter, first):
+    if not _names_match(header.sender, public, counter, first):
         return Rejection.MALFORMED
     return Welcome(
         sender=header.sender,
@@ -206,11 +216,12 @@ def read_welcome(keys: MeshKeys, header: Header, datagram: bytes) -> Welcome | R
         echo=echo,
         public=PublicKey(public),
         epoch=Epoch(counter, start),
-        ephemeral=ephemeral,
+        share=share,
         nonce=nonce,
         first_counter=first,
         core=content[:WELCOME_CORE_BYTES],
-        signature=content[WELCOME_CORE_BYTES:],
+        proof=content[WELCOME_CORE_BYTES:_PASSPORT_AT],
+        passport=content[_PASSPORT_AT:],
     )
 
 
@@ -232,33 +243,18 @@ def read_stale(keys: MeshKeys, datagram: bytes) -> Stale | Rejection:
 
 
 def transcript_of(hello_core: bytes, welcome_core: bytes) -> bytes:
-    """The hash of all that both sides said before they signed."""
+    """The hash of all that both sides said before they proved anything."""
     return hashlib.sha256(b"hf1.transcript" + hello_core + welcome_core).digest()
-
-
-def is_welcome_signed(welcome: Welcome, transcript: bytes) -> bool:
-    """Whether the responder answered *this* hello, now."""
-    return verify(welcome.public, WELCOME_TAG, transcript, welcome.signature)
-
-
-def confirmation(identity: Identity, transcript: bytes) -> bytes:
-    """The payload of a CONFIRM."""
-    return identity.sign(CONFIRM_TAG, transcript)
-
-
-def is_confirmed(hello: Hello, transcript: bytes, payload: bytes) -> bool:
-    """Whether the initiator answered *our* welcome, now."""
-    return verify(hello.public, CONFIRM_TAG, transcript, payload)
 
 
 def agree(
     keys: MeshKeys, us: NodeId, share: Ephemeral, said: Hello | Welcome, transcript: bytes
 ) -> Agreement | None:
     """What follows from our `share` and what the far end said; None when its share is void."""
-    secret = share.share.agree(said.ephemeral)
+    secret = share.share.agree(said.share)
     if secret is None:
         return None
-    length = 2 * KEY_BYTES + SESSION_TAG_BYTES
+    length = 2 * KEY_BYTES + SESSION_TAG_BYTES + PROOF_BYTES
     kdf = HKDF(algorithm=SHA256(), length=length, salt=transcript, info=b"holdfast v1 session")
     grown = kdf.derive(secret + keys.handshake)
     to_responder, to_initiator = grown[:KEY_BYTES], grown[KEY_BYTES : 2 * KEY_BYTES]
@@ -270,7 +266,8 @@ def agree(
         initiated=initiated,
         hello_nonce=share.nonce if initiated else said.nonce,
         key_id=keys.key_id,
-        tag=grown[2 * KEY_BYTES :],
+        tag=grown[2 * KEY_BYTES : -PROOF_BYTES],
+        proof=grown[-PROOF_BYTES:],
         key_out=to_responder if initiated else to_initiator,
         key_in=to_initiator if initiated else to_responder,
         first_out=share.first_counter,

@@ -32,6 +32,7 @@ from mesh.facts import Fact
 from mesh.identity import Epoch, NodeId
 from mesh.logs import Block, Position, check_block
 from mesh.membership import NEVER_MET, Member, Roll
+from mesh.passport import TOPIC_PASSPORT
 from mesh.persistence import Persist, Write
 from mesh.record import TOPIC_NODE, NodeRecord, parse_record
 from mesh.rejections import Rejection
@@ -94,7 +95,9 @@ class Intake:
             self._own_fact(fact, harvest)
             return
         record = parse_record(fact.body) if fact.topic == TOPIC_NODE else None
-        if fact.topic == TOPIC_NODE and record is None:
+        if fact.topic == TOPIC_PASSPORT:
+            self._refused["fact: a passport belongs on no board"] += 1
+        elif fact.topic == TOPIC_NODE and record is None:
             self._refuse("fact: its record cannot be read", harvest)
         elif record is None and not self._roll.admits(fact.author):
             self._refused["fact: its author is not on the roll"] += 1

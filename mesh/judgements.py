@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from mesh.effects import Address
+from mesh.facts import Fact
 from mesh.identity import Epoch, NodeId, PublicKey
+from mesh.instant import Duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +31,22 @@ class Respond:
 class Established:
     """`peer` answered our challenge: it lives, in this epoch, at this address.
 
-    Send `respond` back to `address` (our confirmation if we said hello, an empty sealed datagram
-    if we were told it). Record `epoch` durably as the highest proven one.
+    Send what `Gate.respond` makes of this back to `address`. Record `epoch` durably as the highest
+    proven one.
     """
 
     peer: NodeId
     public: PublicKey
     epoch: Epoch
     address: Address
-    respond: bytes = field(repr=False)
+    tag: bytes
+    """Of the session that begins here."""
+    passport: Fact
+    """What it showed, signature checked; nearly always its record."""
+    letters: bytes = field(default=b"", repr=False)
+    """What it sealed along with its confirmation."""
+    took: Duration | None = None
+    """From our hello to its welcome, if we said hello."""
 
 
 @dataclass(frozen=True, slots=True)

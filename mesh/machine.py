@@ -42,6 +42,7 @@ from mesh.lookout import Lookout
 from mesh.membership import Roll
 from mesh.messages import FactNews
 from mesh.parcels import Item
+from mesh.passport import TOPIC_PASSPORT
 from mesh.persistence import Persist
 from mesh.post import Post
 from mesh.reconcile import SERVICE_PUSH, SERVICE_SYNC, Reconciler
@@ -88,7 +89,8 @@ class Mesh:
         self._voice = Voice(identity, keys.mesh_id, record, self.board, self._intake)
         highest = restore_members(saved, self.roll, self.board, self.rejections)
         restore_logs(saved, self.id, self.roll, self.chains, self.rejections)
-        self._post = Post(Gate(identity, epoch, keys, random, highest), self.roll, self.sightings)
+        gate = Gate(identity, epoch, keys, random, highest, self.board.notary)
+        self._post = Post(gate, self.roll, self.sightings)
         self._greeter = Greeter(self.id, config, self.roll, self._post)
         self._gossip = Gossip(config, random, Gate.payload_bytes_max)
         self._beaconing = Beaconing(config, random)
@@ -108,7 +110,7 @@ class Mesh:
             self._greeter, self._beaconing, self._reconciler, self._lookout, self._voice,
             self._intake, self._table, self.rejections,
         )  # fmt: skip
-        self._voice.rise(epoch)
+        self._voice.rise(epoch, gate.papers)
 
     # Reading -----------------------------------------------------------------------------------
 
@@ -181,8 +183,9 @@ class Mesh:
         assert epoch.counter > self.epoch.counter, "an epoch can only rise"
         self.epoch = epoch
         highest = self._post.gate.epochs()
-        self._post.gate = Gate(self._identity, epoch, self._keys, self._random, highest)
-        self._voice.rise(epoch)
+        notary = self.board.notary
+        self._post.gate = Gate(self._identity, epoch, self._keys, self._random, highest, notary)
+        self._voice.rise(epoch, self._post.gate.papers)
         self._reconciler.rise()
         effects: list[MeshEffect] = []
         for fact in self._voice.say_again():
@@ -216,7 +219,7 @@ class Mesh:
 
     def publish(self, topic: str, body: bytes, now: Instant) -> list[MeshEffect]:
         """State `body` on `topic`, to everyone."""
-        assert topic != TOPIC_NODE, "the record is the mesh's own"
+        assert topic not in (TOPIC_NODE, TOPIC_PASSPORT), "these are the mesh's own"
         return self._tell(self._voice.say(topic, body), now)
 
     def append(self, block: Block, now: Instant, wants_custody: bool = True) -> list[MeshEffect]:

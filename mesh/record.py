@@ -5,7 +5,7 @@ MessagePack map with one-letter keys; keys we do not know are ignored, so that a
 say more. It must fit one datagram beside its signature, hence the limits.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeGuard
 
@@ -22,6 +22,7 @@ RECORDS_REMEMBERED_MAX: Final = 2048
 NAME_CHARS_MAX: Final = 63
 ADDRESSES_MAX: Final = 16
 HOST_CHARS_MAX: Final = 63
+SHARE_BYTES: Final = 32
 WORD_CHARS_MAX: Final = 31
 """Of an address's kind, a region and a version."""
 
@@ -40,7 +41,10 @@ class Endpoint(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NodeRecord:
-    """What a node says of itself. `nonce` is its epoch's: it tells a clone from a relapse."""
+    """What a node says of itself. `nonce` is its epoch's: it tells a clone from a relapse.
+
+    `share`: the public half that it uses in handshakes (`mesh/passport.py`); empty for none.
+    """
 
     name: str
     endpoints: tuple[Endpoint, ...]
@@ -48,6 +52,7 @@ class NodeRecord:
     version: str
     nonce: bytes
     left: bool = False
+    share: bytes = field(default=b"", repr=False)
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -80,17 +85,19 @@ def parse_record(body: bytes) -> NodeRecord | None:
 
 def _record(plain: dict[Any, Any]) -> NodeRecord | None:
     endpoints = _endpoints(plain.get("a"))
-    nonce, left = plain.get("e"), plain.get("l")
+    nonce, left, share = plain.get("e"), plain.get("l"), plain.get("s", b"")
     name, region, version = plain.get("n"), plain.get("r"), plain.get("v")
     if endpoints is None or type(left) is not bool:
         return None
     if type(nonce) is not bytes or len(nonce) != NONCE_BYTES:
         return None
+    if type(share) is not bytes or len(share) not in (0, SHARE_BYTES):
+        return None
     if not _is_text(name, NAME_CHARS_MAX) or not name:
         return None
     if not _is_text(region, WORD_CHARS_MAX) or not _is_text(version, WORD_CHARS_MAX):
         return None
-    return NodeRecord(name, endpoints, region, version, nonce, left)
+    return NodeRecord(name, endpoints, region, version, nonce, left, share)
 
 
 def _endpoints(plain: Any) -> tuple[Endpoint, ...] | None:
@@ -121,6 +128,7 @@ def _pack(record: NodeRecord, endpoints: tuple[Endpoint, ...]) -> bytes:
         {
             "n": record.name, "a": [list(endpoint) for endpoint in endpoints],
             "r": record.region, "v": record.version, "e": record.nonce, "l": record.left,
+            "s": record.share,
         }
     )  # fmt: skip
     return packed

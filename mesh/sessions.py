@@ -51,6 +51,8 @@ class Agreement:
     hello_nonce: bytes
     key_id: bytes
     tag: bytes
+    proof: bytes = field(repr=False)
+    """What the responder shows to have the keys. It gives away nothing of them."""
     key_out: bytes = field(repr=False)
     key_in: bytes = field(repr=False)
     first_out: int

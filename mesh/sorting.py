@@ -70,6 +70,14 @@ class SortingTable:
         self._pass_on(harvest, verified.sender, now)
         return effects
 
+    def introduced(self, record: Fact, sender: NodeId, now: Instant) -> list[MeshEffect]:
+        """The record that `sender` has shown us for a passport."""
+        harvest = Harvest()
+        self.intake.fact(record, harvest)
+        effects = self.reap(harvest, now)
+        self._pass_on(harvest, sender, now)
+        return effects
+
     def reap(self, harvest: Harvest, now: Instant) -> list[MeshEffect]:
         """What a letter brought: written, then told, then acknowledged to its authors."""
         effects = harvest.effects()

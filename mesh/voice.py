@@ -10,6 +10,7 @@ from mesh.board import Board, Pinned
 from mesh.facts import Fact, sign_fact, version_of
 from mesh.identity import Epoch, Identity
 from mesh.intake import Intake
+from mesh.passport import Papers
 from mesh.record import TOPIC_NODE, Endpoint, NodeRecord, record_body
 
 
@@ -25,6 +26,7 @@ class Voice:
         self._board = board
         self._intake = intake
         self._epoch = Epoch(0, record.nonce)
+        self._papers: Papers | None = None
         self._sequence = 0
 
     @property
@@ -32,9 +34,10 @@ class Voice:
         """Our own record as we last signed it."""
         return self._board.fact(self._identity.id, TOPIC_NODE)
 
-    def rise(self, epoch: Epoch) -> None:
-        """From here on we speak in `epoch`."""
+    def rise(self, epoch: Epoch, papers: Papers) -> None:
+        """From here on we speak in `epoch`, and our record is the passport among `papers`."""
         self._epoch = epoch
+        self._papers = papers
         self._sequence = 0
         self._record = replace(self._record, nonce=epoch.nonce)
         self._intake.rise(epoch)
@@ -52,7 +55,7 @@ class Voice:
     def say_record(self, endpoints: tuple[Endpoint, ...], *, left: bool) -> Fact:
         """Where we are, or that we leave."""
         self._record = replace(self._record, endpoints=endpoints, left=left)
-        return self.say(TOPIC_NODE, record_body(self._record))
+        return self._say_record()
 
     def say_again(self) -> list[Fact]:
         """Everything we said before, in this epoch's words."""
@@ -60,9 +63,16 @@ class Voice:
         facts = [self._board.fact(own, topic) for topic in self._board.topics(own)]
         bodies = [(fact.topic, fact.body) for fact in facts if fact and fact.topic != TOPIC_NODE]
         again = [self.say(topic, body) for topic, body in bodies]
-        return [self.say(TOPIC_NODE, record_body(self._record)), *again]
+        return [self._say_record(), *again]
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Where we last said we are."""
         return self._record.endpoints
+
+    def _say_record(self) -> Fact:
+        assert self._papers is not None, "who speaks has risen"
+        self._record = replace(self._record, share=self._papers.public)
+        fact = self.say(TOPIC_NODE, record_body(self._record))
+        self._papers.carry(fact)
+        return fact

@@ -108,10 +108,7 @@ class Errands:
 
     def restore(self, rows: Mapping[bytes, bytes], now: Instant) -> Sequence[ErrandEffect]:
         """Take up what an earlier start carried."""
-        watches = self._carrying.restore(dict(rows), now)
-        if unread := len(rows) - len(watches):
-            self._knowledge.mesh.rejections["disk: a carried lease that cannot be read"] += unread
-        return watches
+        return self._carrying.restore(dict(rows), now)
 
     def reserve(
         self, token: int, reserve: Reserve, look: Callable[[], Outlook], now: Instant

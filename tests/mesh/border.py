@@ -5,12 +5,21 @@ from random import Random
 
 from mesh.effects import Address
 from mesh.gate import Gate
+from mesh.handshake import (
+    Ephemeral,
+    Hello,
+    agree,
+    transcript_of,
+    welcome_core,
+    write_welcome,
+)
 from mesh.identity import Epoch, Identity, NodeId
 from mesh.instant import MILLISECOND, Instant
 from mesh.judgements import Established, Judgement, Respond, Verified
 from mesh.keyring import Keyring
+from mesh.notary import Notary
 from mesh.rejections import Rejection
-from mesh.secret import Secret
+from mesh.secret import MeshKeys, Secret
 
 SECRET = Secret(bytes(range(32)))
 RING = Keyring.of(SECRET)
@@ -36,7 +45,8 @@ class Traveller:
         self.epoch = Epoch(self.counter, self.start or self.random.randbytes(16))
         last = sum(self.name.encode()) % 250
         self.address = Address(f"10.0.0.{last}", 4653)
-        self.gate = Gate(self.identity, self.epoch, self.keys, self.random, self.highest)
+        notary = Notary(self.keys.mesh_id)
+        self.gate = Gate(self.identity, self.epoch, self.keys, self.random, self.highest, notary)
         self.judged: list[Judgement | Rejection] = []
 
     @property
@@ -84,8 +94,10 @@ class Road:
         if number in self.lost:
             return
         match to.judge(datagram, source.address, self.now):
-            case Respond(answer) | Established(respond=answer):
+            case Respond(answer):
                 self.carry(to, source, answer)
+            case Established() as met:
+                self.carry(to, source, to.gate.respond(met, b"", self.now))
             case _:
                 pass
 
@@ -105,6 +117,21 @@ class Road:
         datagram = source.gate.seal(to.id, payload, self.now)
         assert datagram is not None, "there is no session to speak in"
         self.carry(source, to, datagram)
+
+
+def drawn(traveller: Traveller, first_counter: int = 0) -> Ephemeral:
+    """What `traveller` would put into a handshake just now."""
+    nonce = traveller.random.randbytes(16)
+    return Ephemeral(*traveller.gate.papers.at(0), nonce, first_counter)
+
+
+def welcome_of(traveller: Traveller, keys: MeshKeys, hello: Hello) -> bytes:
+    """A welcome to `hello`, whoever that was meant for."""
+    share = drawn(traveller)
+    core = welcome_core(keys, traveller.identity, traveller.epoch, share, hello)
+    agreed = agree(keys, traveller.id, share, hello, transcript_of(hello.core, core))
+    assert agreed is not None
+    return write_welcome(keys, core, agreed.proof, share.passport)
 
 
 def met(*, rounds: int = 1) -> tuple[Road, Traveller, Traveller]:

@@ -20,14 +20,25 @@ from mesh.datagram import (
     tagged,
     write_header,
 )
-from mesh.handshake import FIRST_COUNTERS_APART, Ephemeral, Hello, agree, write_hello
+from mesh.facts import sign_fact, version_of
+from mesh.handshake import (
+    FIRST_COUNTERS_APART,
+    Ephemeral,
+    Hello,
+    agree,
+    read_hello,
+    write_hello,
+)
 from mesh.identity import Epoch, NodeId
-from mesh.judgements import LowerEpoch
+from mesh.judgements import LowerEpoch, Respond
+from mesh.passport import SHARE_AGE_MAX, TOPIC_PASSPORT, Papers, read_passport
 from mesh.rejections import Rejection
 from mesh.sessions import SEALED_HEADER_BYTES
 from mesh.shares import Share
-from tests.mesh.border import KEYS, OTHER_KEYS, Road, Traveller, met
+from mesh.wire import fact_bytes
+from tests.mesh.border import KEYS, OTHER_KEYS, Road, Traveller, drawn, met
 
+HELLO_HEADER = Header(Kind.HELLO, KEYS.key_id, NodeId(b"n" * 16))
 BEACON_HEADER = Header(Kind.BEACON, KEYS.key_id, NodeId(b"n" * 16))
 
 
@@ -149,19 +160,90 @@ def test_a_member_cannot_welcome_for_another() -> None:
     assert ann.judged == [Rejection.BAD_SIGNATURE]
 
 
-def test_a_void_share_is_refused() -> None:
-    class Void(Ephemeral):
-        public = bytes(32)
+def test_a_member_who_overheard_a_passport_has_no_use_for_it() -> None:
+    """A passport is public; the private half of its share is not."""
+    road, ann, _ = met()
+    bob, eve = Traveller("bob"), Traveller("eve")
+    shown = read_hello(KEYS, HELLO_HEADER._replace(sender=ann.id), road.capture[0].datagram)
+    assert isinstance(shown, Hello)
 
+    overheard = Share(bytes(32))
+    overheard.public = shown.share
+    eve.gate.papers.at = lambda _: (overheard, shown.passport)  # type: ignore[method-assign]  # she shows what she overheard
+    eve.gate._challenges._identity, eve.gate._challenges._epoch = ann.identity, ann.epoch
+    welcome = bob.judge(eve.gate.hello(bob.id, 0), eve.address, 0)
+    assert isinstance(welcome, Respond)
+    assert eve.judge(welcome.datagram, bob.address, 0) is Rejection.NOT_FOR_US
+    eve.gate._identity = ann.identity
+    assert eve.judge(welcome.datagram, bob.address, 0) is Rejection.BAD_SIGNATURE
+    assert not bob.gate.has_session(ann.id)
+
+
+def test_a_hello_with_another_s_passport_is_refused() -> None:
+    ann, bob, eve = Traveller("ann"), Traveller("bob"), Traveller("eve")
+    _, anns = ann.gate.papers.at(0)
+    for share in (
+        dataclasses.replace(drawn(eve), passport=anns),
+        dataclasses.replace(drawn(ann), passport=drawn(eve).passport),
+        dataclasses.replace(drawn(eve), passport=b""),
+        dataclasses.replace(drawn(eve), passport=b"no passport"),
+    ):
+        hello = write_hello(KEYS, eve.identity, eve.epoch, share, None)
+        assert bob.judge(hello, eve.address, 0) is Rejection.MALFORMED
+
+
+def test_a_passport_counts_for_one_run_and_one_mesh() -> None:
     ann, bob = Traveller("ann"), Traveller("bob")
-    share = Void(Share(bytes(32)), bytes(16), 0)
+    earlier = drawn(Traveller("ann", start=b"another start..."))
+    hello = write_hello(KEYS, ann.identity, ann.epoch, earlier, None)
+    assert bob.judge(hello, ann.address, 0) is Rejection.MALFORMED
+    elsewhere = Papers(ann.identity, ann.epoch, b"othermsh", Random(1)).at(0)
+    share = Ephemeral(*elsewhere, bytes(16), 0)
+    hello = write_hello(KEYS, ann.identity, ann.epoch, share, None)
+    assert bob.judge(hello, ann.address, 0) is Rejection.BAD_SIGNATURE
+
+
+def test_a_share_lives_for_an_hour() -> None:
+    ann = Traveller("ann")
+    share, passport = ann.gate.papers.at(0)
+    assert ann.gate.papers.at(SHARE_AGE_MAX) == (share, passport)
+    later, shown = ann.gate.papers.at(SHARE_AGE_MAX + 1)
+    assert later.public != share.public
+    stated = read_passport(shown)
+    assert stated is not None
+    assert stated.is_of(ann.id, ann.epoch, later.public)
+
+
+def test_two_meet_under_the_shares_of_a_later_hour() -> None:
+    road, ann, bob = met()
+    road.now += SHARE_AGE_MAX + 1
+    road.meet(ann, bob)
+    assert len(bob.established()) == 2
+    road.tell(bob, ann, b"still here")
+    assert ann.payloads() == [b"still here"]
+
+
+@given(st.binary(max_size=900))
+def test_no_bytes_are_more_than_no_passport(content: bytes) -> None:
+    assert read_passport(content) is None
+
+
+def test_a_void_share_is_refused() -> None:
+    void = Share(bytes(32))
+    void.public = bytes(32)
+    ann, bob = Traveller("ann"), Traveller("bob")
+    version = version_of(ann.epoch, 0)
+    signed = sign_fact(
+        ann.identity, KEYS.mesh_id, TOPIC_PASSPORT, version, ann.epoch.nonce + bytes(32)
+    )
+    share = Ephemeral(void, fact_bytes(signed), bytes(16), 0)
     hello = write_hello(KEYS, ann.identity, ann.epoch, share, None)
     assert bob.judge(hello, ann.address, 0) is Rejection.MALFORMED
 
 
 def test_an_epoch_that_no_fact_could_carry_is_refused() -> None:
     ann, bob = Traveller("ann"), Traveller("bob")
-    share = Ephemeral(Share(Random(1).randbytes(32)), bytes(16), 0)
+    share = drawn(Traveller("ann", counter=EPOCH_COUNTER_MAX, start=bytes(16)))
     for counter, refused in ((EPOCH_COUNTER_MAX, False), (EPOCH_COUNTER_MAX + 1, True)):
         hello = write_hello(KEYS, ann.identity, Epoch(counter, bytes(16)), share, None)
         assert (bob.judge(hello, ann.address, 0) is Rejection.MALFORMED) is refused
@@ -170,14 +252,15 @@ def test_an_epoch_that_no_fact_could_carry_is_refused() -> None:
 @pytest.mark.parametrize("first", [1, FIRST_COUNTERS_APART - 1, 2**64 - 1])
 def test_first_counters_off_the_grid_are_refused(first: int) -> None:
     ann, bob = Traveller("ann"), Traveller("bob")
-    share = Ephemeral(Share(Random(1).randbytes(32)), bytes(16), first)
-    hello = write_hello(KEYS, ann.identity, ann.epoch, share, None)
+    hello = write_hello(KEYS, ann.identity, ann.epoch, drawn(ann, first), None)
     assert bob.judge(hello, ann.address, 0) is Rejection.MALFORMED
 
 
 def test_session_keys_rest_on_the_exchange_and_on_the_secret_and_on_all_that_was_said() -> None:
     """Whoever knows but one of the three has none of the keys."""
-    share, other = (Ephemeral(Share(Random(seed).randbytes(32)), bytes(16), 0) for seed in (1, 2))
+    share, other = (
+        Ephemeral(Share(Random(seed).randbytes(32)), b"", bytes(16), 0) for seed in (1, 2)
+    )
     ann = Traveller("ann")
     said = Hello(ann.id, ann.identity.public, ann.epoch, share.public, b"n" * 16, None, 0, b"core")
     stranger = dataclasses.replace(KEYS, handshake=OTHER_KEYS.handshake)
@@ -190,8 +273,13 @@ def test_session_keys_rest_on_the_exchange_and_on_the_secret_and_on_all_that_was
             (KEYS, share, b"T"),
         )
     ]
-    grown = [key for one in attempts if one is not None for key in (one.key_in, one.key_out)]
-    assert len({*grown}) == len(grown) == 8
+    grown = [
+        key
+        for one in attempts
+        if one is not None
+        for key in (one.key_in, one.key_out, one.proof, one.tag)
+    ]
+    assert len({*grown}) == len(grown) == 16
 
 
 # Beacons ---------------------------------------------------------------------------------------

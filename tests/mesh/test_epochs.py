@@ -85,7 +85,8 @@ def test_the_same_counter_from_another_start_is_a_clone_once_proven() -> None:
     assert isinstance(welcome, Respond)  # a claim of that kind is not yet worth an alarm
     met_ann = twin.judge(welcome.datagram, ann.address, road.now)
     assert isinstance(met_ann, Established)
-    seen = ann.judge(met_ann.respond, twin.address, road.now)
+    confirm = twin.gate.respond(met_ann, b"", road.now)
+    seen = ann.judge(confirm, twin.address, road.now)
     assert isinstance(seen, CloneSeen)
     assert (seen.peer, seen.epoch, seen.known) == (bob.id, twin.epoch, bob.epoch)
     road.tell(ann, bob, b"you remain")

@@ -13,7 +13,7 @@ from mesh.datagram import DATAGRAM_BYTES_MAX, Kind, read_header
 from mesh.effects import Address
 from mesh.epochs import PEERS_MAX
 from mesh.gate import Gate
-from mesh.handshake import Ephemeral, read_hello, write_welcome
+from mesh.handshake import read_hello
 from mesh.identity import Epoch, NodeId
 from mesh.instant import HOUR, SECOND
 from mesh.judgements import (
@@ -24,8 +24,7 @@ from mesh.judgements import (
 )
 from mesh.rejections import Rejection
 from mesh.sessions import PAYLOAD_BYTES_MAX, SESSIONS_PER_PEER_MAX
-from mesh.shares import Share
-from tests.mesh.border import KEYS, OTHER_RING, Road, Traveller, met
+from tests.mesh.border import KEYS, OTHER_RING, Road, Traveller, met, welcome_of
 
 
 def test_both_prove_each_other_in_one_handshake() -> None:
@@ -85,15 +84,14 @@ def test_another_node_cannot_answer_for_the_one_we_asked() -> None:
 
 
 def test_a_welcome_to_a_hello_that_was_meant_for_another_is_refused() -> None:
-    """Eve is a member and answers with her own good signature what Bob was asked."""
+    """Eve is a member and answers with her own good proof what Bob was asked."""
     ann, bob, eve = Traveller("ann"), Traveller("bob"), Traveller("eve")
     datagram = ann.gate.hello(bob.id, 0)
     header = read_header(datagram)
     assert not isinstance(header, Rejection)
     hello = read_hello(KEYS, header, datagram)
     assert not isinstance(hello, Rejection)
-    share = Ephemeral(Share(eve.random.randbytes(32)), eve.random.randbytes(16), 0)
-    welcome = write_welcome(KEYS, eve.identity, eve.epoch, share, hello)
+    welcome = welcome_of(eve, KEYS, hello)
     assert ann.judge(welcome, eve.address, 0) is Rejection.UNKNOWN_CHALLENGE
 
 
@@ -303,7 +301,8 @@ def test_unconfirmed_welcomes_are_bounded_and_the_oldest_goes_first() -> None:
             crowd.gate.hello(bob.id, now), Address(f"10.1.{host // 250}.{host % 250}", 1), now
         )
     assert now < CHALLENGE_LIFE
-    assert bob.judge(met_bob.respond, ann.address, now) is Rejection.NO_SESSION
+    confirm = ann.gate.respond(met_bob, b"", now)
+    assert bob.judge(confirm, ann.address, now) is Rejection.NO_SESSION
     assert bob.gate.epochs() == {}
 
 

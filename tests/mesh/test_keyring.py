@@ -6,15 +6,14 @@ from hypothesis import strategies as st
 
 from mesh.datagram import read_header
 from mesh.effects import PeerChange, PeerChanged
-from mesh.handshake import Ephemeral, read_hello, write_welcome
+from mesh.handshake import read_hello
 from mesh.instant import MILLISECOND, SECOND
 from mesh.judgements import HeardBeacon
 from mesh.keyring import KEYS_MAX, RETIRED_MAX, Keyring
 from mesh.membership import Liveness
 from mesh.rejections import Rejection
 from mesh.secret import NotASecret, Secret
-from mesh.shares import Share
-from tests.mesh.border import RING, Road, Traveller, met
+from tests.mesh.border import RING, Road, Traveller, met, welcome_of
 from tests.mesh.network import Network
 
 NEXT = Secret(bytes(range(32, 64)))
@@ -90,8 +89,7 @@ def test_a_welcome_under_another_secret_than_its_hello_is_no_answer() -> None:
     ann, bob = Traveller("ann", keys=BOTH), Traveller("bob", keys=BOTH)
     datagram = ann.gate.hello(bob.id, 0)
     hello = read_hello(BOTH.keys[0], read_header(datagram), datagram)
-    share = Ephemeral(Share(bytes(range(32))), bytes(16), 0)
-    welcome = write_welcome(BOTH.keys[1], bob.identity, bob.epoch, share, hello)
+    welcome = welcome_of(bob, BOTH.keys[1], hello)
     assert ann.judge(welcome, bob.address, 1) is Rejection.UNKNOWN_CHALLENGE
 
 
@@ -109,7 +107,7 @@ def test_a_handshake_begun_under_a_removed_secret_does_not_end_well() -> None:
     road, ann, bob = Road(), Traveller("ann", keys=BOTH), Traveller("bob", keys=BOTH)
     hello = bob.gate.hello(ann.id, 0)
     welcome = ann.judge(hello, bob.address, 0).datagram
-    confirm = bob.judge(welcome, ann.address, 1).respond
+    confirm = bob.gate.respond(bob.judge(welcome, ann.address, 1), b"", 1)
     ann.gate.change_keys(BOTH.use(NEW_KEY).remove(OLD_KEY), 2)
     ann.gate.change_keys(BOTH, 3)  # even if it comes back
     assert ann.judge(confirm, bob.address, 4) is Rejection.NO_SESSION

@@ -16,14 +16,12 @@ until a sees c dead
   -> b peer.dead: d: no word from the node itself for 4 s after the first doubt
   -> c peer.suspect: a: it does not answer
   -> c peer.suspect: b: it does not answer
-  -> c peer.dead: a: no word from the node itself for 4 s after the first doubt
-  -> c peer.dead: b: no word from the node itself for 4 s after the first doubt
   -> d peer.suspect: a: it does not answer
   -> d peer.suspect: b: it does not answer
   -> d peer.dead: a: no word from the node itself for 4 s after the first doubt
-  -> d peer.dead: b: no word from the node itself for 4 s after the first doubt
 until c sees a dead
   -> at once
+  -> c peer.dead: a: no word from the node itself for 4 s after the first doubt
 
 # What was granted stays granted on the owner's side; a cannot take more of it, d can.
 c shows the holds
@@ -42,7 +40,6 @@ d reserves 2GiB at c as y
 mend
 until everyone sees everyone
   -> within 10 s
-  -> b peer.dead: c: no word from the node itself for 4 s after the first doubt
 until a shows y posted
   -> at once
 until c shows x posted

@@ -8,6 +8,7 @@ kill c
 until a sees c suspect
   -> within 5 s
   -> a peer.suspect: c: it does not answer
+  -> b peer.suspect: c: it does not answer
 a asks where 1GiB fits at c
   => nowhere
   -> not c: suspect
@@ -21,7 +22,7 @@ a shows the holds
 until a sees c dead
   -> within 5 s
   -> a peer.dead: c: no word from the node itself for 4 s after the first doubt
-  -> b peer.suspect: c: it does not answer
+  -> b peer.dead: c: no word from the node itself for 4 s after the first doubt
 a shows the holds
   => x: 2GiB at c, posted
 a asks where 1GiB fits at c
