@@ -6,11 +6,12 @@ RACES ?= 10000
 NIGHTS ?= 100
 EVENINGS ?= 25
 FOR ?= 20s
+INPUTS ?= 1000000
 SEED ?= 1
 RECORD ?= simulations/records/million.json
 
-.PHONY: help install demo test lint check races nights seeds planted campaign fidelity truth stories \
-	plugin bench lock clean
+.PHONY: help install demo test lint check races nights seeds planted fuzz campaign fidelity truth \
+	stories plugin bench lock clean
 
 help: ## what can be made here
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -43,6 +44,9 @@ races: install ## RACES=10000 simulated two-asker races, and 200 between real pr
 
 nights: install ## NIGHTS=100 simulated runs in which everything goes wrong, from SEED on
 	$(BIN)/python -m simulations.campaign --count $(NIGHTS) --seed $(SEED)
+
+fuzz: install ## INPUTS=1000000 bent inputs to everything that reads foreign bytes, from SEED
+	$(BIN)/python -m simulations.fuzz --inputs $(INPUTS) --seed $(SEED)
 
 seeds: install ## runs that once failed, a fixed handful, and one that must fail
 	$(BIN)/python -m simulations.campaign --kept

@@ -162,18 +162,29 @@ def check_receipt(receipt: Receipt) -> Position | None:
     """Where the entry stands, or None when the proof fails. Needs nothing but the receipt."""
     if not verify(receipt.public, BLOCK_TAG, receipt.header, receipt.signature):
         return None
-    try:
-        public, counter, nonce, height, _previous, root, _count = msgpack.unpackb(receipt.header)
-    except (ValueError, TypeError):
+    read = _read_header(receipt.header)
+    if read is None or read[0] != receipt.public:
         return None
-    if public != receipt.public:
-        return None
+    _public, era, height, root = read
     digest = _leaf(receipt.entry)
     for sibling, on_the_left in receipt.path:
         digest = _node(sibling, digest) if on_the_left else _node(digest, sibling)
     if digest != root:
         return None
-    return Position(Era(counter, nonce), height, header_hash(receipt.header))
+    return Position(era, height, header_hash(receipt.header))
+
+
+def _read_header(header: bytes) -> tuple[bytes, Era, int, bytes] | None:
+    """(author's key, era, height, root). Its author signed it, and may have signed nonsense."""
+    try:
+        public, counter, nonce, height, previous, root, count = msgpack.unpackb(header)
+    except (ValueError, TypeError):
+        return None
+    if any(type(number) is not int or number < 0 for number in (counter, height, count)):
+        return None
+    if any(type(part) is not bytes for part in (public, nonce, previous, root)):
+        return None
+    return public, Era(counter, nonce), height, root
 
 
 def merkle_root(leaves: Sequence[bytes]) -> bytes:

@@ -193,7 +193,7 @@ def decode_request(body: bytes) -> Request:
         raise RequestError(f"the request is {len(body)} bytes; {REQUEST_BYTES_MAX} is the limit")
     try:
         return msgspec.json.decode(body, type=Request)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(f"that is not a request: {error}") from error
 
 

@@ -99,7 +99,7 @@ def _lines(link: socket.socket) -> Iterator[Body]:
 def _parsed(line: bytes | bytearray) -> Body:
     try:
         parsed = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unable("bad_answer", "the agent's answer is not JSON", _VERSIONS_HINT) from error
     if not isinstance(parsed, dict):
         raise Unable("bad_answer", "the agent's answer is not an object", _VERSIONS_HINT)

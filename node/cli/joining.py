@@ -63,7 +63,7 @@ def _secret_in(answer: bytes, invite: "Invite") -> "Secret":
     try:
         told = msgspec.json.decode(answer, type=JoinAnswer)
         secret = None if told.secret is None else Secret.parse(told.secret)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         hint = "the two machines may run different versions of Holdfast"
         raise Unable("bad_answer", "the inviter's answer cannot be read", hint, NO) from error
     if secret is None:

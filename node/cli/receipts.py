@@ -80,7 +80,7 @@ def _receipts(path: Path) -> list[bytes]:
 def _written(text: str) -> list[Any]:
     try:
         parsed = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text.split()
     if isinstance(parsed, dict) and isinstance(parsed.get("receipts"), list):
         return list(parsed["receipts"])

@@ -50,7 +50,7 @@ def ask(flags: Namespace, request: client.Body) -> client.Body:
 def _parsed(answer: bytes) -> client.Body:
     try:
         body = json.loads(answer)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
         raise Unable("bad_answer", "the peer's answer cannot be read", "compare the versions")

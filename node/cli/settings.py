@@ -42,8 +42,6 @@ def settled(state: Path, flags: Mapping[str, Any]) -> dict[str, Settled]:
 
 
 def _document(path: Path) -> dict[str, Any]:
-    import tomllib
-
     try:
         with path.open("rb") as file:
             content = file.read(CONFIG_BYTES_MAX + 1)
@@ -60,7 +58,14 @@ def _document(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
     if len(content) > CONFIG_BYTES_MAX:
         raise ConfigError(f"{path} is over {CONFIG_BYTES_MAX} bytes: that is no configuration")
+    return read_document(content, path)
+
+
+def read_document(content: bytes, path: Path) -> dict[str, Any]:
+    """What a configuration says, as plain values. Raises ConfigError."""
+    import tomllib
+
     try:
         return tomllib.loads(content.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error

@@ -60,7 +60,10 @@ class Carrying:
         """Take up what an earlier start carried. `Watch` reports at once what no longer runs."""
         watches: list[Watch] = []
         for key in sorted(rows):
-            carried = msgspec.msgpack.decode(rows[key], type=Carried)
+            try:
+                carried = msgspec.msgpack.decode(rows[key], type=Carried)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                continue  # damaged on the disk: its lease runs out, as if its carrier had died
             self._carried[carried.hold] = carried
             self._due[carried.hold] = now
             watches.append(Watch(carried.hold, carried.pid, carried.started))

@@ -108,7 +108,10 @@ class Errands:
 
     def restore(self, rows: Mapping[bytes, bytes], now: Instant) -> Sequence[ErrandEffect]:
         """Take up what an earlier start carried."""
-        return self._carrying.restore(dict(rows), now)
+        watches = self._carrying.restore(dict(rows), now)
+        if unread := len(rows) - len(watches):
+            self._knowledge.mesh.rejections["disk: a carried lease that cannot be read"] += unread
+        return watches
 
     def reserve(
         self, token: int, reserve: Reserve, look: Callable[[], Outlook], now: Instant

@@ -18,6 +18,9 @@ MOVE_FRACTION: Final = 50
 MOVE_POINTS: Final = 10
 """Of a metric: percent, degrees, waiting processes."""
 
+MOVE_WATTS: Final = 50
+"""A card's draw trembles by tens of watts under one steady job."""
+
 UNIT_OF_YES_OR_NO: Final = "flag"
 POOL_OF_CORES: Final = "cpu"
 
@@ -53,5 +56,8 @@ def _metric_moved(old: Metric, new: Metric) -> bool:
     if isinstance(old.value, int | float) and isinstance(new.value, int | float):
         if UNIT_OF_YES_OR_NO in (old.unit, new.unit):
             return old.value != new.value
-        return abs(new.value - old.value) >= MOVE_POINTS
+        if new.unit == "bytes":
+            return abs(new.value - old.value) > MOVE_BYTES_MIN
+        least = MOVE_WATTS if new.unit == "watts" else 1 if new.unit == "errors" else MOVE_POINTS
+        return abs(new.value - old.value) >= least
     return old.value != new.value or old.status != new.status

@@ -61,8 +61,8 @@ class Inviting:
         void: list[Write] = []
         rows = saved.get(SPACE_INVITE, {})
         for key in sorted(rows):
-            kept = msgspec.msgpack.decode(rows[key], type=_Kept)
-            if kept.boot is None or kept.boot != self._boot or kept.expires <= now:
+            kept = _read(rows[key])
+            if kept is None or kept.boot is None or kept.boot != self._boot or kept.expires <= now:
                 void.append(Write(SPACE_INVITE, key, None))
             else:
                 self._kept[key] = kept
@@ -126,3 +126,11 @@ class Inviting:
 
 def _hashed(token: bytes) -> bytes:
     return hashlib.sha256(b"hf1.invite" + token).digest()
+
+
+def _read(row: bytes) -> _Kept | None:
+    """None: damaged on the disk. Then the token is void, as one that nobody knows is."""
+    try:
+        return msgspec.msgpack.decode(row, type=_Kept)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None

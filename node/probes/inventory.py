@@ -14,9 +14,9 @@ from node.core.topics import (
     VolumeFact,
 )
 from node.probes.addresses import address_facts, read_addresses
+from node.probes.card import gpu_fact
 from node.probes.cpu import read_cpu
 from node.probes.disks import Volume
-from node.probes.gpus import gpu_fact
 from node.probes.host import read_host
 from node.probes.instruments import Instruments, instruments
 from node.probes.offers import Offer, offer_text

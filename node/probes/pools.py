@@ -6,13 +6,15 @@ belong to whole machines alone, because nothing keeps two shares apart on them. 
 system is taken off a whole machine; shares are cut from what is left after it (`read_capacity`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from node.core.topics import PoolFact
+from node.probes import apple
+from node.probes.card import CardReading
 from node.probes.cpu import read_usable
 from node.probes.disks import Volume, read_volumes
-from node.probes.gpus import CardReading
 from node.probes.instruments import Instruments
 from node.probes.memory import MemoryReading, default_reserve, read_memory
 from node.probes.offers import Capacity, Offer
@@ -32,18 +34,27 @@ class Look:
     volumes: tuple[Volume, ...]
 
 
-def look(tools: Instruments, offer: Offer | None, *, search: bool = False) -> Look:
-    """See the machine, or the part of it that `offer` names. `search`: new cards too."""
+def look(
+    tools: Instruments, offer: Offer | None, *, search: bool = False, pids: Sequence[int] = ()
+) -> Look:
+    """See the machine, or the part of it that `offer` names. `search`: new cards too.
+    `pids`: whose use of cards is wanted."""
     millicores, source = read_usable(tools.roots)
     cards: tuple[CardReading, ...] = ()
     if offer is None or offer.gpus:
-        cards = tools.cards.look(search=search)
+        cards = tools.cards.look(search=search, pids=pids)
     if offer is not None:
         cards = tuple(card for card in cards if card.uuid in offer.gpus)
     volumes: tuple[Volume, ...] = ()
     if offer is None or search:  # a share cannot promise disks, so it need not watch them
         volumes = read_volumes(tools.roots, tools.run_limited)
-    return Look(read_memory(tools.roots), millicores, source, cards, volumes)
+    return Look(_memory(tools), millicores, source, cards, volumes)
+
+
+def _memory(tools: Instruments) -> MemoryReading:
+    if apple.is_macos():
+        return apple.read_memory(tools.run_limited)
+    return read_memory(tools.roots)
 
 
 def pool_facts(seen: Look, offer: Offer | None, system_reserve: int | None) -> tuple[PoolFact, ...]:
@@ -78,7 +89,7 @@ def _cpu(seen: Look, offer: Offer | None) -> PoolFact:
 
 def _card(card: CardReading) -> PoolFact:
     reserve = card.memory_reserved
-    return PoolFact(card.pool, "vram", "bytes", card.memory_total, reserve, card.model, "nvml")
+    return PoolFact(card.pool, "vram", "bytes", card.memory_total, reserve, card.model, card.source)
 
 
 def disk_pool(volume: Volume) -> str:

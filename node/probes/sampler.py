@@ -18,8 +18,8 @@ from ledger.observations import PoolReading
 from mesh.instant import Instant
 from node.core.topics import STATUS_UNKNOWN, Live, Metric, PoolFact, PoolLive
 from node.probes.battery_heat import read_battery, read_heat
+from node.probes.card import CardReading
 from node.probes.cpu import CpuTicks, busy_metric, percent_busy, read_load, read_ticks
-from node.probes.gpus import CardReading
 from node.probes.instruments import Instruments
 from node.probes.pools import CPU, RAM, Look, disk_pool, look, pool_facts
 from node.probes.pressure import read_pressure
@@ -62,7 +62,7 @@ class Sampler:
         matched = self._attributor.match(ties)
         outstanding = self._claim.outstanding_of_others(self._clock())
         used_before, _ = self._attributor.memory(matched)
-        seen = look(self._tools, self._claim.offer)
+        seen = look(self._tools, self._claim.offer, pids=tuple(matched))
         used_after, unread = self._attributor.memory(matched)
         outstanding = max(outstanding, self._claim.outstanding_of_others(self._clock()))
         ram_used = smaller(used_before, used_after)
@@ -126,6 +126,8 @@ class Sampler:
             name = f"gpu.{card.uuid}"
             metrics[f"{name}.utilisation"] = card_metric(card, card.utilisation, "percent")
             metrics[f"{name}.temperature"] = card_metric(card, card.temperature, "celsius")
+            for figure, metric in card.figures.items():
+                metrics[f"{name}.{figure}"] = metric
         return dict(sorted(metrics.items()))
 
 
@@ -172,8 +174,8 @@ def _source(pool: str, seen: Look, unread: tuple[int, ...]) -> str:
         notes = [found.note for found in seen.volumes if disk_pool(found) == pool and found.note]
         return "; ".join(["statvfs", *notes])
     if pool != RAM:
-        notes = [card.note for card in seen.cards if card.pool == pool and card.note]
-        return "; ".join(["nvml", *notes])
+        ours = [card for card in seen.cards if card.pool == pool]
+        return "; ".join([card.source for card in ours] + [c.note for c in ours if c.note])
     notes = [seen.memory.note] if seen.memory.note else []
     if unread:
         notes.append(f"{len(unread)} tied processes could not be read")
@@ -183,5 +185,6 @@ def _source(pool: str, seen: Look, unread: tuple[int, ...]) -> str:
 def card_metric(card: CardReading, value: int | None, unit: str) -> Metric:
     """A figure of a card, or why there is none."""
     if value is None:
-        return Metric(None, unit, "nvml", STATUS_UNKNOWN, card.note or "the card does not say")
-    return Metric(value, unit, "nvml")
+        why = card.note or "the card does not say"
+        return Metric(None, unit, card.source, STATUS_UNKNOWN, why)
+    return Metric(value, unit, card.source)

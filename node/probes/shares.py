@@ -211,7 +211,7 @@ def _read_live(path: Path, now: Instant | None) -> tuple[ShareRecord, int] | Non
         os.close(descriptor)
     try:
         record = msgspec.json.decode(first, type=ShareRecord)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None  # no agent wrote this: ours are whole before they have a name
     return record, parse_use(second, now)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from node.core.reports import Check
-from node.probes.gpus import nvidia_slots
+from node.probes.nvidia import nvidia_slots
 from node.probes.sources import Roots, read_text
 from node.shell.beacons import BEACON_PORT, AirCounts, NetworkWarning, Trouble
 from node.shell.clock import CLOCK_NAME
@@ -106,7 +106,7 @@ def gpu_driver(roots: Roots) -> Check:
     if cards:
         sentence = f"no driver is loaded for {len(cards)} NVIDIA card(s): nothing is promised there"
         return Check("gpu driver", False, sentence, "install the vendor's driver, or ignore it")
-    return Check("gpu driver", None, "no NVIDIA card is seen here; other makes are not read yet")
+    return Check("gpu driver", None, "no NVIDIA card is seen here")
 
 
 def ports(port: int, counts: GateCounts, dropped: int) -> list[Check]:

@@ -48,7 +48,7 @@ class MarkerFile:
         try:
             data = _read_own(self.path)
             written = msgspec.json.decode(data, type=_Written)
-        except (OSError, msgspec.DecodeError, RecursionError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         if written.era_counter is None:
             return Marker(written.boot_id, written.epoch_counter, None)

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from node.probes import gpus
-from node.probes.gpus import Cards, gpu_fact, load_nvml, nvidia_slots, read_slot
+from node.probes.card import gpu_fact
+from node.probes.gpus import Cards
+from node.probes.nvidia import load_nvml, nvidia_slots, read_slot, throttled
 from node.probes.sources import Roots, run_in_thread
 from tests.node.probes.world import machine, no_waiting
 
@@ -145,11 +147,90 @@ def test_an_old_driver_without_the_second_memory_question_is_asked_the_first() -
     assert (card.memory_total, card.memory_reserved, card.memory_free) == (8 * GIB, 0, GIB)
 
 
-def test_a_card_without_a_memory_of_its_own_is_charged_to_ram() -> None:
-    (card,) = read_slot(FakeNvml({SLOT: _card("GPU-spark", MemoryInfo=Refusal(3))}), SLOT)
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"Name": b"NVIDIA GB10"},
+        {"Name": b"Orin (nvgpu)"},
+        {"Name": b"NVIDIA Thor"},
+        {"AddressingMode": SimpleNamespace(value=2)},  # ATS
+    ],
+)
+def test_a_part_without_a_memory_of_its_own_is_charged_to_ram(answers: dict[str, Any]) -> None:
+    # DGX Spark and Jetson: NOT_SUPPORTED for either version of the question.
+    unified = _card("GPU-spark", MemoryInfo=Refusal(3), **answers)
+    (card,) = read_slot(FakeNvml({SLOT: unified}), SLOT)
     assert card.unified
     assert card.pool == "ram"
     assert card.memory_total is None
+
+
+def test_a_card_of_its_own_that_cannot_tell_its_memory_is_never_taken_for_ram() -> None:
+    (card,) = read_slot(FakeNvml({SLOT: _card("GPU-a", MemoryInfo=Refusal(3))}), SLOT)
+    assert not card.unified
+    assert (card.pool, card.memory_total, card.memory_free) == ("gpu:GPU-a", None, None)
+
+
+def test_a_virtual_card_has_the_memory_of_its_profile_and_no_other_figures() -> None:
+    # vGPU: the profile's framebuffer; ECC, clocks and power are N/A.
+    memory = SimpleNamespace(total=8 * GIB, reserved=0, free=7 * GIB)
+    (card,) = read_slot(FakeNvml({SLOT: _card("GPU-v", MemoryInfo=memory)}), SLOT)
+    assert (card.memory_total, card.memory_free) == (8 * GIB, 7 * GIB)
+    assert dict(card.figures) == {}
+
+
+def test_health_is_told_in_words_and_idling_is_no_trouble() -> None:
+    answers = {
+        "PowerUsage": 71_400,
+        "EnforcedPowerLimit": 450_000,
+        "CurrentClocksEventReasons": 0x1 | 0x4 | 0x40,
+        "TotalEccErrors": 2,
+        "RemappedRows": (0, 1, 1, 0),
+    }
+    (card,) = read_slot(FakeNvml({SLOT: _card("GPU-a", **answers)}), SLOT)
+    assert {name: metric.value for name, metric in card.figures.items()} == {
+        "power": 71,
+        "power_limit": 450,
+        "throttle": "heat (hardware)",
+        "memory_errors": 2,
+        "memory_repair": "pending: restart the machine",
+    }
+    assert throttled(0x1 | 0x2 | 0x4 | 0x10 | 0x100) == "no"
+
+
+def test_windows_cards_are_counted_by_nvml_and_say_who_else_uses_them(tmp_path: Path) -> None:
+    release = {"proc/sys/kernel/osrelease": "6.6.87.2-microsoft-standard-WSL2\n"}
+    wsl = Cards(machine(tmp_path, release), no_waiting, FakeNvml({SLOT: _card("GPU-a")}))
+    (card,) = wsl.look()
+    assert card.memory_free == 20 * GIB
+    assert "Windows shares this card" in card.note
+
+
+def test_a_jetson_is_one_unified_device_with_or_without_nvml(tmp_path: Path) -> None:
+    # Orin, JetPack 6: NVML names it and refuses memory and temperature; the board tells the load.
+    board = {
+        "proc/device-tree/compatible": "nvidia,p3737-0000+p3701-0005\x00nvidia,tegra234\x00",
+        "proc/device-tree/model": "NVIDIA Jetson AGX Orin Developer Kit\x00",
+        "proc/device-tree/serial-number": "1424521012345\x00",
+        "sys/devices/platform/gpu.0/load": "437\n",
+        "sys/class/thermal/thermal_zone0/type": "cpu-thermal\n",
+        "sys/class/thermal/thermal_zone0/temp": "61000\n",
+        "sys/class/thermal/thermal_zone1/type": "gpu-thermal\n",
+        "sys/class/thermal/thermal_zone1/temp": "48125\n",
+    }
+    roots = machine(tmp_path, board)
+    orin = _card(
+        "GPU-orin", Name=b"Orin (nvgpu)", MemoryInfo=Refusal(3), Temperature=Refusal(3),
+        UtilizationRates=Refusal(3),
+    )  # fmt: skip
+    (with_nvml,) = Cards(roots, no_waiting, FakeNvml({SLOT: orin})).look()
+    (without,) = Cards(roots, no_waiting, FakeNvml({})).look()
+    for card in (with_nvml, without):
+        assert card.unified
+        assert card.pool == "ram"
+        assert (card.memory_total, card.utilisation, card.temperature) == (None, 43, 48)
+    assert with_nvml.model == "Orin (nvgpu)"
+    assert without.model == "NVIDIA Jetson AGX Orin Developer Kit"
 
 
 def test_the_instances_of_a_split_card_are_the_devices_and_the_card_is_none() -> None:

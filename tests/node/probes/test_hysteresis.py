@@ -81,3 +81,14 @@ def test_what_everyone_believes_is_never_further_off_than_the_threshold(figures:
         told = published.pools["ram"].free
         assert told is not None
         assert abs(told - free) <= max(MOVE_BYTES_MIN, told // 50)
+
+
+def test_a_steady_draw_is_no_news_and_one_memory_error_is() -> None:
+    def live(watts: int, errors: int) -> Live:
+        return Live(
+            {}, {"p": Metric(watts, "watts", "nvml"), "e": Metric(errors, "errors", "nvml")}
+        )
+
+    assert not worth_publishing(live(211, 0), live(240, 0))
+    assert worth_publishing(live(211, 0), live(311, 0))
+    assert worth_publishing(live(211, 0), live(211, 1))

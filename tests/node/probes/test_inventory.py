@@ -1,7 +1,8 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 from node.core.topics import decode_inventory, encode
-from node.probes.gpus import CardReading
+from node.probes.card import CardReading
 from node.probes.instruments import Instruments, instruments
 from node.probes.inventory import read_inventory
 from node.probes.memory import MIB
@@ -19,7 +20,7 @@ class FakeCards:
     def __init__(self, *cards: CardReading) -> None:
         self.cards = cards
 
-    def look(self, *, search: bool = False) -> tuple[CardReading, ...]:
+    def look(self, *, search: bool = False, pids: Sequence[int] = ()) -> tuple[CardReading, ...]:
         return self.cards
 
 

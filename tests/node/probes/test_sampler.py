@@ -10,7 +10,7 @@ from ledger.room import room
 from mesh.instant import SECOND
 from node.core.topics import decode_live, encode
 from node.probes import sampler as sampler_module
-from node.probes.gpus import CardReading
+from node.probes.card import CardReading
 from node.probes.instruments import instruments
 from node.probes.memory import MIB
 from node.probes.offers import Capacity, Offer

@@ -1,0 +1,257 @@
+"""What a node reads beside the mesh: frames, lines, requests, facts, configuration, its own files.
+
+Some of it comes from members (`query`, facts), some from people (configuration, words), some from
+the kernel and from this user's own disk. Nobody of them may end an agent or a command.
+"""
+
+import zlib
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import msgspec
+
+from mesh.effects import Address
+from mesh.identity import NodeId, id_text
+from mesh.invite import Invite
+from mesh.secret import Secret, derive
+from node.cli.exits import Unable
+from node.cli.joining import _secret_in
+from node.cli.settings import read_document
+from node.config import ConfigError, settle
+from node.core import topics
+from node.core.choosing import request_of
+from node.core.inviting import Inviting
+from node.core.reports import Found
+from node.core.requests import Refused, decode_request
+from node.probes.offers import ShareRefused, parse_offer
+from node.probes.shares import parse_use
+from node.shell.frames import Frame, FrameError, FrameParser, Kind, encode
+from node.shell.interfaces import Interface
+from node.shell.local import parse_line
+from node.shell.mdns_records import SERVICE_TYPE, Standpoint, judge
+from node.shell.state import StateError, key_text, parse_key
+from placement.amounts import AmountError, parse_bytes, parse_cores, parse_duration
+from placement.request import RequestError
+from placement.selectors import parse_disk, parse_gpu_selector
+from placement.words import read_words
+from simulations.fuzz.stage import KEY, the_stage
+from simulations.fuzz.target import COSTLY, Shape, Target
+
+CONFIG: Final = b"""
+name = "attic"
+port = 4653
+seeds = ["10.0.0.5:4653", "[2001:db8::5]:4653"]
+offer = "ram=2GiB,cores=1"
+labels = { room = "attic" }
+mdns = false
+"""
+REQUESTS: Final = (
+    b'{"type":"status"}', b'{"type":"facts","node":"ann"}', b'{"type":"doctor"}',
+    b'{"type":"where","ask":{"memory":"8GiB","gpu":["nvidia:24GB..:1..2"],"tools":["git"]}}',
+    b'{"type":"where","ask":{"words":"run ollama inference on a 7b model"},"list_all":true}',
+    b'{"type":"reserve","ask":{"ram":"1GiB"},"term_ms":60000,"label":"x","pid":7}',
+    b'{"type":"release","hold":"00ff"}', b'{"type":"invite","ttl_ms":60000}',
+)  # fmt: skip
+JOINED: Final = Invite(
+    derive(Secret(bytes(range(32)))).mesh_id, KEY.id, bytes(16), (Address("10.0.0.7", 4653),)
+)
+STANDPOINT: Final = Standpoint(
+    NodeId(bytes(16)), bytes.fromhex("00112233"), 4653,
+    (Interface("eth0", "10.0.0.1", 2, "10.0.0.255", True, False, 24),),
+)  # fmt: skip
+FRAMES: Final = (
+    Frame(0, Kind.HELLO, "", b""), Frame(1, Kind.REQUEST, "mesh.sync", b"x" * 40),
+    Frame(2**32 - 1, Kind.ANSWER, "", b"y"), Frame(7, Kind.REFUSED, "", b"no"),
+)  # fmt: skip
+
+
+def targets() -> list[Target]:
+    """All of them."""
+    return [*_streams(), *_surfaces(), *_facts(), *_words(), *_files()]
+
+
+def _streams() -> list[Target]:
+    frames = tuple(encode(frame) for frame in FRAMES)
+    inside = tuple(frame[4:] for frame in frames)
+    records = (b"\x12\x2d" + id_text(KEY.id).encode() + b"\x0a\x00\x00\x07" + b"key=00112233",)
+    return [
+        Target("frames", (*frames, b"".join(frames)), _frames),
+        Target("frame, of its own length", inside, _frame, Shape.MSGPACK),
+        Target("mDNS record", records, _mdns),
+    ]
+
+
+def _frames(data: bytes) -> bool:
+    parser = FrameParser()
+    half = len(data) // 2
+    try:
+        frames = [*parser.feed(data[:half]), *parser.feed(data[half:])]
+    except FrameError:
+        return False
+    assert data.startswith(b"".join(encode(frame) for frame in frames)) or frames, "frames differ"
+    return bool(frames)
+
+
+def _frame(data: bytes) -> bool:
+    return _frames(len(data).to_bytes(4, "big") + data)
+
+
+def _mdns(data: bytes) -> bool:
+    """A name, a port, an address and a property cut out of the input."""
+    name = data[2:28].decode("latin-1") + "." + SERVICE_TYPE
+    key, _, value = data[32:].partition(b"=")
+    port = int.from_bytes(data[:2], "big")
+    return isinstance(judge(name, port, (data[28:32],), {key: value or None}, STANDPOINT), Found)
+
+
+# Surfaces ----------------------------------------------------------------------------------------
+
+
+def _surfaces() -> list[Target]:
+    return [
+        Target("local line", REQUESTS, _line, Shape.JSON),
+        Target("peer's question", REQUESTS[:5], _query, Shape.JSON, COSTLY),
+        Target("join answer", (_join_answer(),), _joined, Shape.JSON),
+    ]
+
+
+def _line(data: bytes) -> bool:
+    plain = parse_line(data)
+    try:
+        decode_request(data)
+    except Refused:
+        return False
+    assert plain is not None, "a request that is no object"
+    return True
+
+
+def _query(data: bytes) -> bool:
+    """`--peer`: the whole way to an answer."""
+    stage = the_stage()
+    answer = stage.ann.alive.query(data, stage.world.shell.local(stage.ann))
+    return b'"ok"' in answer[:8]
+
+
+def _join_answer() -> bytes:
+    secret = Secret(bytes(range(32)))
+    return msgspec.json.encode({"secret": secret.text, "refused": None})
+
+
+def _joined(data: bytes) -> bool:
+    try:
+        _secret_in(data, JOINED)
+    except Unable:
+        return False
+    return True
+
+
+# Facts -------------------------------------------------------------------------------------------
+
+
+def _facts() -> list[Target]:
+    board = the_stage().ann.alive.mesh.board
+    eve = the_stage().eve.identity.id
+    readers: Mapping[str, Callable[[bytes], object]] = {
+        topics.TOPIC_INVENTORY: topics.decode_inventory,
+        topics.TOPIC_LIVE: topics.decode_live,
+        topics.TOPIC_STANDING: topics.decode_standing,
+    }
+    made = []
+    for topic, reader in readers.items():
+        fact = board.fact(eve, topic)
+        assert fact is not None, f"nobody said anything on {topic}"
+        feed = partial(_read, reader, msgspec.MsgspecError)
+        made.append(Target(f"{topic} fact", (fact.body,), feed, Shape.MSGPACK))
+    return made
+
+
+def _read(reader: Callable[[Any], object], refusal: type[Exception], data: Any) -> bool:
+    try:
+        reader(data)
+    except refusal:
+        return False
+    return True
+
+
+# What people write -------------------------------------------------------------------------------
+
+
+def _words() -> list[Target]:
+    asks = tuple(
+        msgspec.json.encode(ask)
+        for ask in (
+            {"memory": "8GiB", "gpu": ["nvidia:24GB..:1..2"], "tools": ["git"], "os": "linux"},
+            {"words": "run ollama inference on a 7b model q4", "node": "ann"},
+            {"ram": "500MB", "cpu": "1.5", "disk": ["nvme:20GiB"], "objective": "pack"},
+        )
+    )
+    amounts = (b"8GiB", b"1.5 GB", b"500m", b"1d12h", b"24GB..80GB", b"nvidia:24GB..:1..2")
+    words = (b"run ollama inference on a 7b model q4_k_m ctx 32k", b"train a resnet on two cards")
+    return [
+        Target("request document", asks, _document, Shape.JSON, COSTLY),
+        Target("words", words, _said, Shape.TEXT, COSTLY),
+        Target("amount", amounts, _amount, Shape.TEXT),
+        Target("offer", (b"ram=2GiB,cores=1.5,gpu=GPU-1234",), _offer, Shape.TEXT),
+        Target("configuration", (CONFIG,), _config, Shape.TEXT, COSTLY),
+    ]
+
+
+def _document(data: bytes) -> bool:
+    plain = parse_line(data)
+    return plain is not None and _read(lambda ask: request_of(ask, KEY.id), Refused, plain)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _said(data: bytes) -> bool:
+    return _read(read_words, RequestError, _text(data))
+
+
+def _amount(data: bytes) -> bool:
+    text, taken = _text(data), False
+    for reader in (parse_bytes, parse_cores, parse_duration):
+        taken |= _read(reader, AmountError, text)
+    for chooser in (parse_gpu_selector, parse_disk):
+        taken |= _read(chooser, RequestError, text)
+    return taken
+
+
+def _offer(data: bytes) -> bool:
+    return _read(parse_offer, ShareRefused, _text(data))
+
+
+def _config(data: bytes) -> bool:
+    def settled(content: bytes) -> None:
+        settle({}, {}, read_document(content, Path("config.toml")))
+
+    return _read(settled, ConfigError, data)
+
+
+# Its own files -----------------------------------------------------------------------------------
+
+
+def _files() -> list[Target]:
+    kept = msgspec.msgpack.encode({"boot": "b", "expires": 2**60})
+    return [
+        Target("node key", (key_text(bytes(range(32))).encode(),), _key, Shape.TEXT),
+        Target(
+            "share's use",
+            (b"%08x 12 34" % zlib.crc32(b"12 34"),),
+            lambda data: parse_use(data, 40) > 0,
+        ),
+        Target("invite row", (kept,), _invite_row, Shape.MSGPACK),
+    ]
+
+
+def _key(data: bytes) -> bool:
+    return _read(parse_key, StateError, data.decode("utf-8", "replace"))
+
+
+def _invite_row(data: bytes) -> bool:
+    inviting = Inviting(bytes(8), "b", Random(1))
+    return not inviting.restore({"invite": {bytes(32): data}}, 0)
