@@ -5,6 +5,7 @@ as a member can, who makes a good one over whatever it likes.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from random import Random
 from typing import Final
@@ -21,6 +22,7 @@ from mesh.handshake import (
     read_hello,
     read_stale,
     read_welcome,
+    welcome_core,
     write_hello,
     write_stale,
     write_welcome,
@@ -50,6 +52,7 @@ from mesh.parcels import (
     question_bytes,
 )
 from mesh.passphrase import estimated_bits
+from mesh.passport import Papers, read_passport
 from mesh.record import Endpoint, NodeRecord, parse_record, record_body
 from mesh.rejections import Rejection
 from mesh.secret import SECRET_PREFIX, MeshKeys, MistypedSecret, NotASecret, Secret, derive
@@ -76,6 +79,11 @@ RECORD: Final = NodeRecord(
     "0.1.0", EPOCH.nonce,
 )  # fmt: skip
 RECORD_FACT: Final = sign_fact(KEY, KEYS.mesh_id, "node", 3 << 32 | 1, record_body(RECORD))
+
+SHOWN: Final = sign_fact(
+    KEY, KEYS.mesh_id, "node", 3 << 32 | 2, record_body(replace(RECORD, share=bytes(range(32))))
+)
+"""A record that is a passport."""
 
 LETTERS: Final = (
     Ping(7, 2**40, b"vitals"), Ack(7, 2**40), ProbeFor(9, KEY.id), ProbeResult(9, KEY.id, True),
@@ -105,9 +113,16 @@ def _header(data: bytes) -> bool:
     return True
 
 
-def _share(name: str, first: int = 0) -> Ephemeral:
-    draw = Random(name).randbytes
-    return Ephemeral(KEY.share(draw(32)), draw(16), first)
+def _share(name: str, first: int = 0, bearer: Identity = KEY) -> Ephemeral:
+    dice = Random(name)
+    papers = Papers(bearer, EPOCH, KEYS.mesh_id, dice)
+    return Ephemeral(*papers.at(0), dice.randbytes(16), first)
+
+
+def _welcome(bearer: Identity, said: Hello) -> bytes:
+    share = _share("c", bearer=bearer)
+    core = welcome_core(KEYS, bearer, EPOCH, share, said)
+    return write_welcome(KEYS, core, b"a proof, perhaps", share.passport)
 
 
 Reader = Callable[[MeshKeys, Header, bytes], object]
@@ -119,7 +134,7 @@ def _tagged() -> list[Target]:
     anyone = write_hello(KEYS, KEY, EPOCH, _share("b", 1 << 40), None)
     said = read_hello(KEYS, _seen(hello), hello)
     assert isinstance(said, Hello), "an example is not taken"
-    welcome = write_welcome(KEYS, other, EPOCH, _share("c"), said)
+    welcome = _welcome(other, said)
     stale = write_stale(KEYS, other.id, KEY.id, bytes(16), fact_bytes(RECORD_FACT))
     beacons = tuple(
         write_beacon(KEYS, Beacon(KEY.id, epoch, port, seq))
@@ -172,6 +187,7 @@ def _letters() -> list[Target]:
     return [
         Target("letters", (*each, *pages), _decode, Shape.MSGPACK),
         Target("fact", (fact_bytes(FACT), fact_bytes(RECORD_FACT)), _fact, Shape.MSGPACK),
+        Target("passport", (_share("d").passport, fact_bytes(SHOWN)), _passport, Shape.MSGPACK),
         Target("block", (block_bytes(BLOCK),), _block, Shape.MSGPACK),
         Target("record", (record_body(RECORD), RECORD_FACT.body), _record, Shape.MSGPACK),
     ]
@@ -183,6 +199,14 @@ def _decode(payload: bytes) -> bool:
         return False
     known = [letter for letter in letters if not isinstance(letter, Unknown)]
     assert decode(encode(known)) == tuple(known), "letters read back differently"
+    return True
+
+
+def _passport(data: bytes) -> bool:
+    passport = read_passport(data)
+    if passport is None:
+        return False
+    assert read_passport(fact_bytes(passport.fact)) == passport, "a passport reads differently"
     return True
 
 
