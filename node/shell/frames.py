@@ -74,7 +74,8 @@ def encode(frame: Frame) -> bytes:
 class FrameParser:
     """Takes bytes as they come, gives frames as they are complete."""
 
-    def __init__(self) -> None:
+    def __init__(self, frame_bytes_max: int = FRAME_BYTES_MAX) -> None:
+        self._frame_bytes_max = frame_bytes_max
         self._kept = bytearray()
         self._fault: Fault | None = None
 
@@ -103,7 +104,7 @@ class FrameParser:
         start = 0
         while len(self._kept) - start >= LENGTH_BYTES:
             length = int.from_bytes(self._kept[start : start + LENGTH_BYTES])
-            _check_length(length)
+            self._check_length(length)
             end = start + LENGTH_BYTES + length
             if len(self._kept) < end:
                 break
@@ -112,12 +113,11 @@ class FrameParser:
         del self._kept[:start]
         return frames
 
-
-def _check_length(length: int) -> None:
-    if length > FRAME_BYTES_MAX:
-        raise FrameError(Fault.TOO_LONG)
-    if length == 0:
-        raise FrameError(Fault.EMPTY)
+    def _check_length(self, length: int) -> None:
+        if length > self._frame_bytes_max:
+            raise FrameError(Fault.TOO_LONG)
+        if length == 0:
+            raise FrameError(Fault.EMPTY)
 
 
 def _parse(packed: bytes) -> Frame:

@@ -16,19 +16,29 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Final
 
 import trio
 
 from mesh.identity import NodeId
-from node.shell.frames import BODY_BYTES_MAX, Frame, FrameError, FrameParser, Kind, encode
+from node.shell.frames import (
+    BODY_BYTES_MAX,
+    FRAME_BYTES_MAX,
+    Frame,
+    FrameError,
+    FrameParser,
+    Kind,
+    encode,
+)
+from node.shell.places import Cut, CutOff, Places, source_of
 from node.shell.tls import peer_of
 
-CONNECTIONS_MAX: Final = 64
-STRANGERS_MAX: Final = 24
-"""Connections without a proven member at their far end, of the above."""
 IN_FLIGHT_REQUESTS_MAX: Final = 32
+WAITING_BYTES_MAX: Final = 8 * 1024 * 1024
+"""Answers of one connection that its far end has not taken off our hands."""
+STRANGER_REQUESTS_MAX: Final = 2
+STRANGER_FRAME_BYTES_MAX: Final = 4 * 1024
+"""A stranger has a token of a few bytes to show, and nothing else."""
 HANDSHAKE_SECONDS_MAX: Final = 10
 FRAME_SECONDS_MAX: Final = 20
 """From a frame's first byte to its last: a full frame at 50 KB/s."""
@@ -46,21 +56,6 @@ StreamHandler = Callable[[NodeId | None, str, bytes], Awaitable[bytes]]
 
 class ServiceRefused(Exception):
     """Raised by a handler: the request is answered with this sentence instead."""
-
-
-class Cut(Enum):
-    """Why a connection was ended by us."""
-
-    TOO_MANY = "too many connections"
-    TOO_MANY_STRANGERS = "too many connections without a member's key"
-    HANDSHAKE_FAILED = "TLS handshake failed"
-    HANDSHAKE_SLOW = "TLS handshake took too long"
-    BAD_FRAME = "not our frames"
-    NOT_A_REQUEST = "frames that are no requests"
-    FRAME_SLOW = "a frame was begun and not finished"
-    FLOOD = "more requests in flight than allowed"
-    ANSWER_SLOW = "our answers were not read"
-    STRANGER_STAYED = "a stranger stayed too long"
 
 
 @dataclass(slots=True)
@@ -94,48 +89,32 @@ class _Server:
     context: ssl.SSLContext
     handler: StreamHandler
     counts: StreamCounts
-    connections: int = 0
-    strangers: int = 0
+    places: Places = field(default_factory=Places)
 
     async def welcome(self, raw: trio.abc.Stream) -> None:
         """One connection, from accept to close."""
         self.counts.accepted += 1
-        full = self._full()
-        if full is not None:
-            self.counts.cut[full] += 1
-            await trio.aclose_forcefully(raw)
-            return
-        self.connections += 1
-        self.strangers += 1
         try:
-            await self._converse(raw)
-        except* _Cut as cuts:
+            with self.places.connection():
+                await self._converse(raw)
+        except* CutOff as cuts:
             self.counts.cut[_first(cuts).why] += 1
         except* (trio.BrokenResourceError, trio.ClosedResourceError):
             self.counts.broken += 1
         finally:
-            self.connections -= 1
             with trio.CancelScope(shield=True):
                 await trio.aclose_forcefully(raw)
 
-    def _full(self) -> Cut | None:
-        if self.connections >= CONNECTIONS_MAX:
-            return Cut.TOO_MANY
-        if self.strangers >= STRANGERS_MAX:
-            return Cut.TOO_MANY_STRANGERS
-        return None
-
     async def _converse(self, raw: trio.abc.Stream) -> None:
         stream: Stream = trio.SSLStream(raw, self.context, server_side=True, https_compatible=True)
-        try:
+        with self.places.stranger(source_of(raw)):
             peer = await _shake_hands(stream)
             if peer is None:
                 with _by(trio.current_time() + STRANGER_SECONDS_MAX, Cut.STRANGER_STAYED):
                     await _Connection(self, stream, None).run()
                 return
-        finally:
-            self.strangers -= 1
-        await _Connection(self, stream, peer).run()
+        with self.places.member(peer):
+            await _Connection(self, stream, peer).run()
 
 
 class _Connection:
@@ -145,10 +124,12 @@ class _Connection:
         self._server = server
         self._stream = stream
         self._peer = peer
-        self._parser = FrameParser()
+        self._parser = FrameParser(FRAME_BYTES_MAX if peer else STRANGER_FRAME_BYTES_MAX)
+        self._requests_max = IN_FLIGHT_REQUESTS_MAX if peer else STRANGER_REQUESTS_MAX
         self._frame_deadline = 0.0
         self._writing = trio.Lock()
         self._in_flight = 0
+        self._waiting = 0
 
     async def run(self) -> None:
         """Until the far end closes, falls idle, or is cut."""
@@ -179,29 +160,34 @@ class _Connection:
         try:
             frames = self._parser.feed(data)
         except FrameError as error:
-            raise _Cut(Cut.BAD_FRAME) from error
+            raise CutOff(Cut.BAD_FRAME) from error
         if frames or not begun_before:
             self._frame_deadline = trio.current_time() + FRAME_SECONDS_MAX
         return frames
 
     def _begin(self, frame: Frame, nursery: trio.Nursery) -> None:
         if frame.kind is not Kind.REQUEST:
-            raise _Cut(Cut.NOT_A_REQUEST)
-        if self._in_flight >= IN_FLIGHT_REQUESTS_MAX:
-            raise _Cut(Cut.FLOOD)
+            raise CutOff(Cut.NOT_A_REQUEST)
+        if self._in_flight >= self._requests_max:
+            raise CutOff(Cut.FLOOD)
         self._in_flight += 1
         nursery.start_soon(self._serve, frame)
 
     async def _serve(self, frame: Frame) -> None:
         try:
-            body = await self._server.handler(self._peer, frame.service, frame.body)
+            with self._server.places.request(len(frame.body)):
+                body = await self._server.handler(self._peer, frame.service, frame.body)
             _check_size(body)
             answer = Frame(frame.id, Kind.ANSWER, "", body)
             self._server.counts.served += 1
         except ServiceRefused as refusal:
             answer = Frame(frame.id, Kind.REFUSED, "", str(refusal).encode())
             self._server.counts.refused += 1
+        self._waiting += len(answer.body)
+        if self._waiting > WAITING_BYTES_MAX:
+            raise CutOff(Cut.TOO_MUCH)
         await self._write(answer)
+        self._waiting -= len(answer.body)
         self._in_flight -= 1
 
     async def _write(self, frame: Frame) -> None:
@@ -217,21 +203,13 @@ def _check_size(answer: bytes) -> None:
         raise ServiceRefused(f"the answer has {len(answer)} bytes: more than a frame holds")
 
 
-class _Cut(Exception):
-    """Ends one connection, for the reason it carries."""
-
-    def __init__(self, why: Cut) -> None:
-        super().__init__(why.value)
-        self.why = why
-
-
 @contextmanager
 def _by(deadline: float, why: Cut) -> Iterator[None]:
     """Cut the connection when the block is not done by `deadline`, on trio's clock."""
     with trio.CancelScope(deadline=deadline) as scope:
         yield
     if scope.cancelled_caught:
-        raise _Cut(why)
+        raise CutOff(why)
 
 
 async def _shake_hands(stream: Stream) -> NodeId | None:
@@ -239,13 +217,13 @@ async def _shake_hands(stream: Stream) -> NodeId | None:
         try:
             await stream.do_handshake()
         except (trio.BrokenResourceError, ssl.SSLError) as error:
-            raise _Cut(Cut.HANDSHAKE_FAILED) from error
+            raise CutOff(Cut.HANDSHAKE_FAILED) from error
     return peer_of(stream)
 
 
-def _first(cuts: BaseExceptionGroup[_Cut]) -> _Cut:
+def _first(cuts: BaseExceptionGroup[CutOff]) -> CutOff:
     error: BaseException = cuts
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    assert isinstance(error, _Cut)
+    assert isinstance(error, CutOff)
     return error

@@ -185,7 +185,7 @@ def _temporary_file(data: bytes) -> Iterator[str]:
 def _id_in(certificate: bytes) -> NodeId | None:
     try:
         public = x509.load_der_x509_certificate(certificate).public_key()
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
         return None  # on a pinned dial the far end may show anything at all
     if not isinstance(public, Ed25519PublicKey):
         return None

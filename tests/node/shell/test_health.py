@@ -16,8 +16,9 @@ from node.shell.dialler import DialCounts, Failure
 from node.shell.interfaces import Interface
 from node.shell.marker import find_marker
 from node.shell.opening import Opened
+from node.shell.places import Cut
 from node.shell.state import StateFolder
-from node.shell.streams import Cut, StreamCounts
+from node.shell.streams import StreamCounts
 from node.shell.udp import GateCounts
 
 ETH = Interface("eth0", "10.0.0.1", 2, "10.0.0.255", multicast=True, loopback=False)

@@ -12,10 +12,11 @@ import trio
 from mesh.effects import Address
 from mesh.identity import Identity, NodeId
 from node.shell import dialler as dialler_module
-from node.shell import streams
+from node.shell import places, streams
 from node.shell.dialler import Dialler, Failure, StreamFailed
 from node.shell.frames import Frame, Kind, encode
-from node.shell.streams import Cut, ServiceRefused, StreamCounts, StreamHandler, serve
+from node.shell.places import Cut
+from node.shell.streams import ServiceRefused, StreamCounts, StreamHandler, serve
 from node.shell.tls import MeshTls, pinned_context
 
 SEED = bytes(range(32))
@@ -313,6 +314,7 @@ async def test_a_caller_that_does_not_read_its_answers_is_cut(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(streams, "ANSWER_SECONDS_MAX", 0.2)
+    monkeypatch.setattr(streams, "WAITING_BYTES_MAX", 10**9)
     async with stage() as at:
         stream = await raw_member(at)
         request = encode(Frame(1, Kind.REQUEST, "echo", b"x" * 900_000))
@@ -352,7 +354,7 @@ async def test_a_stranger_may_not_stay(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_strangers_cannot_take_the_places_of_members(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(streams, "STRANGERS_MAX", 3)
+    monkeypatch.setattr(places, "STRANGERS_MAX", 3)
     async with stage() as at:
         assert await at.ask() == b"hello"  # a member's line is open already
         crowd = [await at.knock() for _ in range(4)]
@@ -361,7 +363,7 @@ async def test_strangers_cannot_take_the_places_of_members(
 
 
 async def test_there_is_an_end_to_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "CONNECTIONS_MAX", 2)
+    monkeypatch.setattr(places, "CONNECTIONS_MAX", 2)
     async with stage() as at:
         one, two = await raw_member(at), await raw_member(at)
         with pytest.raises(StreamFailed):
