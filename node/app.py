@@ -16,6 +16,7 @@ A SIGKILL is as safe: nothing was answered that was not on disk.
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -37,7 +38,7 @@ from node.shell.dialler import Dialler, StreamFailed
 from node.shell.driver import AgentStopped, Driver, plain_event
 from node.shell.events import EventWriter
 from node.shell.interfaces import LOOPBACK, Interface, advertised, scan, unknown
-from node.shell.local import Body, Progress, serve_local
+from node.shell.local import Body, Progress, TurnedAway, serve_local
 from node.shell.mdns import Mdns
 from node.shell.opening import Opened, opened
 from node.shell.probing import Probing
@@ -84,6 +85,7 @@ class App:
         self.agent = Agent(here.birth, around.dice)
         self.tls = MeshTls([keys.ca_seed for keys in here.birth.keys.keys], here.birth.identity)
         self.stream_counts = streams.StreamCounts()
+        self.turned_away: Counter[TurnedAway] = Counter()
         self.driver = Driver(self.agent, self, around.now, around.aside)
         keys = here.birth.keys
         self.mdns = Mdns(here.birth.identity.id, keys.primary.key_id, gate.port, self.driver.report)
@@ -177,7 +179,9 @@ class App:
         # Who is let in expects answers about this machine; a hung driver must not lock them out.
         with trio.move_on_after(FIRST_LOOK_SECONDS_MAX):
             await self.probing.looked.wait()
-        await serve_local(self.here.folder.socket_path, self._serve_local, self.around.door)
+        await serve_local(
+            self.here.folder.socket_path, self._serve_local, self.around.door, self.turned_away
+        )
 
     async def _serve_local(self, plain: Body, progress: Progress) -> tuple[bool, Body]:
         try:
@@ -246,6 +250,7 @@ class App:
             "inbox full": self.driver.dropped,
             "stream: broken off by the far end": self.stream_counts.broken,
             **{f"stream: {cut.value}": n for cut, n in self.stream_counts.cut.items()},
+            **{f"local door: {why.value}": n for why, n in self.turned_away.items()},
             **{why.value: n for why, n in self.mdns.book.ignored.items()},
             **{f"send: {name}": n for name, n in counts.send_failed.items()},
         }

@@ -12,10 +12,14 @@ a folder that is ours alone. A socket left over by an agent that died is replace
 nobody answers at it.
 """
 
+import math
 import os
 import socket
 import stat
+from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,9 +34,13 @@ PATH_BYTES_MAX: Final = 107
 """What a Unix socket's address holds: `sun_path` less its closing zero."""
 CONNECTIONS_MAX: Final = 64
 BACKLOG_CONNECTIONS: Final = 32
+HURRIED_SECONDS_MAX: Final = 1
+"""For the one word that is said to those for whom there is no room."""
 WAITING_REQUESTS_MAX: Final = 16
 """Lines of one connection that were sent before the ones ahead of them were answered."""
 WRITE_SECONDS_MAX: Final = 30
+LINE_SECONDS_MAX: Final = 30
+"""From a line's first byte to its last. Between two, a client may think as it likes."""
 READ_BYTES: Final = 64 * 1024
 
 Body = dict[str, Any]
@@ -48,13 +56,25 @@ def refusal(code: str, sentence: str, hint: str) -> Body:
     return {"code": code, "sentence": sentence, "hint": hint}
 
 
-async def serve_local(path: Path, handler: LocalHandler, opener: DoorOpener) -> None:
+class TurnedAway(Enum):
+    """Why a client was not served."""
+
+    CROWDED = "too many connections"
+    TOO_LONG = "a line too long"
+    SLOW_LINE = "a line was begun and not finished"
+    MALFORMED = "a line that is no JSON object"
+    NOT_READ = "our answers were not read"
+
+
+async def serve_local(
+    path: Path, handler: LocalHandler, opener: DoorOpener, turned_away: Counter[TurnedAway]
+) -> None:
     """Serve `handler` at `path` until cancelled; the socket file is gone then.
 
     Raises StateError when the door can't be opened. Call it with the folder's lock held.
     """
     listener = opener(path)
-    door = _Door(handler)
+    door = _Door(handler, turned_away)
     try:
         async with listener:
             await trio.serve_listeners(door.welcome, [listener])
@@ -117,21 +137,29 @@ class _Left(Exception):
     """The visitor went away, or stopped reading."""
 
 
+class _Slow(_Left):
+    """It stopped reading."""
+
+
 class _Door:
     """Counts who is inside."""
 
-    def __init__(self, handler: LocalHandler) -> None:
+    def __init__(self, handler: LocalHandler, turned_away: Counter[TurnedAway]) -> None:
         self._handler = handler
+        self._turned_away = turned_away
         self._inside = 0
 
     async def welcome(self, stream: trio.abc.Stream) -> None:
         """One connection, from accept to close."""
         async with stream:
             if self._inside >= CONNECTIONS_MAX:
+                self._turned_away[TurnedAway.CROWDED] += 1
+                with suppress(_Left):
+                    await _say(stream, {"refused": _CROWDED}, HURRIED_SECONDS_MAX)
                 return
             self._inside += 1
             try:
-                await _Visit(stream, self._handler).run()
+                await _Visit(stream, self._handler, self._turned_away).run()
             except* _Left:
                 pass  # its request is taken back
             finally:
@@ -141,9 +169,12 @@ class _Door:
 class _Visit:
     """One client: a task that reads its lines, and one that answers them in order."""
 
-    def __init__(self, stream: trio.abc.Stream, handler: LocalHandler) -> None:
+    def __init__(
+        self, stream: trio.abc.Stream, handler: LocalHandler, turned_away: Counter[TurnedAway]
+    ) -> None:
         self._stream = stream
         self._handler = handler
+        self._turned_away = turned_away
 
     async def run(self) -> None:
         """Until the client closes."""
@@ -154,33 +185,47 @@ class _Visit:
                 nursery.cancel_scope.cancel()
 
     async def _read_lines(self, lines: trio.MemorySendChannel[bytes | None]) -> bool:
-        """Pass on each line. True at the client's close; False (and None sent) at a line too long.
+        """Pass on each line. True at the client's close, or in the middle of a line that is slow;
+        False (and None sent) at a line too long.
 
         A client that sends many requests ahead is simply not read until there is room, and its
         close is then seen late: what it asked was served in the meantime.
         """
         kept = bytearray()
+        deadline = math.inf
         while True:
-            try:
-                data = await self._stream.receive_some(READ_BYTES)
-            except trio.BrokenResourceError:
-                return True
+            data = await self._read(deadline)
             if not data:
                 return True
+            begun = bool(kept)
             kept += data
             *whole, rest = kept.split(b"\n")
             kept = rest
             for line in whole:
                 await lines.send(bytes(line) if len(line) <= LINE_BYTES_MAX else None)
+            if whole or not begun:
+                deadline = trio.current_time() + LINE_SECONDS_MAX if kept else math.inf
             if len(kept) > LINE_BYTES_MAX:
                 await lines.send(None)
                 return False
+
+    async def _read(self, deadline: float) -> bytes | bytearray:
+        """The next bytes; none at the client's close, or at `deadline`, on trio's clock."""
+        with trio.CancelScope(deadline=deadline) as scope:
+            try:
+                return await self._stream.receive_some(READ_BYTES)
+            except trio.BrokenResourceError:
+                return b""
+        assert scope.cancelled_caught, "a read ends with bytes, or is cancelled"
+        self._turned_away[TurnedAway.SLOW_LINE] += 1
+        return b""
 
     async def _answer_all(
         self, lines: trio.MemoryReceiveChannel[bytes | None], visit: trio.CancelScope
     ) -> None:
         async for line in lines:
             if line is None:
+                self._turned_away[TurnedAway.TOO_LONG] += 1
                 await self._say({"refused": _TOO_LONG})
                 break
             if line.strip():
@@ -190,6 +235,7 @@ class _Visit:
     async def _answer(self, line: bytes) -> None:
         request = parse_line(line)
         if request is None:
+            self._turned_away[TurnedAway.MALFORMED] += 1
             await self._say({"refused": _MALFORMED})
             return
         granted, body = await self._handler(request, self._progress)
@@ -200,10 +246,20 @@ class _Visit:
 
     async def _say(self, value: Body) -> None:
         try:
-            with trio.fail_after(WRITE_SECONDS_MAX):
-                await self._stream.send_all(encode_json(value) + b"\n")
-        except (trio.BrokenResourceError, trio.TooSlowError) as error:
-            raise _Left from error
+            await _say(self._stream, value, WRITE_SECONDS_MAX)
+        except _Slow:
+            self._turned_away[TurnedAway.NOT_READ] += 1
+            raise
+
+
+async def _say(stream: trio.abc.Stream, value: Body, seconds_max: float) -> None:
+    try:
+        with trio.fail_after(seconds_max):
+            await stream.send_all(encode_json(value) + b"\n")
+    except trio.BrokenResourceError as error:
+        raise _Left from error
+    except trio.TooSlowError as error:
+        raise _Slow from error
 
 
 def parse_line(line: bytes) -> Body | None:
@@ -217,6 +273,9 @@ def parse_line(line: bytes) -> Body | None:
 
 _MALFORMED: Final = refusal(
     "malformed", "that line is not a JSON object", "send one JSON object per line"
+)
+_CROWDED: Final = refusal(
+    "busy", f"{CONNECTIONS_MAX} programs talk to this agent already", "end some, then try again"
 )
 _TOO_LONG: Final = refusal(
     "too-long", f"a request may have {LINE_BYTES_MAX} bytes", "send one JSON object per line"

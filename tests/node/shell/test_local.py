@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import stat
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,8 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.shell import local
-from node.shell.local import Body, LocalHandler, Progress, open_door, parse_line, serve_local
+from node.shell.local import (
+    Body,
+    LocalHandler,
+    Progress,
+    TurnedAway,
+    open_door,
+    parse_line,
+    serve_local,
+)
 from node.shell.state import StateError
+
+AWAY: Counter[TurnedAway] = Counter()
 
 
 async def echo(request: Body, progress: Progress) -> tuple[bool, Body]:
@@ -27,7 +38,7 @@ async def echo(request: Body, progress: Progress) -> tuple[bool, Body]:
 @asynccontextmanager
 async def serving(path: Path, handler: LocalHandler = echo) -> AsyncIterator[None]:
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(serve_local, path, handler, open_door)
+        nursery.start_soon(serve_local, path, handler, open_door, AWAY)
         with trio.fail_after(5):
             while not path.exists():  # noqa: ASYNC240 - the file is the event
                 await trio.sleep(0.005)
@@ -142,7 +153,27 @@ async def test_a_crowd_at_the_door_is_turned_away(
             await read(stream, 1)
         async with await trio.open_unix_socket(path) as three:
             with trio.fail_after(5):
+                (answer,) = await read(three, 1)
+                assert answer["refused"]["code"] == "busy"
                 assert await three.receive_some() == b""
+    assert AWAY[TurnedAway.CROWDED] == 1
+
+
+async def test_a_line_that_is_begun_and_not_finished_ends_the_visit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "LINE_SECONDS_MAX", 0.1)
+    path = tmp_path / "agent.sock"
+    before = AWAY[TurnedAway.SLOW_LINE]
+    async with serving(path), await trio.open_unix_socket(path) as stream:
+        await stream.send_all(b"{}\n")
+        await read(stream, 1)
+        await trio.sleep(0.2)  # between two lines it may think
+        await stream.send_all(b"{}\n{")
+        await read(stream, 1)
+        with trio.fail_after(5):
+            assert await stream.receive_some() == b""
+    assert AWAY[TurnedAway.SLOW_LINE] == before + 1
 
 
 async def test_the_door_is_for_this_user_alone(tmp_path: Path) -> None:
