@@ -1,5 +1,7 @@
 """Those who mean harm at the stream port: what each of them gets, and that others are served."""
 
+import contextlib
+
 import pytest
 import trio
 
@@ -115,3 +117,19 @@ async def test_what_no_frame_holds_is_refused_both_ways_and_the_connection_lives
             await at.ask(body=bytes(FRAME_BYTES_MAX))
         assert await at.ask(body=b"x") == b"x" * 1_000
         assert at.counts.refused == 1
+
+
+async def test_there_is_an_end_to_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "CONNECTIONS_MAX", 2)
+    async with stage() as at:
+        one, two = await raw_member(at), await raw_member(at)
+        with pytest.raises(StreamFailed):
+            await at.ask()
+        assert at.counts.cut[Cut.TOO_MANY] == 1
+        await trio.aclose_forcefully(one)
+        await trio.aclose_forcefully(two)
+        with trio.fail_after(5):  # and places that were left are given again
+            while True:
+                with contextlib.suppress(StreamFailed):
+                    assert await at.ask() == b"hello"
+                    break

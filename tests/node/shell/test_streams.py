@@ -362,22 +362,6 @@ async def test_strangers_cannot_take_the_places_of_members(
         assert await at.ask() == b"hello"
 
 
-async def test_there_is_an_end_to_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places, "CONNECTIONS_MAX", 2)
-    async with stage() as at:
-        one, two = await raw_member(at), await raw_member(at)
-        with pytest.raises(StreamFailed):
-            await at.ask()
-        assert at.counts.cut[Cut.TOO_MANY] == 1
-        await trio.aclose_forcefully(one)
-        await trio.aclose_forcefully(two)
-        with trio.fail_after(5):  # and places that were left are given again
-            while True:
-                with contextlib.suppress(StreamFailed):
-                    assert await at.ask() == b"hello"
-                    break
-
-
 async def test_a_bug_in_a_service_is_not_hidden() -> None:
     async def buggy(_peer: NodeId | None, _service: str, _body: bytes) -> bytes:
         raise ZeroDivisionError
