@@ -1,0 +1,208 @@
+"""Models that read a whole text at once (BERT and its kin), and those that also write (T5, Whisper).
+
+An encoder keeps nothing between tokens. A decoder that looks at an encoder keeps the encoder's keys
+and values for as long as the sequence lives: they do not grow with what is written.
+"""
+
+from dataclasses import replace
+from typing import Any, Final
+
+from placement.memory.gguf import Keys
+from placement.memory.model import LAYERS_MAX, Cache, Home, Layer, Model, Weight
+from placement.memory.reading import TOKENS_MAX, Malformed, Reading
+from placement.memory.shape import Attention, Block, Feed, Idle
+
+ENCODERS: Final = (
+    "bert", "roberta", "xlm-roberta", "camembert", "mpnet", "distilbert", "electra", "nomic_bert",
+    "modernbert", "eurobert", "whisper", "t5", "mt5", "umt5", "bart", "mbart",
+)  # fmt: skip
+ENCODER_ARCHS: Final = {
+    "bert": "bert", "nomic-bert": "nomic_bert", "modern-bert": "modernbert", "eurobert": "eurobert",
+}  # fmt: skip
+SEEING: Final = ("t5", "mt5", "umt5", "bart", "mbart", "whisper")
+
+
+def encoder_config(keys: Keys) -> dict[str, Any]:
+    """A GGUF's key-values in the words of a configuration."""
+    own = keys.own
+    said = {
+        "num_hidden_layers": keys.layers, "hidden_size": keys.hidden,
+        "num_attention_heads": keys.heads[0], "num_key_value_heads": keys.kv[0],
+        "intermediate_size": keys.feeds[0], "max_position_embeddings": own.maybe("context_length"),
+        "vocab_size": keys.vocabulary() or 1,
+        "type_vocab_size": own.maybe("token_type_count") or 2,
+    }  # fmt: skip
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def encoder(told: Reading, kind: str) -> Model:
+    """The model of this kind."""
+    if kind in ("t5", "mt5", "umt5"):
+        return _t5(told, kind)
+    if kind in SEEING:
+        return _seeing(told, kind)
+    return _reading(told, kind)
+
+
+def _reading(told: Reading, kind: str) -> Model:
+    hidden = told.whole("hidden_size", "n_embd", "dim")
+    heads = told.whole("num_attention_heads", "n_head", "n_heads")
+    layers = told.whole("num_hidden_layers", "n_layer", "n_layers", most=LAYERS_MAX)
+    kv = told.whole("num_key_value_heads", default=heads)
+    if hidden % heads or heads % kv:
+        raise Malformed("num_attention_heads", f"{heads} does not divide {hidden}")
+    wide = told.whole("intermediate_size", "n_inner", "hidden_dim", default=4 * hidden)
+    width = told.whole("head_dim", default=hidden // heads)
+    modern, plain = kind in ("modernbert", "eurobert"), kind not in ("modernbert", "eurobert", "nomic_bert")
+    attention = Attention(
+        heads, kv, width, width, bias=plain, out_bias=plain,
+        fused=kind == "modernbert",
+    )  # fmt: skip
+    feed = Feed(wide, gated=not plain, bias=plain, fused=kind == "modernbert")
+    block = Block((attention,), feed, norm_bias=not modern)
+    layer = replace(block.layer(hidden), cache=Cache())
+    layered = [layer] * layers
+    if kind == "modernbert" and layers:
+        # Its first layer has no norm before attention: the embeddings' norm has just run.
+        layered[0] = replace(replace(block, norms=1).layer(hidden), cache=Cache())
+    return Model(
+        family=kind,
+        hidden=hidden,
+        vocabulary=told.whole("vocab_size"),
+        heads=heads,
+        trained_context=told.maybe("max_position_embeddings", "n_positions", most=TOKENS_MAX),
+        layers=tuple(layered),
+        outside=tuple(_around(told, kind, hidden)),
+        tied=True,
+        gguf=kind if kind in ENCODER_ARCHS.values() else "bert",
+    )
+
+
+def _around(told: Reading, kind: str, hidden: int) -> list[Weight]:
+    found = [Weight("token_embd.weight", hidden, told.whole("vocab_size"))]
+    if kind == "eurobert":
+        return [*found, Weight("output_norm.weight", hidden)]
+    if kind == "modernbert":
+        return [*found, Weight("token_embd_norm.weight", hidden), Weight("output_norm.weight", hidden)]
+    found.append(Weight("token_embd_norm.weight", 2 * hidden))
+    types = told.maybe("type_vocab_size")
+    if kind not in ("distilbert", "mpnet") and types:
+        found.append(Weight("token_types.weight", hidden, types))
+    if kind != "nomic_bert":
+        words = told.whole("max_position_embeddings", most=TOKENS_MAX)
+        found.append(Weight("position_embd.weight", hidden, words))
+    if kind == "mpnet":
+        found.append(Weight("attn_rel_b.weight", told.whole("num_attention_heads"), 32))
+    if kind in ("bert", "roberta", "xlm-roberta", "camembert", "mpnet"):
+        found.append(Weight("cls.weight", hidden, hidden))
+        found.append(Weight("cls.bias", hidden))
+    if kind in ("bert", "nomic_bert"):
+        found.append(Weight("cls.output", hidden + 1, home=Home.GGUF))
+    return found
+
+
+def _seeing(told: Reading, kind: str) -> Model:
+    """Whisper, BART: both halves are ordinary, with biases everywhere but on Whisper's keys."""
+    hidden = told.whole("d_model", "hidden_size")
+    vocabulary = told.whole("vocab_size")
+    whisper = kind == "whisper"
+    feed = {
+        half: Feed(told.whole(f"{half}_ffn_dim", default=4 * hidden), gated=False, bias=True)
+        for half in ("encoder", "decoder")
+    }
+    source = told.whole("max_source_positions", "max_position_embeddings", default=1500, most=TOKENS_MAX)
+    target = told.whole("max_target_positions", "max_position_embeddings", default=448, most=TOKENS_MAX)
+
+    def half(name: str, crossing: bool) -> tuple[Layer, ...]:
+        heads = told.whole(f"{name}_attention_heads")
+        if hidden % heads:
+            raise Malformed(f"{name}_attention_heads", f"{heads} does not divide {hidden}")
+        width = hidden // heads
+        attention = Attention(heads, heads, width, width, bias=True, out_bias=True)
+        block = Block((attention,), feed[name], norms=3 if crossing else 2, norm_bias=True)
+        layer = block.layer(hidden)
+        extra: list[Weight] = []
+        if crossing:
+            for weight in attention.weights(hidden):
+                extra.append(replace(weight, name=f"cross_{weight.name}"))
+        cache = replace(layer.cache, fixed=2 * hidden * source) if crossing else Cache()
+        weights = (*_less_key_bias(layer.weights, hidden, whisper), *extra)
+        if crossing:
+            weights = _less_key_bias(weights, hidden, whisper)
+        many = told.whole(f"{name}_layers", most=LAYERS_MAX)
+        return (replace(layer, weights=tuple(weights), cache=cache),) * many
+
+    outside = [Weight("token_embd.weight", hidden, vocabulary)]
+    if whisper:
+        bands = told.whole("num_mel_bins", default=80)
+        outside += [
+            Weight("position_embd.weight", hidden, target),
+            Weight("encoder.position_embd.weight", hidden, source),
+            Weight("encoder.conv1.weight", 3 * bands, hidden),
+            Weight("encoder.conv2.weight", 3 * hidden, hidden),
+            Weight("encoder.conv.bias", 2 * hidden),
+            Weight("output_norms.weight", 4 * hidden),
+        ]
+    else:
+        outside += [
+            Weight("position_embd.weight", hidden, source + 2, 2),
+            Weight("embd_norms.weight", 4 * hidden),
+        ]
+        if kind == "mbart":
+            outside.append(Weight("output_norms.weight", 4 * hidden))
+    return Model(
+        family=kind, hidden=hidden, vocabulary=vocabulary,
+        heads=told.whole("decoder_attention_heads"), trained_context=target,
+        layers=half("decoder", crossing=True), encoder=half("encoder", crossing=False),
+        outside=tuple(outside), tied=True,
+    )  # fmt: skip
+
+
+def _less_key_bias(weights: tuple[Weight, ...], hidden: int, whisper: bool) -> tuple[Weight, ...]:
+    """Whisper's keys have no bias: two of three remain."""
+    if not whisper:
+        return weights
+    return tuple(
+        replace(weight, columns=2 * hidden) if weight.name.endswith("attn_qkv.bias") else weight
+        for weight in weights
+    )
+
+
+def _t5(told: Reading, kind: str) -> Model:
+    hidden = told.whole("d_model")
+    heads, width = told.whole("num_heads"), told.whole("d_kv", default=64)
+    vocabulary = told.whole("vocab_size")
+    gated = told.text("feed_forward_proj").startswith("gated")
+    feed = Feed(told.whole("d_ff"), gated=gated)
+    attention = Attention(heads, heads, width, width)
+    layers = told.whole("num_layers", "n_layer", most=LAYERS_MAX)
+    writing = told.whole("num_decoder_layers", default=layers, most=LAYERS_MAX)
+    plain = Block((attention,), feed).layer(hidden)
+    buckets = Weight("attn_rel_b.weight", heads, told.whole("relative_attention_num_buckets", default=32))
+    cross = tuple(replace(w, name=f"cross_{w.name}") for w in attention.weights(hidden))
+    source = told.whole("n_positions", default=512, most=TOKENS_MAX)
+    seeing = replace(
+        Block((attention,), feed, norms=3).layer(hidden),
+        cache=replace(attention.cache(), fixed=2 * heads * width * source),
+    )
+    seeing = replace(seeing, weights=(*seeing.weights, *cross))
+    every = kind == "umt5"
+    reading = [replace(plain, cache=Cache())] * layers
+    made = [seeing] * writing
+    for half in (reading, made):
+        for number in range(len(half) if every else min(1, len(half))):
+            half[number] = replace(half[number], weights=(*half[number].weights, buckets))
+    outside = [
+        Weight("token_embd.weight", hidden, vocabulary), Weight("output_norms.weight", 2 * hidden),
+    ]  # fmt: skip
+    tied = told.yes("tie_word_embeddings", default=not gated)
+    if not tied:
+        outside.append(Weight("output.weight", hidden, vocabulary))
+    return Model(
+        family=kind, hidden=hidden, vocabulary=vocabulary, heads=heads, trained_context=source,
+        layers=tuple(made), encoder=tuple(reading), outside=tuple(outside), tied=tied,
+        gguf="t5",
+    )  # fmt: skip
+
+
+_ = Idle

@@ -1,0 +1,1 @@
+def towers(config, hidden): return ()
