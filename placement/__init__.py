@@ -9,6 +9,7 @@ middle: screen, rank, tell), `rules.py` (one function per reason to pass over), 
 over a thousand nodes at once), `decision.py` and `explain.py` (the answer, as data and in words).
 Ways in: `amounts.py` (units), `selectors.py` (cards in one word), `documents.py` (TOML or JSON),
 `words.py` and `vocabulary.py` (plain words become a request, and say what was guessed).
+`memory/` says what a model needs, by engine and to the byte where the engine is exact.
 
 May import: `mesh.identity`, `mesh.instant`, and `msgspec`. Never `ledger`. No I/O, no clock, no
 dice.

@@ -4,7 +4,7 @@ Nothing here trusts what it reads. A configuration of a kind we have no rules fo
 with `known=False`: we refuse to guess rather than say that it fits.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -74,9 +74,11 @@ def _text(config: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
         if inner is None:
             break
         merged = dict(inner)
-        for name in ("tie_word_embeddings", "vocab_size"):
-            if merged.get(name) is None and config.get(name) is not None:
-                merged[name] = config[name]
+        if merged.get("vocab_size") is None and config.get("vocab_size") is not None:
+            merged["vocab_size"] = config["vocab_size"]
+        # Whether the head is tied is the whole model's affair: its own word comes first.
+        if config.get("tie_word_embeddings") is not None:
+            merged["tie_word_embeddings"] = config["tie_word_embeddings"]
         kind = inner.get("model_type") or TEXT_OF.get(str(kind), kind)
         config = merged
     kind = kind if isinstance(kind, str) else ""
@@ -94,7 +96,7 @@ TEXT_OF: Final = {
 """The kind of the text model inside a model that is more than text."""
 
 
-def _guarded(kind: str, make: Any) -> Any:
+def _guarded(kind: str, make: Callable[[], Model | Undescribed]) -> Model | Undescribed:
     try:
         made = make()
     except Malformed as wrong:

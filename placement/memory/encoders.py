@@ -1,4 +1,4 @@
-"""Models that read a whole text at once (BERT and its kin), and those that also write (T5, Whisper).
+"""Models that read a whole text at once (BERT and its kin), and those that write too (T5, Whisper).
 
 An encoder keeps nothing between tokens. A decoder that looks at an encoder keeps the encoder's keys
 and values for as long as the sequence lives: they do not grow with what is written.
@@ -7,13 +7,15 @@ and values for as long as the sequence lives: they do not grow with what is writ
 from dataclasses import replace
 from typing import Any, Final
 
+from placement.memory.attention import Attention
+from placement.memory.feeds import Feed
 from placement.memory.gguf import Keys
 from placement.memory.model import LAYERS_MAX, Cache, Home, Layer, Model, Weight
 from placement.memory.reading import TOKENS_MAX, Malformed, Reading
-from placement.memory.shape import Attention, Block, Feed, Idle
+from placement.memory.shape import Block
 
 ENCODERS: Final = (
-    "bert", "roberta", "xlm-roberta", "camembert", "mpnet", "distilbert", "electra", "nomic_bert",
+    "bert", "roberta", "xlm-roberta", "camembert", "mpnet", "distilbert", "nomic_bert",
     "modernbert", "eurobert", "whisper", "t5", "mt5", "umt5", "bart", "mbart",
 )  # fmt: skip
 ENCODER_ARCHS: Final = {
@@ -53,7 +55,10 @@ def _reading(told: Reading, kind: str) -> Model:
         raise Malformed("num_attention_heads", f"{heads} does not divide {hidden}")
     wide = told.whole("intermediate_size", "n_inner", "hidden_dim", default=4 * hidden)
     width = told.whole("head_dim", default=hidden // heads)
-    modern, plain = kind in ("modernbert", "eurobert"), kind not in ("modernbert", "eurobert", "nomic_bert")
+    modern, plain = (
+        kind in ("modernbert", "eurobert"),
+        kind not in ("modernbert", "eurobert", "nomic_bert"),
+    )
     attention = Attention(
         heads, kv, width, width, bias=plain, out_bias=plain,
         fused=kind == "modernbert",
@@ -83,7 +88,11 @@ def _around(told: Reading, kind: str, hidden: int) -> list[Weight]:
     if kind == "eurobert":
         return [*found, Weight("output_norm.weight", hidden)]
     if kind == "modernbert":
-        return [*found, Weight("token_embd_norm.weight", hidden), Weight("output_norm.weight", hidden)]
+        return [
+            *found,
+            Weight("token_embd_norm.weight", hidden),
+            Weight("output_norm.weight", hidden),
+        ]
     found.append(Weight("token_embd_norm.weight", 2 * hidden))
     types = told.maybe("type_vocab_size")
     if kind not in ("distilbert", "mpnet") and types:
@@ -104,38 +113,57 @@ def _around(told: Reading, kind: str, hidden: int) -> list[Weight]:
 def _seeing(told: Reading, kind: str) -> Model:
     """Whisper, BART: both halves are ordinary, with biases everywhere but on Whisper's keys."""
     hidden = told.whole("d_model", "hidden_size")
-    vocabulary = told.whole("vocab_size")
-    whisper = kind == "whisper"
-    feed = {
-        half: Feed(told.whole(f"{half}_ffn_dim", default=4 * hidden), gated=False, bias=True)
-        for half in ("encoder", "decoder")
-    }
-    source = told.whole("max_source_positions", "max_position_embeddings", default=1500, most=TOKENS_MAX)
-    target = told.whole("max_target_positions", "max_position_embeddings", default=448, most=TOKENS_MAX)
+    source = told.whole(
+        "max_source_positions", "max_position_embeddings", default=1500, most=TOKENS_MAX
+    )
+    target = told.whole(
+        "max_target_positions", "max_position_embeddings", default=448, most=TOKENS_MAX
+    )
+    return Model(
+        family=kind,
+        hidden=hidden,
+        vocabulary=told.whole("vocab_size"),
+        heads=told.whole("decoder_attention_heads"),
+        trained_context=target,
+        layers=_half(told, kind, "decoder", 2 * hidden * source),
+        encoder=_half(told, kind, "encoder", 0),
+        outside=tuple(_seeing_outside(told, kind, source, target)),
+        tied=True,
+    )
 
-    def half(name: str, crossing: bool) -> tuple[Layer, ...]:
-        heads = told.whole(f"{name}_attention_heads")
-        if hidden % heads:
-            raise Malformed(f"{name}_attention_heads", f"{heads} does not divide {hidden}")
-        width = hidden // heads
-        attention = Attention(heads, heads, width, width, bias=True, out_bias=True)
-        block = Block((attention,), feed[name], norms=3 if crossing else 2, norm_bias=True)
-        layer = block.layer(hidden)
-        extra: list[Weight] = []
-        if crossing:
-            for weight in attention.weights(hidden):
-                extra.append(replace(weight, name=f"cross_{weight.name}"))
-        cache = replace(layer.cache, fixed=2 * hidden * source) if crossing else Cache()
-        weights = (*_less_key_bias(layer.weights, hidden, whisper), *extra)
-        if crossing:
-            weights = _less_key_bias(weights, hidden, whisper)
-        many = told.whole(f"{name}_layers", most=LAYERS_MAX)
-        return (replace(layer, weights=tuple(weights), cache=cache),) * many
 
-    outside = [Weight("token_embd.weight", hidden, vocabulary)]
-    if whisper:
+def _half(told: Reading, kind: str, name: str, seen: int) -> tuple[Layer, ...]:
+    """The encoder, or the decoder that keeps `seen` elements of what the encoder found."""
+    hidden = told.whole("d_model", "hidden_size")
+    heads = told.whole(f"{name}_attention_heads")
+    if hidden % heads:
+        raise Malformed(f"{name}_attention_heads", f"{heads} does not divide {hidden}")
+    width = hidden // heads
+    feed = Feed(told.whole(f"{name}_ffn_dim", default=4 * hidden), gated=False, bias=True)
+    attention = Attention(heads, heads, width, width, bias=True, out_bias=True)
+    layer = Block((attention,), feed, norms=3 if seen else 2, norm_bias=True).layer(hidden)
+    weights = list(layer.weights)
+    if seen:
+        weights += [replace(w, name=f"cross_{w.name}") for w in attention.weights(hidden)]
+    if kind == "whisper":
+        weights = [_less_key_bias(weight, hidden) for weight in weights]
+    cache = replace(layer.cache, fixed=seen) if seen else Cache()
+    many = told.whole(f"{name}_layers", most=LAYERS_MAX)
+    return (replace(layer, weights=tuple(weights), cache=cache),) * many
+
+
+def _less_key_bias(weight: Weight, hidden: int) -> Weight:
+    """Whisper's keys have no bias: two of three remain."""
+    return replace(weight, columns=2 * hidden) if weight.name.endswith("attn_qkv.bias") else weight
+
+
+def _seeing_outside(told: Reading, kind: str, source: int, target: int) -> list[Weight]:
+    hidden = told.whole("d_model", "hidden_size")
+    found = [Weight("token_embd.weight", hidden, told.whole("vocab_size"))]
+    if kind == "whisper":
         bands = told.whole("num_mel_bins", default=80)
-        outside += [
+        return [
+            *found,
             Weight("position_embd.weight", hidden, target),
             Weight("encoder.position_embd.weight", hidden, source),
             Weight("encoder.conv1.weight", 3 * bands, hidden),
@@ -143,29 +171,9 @@ def _seeing(told: Reading, kind: str) -> Model:
             Weight("encoder.conv.bias", 2 * hidden),
             Weight("output_norms.weight", 4 * hidden),
         ]
-    else:
-        outside += [
-            Weight("position_embd.weight", hidden, source + 2, 2),
-            Weight("embd_norms.weight", 4 * hidden),
-        ]
-        if kind == "mbart":
-            outside.append(Weight("output_norms.weight", 4 * hidden))
-    return Model(
-        family=kind, hidden=hidden, vocabulary=vocabulary,
-        heads=told.whole("decoder_attention_heads"), trained_context=target,
-        layers=half("decoder", crossing=True), encoder=half("encoder", crossing=False),
-        outside=tuple(outside), tied=True,
-    )  # fmt: skip
-
-
-def _less_key_bias(weights: tuple[Weight, ...], hidden: int, whisper: bool) -> tuple[Weight, ...]:
-    """Whisper's keys have no bias: two of three remain."""
-    if not whisper:
-        return weights
-    return tuple(
-        replace(weight, columns=2 * hidden) if weight.name.endswith("attn_qkv.bias") else weight
-        for weight in weights
-    )
+    found.append(Weight("position_embd.weight", hidden, source + 2, 2))
+    found.append(Weight("embd_norms.weight", 4 * hidden))
+    return [*found, Weight("output_norms.weight", 4 * hidden)] if kind == "mbart" else found
 
 
 def _t5(told: Reading, kind: str) -> Model:
@@ -178,7 +186,9 @@ def _t5(told: Reading, kind: str) -> Model:
     layers = told.whole("num_layers", "n_layer", most=LAYERS_MAX)
     writing = told.whole("num_decoder_layers", default=layers, most=LAYERS_MAX)
     plain = Block((attention,), feed).layer(hidden)
-    buckets = Weight("attn_rel_b.weight", heads, told.whole("relative_attention_num_buckets", default=32))
+    buckets = Weight(
+        "attn_rel_b.weight", heads, told.whole("relative_attention_num_buckets", default=32)
+    )
     cross = tuple(replace(w, name=f"cross_{w.name}") for w in attention.weights(hidden))
     source = told.whole("n_positions", default=512, most=TOKENS_MAX)
     seeing = replace(
@@ -203,6 +213,3 @@ def _t5(told: Reading, kind: str) -> Model:
         layers=tuple(made), encoder=tuple(reading), outside=tuple(outside), tied=tied,
         gguf="t5",
     )  # fmt: skip
-
-
-_ = Idle

@@ -1,9 +1,9 @@
 """One row per family of models: what its configuration does not say.
 
-A `config.json` gives sizes; which norms, biases and gates there are is in the code that reads it. So
-a row here is what `modeling_<type>.py` of Hugging Face transformers (5.x) and `src/models/<arch>.cpp`
-of llama.cpp (b9000 and after) agree on. Where a value is a string, it names the field of the
-configuration that decides, and `!` before it means that an absent field says yes.
+A `config.json` gives sizes; which norms, biases and gates there are is in the code that reads it.
+So a row here is what `modeling_<type>.py` of Hugging Face transformers (5.x) and
+`src/models/<arch>.cpp` of llama.cpp (b9000 and after) agree on. Where a value is a string, it names
+the field of the configuration that decides, and `!` before it means that an absent field says yes.
 
 Rows of one line are meant to be read beside each other; a family that fits none of these columns
 has a function of its own in `peculiar.py`.
@@ -73,7 +73,8 @@ FAMILIES: Final = (
     # Llama and what only differs by a bias, a norm or a default.
     Family(
         name="llama", archs=("llama", "llama-embed"), windowed=False,
-        types=("llama", "mistral", "mixtral", "yi", "internlm3", "iquestcoder", "hyperclovax", "cwm",
+        types=("llama", "mistral", "mixtral", "yi", "internlm3", "iquestcoder", "hyperclovax",
+            "cwm",
                "aquila", "ministral", "decilm", "solar"),
         bias="attention_bias", out_bias="attention_bias", feed_bias="mlp_bias",
     ),
@@ -85,12 +86,14 @@ FAMILIES: Final = (
     _llama("granitemoe", "granitemoe", "granitemoeshared", shared="width"),
     _llama("granite_swa", "granite_swa", "granitemoe_swa", tied=True, shared="width", sinks=True),
     _llama("apertus", gated=False, qk_norm="head", bias="attention_bias", peculiar="apertus"),
-    _llama("helium"), _llama("internlm2", fused=False), _llama("xverse"), _llama("orion", norm_bias=True),
+    _llama("helium"), _llama("internlm2", fused=False), _llama("xverse"), _llama("orion",
+           norm_bias=True),
     _llama("baichuan", "baichuan"), _llama("exaone", "exaone"), _llama("refact", "gpt_refact"),
     _llama("bitnet", peculiar="bitnet"),
     _llama("diffllama", peculiar="diffllama"),
     _llama("ernie4_5", tied=True, bias="use_bias", out_bias="use_bias", feed_bias="use_bias"),
-    _llama("ernie4_5-moe", "ernie4_5_moe", tied=True, bias="use_bias", shared="count", correction=BOTH),
+    _llama("ernie4_5-moe", "ernie4_5_moe", tied=True, bias="use_bias", shared="count",
+           correction=BOTH),
     _llama("minicpm", "minicpm"), _llama("hunyuan-dense", "hunyuan_v1_dense", qk_norm="head"),
     _llama("hunyuan-moe", "hunyuan_v1_moe", "hunyuan", tied=True, qk_norm="head", shared="one"),
     _llama("pangu-embedded", "pangu_embedded", bias=True, out_bias=True),
@@ -99,7 +102,8 @@ FAMILIES: Final = (
     _llama("olmoe", "olmoe", "flex_olmo", qk_norm="full", bias="attention_bias"),
     # Qwen.
     _llama("qwen2", "qwen2", "qwen2_vl", "qwen2_5_vl", "qwen2_audio", bias=True, windowed=False),
-    _llama("qwen2moe", "qwen2_moe", bias="!qkv_bias", shared="width", shared_gate=True, windowed=False),
+    _llama("qwen2moe", "qwen2_moe", bias="!qkv_bias", shared="width", shared_gate=True,
+           windowed=False),
     _llama("qwen3", "qwen3", qk_norm="head", bias="attention_bias", out_bias="attention_bias",
            windowed=False),
     _llama("qwen3moe", "qwen3_moe", qk_norm="head", bias="attention_bias", windowed=False),
@@ -117,26 +121,31 @@ FAMILIES: Final = (
     _llama("gemma3", "gemma3_text", "gemma3", tied=True, norms=4, qk_norm="head", period=6,
            bias="attention_bias"),
     _llama("gemma-embedding", "gemma_embedding", tied=True, norms=4, qk_norm="head", period=6),
-    _llama("gemma3n", "gemma3n_text", tied=True, norms=4, qk_norm="head", period=5, peculiar="gemma3n"),
-    _llama("gemma4", "gemma4_text", tied=True, norms=4, qk_norm="head", period=6, peculiar="gemma4"),
+    _llama("gemma3n", "gemma3n_text", tied=True, norms=4, qk_norm="head", period=5,
+           peculiar="gemma3n"),
+    _llama("gemma4", "gemma4_text", tied=True, norms=4, qk_norm="head", period=6,
+           peculiar="gemma4"),
     # Cohere: one norm before attention and feed, which run side by side.
     _llama("command-r", "cohere", tied=True, norms=1, qk_norm="each", qk_norm_if="use_qk_norm",
            bias="attention_bias"),
     _llama("cohere2", tied=True, norms=1, period=4, bias="attention_bias"),
-    _llama("cohere2moe", "cohere2_moe", tied=True, norms=1, period=4, full_first=True, shared="count"),
+    _llama("cohere2moe", "cohere2_moe", tied=True, norms=1, period=4, full_first=True,
+           shared="count"),
     # OpenAI.
     _llama("gpt-oss", "gpt_oss", bias=True, out_bias=True, sinks=True, period=2, router_bias=True,
            expert_bias=True),
     _llama("gpt2", "gpt2", "gpt-sw3", tied=True, fused=True, bias=True, out_bias=True, gated=False,
            feed_bias=True, norm_bias=True, positions=True),
     # Microsoft.
-    _llama("phi2", "phi", fused=False, bias=True, out_bias=True, gated=False, feed_bias=True, norms=1,
+    _llama("phi2", "phi", fused=False, bias=True, out_bias=True, gated=False, feed_bias=True,
+           norms=1,
            norm_bias=True, head_bias=True, qk_norm="head", qk_norm_if="qk_layernorm"),
     _llama("phi3", "phi3", fused_feed=True, windowed=False),
     _llama("phimoe", "phimoe", bias="attention_bias", out_bias="attention_bias", norm_bias=True,
            head_bias=False, windowed=False, peculiar="phimoe"),
     # Older decoders.
-    _llama("falcon", tied=True, fused=True, gated=False, norm_bias=True, bias="bias", out_bias="bias",
+    _llama("falcon", tied=True, fused=True, gated=False, norm_bias=True, bias="bias",
+           out_bias="bias",
            feed_bias="bias", norms=1, peculiar="falcon"),
     _llama("bloom", tied=True, fused=True, bias=True, out_bias=True, gated=False, feed_bias=True,
            norm_bias=True, first_norm=True),
@@ -165,14 +174,15 @@ FAMILIES: Final = (
     Family(name="solar_open", types=("solar_open",), shared="count", correction=GGUF),
     _llama("dots1", qk_norm="head", shared="count", correction=GGUF, bias="attention_bias"),
     _llama("minimax-m2", "minimax_m2", qk_norm="full", correction=GGUF),
-    _llama("minimax-m3", "minimax_m3_vl_text", qk_norm="head", shared="count", correction=GGUF),
+    _llama("minimax-m3", "minimax_m3_vl_text", qk_norm="head", shared="width", correction=GGUF),
     _llama("mimo2", "mimo_v2_flash", "mimo_v2", period=6, correction=GGUF, peculiar="mimo2"),
     _llama("step35", "step3p5", "step3_5", qk_norm="head", gate="head", shared="width",
            correction=GGUF, peculiar="step35"),
     _llama("exaone4", qk_norm="head", period=4),
     _llama("exaone-moe", "exaone_moe", qk_norm="head", period=4, shared="count", correction=GGUF),
     _llama("hy_v3", "hy_v3", qk_norm="head", shared="count", correction=GGUF),
-    _llama("afmoe", norms=4, qk_norm="head", gate="full", period=4, shared="count", correction=BOTH),
+    _llama("afmoe", norms=4, qk_norm="head", gate="full", period=4, shared="count",
+           correction=BOTH),
     _llama("laguna", "laguna", qk_norm="head", gate="head", period=4, full_first=True,
            shared="width", correction=BOTH),
     _llama("mellum", "mellum", qk_norm="head", period=4),
@@ -198,10 +208,12 @@ FAMILIES: Final = (
     _llama("mamba2", norms=1, linear="mamba2"),
     _llama("jamba", linear="mamba1", peculiar="jamba"),
     Family(name="bamba", types=("bamba",), linear="mamba2", bias="attention_bias"),
-    _llama("granitehybrid", "granitemoehybrid", linear="mamba2", shared="width", bias="attention_bias"),
+    _llama("granitehybrid", "granitemoehybrid", linear="mamba2", shared="width",
+           bias="attention_bias"),
     _llama("falcon-h1", "falcon_h1", linear="both"),
     _llama("nemotron_h", linear="mamba2", norms=1, gated=False, peculiar="nemotron_h"),
-    _llama("nemotron_h_moe", "nemotron_h_moe", linear="mamba2", norms=1, gated=False, shared="width",
+    _llama("nemotron_h_moe", "nemotron_h_moe", linear="mamba2", norms=1, gated=False,
+           shared="width",
            correction=GGUF, peculiar="nemotron_h"),
     _llama("lfm2", tied=True, linear="conv", qk_norm="head", period=0, peculiar="lfm2"),
     _llama("lfm2moe", "lfm2_moe", tied=True, linear="conv", qk_norm="head", correction=GGUF,

@@ -1,7 +1,7 @@
-"""What llama.cpp sets aside when it opens a context: to the byte for the cache, near it for the rest.
+"""What llama.cpp sets aside when it opens a context: the cache to the byte, the rest nearly.
 
 It takes the whole cache at once. The cells of a layer are the context, padded to 256; where windows
-are used, the window for each sequence plus one micro-batch. Keys and values have types of their own;
+are used, the window for each sequence plus one micro-batch. Keys and values have their own types;
 states are always single precision. After `llama-context.cpp`, `llama-kv-cache*.cpp` and
 `llama-memory-recurrent.cpp` (b9000 and after).
 """

@@ -3,8 +3,8 @@
 A quantisation is not a number of bits: `llama-quantize` gives the head more of them, the values of
 attention more than the queries, the first and last blocks more than the middle, and a row that does
 not fill whole blocks falls back to a coarser grid. These are the choices of `llama_tensor_get_type`
-in llama.cpp's `src/llama-quant.cpp` (b9000 and after) without an importance matrix, one function per
-kind of tensor. Uploaders may choose otherwise: a file's own table, where there is one, wins.
+in llama.cpp's `src/llama-quant.cpp` (b9000 and after) without an importance matrix, one function
+per kind of tensor. Uploaders may choose otherwise: a file's own table, where there is one, wins.
 """
 
 from collections.abc import Iterator
@@ -43,6 +43,10 @@ KEPT: Final = (
 KEPT_AS_F16: Final = ("altup_proj", "altup_unembd", "laurel_l", "laurel_r", "per_layer_model_proj",
                       "altup_router", "position_embd")  # fmt: skip
 """Those of them that the converter leaves at half precision; the others are single."""
+OUTPUTS: Final = {
+    "q2_k": "q3_k", "iq3_xxs": "iq3_s", "q3_k_m": "q4_k", "q3_k_l": "q5_k", "iq3_m": "q4_k",
+}  # fmt: skip
+"""What the output of attention gets instead of the usual."""
 MANY_PER_KEY: Final = 4
 """Query heads per key head from which the values are few, and worth more bits."""
 MIXTRAL: Final = 8
@@ -220,9 +224,9 @@ def _value_type(about: _About, at: int, default: str) -> str:
         "q2_k": "q4_k" if few else "q3_k",
         "iq3_xxs": "q4_k" if few else "iq3_s",
         "iq3_m": "q4_k",
-        "q3_k_m": "q5_k" if at < 2 else "q4_k",  # noqa: PLR2004 - the first two
+        "q3_k_m": "q5_k" if at < 2 else "q4_k",
         "q3_k_l": "q5_k",
-        "q4_k_s": "q5_k" if at < 4 else default,  # noqa: PLR2004 - the first four
+        "q4_k_s": "q5_k" if at < 4 else default,
     }
     if mix in always:
         return always[mix]
@@ -232,10 +236,10 @@ def _value_type(about: _About, at: int, default: str) -> str:
 
 
 def _more_bits(at: int, many: int) -> bool:
-    return at < many // 8 or at >= 7 * many // 8 or (at - many // 8) % 3 == 2  # noqa: PLR2004 - one in three
+    return at < many // 8 or at >= 7 * many // 8 or (at - many // 8) % 3 == 2
 
 
-def _down(about: _About, at: int, default: str) -> str:  # noqa: PLR0911 - one line per mix
+def _down(about: _About, at: int, default: str) -> str:
     mix, many, falcon = about.mix, about.layers, about.falcon
     early = at < many // 8
     if mix == "q2_k":
@@ -268,7 +272,13 @@ def _output(about: _About, default: str) -> str:
         finer = ("q2_k", "iq3_xs", "iq3_xxs", "q3_k_s", "q3_k_m", "iq4_nl", "q4_k_s", "q4_k_m",
                  "iq3_s", "iq3_m", "iq4_xs")  # fmt: skip
         return "q5_k" if mix in finer else default
-    chosen = {"q2_k": "q3_k", "iq3_xxs": "iq3_s", "q3_k_m": "q4_k", "q3_k_l": "q5_k", "iq3_m": "q4_k"}
+    chosen = {
+        "q2_k": "q3_k",
+        "iq3_xxs": "iq3_s",
+        "q3_k_m": "q4_k",
+        "q3_k_l": "q5_k",
+        "iq3_m": "q4_k",
+    }
     return chosen.get(mix, default)
 
 

@@ -101,7 +101,7 @@ def bounded(name: str, value: Any, least: int, most: int) -> int:
     """This value as a whole number within bounds."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Malformed(name, f"is {_shown(value)}, not a number")
-    if value != value or value in (float("inf"), float("-inf")) or value != int(value):
+    if isinstance(value, float) and not value.is_integer():
         raise Malformed(name, f"is {_shown(value)}, not a whole number")
     if not least <= value <= most:
         raise Malformed(name, f"is {_shown(value)}, outside {least:,} to {most:,}")
@@ -110,6 +110,6 @@ def bounded(name: str, value: Any, least: int, most: int) -> int:
 
 def _shown(value: Any) -> str:
     # An integer of a thousand digits is slow to print and says no more than its beginning.
-    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 128:  # noqa: PLR2004 - longer than any size
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 128:
         return "a number of absurd size"
     return repr(value)[:SHOWN_MAX]

@@ -1,0 +1,154 @@
+"""A model from its own words, and why not."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from placement.memory.description import Undescribed, describe, describe_gguf
+from placement.memory.llamacpp import Context, Refusal, cache_bytes, compute_bytes, refused
+from placement.memory.mixes import weight_bytes
+from placement.memory.model import ELEMENTS_MAX, Model
+
+MEASURED: Final = json.loads(
+    (Path(__file__).parents[2] / "data" / "models" / "measured.json").read_text(encoding="utf-8")
+)["vectors"]
+LLAMA: Final = {
+    "model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32, "intermediate_size": 14336,
+    "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 128256,
+    "max_position_embeddings": 131072,
+}  # fmt: skip
+
+
+def model(**fields: Any) -> Model:
+    made = describe(LLAMA | fields)
+    assert isinstance(made, Model)
+    return made
+
+
+def test_a_kind_without_rules_is_unknown_and_not_guessed() -> None:
+    made = describe(LLAMA | {"model_type": "hyperion_9"})
+    assert isinstance(made, Undescribed)
+    assert not made.known
+    made = describe_gguf({"general.architecture": "hyperion9", "hyperion9.block_count": 4,
+                          "hyperion9.embedding_length": 64})  # fmt: skip
+    assert isinstance(made, Undescribed)
+    assert not made.known
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"hidden_size": -4096}, "hidden_size"),
+        ({"hidden_size": 10**400}, "hidden_size"),
+        ({"hidden_size": "4096"}, "hidden_size"),
+        ({"hidden_size": float("nan")}, "hidden_size"),
+        ({"hidden_size": None}, "hidden_size"),
+        ({"num_hidden_layers": 10**9}, "num_hidden_layers"),
+        ({"num_attention_heads": 33, "num_key_value_heads": 33}, "num_attention_heads"),
+        ({"num_key_value_heads": 5, "head_dim": 128}, "num_key_value_heads"),
+        ({"vocab_size": 0}, "vocab_size"),
+        ({"layer_types": ["full_attention"]}, "layer_types"),
+        ({"layer_types": ["telepathy"] * 32}, "layer_types"),
+    ],
+)
+def test_a_field_that_cannot_be_is_named(fields: dict[str, Any], named: str) -> None:
+    made = describe(LLAMA | fields)
+    assert isinstance(made, Undescribed)
+    assert made.known
+    assert named in made.why
+
+
+def test_a_model_larger_than_any_is_refused_rather_than_multiplied() -> None:
+    wide = {"hidden_size": 1 << 24, "intermediate_size": 1 << 24, "head_dim": 1 << 19}
+    made = describe(LLAMA | wide)
+    assert isinstance(made, Undescribed) or made.parameters() <= ELEMENTS_MAX
+
+
+def test_the_whole_models_word_on_ties_comes_before_its_texts() -> None:
+    inner = LLAMA | {"tie_word_embeddings": True}
+    outer = {"model_type": "llava", "text_config": inner, "tie_word_embeddings": False}
+    made = describe(outer)
+    assert isinstance(made, Model)
+    assert not made.tied
+
+
+def test_eyes_without_rules_make_the_total_unknown_but_not_the_text() -> None:
+    made = describe({"model_type": "llava", "text_config": LLAMA,
+                     "vision_config": {"model_type": "compound_eye"}})  # fmt: skip
+    assert isinstance(made, Model)
+    assert not made.tower_known
+    assert made.text_parameters() == model().text_parameters()
+
+
+def test_one_expert_of_eight_makes_a_model_fast_but_not_small() -> None:
+    dense = model()
+    sparse = describe(LLAMA | {"model_type": "mixtral", "num_local_experts": 8,
+                               "num_experts_per_tok": 1})  # fmt: skip
+    assert isinstance(sparse, Model)
+    assert sparse.parameters() > 5 * dense.parameters()
+    assert abs(sparse.active() - dense.parameters()) < dense.parameters() // 1000
+
+
+def test_a_window_keeps_no_more_than_a_model_that_sees_everything() -> None:
+    full = model(model_type="gemma3_text", head_dim=128)
+    slid = model(model_type="gemma3_text", head_dim=128, sliding_window=1024)
+    context = Context(32768)
+    assert cache_bytes(slid, context) < cache_bytes(full, context) // 3
+    assert cache_bytes(slid, Context(32768, swa_full=True)) == cache_bytes(full, context)
+
+
+@pytest.mark.parametrize("vector", MEASURED, ids=lambda vector: vector["id"])
+def test_more_of_anything_never_needs_less(vector: dict[str, Any]) -> None:
+    made = describe(vector["config"])
+    assert isinstance(made, Model)
+    contexts = [
+        Context(tokens, sequences) for tokens in (2048, 8192, 40000) for sequences in (1, 4)
+    ]
+    kept = [cache_bytes(made, context) for context in contexts]
+    assert kept[0::2] == sorted(kept[0::2])
+    assert all(many >= one for one, many in zip(kept[0::2], kept[1::2], strict=True))
+    halved = Context(8192, key_type="q8_0", value_type="q8_0")
+    if refused(made, halved) is None:
+        assert cache_bytes(made, halved) <= cache_bytes(made, Context(8192))
+    assert compute_bytes(made, Context(8192, ubatch=2048)) >= compute_bytes(made, Context(8192))
+    assert made.active() <= made.text_parameters() <= made.parameters()
+    sizes = [weight_bytes(made, mix) for mix in ("q2_k", "q4_k_m", "q6_k", "q8_0", "f16", "f32")]
+    assert sizes == sorted(sizes)
+
+
+def test_a_head_that_fills_no_blocks_is_refused_by_name() -> None:
+    made = model(model_type="phi", num_key_value_heads=None, hidden_size=2560)
+    no = refused(made, Context(4096, key_type="q8_0"))
+    assert isinstance(no, Refusal)
+    assert "80" in no.why
+
+
+_NUMBERS = st.one_of(
+    st.integers(-(2**70), 2**70), st.floats(), st.none(), st.booleans(), st.text(max_size=5),
+    st.lists(st.integers(-5, 2**40), max_size=40), st.dictionaries(st.text(max_size=3), st.none()),
+)  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_rubbish_in_any_field_is_named_or_bounded(data: st.DataObject) -> None:
+    vector = data.draw(st.sampled_from(MEASURED))
+    for given_to, name in ((describe, "config"), (describe_gguf, "gguf_kv")):
+        told = dict(vector.get(name) or {})
+        nested = told.get("text_config")
+        target = dict(nested) if isinstance(nested, dict) else told
+        for key in data.draw(st.lists(st.sampled_from(sorted(target) or ["x"]), max_size=3)):
+            target[key] = data.draw(_NUMBERS)
+        if isinstance(nested, dict):
+            told["text_config"] = target
+        made = given_to(told)
+        assert isinstance(made, Model | Undescribed)
+        if isinstance(made, Model):
+            assert 0 < made.parameters() <= ELEMENTS_MAX
+            if refused(made, Context(4096)) is None:
+                assert cache_bytes(made, Context(4096)) >= 0
+                assert compute_bytes(made, Context(4096)) > 0
