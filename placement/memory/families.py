@@ -10,7 +10,7 @@ has a function of its own in `peculiar.py`.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from placement.memory.model import Home
 
@@ -63,8 +63,8 @@ class Family:
     peculiar: str = ""
 
 
-def _llama(name: str, *types: str, **said: object) -> Family:
-    return Family(name=name, types=types or (name,), archs=(name,), **said)  # type: ignore[arg-type]
+def _llama(name: str, *types: str, **said: Any) -> Family:
+    return Family(name=name, types=types or (name,), archs=(name,), **said)
 
 
 GGUF, BOTH = Home.GGUF, Home.BOTH
