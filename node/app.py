@@ -34,8 +34,9 @@ from node.core.machine import Agent
 from node.core.reports import AddressesChanged, Check, ShellNews
 from node.shell import health, streams
 from node.shell.beacons import Trouble
+from node.shell.chronicle import Chronicle, tell_all
 from node.shell.dialler import Dialler, StreamFailed
-from node.shell.driver import AgentStopped, Driver, plain_event
+from node.shell.driver import AgentStopped, Driver
 from node.shell.events import EventWriter
 from node.shell.interfaces import LOOPBACK, Interface, advertised, scan, unknown
 from node.shell.local import Body, Progress, TurnedAway, serve_local
@@ -82,6 +83,7 @@ class App:
         self.here = here
         self.gate = gate
         self.log = log
+        self.chronicle = Chronicle(around.now, around.wall)
         self.agent = Agent(here.birth, around.dice)
         self.tls = MeshTls([keys.ca_seed for keys in here.birth.keys.keys], here.birth.identity)
         self.stream_counts = streams.StreamCounts()
@@ -115,7 +117,7 @@ class App:
                     nursery.start_soon(self.mdns.run)
                 nursery.start_soon(self.seeding.run)
                 nursery.start_soon(self._gather_news)
-                self.log.write("up", self._greeting(), {"pid": os.getpid()})
+                self.event(Event("up", self._greeting(), {"pid": os.getpid()}))
                 await self.stopping.wait()
                 with trio.move_on_after(LAST_WORDS_SECONDS_MAX):
                     await self.driver.wind_down(leaving=self.leaving)
@@ -153,6 +155,7 @@ class App:
 
     def event(self, event: Event) -> None:
         self.log.write(event.kind, event.sentence, event.body)
+        self.chronicle.tell(event)
 
     def look(self, reason: str) -> None:
         self.probing.look_soon(reason)
@@ -189,9 +192,7 @@ class App:
         except requests.Refused as refused:
             return False, refused.body
         if isinstance(request, requests.Events):
-            async with self.driver.listen() as events:
-                async for event in events:
-                    await progress(plain_event(event))
+            return await tell_all(self.chronicle, request, progress)
         if isinstance(request, requests.Leave):
             self.leaving = True
             self.stopping.set()

@@ -310,6 +310,13 @@ def _model(parser: Parser) -> None:
     add("subject", nargs="?", metavar="MODEL", help="FILE, FOLDER, ollama:NAME or ORG/REPO")
 
 
+def _events(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--follow", action="store_true", help="go on as they happen, until Ctrl-C")
+    add("--since", metavar="TIME", help="the last so long, as in 10m (default: all that is kept)")
+    add("--kind", dest="kinds", action="append", metavar="KIND", help="as in peer or peer.dead")
+
+
 def _doctor(parser: Parser) -> None:
     add = parser.add_argument
     add("--no-survey", dest="survey", action="store_false", help="do not ask the other nodes")
@@ -373,6 +380,7 @@ COMMANDS: Final = (
         _simulate, VERDICTS, SIMULATE_MISUSED,
     ),
     Command("doctor", "doctor", "what works, what does not, and what to do", _doctor),
+    Command("events", "events", "what happened on this node, and what happens", _events),
     Command("keys", "keys", "which mesh secret this node has", _keys),
     Command("config", "config", "settings, and where they come from", _config),
     Command("completion", "completion", "completion script for your shell", _completion),

@@ -6,13 +6,43 @@ kind is counted. Nothing is decided here.
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
+import msgspec
+
+from ledger.commands import Leg
+from ledger.entries import (
+    Adopted,
+    Closed,
+    Expired,
+    Posted,
+    Reclaimed,
+    Released,
+    Voided,
+    decode_entry,
+)
+from ledger.pools import unit_of
 from mesh.identity import NodeId, id_text
+from mesh.instant import Instant
 from mesh.logs import Block
 from mesh.persistence import SPACE_ASK, Persist, Write
 from node.core.effects import Effect, Event
+from node.core.floods import Floods
+from node.core.health import rejections
 from node.core.knowledge import Knowledge
+from placement.amounts import format_amount
+
+WORTH_TELLING: Final = tuple(
+    msgspec.msgpack.encode(kind.__struct_config__.tag)
+    for kind in (Posted, Adopted, Released, Reclaimed, Expired, Voided, Closed)
+)
+"""How an entry goes on behind its first byte, for those that begin or end a grant."""
+
+
+def _amount(leg: Leg) -> str:
+    unit = unit_of(leg.pool)
+    return str(leg.amount) if unit is None else format_amount(leg.amount, unit.value)
 
 
 class Bulletin:
@@ -21,6 +51,7 @@ class Bulletin:
     def __init__(self, knowledge: Knowledge) -> None:
         self._knowledge = knowledge
         self.counts: Counter[str] = Counter()
+        self._floods = Floods()
 
     def event(
         self, kind: str, sentence: str, node: NodeId | None = None, hold: bytes | None = None
@@ -33,6 +64,55 @@ class Bulletin:
         if hold is not None:
             body["hold"] = hold.hex()
         return Event(kind, sentence, body)
+
+    def watch(self, now: Instant) -> list[Event]:
+        """What nobody tells us, and a look now and then shows."""
+        events = []
+        if (seen := self._knowledge.company.news(now)) is not None:
+            events.append(self.event(seen.sight.value, seen.sentence))
+        if self._floods.is_due(now):
+            for flood in self._floods.look(rejections(self._knowledge), now):
+                told = (
+                    f"{flood.refused} refused in {flood.seconds} s, because they are {flood.cause}"
+                )
+                event = self.event("refused.flood", told)
+                events.append(replace(event, body={"cause": flood.cause, "count": flood.refused}))
+        return events
+
+    def written(self, block: Block) -> list[Event]:
+        """Grants that began or ended with a block of our own, now that it is durable."""
+        return [event for raw in block.entries if (event := self._of_entry(raw)) is not None]
+
+    def _of_entry(self, raw: bytes) -> Event | None:
+        if not any(raw[1:].startswith(tag) for tag in WORTH_TELLING):
+            return None  # nearly all of a busy log: not worth decoding
+        entry = decode_entry(raw)
+        match entry:
+            case Posted(hold):
+                return self.event("hold.granted", f"granted: {self._words(hold)}", hold=hold)
+            case Adopted(id=hold):
+                return self.event("hold.granted", f"taken up again: {self._words(hold)}", hold=hold)
+            case Released(hold, _, why):
+                return self.event("hold.ended", f"released, {why.value}", hold=hold)
+            case Reclaimed(hold):
+                return self.event("hold.ended", "reclaimed: it was not renewed", hold=hold)
+            case Expired(hold):
+                return self.event("hold.ended", "expired: it was never confirmed", hold=hold)
+            case Voided(hold):
+                return self.event("hold.ended", "given back before it was confirmed", hold=hold)
+            case Closed(id=hold, how=how):
+                return self.event("hold.ended", f"closed: {how.value}", hold=hold)
+            case _:
+                raise AssertionError("its tag said that it begins or ends a grant")
+
+    def _words(self, hold: bytes) -> str:
+        """What a hold is, for a line: `ram 1 GiB for train (ann)`."""
+        live = self._knowledge.ledger.books.live.get(hold)
+        if live is None:
+            return "it has ended again already"
+        legs = " + ".join(f"{leg.pool} {_amount(leg)}" for leg in live.legs)
+        what = f" for {live.label}" if live.label else ""
+        return f"{legs}{what} ({self._knowledge.name_of(NodeId(live.holder))})"
 
     def frozen(self, author: NodeId, problem: str) -> Event:
         """An author's log does not add up."""

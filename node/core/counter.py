@@ -7,6 +7,8 @@ Reading is answered at once from what this node knows. Whatever changes somethin
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from ledger.commands import Post, Release, Void
 from ledger.lifecycle import HoldState
 from mesh.identity import NodeId
@@ -66,9 +68,15 @@ def status(knowledge: Knowledge, about: dict[str, Any]) -> dict[str, Any]:
         "log": None
         if log is None
         else {"era": log.era.counter, "height": log.height, "head": log.hash.hex()},
-        "warnings": list(knowledge.news.warnings),
+        "warnings": warnings(knowledge),
         "rejections": health.rejections(knowledge),
     }
+
+
+def warnings(knowledge: Knowledge) -> list[str]:
+    """What should be known beside every answer: the shell's troubles, and who is missing."""
+    missing = knowledge.company.warning(knowledge.now)
+    return [*knowledge.news.warnings, *([missing] if missing else [])]
 
 
 def where(knowledge: Knowledge, ask: dict[str, Any], list_all: bool) -> dict[str, Any]:
@@ -96,6 +104,27 @@ def opening(knowledge: Knowledge, reserve: requests.Reserve) -> Callable[[], Out
     """A look at the picture of the moment on behalf of `reserve`. May raise Refused."""
     request = choosing.reserve_request(knowledge, reserve)
     return lambda: choosing.outlook(knowledge, request, knowledge.prepared())
+
+
+def query(knowledge: Knowledge, body: bytes, about: dict[str, Any]) -> bytes:
+    """A peer's read-only question and its answer, both JSON."""
+    try:
+        request = question(requests.decode_request(body))
+        plain: dict[str, Any] = {"ok": read(knowledge, request, about)}
+    except Refused as refused:
+        plain = {"refused": refused.body}
+    return msgspec.json.encode(plain)
+
+
+def command(
+    knowledge: Knowledge, request: requests.Post | requests.Release
+) -> tuple[NodeId, Post | Release | Void]:
+    """Whom to tell what about one hold. May raise Refused."""
+    match request:
+        case requests.Post(hold):
+            return posting(knowledge, hold)
+        case requests.Release(hold):
+            return ending(knowledge, hold)
 
 
 def ending(knowledge: Knowledge, text: str) -> tuple[NodeId, Release | Void]:

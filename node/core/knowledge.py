@@ -23,6 +23,7 @@ from mesh.instant import MILLISECOND, Duration, Instant
 from mesh.logs import Block, Position
 from mesh.machine import Mesh
 from mesh.membership import Liveness, Member, Trust
+from node.core.company import Company
 from node.core.replicas import Replicas
 from node.core.reports import ShellNews
 from node.core.topics import (
@@ -74,6 +75,10 @@ class Knowledge:
     """When we last heard what, by author and topic; "log" is one."""
     _picture: Picture = field(default_factory=Picture)
     _prepared: Prepared | None = None
+    company: Company = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.company = Company(self.mesh.roll)
 
     # Learning ------------------------------------------------------------------------------------
 

@@ -15,8 +15,6 @@ from functools import partial
 from random import Random
 from typing import Any, Final
 
-import msgspec
-
 from ledger import effects as books_effects
 from ledger.machine import CLOSED, QUARANTINED, Ledger
 from ledger.observations import CapacitySeen, Fenced, Override, OwnLogSeen, PeersKnown
@@ -126,6 +124,7 @@ class Agent:
         effects += self._books(self.ledger.wake(now), now)
         effects += self._errands(self.errands.wake(now), now)
         effects += self.inviting.wake(now)
+        effects += self.bulletin.watch(now)
         return effects + self._publish_standing(now)
 
     def ask(self, token: int, request: Request, now: Instant) -> list[Effect]:
@@ -303,6 +302,7 @@ class Agent:
             match effect:
                 case books_effects.Append(block):
                     out += self._mesh(self.mesh.append(block, now), now)
+                    out += self.bulletin.written(block)
                 case books_effects.Rebase(chain):
                     self.errands.new_era()
                     out += self._mesh(self.mesh.rebase_own(chain, now), now)
@@ -349,12 +349,9 @@ class Agent:
             case requests.Reserve():
                 look = counter.opening(self.knowledge, request)
                 return self._errands(self.errands.reserve(token, request, look, now), now)
-            case requests.Post(hold):
-                owner, post = counter.posting(self.knowledge, hold)
-                return self._errands(self.errands.tell(token, owner, post, now), now)
-            case requests.Release(hold):
-                owner, end = counter.ending(self.knowledge, hold)
-                return self._errands(self.errands.tell(token, owner, end, now), now)
+            case requests.Post() | requests.Release():
+                owner, command = counter.command(self.knowledge, request)
+                return self._errands(self.errands.tell(token, owner, command, now), now)
             case requests.Invite():
                 ttl, us = counter.invitation(request), self.identity.id
                 return [*self.inviting.invite(token, us, self._addresses, ttl, now)]
@@ -372,12 +369,7 @@ class Agent:
     def query(self, body: bytes, now: Instant) -> bytes:
         """A peer's read-only question (`--peer`), answered from our replica: one JSON line."""
         self.knowledge.now = now
-        try:
-            request = counter.question(requests.decode_request(body))
-            plain: dict[str, Any] = {"ok": counter.read(self.knowledge, request, self._about(now))}
-        except Refused as refused:
-            plain = {"refused": refused.body}
-        return msgspec.json.encode(plain)
+        return counter.query(self.knowledge, body, self._about(now))
 
     def _about(self, now: Instant) -> dict[str, Any]:
         return answers.ourselves(self.birth, now - self._started, self._addresses)

@@ -8,9 +8,12 @@ Bodies are plain JSON: ids as text, amounts as integers in named units, duration
 milliseconds under names that end in `_ms`, unknown as null.
 """
 
-from typing import Any, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
+
+SINCE_MS_MAX: Final = 10 * 366 * 24 * 3_600_000
+"""Ten years: longer than any agent runs."""
 
 
 class Status(msgspec.Struct, frozen=True, tag="status", forbid_unknown_fields=True):
@@ -143,7 +146,15 @@ class OpenBookings(msgspec.Struct, frozen=True, tag="open_bookings", forbid_unkn
 
 
 class Events(msgspec.Struct, frozen=True, tag="events", forbid_unknown_fields=True):
-    """Progress lines {kind, sentence, …} for as long as the caller listens; never a Reply."""
+    """What happened on this node, as progress lines {number, at, age_ms, kind, sentence, body};
+    kinds and bodies are in `docs/reference/events.md`. `since_ms`: only the last so long; null: all
+    that is kept. `follow`: then everything as it happens, and never a Reply.
+
+    → {events: how many}
+    """
+
+    since_ms: Annotated[int, msgspec.Meta(ge=0, le=SINCE_MS_MAX)] | None = 0
+    follow: bool = True
 
 
 class Leave(msgspec.Struct, frozen=True, tag="leave", forbid_unknown_fields=True):

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import trio
 
@@ -34,7 +34,7 @@ from node.shell.aside import Aside, in_a_thread
 INBOX_MAX: Final = 4_096
 BATCH_MAX: Final = 256
 """Inputs per block at most; a block takes 256 entries and one input writes at most one."""
-LISTENERS_BACKLOG_MAX: Final = 256
+PROGRESS_WAITING_MAX: Final = 256
 
 
 # What arrives ------------------------------------------------------------------------------------
@@ -127,7 +127,6 @@ class Driver:
     _token: int = 0
     _conversations: dict[int, _Conversation] = field(default_factory=dict)
     _serving: dict[int, trio.MemorySendChannel[bytes]] = field(default_factory=dict)
-    _listeners: list[trio.MemorySendChannel[Event]] = field(default_factory=list)
     dropped: int = 0
     """Datagrams that found the inbox full: counted for `doctor`, never waited for."""
 
@@ -164,7 +163,7 @@ class Driver:
         self._token += 1
         token = self._token
         # One place more than progress may fill: the reply always finds room.
-        send, receive = trio.open_memory_channel[Progress | Reply](LISTENERS_BACKLOG_MAX + 1)
+        send, receive = trio.open_memory_channel[Progress | Reply](PROGRESS_WAITING_MAX + 1)
         self._conversations[token] = _Conversation(send)
         self._put(Asked(token, request))
         try:
@@ -172,16 +171,6 @@ class Driver:
         finally:
             if self._conversations.pop(token, None) is not None:
                 self._put(Gone(token))
-
-    @asynccontextmanager
-    async def listen(self) -> AsyncIterator[trio.MemoryReceiveChannel[Event]]:
-        """Every event from now on. A listener that does not keep up misses some."""
-        send, receive = trio.open_memory_channel[Event](LISTENERS_BACKLOG_MAX)
-        self._listeners.append(send)
-        try:
-            yield receive
-        finally:
-            self._listeners.remove(send)
 
     # The two tasks -------------------------------------------------------------------------------
 
@@ -303,7 +292,7 @@ class Driver:
             case Progress(token, _) | Reply(token, _, _):
                 self._say(token, effect)
             case Event():
-                self._tell(effect)
+                self.hands.event(effect)
             case Look(reason):
                 self.hands.look(reason)
             case Watch():
@@ -323,22 +312,9 @@ class Driver:
         if conversation is None:
             return  # whoever asked has gone
         waiting = conversation.lines.statistics().current_buffer_used
-        if isinstance(line, Progress) and waiting >= LISTENERS_BACKLOG_MAX:
+        if isinstance(line, Progress) and waiting >= PROGRESS_WAITING_MAX:
             return  # a reader that slow loses progress, never the reply
         conversation.lines.send_nowait(line)
         if isinstance(line, Reply):
             del self._conversations[token]
             conversation.lines.close()
-
-    def _tell(self, event: Event) -> None:
-        self.hands.event(event)
-        for listener in self._listeners:
-            try:
-                listener.send_nowait(event)
-            except trio.WouldBlock:
-                continue  # it does not keep up: it misses this one
-
-
-def plain_event(event: Event) -> dict[str, Any]:
-    """An event as a surface sends it."""
-    return {"kind": event.kind, "sentence": event.sentence, **event.body}

@@ -101,6 +101,8 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Endings._all": ENTRIES_MAX,
     "Epochs._highest": PEERS_MAX,
     "Evidence.send_failed": CAUSES_MAX,
+    "Floods._counts": CAUSES_MAX,
+    "Floods._told": CAUSES_MAX,
     "Gathered._blocks": GATHERED_BLOCKS_MAX,
     "Gossip._rumours": lambda config: config.gossip_slots_max,
     "Greeter._seeds": lambda config: config.seeds_max,

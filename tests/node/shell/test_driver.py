@@ -21,7 +21,7 @@ from node.core import requests
 from node.core.effects import Doubt, Effect, Event, Progress, Reply, Watch
 from node.core.machine import Agent
 from node.core.requests import Request
-from node.shell.driver import INBOX_MAX, LISTENERS_BACKLOG_MAX, Driver
+from node.shell.driver import INBOX_MAX, PROGRESS_WAITING_MAX, Driver
 from simulations.disk import Disk, Synced
 from simulations.world import World
 
@@ -266,13 +266,13 @@ async def _lie(hands: ScriptedHands) -> None:
 async def test_a_reader_that_does_not_read_loses_progress_and_never_the_reply() -> None:
     hands = ScriptedHands([])
     async with real_desk(hands) as (_, driver, agent):
-        lines: list[Effect] = [Progress(1, {"n": n}) for n in range(LISTENERS_BACKLOG_MAX + 50)]
+        lines: list[Effect] = [Progress(1, {"n": n}) for n in range(PROGRESS_WAITING_MAX + 50)]
         agent.script.append([*lines, Reply(1, ok=True, body={"done": True})])
         async with driver.ask(requests.Status()) as told:
             await trio.testing.wait_all_tasks_blocked(0.02)
             heard = [line async for line in told]
     assert heard[-1] == Reply(1, ok=True, body={"done": True})
-    assert len(heard) == LISTENERS_BACKLOG_MAX + 1
+    assert len(heard) == PROGRESS_WAITING_MAX + 1
 
 
 async def test_a_full_inbox_drops_datagrams_and_counts_them() -> None:

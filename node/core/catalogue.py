@@ -1,0 +1,44 @@
+"""The catalogue of events: every kind that an agent may tell, and when it does.
+
+`docs/reference/events.md` is this table with the bodies beside it; a test compares the two with
+each other and with the code, so that a program may rest on the kinds.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+KINDS: Final[Mapping[str, str]] = {
+    "start": "something was made, found or set aside before the agent began",
+    "up": "the agent runs; with its port, epoch, and whether nothing was lost",
+    "down": "a clean stop: every promise is on disk",
+    "restart": "the agent starts again by itself, above an epoch that its disk had forgotten",
+    "standing": "whether we grant has changed: open, bookings_closed, quarantine, closed",
+    "peer.discovered": "somebody may be there; believed for nothing",
+    "peer.verified": "it answered our challenge with its own key",
+    "peer.alive": "heard from the node itself",
+    "peer.suspect": "it does not answer us; no new placements there",
+    "peer.dead": "no word from it since; nothing is freed because of that",
+    "peer.left": "it said goodbye, signed",
+    "peer.restarted": "a new run of the same node",
+    "peer.conflict": "two nodes call themselves the same",
+    "peer.cloned": "a second machine shows the same identity",
+    "mesh.alone": "none of the nodes that were ever met answers",
+    "mesh.few": "fewer than half of them answer: perhaps a cut, and this is its smaller side",
+    "mesh.whole": "half of them or more are there again",
+    "hold.granted": "a grant of ours is durable, or was taken up again",
+    "hold.ended": "a hold or grant of ours has ended, and why",
+    "refused.flood": "much was refused in a short time for one cause; once in five minutes each",
+    "ledger.new_era": "a node could not prove that it lost nothing, and began a new stretch of its "
+    "log",
+    "ledger.frozen": "a node's log does not add up: nothing is placed there",
+    "ledger.fork": "a node signed two different blocks at one place: its log is frozen",
+    "request.unknown": "a request was under way when this agent stopped; its id, to ask about",
+    "alarm.log-damaged": "blocks of our own log are damaged and were left out",
+    "alarm.log-ahead": "a peer holds blocks of ours that we forgot: quarantine",
+    "alarm.log-forked": "a peer holds another block of ours at one height: quarantine",
+    "alarm.pool-impaired": "a pool shrank below what it promised, or work in it would not end",
+    "alarm.would-not-end": "what runs under a hold could not be ended; its room stays taken",
+    "alarm.hold-superseded": "an old hold turned up whose room was granted again since: closed",
+    "alarm.hold-broken": "a hold we promised turned up after its room was lost",
+    "events.missed": "to one reader: so many events came faster than it read",
+}
