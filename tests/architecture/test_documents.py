@@ -17,6 +17,9 @@ from mesh.datagram import Kind
 from mesh.effects import PeerChange
 from mesh.rejections import Rejection
 from node.cli.parser import build, parse
+from node.core.catalogue import KINDS
+from node.core.company import Sight
+from node.shell.chronicle import MISSED
 from tests.architecture.source import ROOMS, ROOT, files, name_of
 
 PAGES: Final = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
@@ -103,7 +106,10 @@ def test_the_catalogue_of_events_is_complete() -> None:
     said |= {f"peer.{change.name.lower()}" for change in PeerChange}
     chosen = {f"alarm.{code}" for code in ("log-forked", "log-ahead")}  # one of two, by a variable
     assert all(f'"{code.removeprefix("alarm.")}"' in source for code in chosen)
+    chosen |= {sight.value for sight in Sight if sight.value} | {MISSED}
     assert told == said | chosen
+    rows = re.findall(r"^\| `([a-z._-]+)` \| ([^|]+) \|", catalogue, re.MULTILINE)
+    assert rows == list(KINDS.items()), "the page and node/core/catalogue.py"
 
 
 def test_the_table_of_holds_is_the_table() -> None:
