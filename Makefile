@@ -11,7 +11,7 @@ SEED ?= 1
 RECORD ?= simulations/records/million.json
 
 .PHONY: help install demo test lint check races nights seeds planted fuzz campaign fidelity truth \
-	stories plugin bench lock clean
+	stories namespaces plugin bench lock clean
 
 help: ## what can be made here
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -63,6 +63,9 @@ fidelity: install ## EVENINGS=25 of whole agents in one process: seeded scheduli
 
 truth: install ## FOR=20s of real processes that are killed, stopped and cut off; SEED=1
 	$(BIN)/python -m simulations.truth --for $(FOR) --seed $(SEED)
+
+namespaces: install ## real agents in networks as people have them: routers, two cables, IPv6, cuts
+	$(BIN)/python -m simulations.networks
 
 stories: install ## every story on every stage that it names; real time takes some minutes
 	$(BIN)/python -m simulations.stories tests/simulations/stories/*.story

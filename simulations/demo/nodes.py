@@ -51,10 +51,10 @@ class Node:
             "HOLDFAST_MACHINE_DIR": str(self.machine),
         }
 
-    def start(self, *flags: str) -> None:
-        """Start the agent, as anyone would: `holdfast up`."""
+    def start(self, *flags: str, verb: tuple[str, ...] = ("up",)) -> None:
+        """Start the agent, as anyone would: `holdfast up`, or another `verb`."""
         argv = [
-            *self.place.prefix, *self.command, "--state", str(self.state), "up",
+            *self.place.prefix, *self.command, "--state", str(self.state), *verb,
             "--name", self.name, "--offer", self.offer, *self.place.flags, *flags,
         ]  # fmt: skip
         self.paused = False

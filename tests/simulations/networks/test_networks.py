@@ -1,0 +1,37 @@
+"""Agents in networks as people have them. The plans hold the limits; the slowest is for `make`."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from simulations.networks.plans import PLANS
+from simulations.truth import sandbox
+
+NOT_HERE = sandbox.why_not()
+ON_DEMAND = ("one-way-alone",)
+"""A death takes its time."""
+HERE = [plan.name for plan in PLANS if plan.name not in ON_DEMAND]
+
+
+@pytest.mark.skipif(NOT_HERE is not None, reason=str(NOT_HERE))
+@pytest.mark.parametrize("plan", HERE)
+def test_everyone_finds_everyone_in(plan: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "simulations.networks", "--json", plan],
+        capture_output=True, text=True, timeout=110, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    assert told["ok"]
+    assert told["seconds"]
+
+
+def test_a_plan_that_is_not_there_is_refused_with_those_that_are() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "simulations.networks", "no-such"],
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "two-cables" in done.stderr
