@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from mesh.effects import Address
 from mesh.identity import NodeId
 from node.core.reports import Found
 from node.shell.beacons import NetworkWarning, Trouble, error_name
@@ -40,12 +41,14 @@ from node.shell.mdns_records import (
     service_name,
     service_properties,
 )
+from node.shell.sockets import system_address
 
 if TYPE_CHECKING:
     from zeroconf import ServiceStateChange, Zeroconf
 
 MDNS_PORT: Final = 5353
 MDNS_GROUP: Final = "224.0.0.251"
+MDNS_GROUP_6: Final = "ff02::fb"
 NODES_MAX: Final = 128
 """Records kept at a time. One that answers is enough, the others are heard of through it."""
 TELL_SPACING_SECONDS: Final = 0.25
@@ -228,19 +231,27 @@ class Responder:
 
     def __init__(self, us: Standpoint, book: Book) -> None:
         speaking = speaking_links(us.links)
-        from zeroconf import IPVersion, ServiceBrowser, ServiceInfo, Zeroconf
+        try:
+            from zeroconf import IPVersion, ServiceBrowser, ServiceInfo, Zeroconf
+        except ImportError as error:
+            sentence = f"the package zeroconf cannot be used here ({error}), so there is no mDNS"
+            raise MdnsUnusable(sentence) from error
 
         self._book = book
+        both = any(link.version == 6 for link in speaking)
         self._service = ServiceInfo(
             SERVICE_TYPE, service_name(us.node), port=us.port,
             properties=service_properties(us.key_id), parsed_addresses=said_addresses(us.links),
         )  # fmt: skip
         try:
             self._zeroconf: Zeroconf = Zeroconf(
-                [link.address for link in speaking], ip_version=IPVersion.V4Only
+                [link.address for link in speaking],
+                ip_version=IPVersion.All if both else IPVersion.V4Only,
             )
         except OSError as error:
             raise _unusable(error) from error
+        except RuntimeError as error:  # an interface went while it looked
+            raise MdnsUnusable(f"mDNS can't be used on this network ({error})") from error
         self._browser = ServiceBrowser(self._zeroconf, SERVICE_TYPE, handlers=[self._heard])
 
     async def announce(self) -> None:
@@ -292,7 +303,7 @@ class Responder:
         self, zeroconf: "Zeroconf", service_type: str, name: str, state_change: "ServiceStateChange"
     ) -> None:
         # Called in the browser's thread, with these keywords.
-        from zeroconf import ServiceInfo, ServiceStateChange
+        from zeroconf import IPVersion, ServiceInfo, ServiceStateChange
 
         if state_change is ServiceStateChange.Removed:
             self._book.strike(name)
@@ -303,45 +314,65 @@ class Responder:
         record = ServiceInfo(service_type, name)
         # What is missing yet comes as an update; asking for it would let strangers make us wait.
         if record.load_from_cache(zeroconf):
-            self._book.note(name, record.port, record.addresses, record.properties)
+            addresses = record.addresses_by_version(IPVersion.All)
+            self._book.note(name, record.port, addresses, record.properties)
 
 
 def speaking_links(links: tuple[Interface, ...]) -> list[Interface]:
-    """One entry per interface that mDNS can be spoken on, found by trying. Raises MdnsUnusable.
+    """One entry per interface and IP version that mDNS can be spoken on, found by trying.
 
-    zeroconf would find out too; but it leaves sockets behind when it fails.
+    zeroconf would find out too; but it leaves sockets behind when it fails. Raises MdnsUnusable.
     """
-    usable: dict[int, Interface] = {}
-    problem = OSError(errno.ENODEV, "no link")
     try:
-        with _shared_socket("") as listening:
-            for link in links:
-                if link.index in usable:
-                    continue  # its second address: a group is joined once per interface
-                try:
-                    _join(listening, link.address)
-                    _shared_socket(link.address).close()
-                    usable[link.index] = link
-                except OSError as error:
-                    problem = error
+        usable, problem = _tried(links)
     except OSError as error:
-        raise _unusable(error) from error
+        # It hears both versions on one socket, which somebody who keeps one of them denies it.
+        rest = tuple(link for link in links if link.version == 4)
+        if len(rest) in (0, len(links)):
+            raise _unusable(error) from error
+        return speaking_links(rest)
     if not usable:
         raise _unusable(problem)
-    return [*usable.values()]
+    return usable
 
 
-def _join(listening: socket.socket, address: str) -> None:
-    group = struct.pack("=4s4s", socket.inet_aton(MDNS_GROUP), socket.inet_aton(address))
+def _tried(links: tuple[Interface, ...]) -> tuple[list[Interface], OSError]:
+    usable: dict[tuple[int, int], Interface] = {}
+    problem = OSError(errno.ENODEV, "no link")
+    both = any(link.version == 6 for link in links)
+    with _shared_socket("", socket.AF_INET6 if both else socket.AF_INET) as listening:
+        # Link-local IPv6 first: it is what mDNS is spoken from.
+        for link in sorted(links, key=lambda link: not link.is_for_us_alone):
+            if (link.index, link.version) in usable:
+                continue  # its second address: a group is joined once per interface
+            try:
+                _join(listening, link)
+                family = socket.AF_INET6 if link.version == 6 else socket.AF_INET
+                _shared_socket(link.address, family).close()
+                usable[link.index, link.version] = link
+            except OSError as error:
+                problem = error
+    return [*usable.values()], problem
+
+
+def _join(listening: socket.socket, link: Interface) -> None:
+    if link.version == 6:
+        group = struct.pack("=16si", socket.inet_pton(socket.AF_INET6, MDNS_GROUP_6), link.index)
+        listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group)
+        return
+    group = struct.pack("=4s4s", socket.inet_aton(MDNS_GROUP), socket.inet_aton(link.address))
     listening.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
 
 
-def _shared_socket(host: str) -> socket.socket:
-    shared = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+def _shared_socket(host: str, family: socket.AddressFamily) -> socket.socket:
+    shared = socket.socket(family, socket.SOCK_DGRAM)
     try:
+        if family == socket.AF_INET6:
+            shared.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        shared.bind((host, MDNS_PORT))
+        where = system_address(Address(host, MDNS_PORT)) if host else None
+        shared.bind((host, MDNS_PORT) if where is None else where[1])
     except OSError:
         shared.close()
         raise

@@ -11,7 +11,7 @@ We say our node id, our port, and the id of our mesh's key, as a beacon does; no
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from itertools import islice
 from typing import Final
 
@@ -51,16 +51,13 @@ class Standpoint:
 
 def links_for_mdns(seen: Iterable[Interface]) -> tuple[Interface, ...]:
     """The interfaces that mDNS makes sense on. On loopback everyone hears beacons anyway."""
-    return tuple(link for link in seen if _is_for_mdns(link))
-
-
-def _is_for_mdns(link: Interface) -> bool:
-    return link.multicast and not link.loopback and link.version == 4
+    return tuple(link for link in seen if link.multicast and not link.loopback)
 
 
 def said_addresses(links: tuple[Interface, ...]) -> list[str]:
-    """Our addresses as a record has them: the likeliest, should there be very many."""
-    return [one.address for one in advertised(links)[:ADDRESSES_SAID_MAX]]
+    """Our addresses as a record has them: the likeliest, should there be very many. Link-local
+    ones are in it, since a record does not leave the link either."""
+    return [_bare(one.address) for one in _ranked(links)[:ADDRESSES_SAID_MAX]]
 
 
 def service_name(node: NodeId) -> str:
@@ -106,24 +103,36 @@ def judge(
 
 
 def _near(packed_addresses: Iterable[bytes], port: int, us: Standpoint) -> tuple[Address, ...]:
-    bits = {link.address: link.link_bits for link in us.links}
-    ours = [one.address for one in advertised(us.links)]
     # In our own order, bridges of containers last: they carry the same address on many machines.
-    networks = [IPv4Network(f"{address}/{bits[address]}", strict=False) for address in ours]
+    links = _ranked(us.links)
+    ours = {_bare(link.address) for link in links}
     near: list[tuple[int, str]] = []
     for packed in islice(packed_addresses, ADDRESSES_LOOKED_AT_MAX):
-        host = IPv4Address(packed) if len(packed) == 4 else None
+        host = ip_address(packed) if len(packed) in (4, 16) else None
         if host is None or (port == us.port and str(host) in ours):
             continue
-        near += [(at, str(host)) for at, net in enumerate(networks) if _is_host_of(net, host)][:1]
+        for at, link in enumerate(links):
+            if _is_on(link, host):
+                near.append((at, f"{host}%{link.name}" if link.is_for_us_alone else str(host)))
+                if not link.is_for_us_alone:
+                    break  # A link-local one may be on any link: it has no other way to say.
     hosts = dict.fromkeys(host for _, host in sorted(near))
     return tuple(Address(host, port) for host in islice(hosts, ADDRESSES_PER_NODE_MAX))
 
 
-def _is_host_of(network: IPv4Network, host: IPv4Address) -> bool:
-    if host not in network:
+def _ranked(links: tuple[Interface, ...]) -> list[Interface]:
+    return [*advertised(links), *sorted(link for link in links if link.is_for_us_alone)]
+
+
+def _bare(address: str) -> str:
+    return address.partition("%")[0]
+
+
+def _is_on(link: Interface, host: IPv4Address | IPv6Address) -> bool:
+    network = ip_network(f"{_bare(link.address)}/{link.link_bits}", strict=False)
+    if host.version != network.version or host not in network:
         return False
-    # The first and the last address of a link mean everybody on it: a hello there would be a shout.
-    return network.prefixlen > 30 or host not in (
-        network.network_address, network.broadcast_address,
-    )  # fmt: skip
+    # The first and the last address of a link mean everybody on it, or any router: a hello there
+    # would be a shout.
+    shared = network.max_prefixlen - network.prefixlen > 1
+    return not shared or host not in (network.network_address, network.broadcast_address)

@@ -116,7 +116,7 @@ async def _agent(*words: str) -> None:
 
 
 def _plain(address: Address) -> str:
-    return f"{address.host}:{address.port}"
+    return address.text
 
 
 if __name__ == "__main__":
