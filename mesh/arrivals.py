@@ -72,6 +72,7 @@ class Arrivals:
                 return self._hear_beacon(judged, now)
             case Respond(datagram, claimed):
                 self._sightings.knocked(claimed, now)
+                self._greeter.greeted_by(claimed, now)
                 return [Send(source, datagram, urgent=True)]
             case Established():
                 return self._meet(judged, now)

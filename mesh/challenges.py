@@ -3,6 +3,10 @@
 Both tables are bounded and lose their oldest entry first; an entry lives for half a minute. No
 round trip takes so long, but a busy machine may: where answers come when nobody knows the question
 any more, everybody asks again and is busier still. Losing an entry costs its peer another hello.
+
+To the same node the same hello is said again while it is open: were each a question of its own, a
+slow node would answer them all, and two who meet once would have three sessions. And where two
+hellos cross, one of them is enough: who speaks first, which the ids say, lets the other's pass.
 """
 
 import hmac
@@ -36,6 +40,8 @@ from mesh.sessions import Session
 
 CHALLENGES_MAX: Final = 1024
 CHALLENGE_LIFE: Final[Duration] = 30 * SECOND
+REPEATED_FOR: Final[Duration] = CHALLENGE_LIFE // 2
+"""So long the same hello is said again; its welcome then has as long again to come."""
 TIDYING: Final[Duration] = SECOND // 4
 
 
@@ -46,10 +52,15 @@ class Asked:
     target: NodeId | None
     keys: MeshKeys
     share: Ephemeral
-    core: bytes
+    datagram: bytes
     said_at: Instant
     expires: Instant
     told_stale: bool = False
+    crossed: bool = False
+
+    @property
+    def core(self) -> bytes:
+        return self.datagram[:HELLO_CORE_BYTES]
 
 
 @dataclass(slots=True)
@@ -89,6 +100,7 @@ class Challenges:
         self._begun = 0
         # Oldest first, since every entry lives equally long.
         self._asked: dict[bytes, Asked] = {}
+        self._asked_of: dict[NodeId, Asked] = {}
         self._answered: dict[bytes, Answered] = {}
         self._by_tag: dict[tuple[NodeId, bytes], Answered] = {}
 
@@ -102,16 +114,31 @@ class Challenges:
         return None if first is None else -(-first // TIDYING) * TIDYING
 
     def ask(self, target: NodeId | None, keys: MeshKeys, now: Instant) -> bytes:
-        """A new hello under `keys`. `target` None: whoever hears it."""
+        """A hello under `keys`, the one that is open or a new one. `target` None: whoever hears."""
         self.expire(now)
-        share = self._drawn(now)
-        hello = write_hello(keys, self._identity, self._epoch, share, target)
+        share, _ = self._papers.at(now)
+        known = None if target is None else self._asked_of.get(target)
+        fresh = known is not None and now - known.said_at <= REPEATED_FOR
+        if known is not None and fresh and (known.keys, known.share.share) == (keys, share):
+            return known.datagram
+        ours = self._drawn(now)
+        hello = write_hello(keys, self._identity, self._epoch, ours, target)
         if len(self._asked) >= CHALLENGES_MAX:
-            self._asked.pop(next(iter(self._asked)))
-        self._asked[share.nonce] = Asked(
-            target, keys, share, hello[:HELLO_CORE_BYTES], now, now + CHALLENGE_LIFE
-        )
+            self.settle(next(iter(self._asked.values())))
+        asked = Asked(target, keys, ours, hello, now, now + CHALLENGE_LIFE)
+        self._asked[ours.nonce] = asked
+        if target is not None:
+            self._asked_of[target] = asked
         return hello
+
+    def crosses(self, peer: NodeId) -> bool:
+        """Whether a hello from `peer` may pass, since ours is on its way and we speak first. Once
+        only: ours may have been lost."""
+        asked = self._asked_of.get(peer)
+        if asked is None or asked.crossed or not speaks_first(self._identity.id, peer):
+            return False
+        asked.crossed = True
+        return True
 
     def answer(self, hello: Hello, keys: MeshKeys, now: Instant) -> Answered | Rejection:
         """The challenge to `hello`, the same one for the same hello.
@@ -176,10 +203,18 @@ class Challenges:
         """Done with this one, either way."""
         if isinstance(entry, Asked):
             self._asked.pop(entry.share.nonce, None)
+            if entry.target is not None and self._asked_of.get(entry.target) is entry:
+                del self._asked_of[entry.target]
         else:
             agreed = entry.session.agreed
             self._answered.pop(entry.hello.core, None)
             self._by_tag.pop((agreed.peer, agreed.tag), None)
+
+    def met(self, peer: NodeId) -> None:
+        """It came to us: our own hello to it is not needed any more."""
+        asked = self._asked_of.get(peer)
+        if asked is not None:
+            self.settle(asked)
 
     def forget(self, peer: NodeId) -> None:
         """Drop every handshake with `peer`."""
@@ -227,3 +262,9 @@ def _lapsed(table: dict[bytes, _Entry], now: Instant) -> list[_Entry]:
 def _first_expiry(table: dict[bytes, _Entry]) -> Instant | None:
     first = next(iter(table.values()), None)
     return None if first is None else first.expires
+
+
+def speaks_first(one: NodeId, other: NodeId) -> bool:
+    """Whether `one` is the first to greet of the two; by one bit of both ids the smaller or the
+    greater, so that no node has to greet everybody."""
+    return (one < other) == ((one[-1] ^ other[-1]) & 1 == 0)

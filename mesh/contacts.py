@@ -40,6 +40,7 @@ class _Pace:
     wait: Duration
     longest: Duration
     last: Instant | None = None
+    was_put_off: bool = False
 
 
 class Contacts:
@@ -92,6 +93,18 @@ class Contacts:
         planned = self._timers.at(aim)
         if planned is None or at < planned:
             self.seek(aim, at, first, longest)
+
+    def put_off(self, aim: Aim, now: Instant) -> None:
+        """`aim` has come to us by itself: give it the time of an answer. Once, or whoever replays
+        its hellos could keep us from it."""
+        pace = self._paces.get(aim)
+        planned = self._timers.at(aim)
+        if pace is None or pace.was_put_off:
+            return
+        pace.was_put_off = True
+        self._line.pop(aim, None)
+        later = now + max(NUDGE_SPACING, ANSWERS_WITHIN * (self._answer_time or 0))
+        self._timers.set(aim, later if planned is None else max(planned, later))
 
     def reached(self, aim: Aim, now: Instant) -> None:
         """Nothing more to do about `aim`."""

@@ -242,6 +242,8 @@ class Gate:
             return Rejection.NOT_FOR_US
         if self._sessions.answers(hello.sender, hello.nonce):
             return Rejection.REPLAYED
+        if self._challenges.crosses(hello.sender):
+            return Rejection.CROSSED
         if not self._allowance.take(source, now):
             return Rejection.RATE_LIMITED
         return None
@@ -312,6 +314,7 @@ class Gate:
 
     def _admit(self, answered: Answered, source: Address, letters: bytes = b"") -> Established:
         hello, session = answered.hello, answered.session
+        self._challenges.met(hello.sender)
         self._prove(session)
         return Established(
             hello.sender, hello.public, hello.epoch, source, session.agreed.tag, answered.passport,

@@ -9,6 +9,7 @@ first may have come to it in its line, and usually need not speak at all.
 from collections.abc import Iterable
 from typing import Final
 
+from mesh.challenges import speaks_first
 from mesh.config import MeshConfig
 from mesh.contacts import Contacts
 from mesh.effects import Address, MeshEffect
@@ -88,6 +89,10 @@ class Greeter:
         at = now if speaks_first(self._own, node) else now + TURN + self._contacts.line
         self._contacts.nudge(node, at, self._config.greet_first, self._config.greet_longest)
 
+    def greeted_by(self, node: NodeId, now: Instant) -> None:
+        """It has said hello and we have answered: it is about to become a session."""
+        self._contacts.put_off(node, now)
+
     def at_once(self, node: NodeId, now: Instant) -> None:
         """We have just lost what we shared with a member that is there."""
         self._contacts.seek(node, now, self._config.greet_first, self._config.greet_longest)
@@ -138,9 +143,3 @@ class Greeter:
 
     def _elsewhere(self, addresses: Iterable[Address]) -> tuple[Address, ...]:
         return tuple(address for address in addresses if address not in self._ours)
-
-
-def speaks_first(one: NodeId, other: NodeId) -> bool:
-    """Whether `one` is the first to greet of the two; by one bit of both ids the smaller or the
-    greater, so that no node has to greet everybody."""
-    return (one < other) == ((one[-1] ^ other[-1]) & 1 == 0)

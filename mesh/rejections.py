@@ -21,6 +21,7 @@ class Rejection(Enum):
     FROM_OURSELVES = "our own, come back to us"
     NOT_FOR_US = "meant for another node"
     REPLAYED = "a repetition of one already taken"
+    CROSSED = "a hello that crossed ours, which it will answer"
     RATE_LIMITED = "more than we answer at a time"
     TABLE_FULL = "from a new node while our tables are full"
     UNKNOWN_CHALLENGE = "the answer to a question we did not ask"

@@ -85,6 +85,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Chains._logs": _members,
     "Challenges._answered": CHALLENGES_MAX,
     "Challenges._asked": CHALLENGES_MAX,
+    "Challenges._asked_of": CHALLENGES_MAX,
     "Challenges._by_tag": CHALLENGES_MAX,
     "Confirmations._waiting": lambda config: SESSIONS_PER_PEER_MAX * config.members_max,
     "Contacts._line": _sought,

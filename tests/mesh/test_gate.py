@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.allowance import ALL_HELLOS_BURST
-from mesh.challenges import CHALLENGE_LIFE, CHALLENGES_MAX
+from mesh.challenges import CHALLENGE_LIFE, CHALLENGES_MAX, REPEATED_FOR, speaks_first
 from mesh.confirming import CONFIRM_INTERVAL, CONFIRM_REPEATS_MAX
 from mesh.datagram import DATAGRAM_BYTES_MAX, Kind, read_header
 from mesh.effects import Address
@@ -57,6 +57,26 @@ def test_both_may_say_hello_at_the_same_moment() -> None:
     assert (bob.payloads(), ann.payloads()) == ([b"one"], [b"two"])
     assert ann.gate.next_wake is None
     assert bob.gate.next_wake is None
+
+
+def test_of_two_hellos_that_cross_one_is_answered() -> None:
+    ann, bob = Traveller("ann"), Traveller("bob")
+    if not speaks_first(ann.id, bob.id):
+        ann, bob = bob, ann
+    from_ann, from_bob = ann.gate.hello(bob.id, 0), bob.gate.hello(ann.id, 0)
+    assert ann.judge(from_bob, bob.address, 0) is Rejection.CROSSED
+    assert isinstance(bob.judge(from_ann, ann.address, 0), Respond)
+    assert isinstance(ann.judge(from_bob, bob.address, 1), Respond)  # ours may have been lost
+
+
+def test_the_same_hello_is_said_again_while_it_is_open() -> None:
+    ann, bob = Traveller("ann"), Traveller("bob")
+    first = ann.gate.hello(bob.id, 0)
+    assert ann.gate.hello(bob.id, REPEATED_FOR) == first
+    assert ann.gate.hello(bob.id, REPEATED_FOR + 1) != first
+    answers = [bob.judge(first, ann.address, now) for now in (0, 1)]
+    assert answers[0] == answers[1]
+    assert ann.gate.hello(None, 0) != ann.gate.hello(None, 0)
 
 
 def test_a_hello_to_whom_it_may_concern_is_answered_by_anybody() -> None:
@@ -280,7 +300,7 @@ def test_open_questions_are_bounded_and_lapse() -> None:
     first = bob.judge(ann.gate.hello(bob.id, 0), ann.address, 0)
     assert isinstance(first, Respond)
     for _ in range(CHALLENGES_MAX):
-        ann.gate.hello(bob.id, 0)
+        ann.gate.hello(None, 0)
     assert ann.judge(first.datagram, bob.address, 0) is Rejection.UNKNOWN_CHALLENGE
     assert ann.gate.next_wake == CHALLENGE_LIFE
     assert ann.gate.wake(CHALLENGE_LIFE) == []
@@ -297,9 +317,7 @@ def test_unconfirmed_welcomes_are_bounded_and_the_oldest_goes_first() -> None:
     for host in range(CHALLENGES_MAX + 1):
         now = host * SECOND // 250
         crowd.gate.wake(now)
-        bob.judge(
-            crowd.gate.hello(bob.id, now), Address(f"10.1.{host // 250}.{host % 250}", 1), now
-        )
+        bob.judge(crowd.gate.hello(None, now), Address(f"10.1.{host // 250}.{host % 250}", 1), now)
     assert now < CHALLENGE_LIFE
     confirm = ann.gate.respond(met_bob, b"", now)
     assert bob.judge(confirm, ann.address, now) is Rejection.NO_SESSION

@@ -142,8 +142,8 @@ def test_without_the_challenge_the_replay_is_noticed(monkeypatch: pytest.MonkeyP
     network, nodes = lived_through()
     for node in nodes:
         node.kill()
-    anna = nodes[0]
-    anna.start()
+    dora = nodes[3]
+    dora.start()
     network.run(10 * SECOND)
     monkeypatch.setattr(Gate, "believes", lambda self, hello: True)
-    assert replay(network, [anna]) != []
+    assert replay(network, [dora]) != []
