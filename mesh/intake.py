@@ -32,6 +32,7 @@ from mesh.facts import Fact
 from mesh.identity import Epoch, NodeId
 from mesh.logs import Block, Position, check_block
 from mesh.membership import NEVER_MET, Member, Roll
+from mesh.novelties import Novelties
 from mesh.passport import TOPIC_PASSPORT
 from mesh.persistence import Persist, Write
 from mesh.record import TOPIC_NODE, NodeRecord, parse_record
@@ -77,6 +78,7 @@ class Intake:
         self._board = board
         self._chains = chains
         self._refused = refused
+        self.novelties = Novelties()
         self._own_epoch = NEVER_MET
         self._behind: Epoch | None = None
         self._reported: dict[bytes, None] = {}

@@ -41,6 +41,7 @@ from mesh.logs import Block
 from mesh.lookout import Lookout
 from mesh.membership import Roll
 from mesh.messages import FactNews
+from mesh.novelties import Novelties
 from mesh.parcels import Item
 from mesh.passport import TOPIC_PASSPORT
 from mesh.persistence import Persist
@@ -113,6 +114,11 @@ class Mesh:
         self._voice.rise(epoch, gate.papers)
 
     # Reading -----------------------------------------------------------------------------------
+
+    @property
+    def novelties(self) -> Novelties:
+        """What peers of later versions said that we passed over."""
+        return self._intake.novelties
 
     @property
     def root(self) -> int:

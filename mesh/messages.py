@@ -103,6 +103,25 @@ class Unknown:
     kind: int
 
 
+@dataclass(frozen=True, slots=True)
+class Further:
+    """Behind the letter of this `kind`, which is read, stood `fields` that we do not know: its
+    sender is of a later version. Counted and otherwise ignored."""
+
+    kind: int
+    fields: int
+
+
 Message: TypeAlias = (
-    Ping | Ack | ProbeFor | ProbeResult | Accuse | FactNews | BlockNews | Stored | Kept | Unknown
+    Ping
+    | Ack
+    | ProbeFor
+    | ProbeResult
+    | Accuse
+    | FactNews
+    | BlockNews
+    | Stored
+    | Kept
+    | Unknown
+    | Further
 )

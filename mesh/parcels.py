@@ -69,6 +69,8 @@ class Parcel:
     """Where to go on with the receiver's own log; None: that was all of it."""
     more: bool = False
     lacks: Digest | None = None
+    strange: int = 0
+    """Things of kinds that we do not know: passed over."""
 
 
 def items_for(
@@ -186,12 +188,12 @@ def parse_parcel(body: bytes) -> Parcel | None:
     sorted_out = _sorted_out(items)
     if sorted_out is None:
         return None
-    facts, blocks, forks, own_blocks = sorted_out
-    return Parcel(facts, blocks, forks, own_blocks, own_next, more, digest)
+    facts, blocks, forks, own_blocks, strange = sorted_out
+    return Parcel(facts, blocks, forks, own_blocks, own_next, more, digest, strange)
 
 
 _Contents: TypeAlias = tuple[
-    tuple[Fact, ...], tuple[Block, ...], tuple[ForkPair, ...], tuple[Block, ...]
+    tuple[Fact, ...], tuple[Block, ...], tuple[ForkPair, ...], tuple[Block, ...], int
 ]
 
 
@@ -199,6 +201,7 @@ def _sorted_out(items: list[Any]) -> _Contents | None:
     facts: list[Fact] = []
     blocks: dict[str, list[Block]] = {"block": [], "own": []}
     forks: list[ForkPair] = []
+    strange = 0
     for item in items:
         if type(item) is not list or len(item) < 2 or type(item[1]) is not list:
             return None
@@ -214,14 +217,16 @@ def _sorted_out(items: list[Any]) -> _Contents | None:
             if isinstance(parsed, Block):
                 blocks[kind].append(parsed)
         elif kind == "fork" and len(content) == 2:
-            first, parsed = _block(content[0]), _block(content[1])
-            if isinstance(parsed, Block) and first is not None:
-                forks.append(ForkPair(first, parsed))
+            first, second = _block(content[0]), _block(content[1])
+            parsed = second if first is not None else None
+            if first is not None and second is not None:
+                forks.append(ForkPair(first, second))
         else:
-            continue  # a kind from a later version
+            strange += 1  # a kind from a later version
+            continue
         if parsed is None:
             return None
-    return tuple(facts), tuple(blocks["block"]), tuple(forks), tuple(blocks["own"])
+    return tuple(facts), tuple(blocks["block"]), tuple(forks), tuple(blocks["own"]), strange
 
 
 def _fact(content: bytes) -> Fact | None:

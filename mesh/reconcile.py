@@ -31,6 +31,7 @@ from mesh.instant import MILLISECOND, SECOND, Duration, Instant
 from mesh.intake import Harvest, Intake
 from mesh.membership import Roll
 from mesh.messages import Kept
+from mesh.novelties import Novelty
 from mesh.parcels import (
     DIGEST_BYTES_MAX,
     PARCEL_BYTES_MAX,
@@ -348,6 +349,7 @@ class Reconciler:
 
 def take_parcel(parcel: Parcel, sender: NodeId, intake: Intake, harvest: Harvest) -> None:
     """Everything in the parcel, in order, up to the first thing that is bad."""
+    intake.novelties.met(sender, Novelty.ITEM, parcel.strange)
     for fact in parcel.facts:
         if not harvest.spoiled:
             intake.fact(fact, harvest)

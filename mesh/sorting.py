@@ -23,6 +23,7 @@ from mesh.messages import (
     Ack,
     BlockNews,
     FactNews,
+    Further,
     Kept,
     Message,
     Ping,
@@ -31,6 +32,7 @@ from mesh.messages import (
     Stored,
     Unknown,
 )
+from mesh.novelties import Novelty
 from mesh.post import Post
 from mesh.reconcile import Reconciler
 from mesh.rejections import Rejection
@@ -104,6 +106,9 @@ class SortingTable:
                 return self.reconciler.heard_kept(letter.sender, message, now)
             case Unknown():
                 self.refused["letter: of a kind we do not know"] += 1
+                self.intake.novelties.met(letter.sender, Novelty.LETTER)
+            case Further(_, fields):
+                self.intake.novelties.met(letter.sender, Novelty.FIELD, fields)
         return []
 
     def _look(

@@ -10,8 +10,9 @@ For rolling upgrades, a kind we do not know becomes `Unknown`, and fields past t
 ignored. Both are still bounded in count, length and depth.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
+from operator import length_hint
 from typing import Any, Final
 
 import msgpack
@@ -44,6 +45,7 @@ from mesh.messages import (
     Ack,
     BlockNews,
     FactNews,
+    Further,
     Kept,
     Message,
     Ping,
@@ -118,7 +120,7 @@ def encode(messages: Iterable[Message]) -> bytes:
 def decode(payload: bytes) -> tuple[Message, ...] | Rejection:
     """The letters in `payload`, all of them, or why none is taken."""
     try:
-        return tuple(_message(_Fields(plain)) for plain in _unpacked(payload))
+        return tuple(_messages(_unpacked(payload)))
     except ValueError:
         return Rejection.MALFORMED
 
@@ -176,7 +178,7 @@ def _plain_message(message: Message) -> list[Any]:
             return [_Letter.STORED, author, era.counter, era.nonce, height, head]
         case Kept(root, length, head, alone):
             return [_Letter.KEPT, root, length, head, alone]
-        case Unknown(kind):
+        case Unknown(kind) | Further(kind):
             raise ValueError(f"a letter of kind {kind} is read past, never sent")
 
 
@@ -240,6 +242,11 @@ class _Fields:
             raise _Refused
         self._rest = iter(plain)
 
+    @property
+    def left(self) -> int:
+        """How many have not been taken."""
+        return length_hint(self._rest)
+
     def _next(self, kind: type) -> Any:
         value = next(self._rest, None)
         if type(value) is not kind:
@@ -281,6 +288,15 @@ class _Fields:
         if any(type(entry) is not bytes or len(entry) > ENTRY_BYTES_MAX for entry in value):
             raise _Refused
         return tuple(value)
+
+
+def _messages(letters: list[Any]) -> Iterator[Message]:
+    for plain in letters:
+        fields = _Fields(plain)
+        message = _message(fields)
+        yield message
+        if fields.left and not isinstance(message, Unknown):
+            yield Further(plain[0], fields.left)
 
 
 def _message(fields: _Fields) -> Message:

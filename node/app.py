@@ -249,6 +249,7 @@ class App:
         refused = {
             "datagram too long": counts.too_long,
             "inbox full": self.driver.dropped,
+            "stream: frames of kinds we do not know": self.stream_counts.strange,
             "stream: broken off by the far end": self.stream_counts.broken,
             **{f"stream: {cut.value}": n for cut, n in self.stream_counts.cut.items()},
             **{f"local door: {why.value}": n for why, n in self.turned_away.items()},

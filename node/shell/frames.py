@@ -16,6 +16,8 @@ import msgpack
 FRAME_BYTES_MAX: Final = 1024 * 1024
 LENGTH_BYTES: Final = 4
 SERVICE_BYTES_MAX: Final = 64
+FIELDS_MAX: Final = 16
+"""Four that we know; those behind them are a later version's, and are passed over."""
 REQUEST_ID_MAX: Final = 2**32 - 1
 _WRAPPING_BYTES_MAX: Final = 96
 """What list, id, kind, service and body header add to a body at most."""
@@ -41,7 +43,6 @@ class Fault(Enum):
     EMPTY = "a frame of no bytes"
     NOT_MESSAGEPACK = "not MessagePack"
     NOT_A_FRAME = "not a list of id, kind, service and body"
-    UNKNOWN_KIND = "unknown kind of frame"
 
 
 class FrameError(Exception):
@@ -76,6 +77,8 @@ class FrameParser:
 
     def __init__(self, frame_bytes_max: int = FRAME_BYTES_MAX) -> None:
         self._frame_bytes_max = frame_bytes_max
+        self.strange = 0
+        """Frames of kinds that we do not know, from a later version: passed over."""
         self._kept = bytearray()
         self._fault: Fault | None = None
 
@@ -108,8 +111,12 @@ class FrameParser:
             end = start + LENGTH_BYTES + length
             if len(self._kept) < end:
                 break
-            frames.append(_parse(bytes(self._kept[start + LENGTH_BYTES : end])))
+            frame = _parse(bytes(self._kept[start + LENGTH_BYTES : end]))
             start = end
+            if frame is None:
+                self.strange += 1
+            else:
+                frames.append(frame)
         del self._kept[:start]
         return frames
 
@@ -120,11 +127,12 @@ class FrameParser:
             raise FrameError(Fault.EMPTY)
 
 
-def _parse(packed: bytes) -> Frame:
+def _parse(packed: bytes) -> Frame | None:
+    """The frame; None when it is one of a kind that only later versions know."""
     try:
         values = msgpack.unpackb(
             packed,
-            max_array_len=4,
+            max_array_len=FIELDS_MAX,
             max_map_len=0,
             max_ext_len=0,
             max_str_len=SERVICE_BYTES_MAX,
@@ -132,14 +140,15 @@ def _parse(packed: bytes) -> Frame:
         )
     except (ValueError, msgpack.exceptions.UnpackException) as error:
         raise FrameError(Fault.NOT_MESSAGEPACK) from error
-    if type(values) is not list or [type(value) for value in values] != [int, int, str, bytes]:
+    if type(values) is not list or [type(value) for value in values[:4]] != _FIELDS:
         raise FrameError(Fault.NOT_A_FRAME)
-    number, kind, service, body = values
+    number, kind, service, body = values[:4]
     if not 0 <= number <= REQUEST_ID_MAX:
         raise FrameError(Fault.NOT_A_FRAME)
     if kind not in _KINDS:
-        raise FrameError(Fault.UNKNOWN_KIND)
+        return None
     return Frame(number, Kind(kind), service, body)
 
 
+_FIELDS: Final = [int, int, str, bytes]
 _KINDS: Final = tuple(int(kind) for kind in Kind)

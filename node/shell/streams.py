@@ -67,6 +67,8 @@ class StreamCounts:
     refused: int = 0
     broken: int = 0
     """Connections that the far end or the network ended in the middle of something."""
+    strange: int = 0
+    """Frames of kinds that we do not know, from later versions: passed over."""
     cut: Counter[Cut] = field(default_factory=Counter)
 
 
@@ -161,6 +163,8 @@ class _Connection:
             frames = self._parser.feed(data)
         except FrameError as error:
             raise CutOff(Cut.BAD_FRAME) from error
+        self._server.counts.strange += self._parser.strange
+        self._parser.strange = 0
         if frames or not begun_before:
             self._frame_deadline = trio.current_time() + FRAME_SECONDS_MAX
         return frames

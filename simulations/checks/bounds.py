@@ -26,6 +26,8 @@ from mesh.intake import OWN_BLOCKS_REPORTED_MAX
 from mesh.keyring import KEYS_MAX, RETIRED_MAX
 from mesh.membership import CONFLICTS_MAX
 from mesh.notary import REMEMBERED_MAX as FACTS_VOUCHED_MAX
+from mesh.novelties import PEERS_MAX as NOVEL_PEERS_MAX
+from mesh.novelties import Novelty
 from mesh.probing import ERRANDS_MAX as PROBE_ERRANDS_MAX
 from mesh.probing import LOOKS_MAX
 from mesh.rejections import Rejection
@@ -157,6 +159,8 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Sight.beacons": BEACON_SOURCES_MAX,
     "Sightings._sights": SIGHTINGS_MAX,
     "Strangers._seen": STRANGERS_MAX,
+    "Novelties._of": NOVEL_PEERS_MAX,
+    "Novelties._of[]": len(Novelty),
     "Surveying._calls": lambda _: SURVEYS_MAX * ASKED_MAX,
     "Surveying._surveys": SURVEYS_MAX,
     "Timers._set": _sought,

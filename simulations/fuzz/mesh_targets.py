@@ -36,6 +36,7 @@ from mesh.messages import (
     Ack,
     BlockNews,
     FactNews,
+    Further,
     Kept,
     Ping,
     ProbeFor,
@@ -197,7 +198,7 @@ def _decode(payload: bytes) -> bool:
     letters = decode(payload)
     if isinstance(letters, Rejection):
         return False
-    known = [letter for letter in letters if not isinstance(letter, Unknown)]
+    known = [letter for letter in letters if not isinstance(letter, Unknown | Further)]
     assert decode(encode(known)) == tuple(known), "letters read back differently"
     return True
 

@@ -18,6 +18,7 @@ from mesh.messages import (
     Ack,
     BlockNews,
     FactNews,
+    Further,
     Kept,
     Message,
     Ping,
@@ -195,9 +196,9 @@ def test_a_block_with_impossible_entries_is_refused(entries: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("message", EXAMPLES, ids=lambda message: type(message).__name__)
-def test_fields_that_a_newer_peer_adds_are_ignored(message: Message) -> None:
+def test_fields_that_a_newer_peer_adds_are_counted_and_passed_over(message: Message) -> None:
     newer = [*msgpack.unpackb(encode([message])), "more", {"deep": [1]}]
-    assert decode(msgpack.packb(newer)) == (message,)
+    assert decode(msgpack.packb(newer)) == (message, Further(newer[0], 2))
 
 
 def test_a_kind_that_a_newer_peer_adds_is_named_and_passed_over() -> None:
@@ -235,6 +236,6 @@ def test_hostile_shapes_are_refused(hostile: bytes) -> None:
 
 
 def test_every_kind_of_letter_is_tried_here() -> None:
-    tried = {type(message) for message in EXAMPLES} | {Unknown}
+    tried = {type(message) for message in EXAMPLES} | {Unknown, Further}
     assert tried == {*Message.__args__}
     assert all(dataclasses.is_dataclass(kind) for kind in tried)

@@ -78,10 +78,14 @@ def test_any_bytes_give_frames_or_one_frame_error(data: bytes) -> None:
 )
 def test_any_value_in_a_frame_is_a_frame_or_a_frame_error(value: object) -> None:
     try:
-        (frame,) = FrameParser().feed(framed(value))
+        frames = FrameParser().feed(framed(value))
     except FrameError:
         return
-    assert [frame.id, int(frame.kind), frame.service, frame.body] == value
+    if not frames:
+        return  # of a kind that a later version may know
+    (frame,) = frames
+    assert isinstance(value, list)
+    assert [frame.id, int(frame.kind), frame.service, frame.body] == value[:4]
 
 
 @pytest.mark.parametrize(
@@ -92,19 +96,26 @@ def test_any_value_in_a_frame_is_a_frame_or_a_frame_error(value: object) -> None
         (bytes(4), Fault.EMPTY),
         (b"\x00\x00\x00\x01\xc1", Fault.NOT_MESSAGEPACK),
         (framed([1, 0, "s", b""])[:4] + framed([1, 0, "s", b"xx"])[4:], Fault.NOT_MESSAGEPACK),
-        (framed([1, 0, "s", b"", 5]), Fault.NOT_MESSAGEPACK),  # refused before it is unpacked
+        (framed([1, 0, "s", b"", *range(13)]), Fault.NOT_MESSAGEPACK),  # before it is unpacked
         (framed([1, 0, "s"]), Fault.NOT_A_FRAME),
         (framed([True, 0, "s", b""]), Fault.NOT_A_FRAME),
         (framed([-1, 0, "s", b""]), Fault.NOT_A_FRAME),
         (framed([2**32, 0, "s", b""]), Fault.NOT_A_FRAME),
         (framed([1, 0, "s" * 65, b""]), Fault.NOT_MESSAGEPACK),
-        (framed([1, 9, "s", b""]), Fault.UNKNOWN_KIND),
     ],
 )
 def test_each_lie_has_its_name(data: bytes, fault: Fault) -> None:
     with pytest.raises(FrameError) as caught:
         FrameParser().feed(data)
     assert caught.value.fault is fault
+
+
+def test_what_a_later_version_says_besides_is_passed_over_and_the_rest_is_read() -> None:
+    parser = FrameParser()
+    known = Frame(1, Kind.REQUEST, "s", b"body")
+    further = framed([1, 0, "s", b"body", 5, "new"])
+    assert parser.feed(further + framed([2, 9, "s", b""]) + encode(known)) == [known, known]
+    assert parser.strange == 1
 
 
 def test_a_length_that_lies_is_found_before_anything_is_kept() -> None:
