@@ -21,9 +21,12 @@ from node.cli.folders import explained
 from node.cli.settings import settled
 from node.config import Settled
 from node.core.alone import picture
-from node.core.topics import Inventory, Live
+from node.core.topics import Inventory, Live, Models
 from node.probes.instruments import instruments
 from node.probes.inventory import read_inventory
+from node.probes.models.servers import Servers
+from node.probes.models.stores import Stores
+from node.probes.models.telling import models_fact
 from node.probes.sampler import Sampler
 from node.probes.shares import Onlooker, registry_folder
 from node.shell import clock
@@ -68,8 +71,9 @@ class Here:
             "liveness": row.liveness,
             "inventory": _plain(self.inventory),
             "live": _plain(self.live),
+            "models": _plain(_models()),
             "standing": None,
-            "ages_ms": {"inventory": 0, "live": 0},
+            "ages_ms": {"inventory": 0, "live": 0, "models": 0},
             "versions": {},
         }
         return {"nodes": [body]}
@@ -140,6 +144,11 @@ def _probed(settings: dict[str, Settled]) -> tuple[Inventory, Live]:
     inventory = read_inventory(None, labels, reserve, tools, ask_versions=False)
     onlooker = Onlooker(registry_folder(os.environ))
     return inventory, Sampler(tools, onlooker, clock.now, reserve).sample(()).live
+
+
+def _models() -> Models:
+    servers = Servers(instruments().roots, clock.now).look()
+    return models_fact(servers, Stores.of(os.environ).all())
 
 
 def _own_id(state: Path) -> NodeId:

@@ -64,6 +64,7 @@ def _node_lines(node: Mapping[str, Any], ink: Ink) -> list[str]:
     lines += ["", *_pools(inventory["pools"], live)]
     lines += _titled("cards", _gpus(inventory["gpus"]))
     lines += _titled("disks", _volumes(inventory["volumes"]))
+    lines += _titled("models", _models(node.get("models")))
     lines += _titled(f"live figures, {age(ages.get('live'))}", _metrics(live))
     lines += _foreign(live)
     return lines
@@ -141,6 +142,31 @@ def _volumes(volumes: Sequence[Mapping[str, Any]]) -> list[str]:
         for volume in volumes
     ]  # fmt: skip
     return table(("MOUNT", "KIND", "SIZE", "FILESYSTEM", "DEVICE"), rows)
+
+
+def _models(models: Mapping[str, Any] | None) -> list[str]:
+    if models is None:
+        return []
+    rows = [
+        [clean(row["name"]), "loaded", f"{clean(row['server'])}, port {row['port']}",
+         amount(row["bytes"], "bytes"), _context(row["context"])]
+        for row in models["loaded"]
+    ] + [
+        [clean(row["name"]), "on disk", clean(row["store"]), amount(row["bytes"], "bytes"), ""]
+        for row in models["stored"]
+    ]  # fmt: skip
+    shown = table(("MODEL", "STATE", "WHERE", "SIZE", "CONTEXT"), rows) if rows else []
+    busy = [row["port"] for row in models["loaded"]]
+    for server in models["servers"]:
+        if server["note"] or server["port"] not in busy:
+            note = f": {clean(server['note'])}" if server["note"] else ", nothing loaded"
+            shown.append(f"{clean(server['kind'])} at port {server['port']}{note}")
+    more = models["left_out"]
+    return [*shown, f"and {more} more"] if more else shown
+
+
+def _context(tokens: int | None) -> str:
+    return UNKNOWN if tokens is None else f"{tokens:,} tokens"
 
 
 def _metrics(live: Mapping[str, Any] | None) -> list[str]:

@@ -27,12 +27,12 @@ from node.core.asking import Granted
 from node.core.birth import Birth
 from node.core.knowledge import TOPICS, Knowledge
 from node.core.names import find_node
-from node.core.topics import Live, decode_inventory, decode_live
+from node.core.topics import Live, decode_inventory, decode_live, decode_models
 
 MEASURED_BY_HOLD = ("ram", "unified", "gpu:", "mig:")
 """Memory. Of cores and disks nobody can tell which hold's work uses how much."""
 
-DECODERS = {"inventory": decode_inventory, "live": decode_live}
+DECODERS = {"inventory": decode_inventory, "live": decode_live, "models": decode_models}
 
 ENDED_SHOWN_MAX = 50
 

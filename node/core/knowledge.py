@@ -29,6 +29,7 @@ from node.core.reports import ShellNews
 from node.core.topics import (
     TOPIC_INVENTORY,
     TOPIC_LIVE,
+    TOPIC_MODELS,
     TOPIC_STANDING,
     Inventory,
     Live,
@@ -41,7 +42,7 @@ from node.core.view import Picture, Sources
 from placement.columns import Prepared, prepare, redraw
 from placement.view import ClusterView
 
-TOPICS = (TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_STANDING)
+TOPICS = (TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_MODELS, TOPIC_STANDING)
 NO_NEWS = ShellNews((), {}, ())
 GRANTS_REMEMBERED_MAX = 1024
 

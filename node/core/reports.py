@@ -9,14 +9,14 @@ from mesh.effects import Address
 from mesh.identity import NodeId
 from mesh.instant import Duration
 from node.core.evidence import NO_EVIDENCE, Evidence
-from node.core.topics import Inventory, Live
+from node.core.topics import Inventory, Live, Models
 
 
 @dataclass(frozen=True, slots=True)
 class InventoryRead:
-    """A full probe: what this machine is."""
+    """A full probe: what this machine is, or which models are on it."""
 
-    inventory: Inventory
+    inventory: Inventory | Models
 
 
 @dataclass(frozen=True, slots=True)

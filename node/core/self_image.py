@@ -5,17 +5,22 @@ idle mesh is silent, and every peer's picture of us is the one we last signed.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from node.core.hysteresis import worth_publishing
 from node.core.topics import (
     TOPIC_INVENTORY,
     TOPIC_LIVE,
+    TOPIC_MODELS,
     TOPIC_STANDING,
     Inventory,
     Live,
+    Models,
     Standing,
     encode,
 )
+
+NO_MODELS: Final = Models((), (), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +36,17 @@ class SelfImage:
     """What we last said about ourselves, by topic."""
 
     inventory: Inventory | None = None
+    models: Models | None = None
     live: Live | None = None
     standing: tuple[str, str] | None = None
 
-    def inventory_read(self, inventory: Inventory) -> Statement | None:
-        """A full probe came in."""
+    def inventory_read(self, inventory: Inventory | Models) -> Statement | None:
+        """A full probe came in. Where no model was ever seen there is nothing to tell of them."""
+        if isinstance(inventory, Models):
+            if inventory == (self.models or NO_MODELS):
+                return None
+            self.models = inventory
+            return Statement(TOPIC_MODELS, encode(inventory))
         if inventory == self.inventory:
             return None
         self.inventory = inventory

@@ -1,9 +1,9 @@
 """How this machine's hardware and standing travel: the bodies of the facts we sign.
 
-Two topics. `inventory` changes when someone opens the case; `live` changes all day and is published
-with hysteresis, so that an idle mesh stays silent. Unknown stays unknown: a metric that could not
-be read is `None` with a status and a note, never a zero. Ages are durations counted from the moment
-of reading, because no two clocks agree on when that was.
+`inventory` changes when someone opens the case, `models` when one is fetched or loaded; `live`
+changes all day and is published with hysteresis, so that an idle mesh stays silent. Unknown stays
+unknown: a metric that could not be read is `None` with a status and a note, never a zero. Ages are
+durations counted from the moment of reading, because no two clocks agree on when that was.
 """
 
 from typing import Final, TypeVar
@@ -149,7 +149,53 @@ class Standing(msgspec.Struct, frozen=True):
 TOPIC_STANDING: Final = "standing"
 
 
-def encode(body: Inventory | Live | Standing) -> bytes:
+TOPIC_MODELS: Final = "models"
+
+
+class StoredFact(msgspec.Struct, frozen=True):
+    """A model on a disk of this machine."""
+
+    name: str
+    store: str
+    """hugging-face | ollama | lm-studio"""
+    format: str
+    """gguf | safetensors"""
+    bytes: int
+
+
+class LoadedFact(msgspec.Struct, frozen=True):
+    """A model that a server of this machine has ready. None: the server does not say."""
+
+    name: str
+    server: str
+    """ollama | llama.cpp | vllm | sglang | lm-studio"""
+    port: int
+    bytes: int | None
+    bytes_on_cards: int | None
+    context: int | None
+    slots: int | None
+
+
+class ServerFact(msgspec.Struct, frozen=True):
+    """A model server of this machine; it listens on loopback at least."""
+
+    kind: str
+    port: int
+    version: str | None
+    note: str = ""
+
+
+class Models(msgspec.Struct, frozen=True):
+    """Which models are here. Published when that changes."""
+
+    servers: tuple[ServerFact, ...]
+    loaded: tuple[LoadedFact, ...]
+    stored: tuple[StoredFact, ...]
+    left_out: int = 0
+    """How many more there are than a fact has room for."""
+
+
+def encode(body: Inventory | Live | Standing | Models) -> bytes:
     """Canonical bytes: sorted keys, so equal bodies are equal bytes."""
     return msgspec.msgpack.encode(body, order="sorted")
 
@@ -179,3 +225,8 @@ def _decoded(body: bytes, kind: type[_T]) -> _T:
         # Neither is of msgspec's own family: thousands of brackets in a field that we would have
         # passed over, and text that is none. A member may sign such a thing and have it spread.
         raise msgspec.DecodeError(f"not readable: {error}") from error
+
+
+def decode_models(body: bytes) -> Models:
+    """Raises msgspec.MsgspecError when the bytes are not a list of models."""
+    return msgspec.msgpack.decode(body, type=Models)

@@ -19,9 +19,12 @@ from node.config import UpOptions
 from node.core.effects import Watch
 from node.core.machine import Agent
 from node.core.reports import InventoryRead, Report, Sampled, WorkEnded
-from node.core.topics import Inventory
+from node.core.topics import Inventory, Models
 from node.probes.instruments import instruments
 from node.probes.inventory import read_inventory
+from node.probes.models.servers import Servers
+from node.probes.models.stores import StoredModel, Stores
+from node.probes.models.telling import models_fact
 from node.probes.processes import Tie, started_of
 from node.probes.sampler import Sample, Sampler
 from node.probes.shares import Onlooker
@@ -31,10 +34,17 @@ from node.shell.aside import Aside, in_a_thread
 
 SAMPLE_EVERY_SECONDS: Final = 3.0
 INVENTORY_EVERY_SECONDS: Final = 300.0
+MODELS_EVERY_SECONDS: Final = 30.0
+STORES_EVERY_LOOKS: Final = 10
+"""A store changes when a person fetches something, a server at every request."""
 
 
 class Eyes(Protocol):
-    """What looks at one machine, or at our share of it. The first two block."""
+    """What looks at one machine, or at our share of it. The first three block."""
+
+    @property
+    def models(self) -> Callable[[], Models] | None:
+        """Which models are here; None: nobody keeps any."""
 
     def inventory(self, *, ask_versions: bool) -> Inventory:
         """What there is. `ask_versions` starts other programs to ask theirs."""
@@ -53,6 +63,9 @@ class MachineEyes:
         self._options = options
         self._claim = claim
         self._tools = instruments()
+        self._servers = Servers(self._tools.roots, clock.now)
+        self._stored: tuple[StoredModel, ...] | None = None
+        self._looks = 0
         self._sampler = Sampler(self._tools, claim, clock.now, options.system_reserve)
 
     def inventory(self, *, ask_versions: bool) -> Inventory:
@@ -60,6 +73,12 @@ class MachineEyes:
             self._claim.offer, dict(self._options.labels), self._options.system_reserve,
             self._tools, ask_versions=ask_versions,
         )  # fmt: skip
+
+    def models(self) -> Models:
+        if self._stored is None or self._looks % STORES_EVERY_LOOKS == 0:
+            self._stored = Stores.of(os.environ).all()
+        self._looks += 1
+        return models_fact(self._servers.look(), self._stored)
 
     def sample(self, ties: Sequence[Tie]) -> Sample:
         return self._sampler.sample(ties)
@@ -106,6 +125,8 @@ class Probing:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._take_inventory)
             nursery.start_soon(self._take_samples)
+            if self._eyes.models is not None:
+                nursery.start_soon(self._take_models, self._eyes.models)
             async for watch in self._watches:
                 nursery.start_soon(self._follow, watch)
 
@@ -119,6 +140,12 @@ class Probing:
             self._seen("inventory")
             await trio.sleep(INVENTORY_EVERY_SECONDS if ask_versions else 1.0)
             ask_versions = True
+
+    async def _take_models(self, look: Callable[[], Models]) -> None:
+        await self.looked.wait()  # what can be promised comes first
+        while True:
+            self._tell(InventoryRead(await self._aside(look, abandon=True)))
+            await trio.sleep(MODELS_EVERY_SECONDS)
 
     async def _take_samples(self) -> None:
         while True:

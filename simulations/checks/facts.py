@@ -7,7 +7,7 @@ from mesh.facts import Fact
 from mesh.identity import NodeId
 from mesh.record import TOPIC_NODE
 from node.core.effects import Effect
-from node.core.topics import TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_STANDING
+from node.core.topics import TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_MODELS, TOPIC_STANDING
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
 from simulations.checks.rota import Rota
@@ -17,7 +17,7 @@ from simulations.world import World
 FACTS_PER_LOOK: Final = 400
 SMALL: Final = 16
 """Up to so many nodes, each board is looked at whenever it has changed."""
-TOPICS: Final = (TOPIC_NODE, TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_STANDING)
+TOPICS: Final = (TOPIC_NODE, TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_MODELS, TOPIC_STANDING)
 
 
 class FactsAreTheirAuthors(Check):

@@ -260,12 +260,14 @@ class InventedEyes:
     """What the probes of an invented machine see."""
 
     resident: Resident
+    models: None = None
+    """Nobody keeps models on an invented machine."""
 
     def inventory(self, *, ask_versions: bool) -> Inventory:
         del ask_versions
-        return hardware.inventory(
-            self.resident.name, self.resident.ram, self.resident.cores
-        ).inventory
+        told = hardware.inventory(self.resident.name, self.resident.ram, self.resident.cores)
+        assert isinstance(told.inventory, Inventory), "a machine, and not its models"
+        return told.inventory
 
     def sample(self, ties: Sequence[Tie]) -> Sample:
         del ties
