@@ -160,6 +160,7 @@ FACTS: Line = {
                 "metrics": {"cpu_percent": {**METRIC, "value": 12.5, "unit": "%"},
                             "temperature_max": UNREAD},
             },
+            "models": None,
             "standing": {"state": "open", "reason": "", "remaining_ms": None},
             "ages_ms": {"inventory": 60_000, "live": 3_400, "standing": 60_000},
             "versions": {"inventory": 1, "live": 2, "standing": 1},
