@@ -6,7 +6,6 @@ from node.cli.exits import NO, Unable
 from node.cli.render import clean, tell
 
 if TYPE_CHECKING:
-    from mesh.effects import Address
     from mesh.invite import Invite
     from mesh.secret import Secret
     from node.shell.one_call import StreamFailed
@@ -22,36 +21,31 @@ def fetch_secret(invite: "Invite") -> "Secret":
 
     who = short_id(invite.inviter)
     tell(f"the invite is whole: mesh {invite.mesh_id.hex()}, inviter {who}")
-    failures: list[StreamFailed] = []
-    for address in invite.addresses:
-        tell(f"dialling {address.text}")
-        answer = _redeemed(invite, address, failures)
-        if answer is not None:
-            tell(f"{who} answered with its own key")
-            secret = _secret_in(answer, invite)
-            tell(f"{who} took the token and told the secret")
-            return secret
-    raise _nobody(failures, who)
+    tell(f"dialling {', '.join(address.text for address in invite.addresses)}")
+    answer = _redeemed(invite, who)
+    secret = _secret_in(answer, invite)
+    tell(f"{who} took the token and told the secret")
+    return secret
 
 
-def _redeemed(invite: "Invite", address: "Address", failures: "list[StreamFailed]") -> bytes | None:
+def _redeemed(invite: "Invite", who: str) -> bytes:
     from node.shell.one_call import PERHAPS_HEARD, StreamFailed, call_pinned
 
     try:
-        return call_pinned(address, invite.inviter, SERVICE, invite.token)
+        answer, where = call_pinned(invite.addresses, invite.inviter, SERVICE, invite.token)
     except StreamFailed as failure:
         told = clean(failure.detail)
         if failure.cause in PERHAPS_HEARD:
             # The token has left our hands; a second try elsewhere could only confuse.
             raise Unable(
                 "join_refused",
-                f"the invite's token went to {address.text}, but {told}",
+                f"the invite's token went to {who}, but {told}",
                 f"the invite may be used up: {NEW_INVITE}",
                 NO,
             ) from failure
-        tell(f"  {told}")
-        failures.append(failure)
-        return None
+        raise _nobody(failure, who) from failure
+    tell(f"{who} answered with its own key at {where.text}")
+    return answer
 
 
 def _secret_in(answer: bytes, invite: "Invite") -> "Secret":
@@ -76,10 +70,9 @@ def _secret_in(answer: bytes, invite: "Invite") -> "Secret":
     return secret
 
 
-def _nobody(failures: "list[StreamFailed]", who: str) -> Unable:
-    tried = "; ".join(clean(failure.detail) for failure in failures)
-    others = [failure for failure in failures if failure.cause.name == "WRONG_PEER"]
-    if others:
+def _nobody(failure: "StreamFailed", who: str) -> Unable:
+    tried = clean(failure.detail)
+    if failure.cause.name == "WRONG_PEER":
         return Unable(
             "other_node",
             f"the key there is not that of {who}, who made the invite: {tried}",
@@ -90,7 +83,8 @@ def _nobody(failures: "list[StreamFailed]", who: str) -> Unable:
     return Unable(
         "no_inviter",
         f"the inviter {who} cannot be reached: {tried}",
-        "is its agent running (`holdfast status` there), and does its firewall let TCP and UDP "
-        "on that port through?",
+        "is its agent running (`holdfast status` there), is this machine on a network from which "
+        "one of these addresses can be reached, and do firewalls let TCP and UDP on that port "
+        "through?",
         NO,
     )

@@ -226,9 +226,13 @@ def _join(parser: Parser) -> None:
 def _invite(parser: Parser) -> None:
     parser.add_argument(
         "--ttl",
+        "--expires",
         metavar="TIME",
         default="1h",
         help="how long it is good: 90s, 30m, 2h, 7d at most (default 1h)",
+    )
+    parser.add_argument(
+        "--uses", type=int, default=1, metavar="N", help="for how many machines (default 1)"
     )
 
 

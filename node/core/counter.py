@@ -15,6 +15,7 @@ from mesh.identity import NodeId
 from mesh.instant import MILLISECOND
 from node.core import answers, choosing, health, requests
 from node.core.asking import Outlook
+from node.core.inviting import USES_MAX, Wish
 from node.core.knowledge import Knowledge
 from node.core.names import find_hold
 from node.core.requests import Refused, Request
@@ -140,11 +141,13 @@ def posting(knowledge: Knowledge, text: str) -> tuple[NodeId, Post]:
     return owner, Post(hold, session)
 
 
-def invitation(request: requests.Invite) -> int:
-    """The invite's life in nanoseconds. May raise Refused."""
+def invitation(request: requests.Invite) -> Wish:
+    """What sort of invite is wanted. May raise Refused."""
     if not 1_000 <= request.ttl_ms <= 7 * 24 * 3_600_000:
         raise Refused("bad_request", "an invite lives from 1 second to 7 days", "write --ttl 1h")
-    return request.ttl_ms * MILLISECOND
+    if not 1 <= request.uses <= USES_MAX:
+        raise Refused("bad_request", f"an invite is good for 1 to {USES_MAX} machines", "--uses 1")
+    return Wish(request.ttl_ms * MILLISECOND, request.uses)
 
 
 def _hold(knowledge: Knowledge, text: str) -> tuple[NodeId, bytes, bytes, HoldState]:

@@ -353,8 +353,8 @@ class Agent:
                 owner, command = counter.command(self.knowledge, request)
                 return self._errands(self.errands.tell(token, owner, command, now), now)
             case requests.Invite():
-                ttl, us = counter.invitation(request), self.identity.id
-                return [*self.inviting.invite(token, us, self._addresses, ttl, now)]
+                wish, us = counter.invitation(request), self.identity.id
+                return [*self.inviting.invite(token, us, self._addresses, wish, now)]
             case requests.Doctor(survey):
                 around = self._mesh(self.mesh.look_around(now), now) if survey else []
                 return [*around, *self.surveying.begin(token, now, alone=not survey)]

@@ -116,9 +116,10 @@ class LedgerVerify(msgspec.Struct, frozen=True, tag="ledger_verify", forbid_unkn
 
 
 class Invite(msgspec.Struct, frozen=True, tag="invite", forbid_unknown_fields=True):
-    """A one-time token. → {invite: text, expires_ms, addresses: ["host:port"…]}"""
+    """A token, good once as a rule. → {invite: text, expires_ms, uses, addresses: ["at:port"…]}"""
 
     ttl_ms: int = 3_600_000
+    uses: int = 1
 
 
 class Doctor(msgspec.Struct, frozen=True, tag="doctor", forbid_unknown_fields=True):

@@ -1,9 +1,10 @@
 """Calling peers: one pooled connection per peer, many requests side by side on it.
 
-A peer's addresses are tried in order, and the first at which *that peer* answers is kept; somebody
-else at the address (a lease handed on, a copied configuration) is named and passed over. The link
-is trusted only after the server's first word: under TLS 1.3 our handshake is done before the server
-has looked at our certificate.
+A peer's addresses are tried in order, each with a short head start before the next (as RFC 8305
+has it), and the first at which *that peer* answers is kept; somebody else at the address (a lease
+handed on, a copied configuration) is named and passed over. The link is trusted only after the
+server's first word: under TLS 1.3 our handshake is done before the server has looked at our
+certificate.
 
 Nothing is sent twice. A request that was written and not answered ends as `StreamFailed`, and
 whoever asked decides, by the request id inside it, whether to ask again.
@@ -36,6 +37,8 @@ from node.shell.tls import peer_of
 
 POOLED_LINES_MAX: Final = 64
 ADDRESSES_TRIED_MAX: Final = 8
+HEAD_START_SECONDS: Final = 0.25
+"""Of one address before the next: most answer within it, and a dead one costs no more than it."""
 DIAL_SECONDS_MAX: Final = 3
 """For connection, handshake and the server's first word, per address."""
 IDLE_SECONDS_MAX: Final = 20
@@ -165,19 +168,44 @@ class Dialler:
                 return
         # All are busy: one too many for a while harms less than hanging up on a caller.
 
+    def where(self, key: LineKey) -> Address:
+        """At which address the line that answered `key` last was opened."""
+        line = self._seats[key].line
+        assert line is not None, "it has answered"
+        return line.address
+
     async def _dial(self, addresses: Sequence[Address], peer: NodeId | None) -> "_Line":
-        failures: list[StreamFailed] = []
-        for address in addresses[:ADDRESSES_TRIED_MAX]:
+        failures: dict[Address, StreamFailed] = {}
+        won: list[_Line] = []
+        tried = list(dict.fromkeys(addresses))[:ADDRESSES_TRIED_MAX]
+
+        async def attempt(address: Address, over: trio.Event) -> None:
             self.counts.dialled += 1
             try:
-                line = _Line(await _connect(self._open, address, self._context, peer))
+                stream = await _connect(self._open, address, self._context, peer)
+                won.append(_Line(stream, address))
+                race.cancel_scope.cancel()
             except StreamFailed as failed:
-                failures.append(failed)
-                continue
-            self._nursery.start_soon(line.run)
-            return line
-        furthest = max(failures, key=lambda failed: failed.cause)
-        raise StreamFailed(furthest.cause, "; ".join(failed.detail for failed in failures))
+                failures[address] = failed
+            over.set()
+
+        try:
+            async with trio.open_nursery() as race:
+                for address in tried:
+                    over = trio.Event()
+                    race.start_soon(attempt, address, over)
+                    with trio.move_on_after(HEAD_START_SECONDS):
+                        await over.wait()
+            if won:
+                line = won.pop(0)
+                self._nursery.start_soon(line.run)
+                return line
+        finally:
+            for late in won:  # it answered as well, or after its caller had gone
+                await late.drop()
+        told = [failures[address] for address in tried]
+        furthest = max(told, key=lambda failed: failed.cause)
+        raise StreamFailed(furthest.cause, "; ".join(failed.detail for failed in told))
 
 
 @dataclass(slots=True)
@@ -204,7 +232,8 @@ class _Waiting:
 class _Line:
     """One open connection, past its greeting."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, address: Address) -> None:
+        self.address = address
         self.closed = False
         self.heard_at = trio.current_time()
         self.waiting: dict[int, _Waiting] = {}
@@ -251,6 +280,10 @@ class _Line:
         self.closed = True
         self._scope.cancel()
 
+    async def drop(self) -> None:
+        """End a line on which nothing was said."""
+        await _drop(self._stream)
+
     async def _listen(self) -> None:
         parser = FrameParser()
         while True:
@@ -294,7 +327,7 @@ class _Line:
 async def _connect(
     dial: Dial, address: Address, context: ssl.SSLContext, peer: NodeId | None
 ) -> Stream:
-    where = f"{address.host} port {address.port}"
+    where = address.text
     reached = False
     with trio.move_on_after(DIAL_SECONDS_MAX):
         try:

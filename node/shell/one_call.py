@@ -6,6 +6,7 @@ byte of ours is sent, since a token told to the wrong ear is spent.
 
 import secrets
 import ssl
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -26,34 +27,46 @@ PERHAPS_HEARD: Final = (Failure.DEADLINE, Failure.CUT_OFF, Failure.REFUSED)
 __all__ = ["PERHAPS_HEARD", "Failure", "StreamFailed", "call_as_guest", "call_pinned"]
 
 
-def call_pinned(address: Address, node: NodeId, service: str, body: bytes) -> bytes:
-    """As a joiner: no secret yet, so the far end must be `node`. Raises StreamFailed."""
-    return _call(address, pinned_context(), node, service, body)
+def call_pinned(
+    addresses: Sequence[Address], node: NodeId, service: str, body: bytes
+) -> tuple[bytes, Address]:
+    """As a joiner: no secret yet, so the far end must be `node`. The answer, and where it came
+    from: the first of `addresses` at which `node` itself answers. Raises StreamFailed."""
+    return _call(addresses, pinned_context(), node, service, body)
 
 
 def call_as_guest(address: Address, keys: MeshKeys, service: str, body: bytes) -> bytes:
     """As a member, once, under a key that is forgotten afterwards. Raises StreamFailed."""
     guest = Identity(secrets.token_bytes(IDENTITY_BYTES))
-    return _call(address, MeshTls([keys.ca_seed], guest).client, None, service, body)
+    return _call([address], MeshTls([keys.ca_seed], guest).client, None, service, body)[0]
 
 
 def _call(
-    address: Address, context: ssl.SSLContext, node: NodeId | None, service: str, body: bytes
-) -> bytes:
-    answer = trio.run(partial(_ask, address, context, node, service, body))
+    addresses: Sequence[Address],
+    context: ssl.SSLContext,
+    node: NodeId | None,
+    service: str,
+    body: bytes,
+) -> tuple[bytes, Address]:
+    answer = trio.run(partial(_ask, addresses, context, node, service, body))
     if isinstance(answer, StreamFailed):
         raise answer
     return answer
 
 
 async def _ask(
-    address: Address, context: ssl.SSLContext, node: NodeId | None, service: str, body: bytes
-) -> bytes | StreamFailed:
+    addresses: Sequence[Address],
+    context: ssl.SSLContext,
+    node: NodeId | None,
+    service: str,
+    body: bytes,
+) -> tuple[bytes, Address] | StreamFailed:
     # Returned, not raised: a nursery would wrap it.
     async with trio.open_nursery() as nursery:
         dialler = Dialler(context, nursery)
         try:
-            return await dialler.call([address], node, service, body, CALL_SECONDS_MAX)
+            answer = await dialler.call(addresses, node, service, body, CALL_SECONDS_MAX)
+            return answer, dialler.where(node if node is not None else addresses[0])
         except StreamFailed as failed:
             return failed
         finally:

@@ -35,7 +35,7 @@ from mesh.sessions import SESSIONS_PER_PEER_MAX
 from mesh.sightings import BEACON_SOURCES_MAX, SIGHTINGS_MAX
 from mesh.strangers import STRANGERS_MAX
 from node.core.asking import ERRANDS_MAX
-from node.core.inviting import INVITES_MAX, WRONG_TOKENS_PER_MINUTE_MAX
+from node.core.inviting import INVITES_MAX, OVER_REMEMBERED_MAX, WRONG_TOKENS_PER_MINUTE_MAX
 from node.core.knowledge import GRANTS_REMEMBERED_MAX
 from node.core.machine import Agent
 from node.core.surveying import ASKED_MAX, SURVEYS_MAX
@@ -114,6 +114,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Intake._reported": OWN_BLOCKS_REPORTED_MAX,
     "Inventory.labels": POOLS_MAX,
     "Inviting._kept": INVITES_MAX,
+    "Inviting._over": OVER_REMEMBERED_MAX,
     "Inviting._wrong": WRONG_TOKENS_PER_MINUTE_MAX,
     "Keyring.keys": KEYS_MAX,
     "Keyring.retired": RETIRED_MAX,

@@ -60,7 +60,7 @@ class FakeMember:
         context = MeshTls([self.keys.ca_seed], self.identity).server
         with trio.CancelScope() as self._scope:
             self._ready.set()
-            await serve(listener, context, self._handle, StreamCounts())
+            await serve([listener], context, self._handle, StreamCounts())
 
     async def _handle(self, peer: NodeId | None, service: str, body: bytes) -> bytes:
         self.guests.append(peer)

@@ -13,7 +13,8 @@ LONGEST: Final = "; an invite is good for 7d at most"
 
 def run(flags: Namespace) -> int:
     """Ask for a token; stdout carries the line to paste and nothing else."""
-    body = answer(flags, {"type": "invite", "ttl_ms": term_ms(flags.ttl, "--ttl", LONGEST)})
+    ttl = term_ms(flags.ttl, "--ttl", LONGEST)
+    body = answer(flags, {"type": "invite", "ttl_ms": ttl, "uses": flags.uses})
     show(flags, body, lambda _ink: [f"holdfast join {clean(body['invite'])}"])
     if not flags.json:
         tell(_note(body))
@@ -22,7 +23,9 @@ def run(flags: Namespace) -> int:
 
 def _note(body: dict[str, Any]) -> str:
     doors = ", ".join(clean(address) for address in body["addresses"]) or "no address"
+    uses = body.get("uses", 1)
+    often, whom = ("once", "a machine") if uses == 1 else (f"{uses} times", "machines")
     return (
-        f"good once, within {span(body['expires_ms'])}, for a machine that can reach {doors}; "
+        f"good {often}, within {span(body['expires_ms'])}, for {whom} that can reach {doors}; "
         "it does not hold the secret"
     )

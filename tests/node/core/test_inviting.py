@@ -69,6 +69,32 @@ def test_after_a_restart_it_is_good_only_in_the_same_boot(boot: str | None, good
     assert (said(desk.redeem(1, token, "the secret", now=2)).secret == "the secret") is good
 
 
+def test_an_invite_for_several_is_good_for_so_many_and_its_uses_outlive_a_restart() -> None:
+    desk = inviting()
+    text, (row,) = desk.issue(ANN, AT, MINUTE, now=0, uses=3)
+    token = parse_invite(text).token
+    first = desk.redeem(1, token, "s", now=1)
+    assert isinstance(first[0], Persist)
+    saved = {SPACE_INVITE: {w.key: w.value for w in first[0].writes if w.value is not None}}
+    assert saved[SPACE_INVITE].keys() == {w.key for w in row.writes}
+    again = inviting()
+    assert again.restore(saved, now=2) == []
+    told = [said(again.redeem(2, token, "s", now=3)) for _ in range(3)]
+    assert [each.secret for each in told] == ["s", "s", None]
+
+
+def test_whoever_brings_a_token_that_is_over_is_told_why_and_not_counted_as_guessing() -> None:
+    desk = inviting()
+    used, _ = issued(desk)
+    late, _ = issued(desk)
+    desk.redeem(1, used, "s", now=1)
+    desk.wake(2 * MINUTE)
+    for _ in range(2 * WRONG_TOKENS_PER_MINUTE_MAX):
+        assert "was used already" in str(said(desk.redeem(1, used, "s", now=2 * MINUTE)).refused)
+        assert "has expired" in str(said(desk.redeem(1, late, "s", now=2 * MINUTE)).refused)
+    assert "not known" in str(said(desk.redeem(1, b"x", "s", now=2 * MINUTE)).refused)
+
+
 def test_no_more_than_so_many_are_out_at_a_time() -> None:
     desk = inviting()
     for _ in range(INVITES_MAX):
