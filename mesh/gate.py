@@ -244,7 +244,8 @@ class Gate:
             return Rejection.REPLAYED
         if self._challenges.crosses(hello.sender):
             return Rejection.CROSSED
-        if not self._allowance.take(source, now):
+        met = self._epochs.known(hello.sender) is not None
+        if not self._allowance.take(source, now, met=met):
             return Rejection.RATE_LIMITED
         return None
 

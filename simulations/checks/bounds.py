@@ -109,6 +109,8 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Gathered._blocks": GATHERED_BLOCKS_MAX,
     "Gossip._rumours": lambda config: config.gossip_slots_max,
     "Greeter._seeds": lambda config: config.seeds_max,
+    "HelloAllowance._common": 2,
+    "HelloAllowance._hosts": SOURCES_MAX + 1,
     "HelloAllowance._sources": SOURCES_MAX + 1,
     "Hints._sent": HINTS_MAX,
     "Intake._reported": OWN_BLOCKS_REPORTED_MAX,

@@ -2,6 +2,7 @@
 
 from mesh.allowance import (
     ALL_HELLOS_BURST,
+    HOST_HELLOS_BURST,
     SOURCE_HELLOS_BURST,
     SOURCE_HELLOS_PER_SECOND,
     SOURCES_MAX,
@@ -14,7 +15,7 @@ ANN = Address("10.0.0.1", 4653)
 
 
 def granted(allowance: HelloAllowance, source: Address, now: int, asked: int = 200) -> int:
-    return sum(allowance.take(source, now) for _ in range(asked))
+    return sum(allowance.take(source, now, met=True) for _ in range(asked))
 
 
 def test_a_burst_and_then_a_steady_rate() -> None:
@@ -39,8 +40,23 @@ def test_one_noisy_source_leaves_the_others_their_share() -> None:
 
 def test_many_sources_share_what_is_everybodys() -> None:
     allowance = HelloAllowance()
-    crowd = [Address("10.0.0.2", port) for port in range(1, 3000)]
-    assert sum(allowance.take(source, 0) for source in crowd) == ALL_HELLOS_BURST
+    crowd = [Address(f"10.0.{n >> 8}.{n & 255}", 4653) for n in range(3000)]
+    assert sum(allowance.take(source, 0, met=False) for source in crowd) == ALL_HELLOS_BURST
+
+
+def test_one_address_with_many_ports_leaves_the_others_their_share() -> None:
+    allowance = HelloAllowance()
+    ports = [Address("10.0.0.2", port) for port in range(1, 3000)]
+    assert sum(allowance.take(port, 0, met=False) for port in ports) == HOST_HELLOS_BURST
+    assert granted(allowance, ANN, 0) == SOURCE_HELLOS_BURST
+
+
+def test_made_up_nodes_do_not_keep_those_out_whom_we_have_met() -> None:
+    allowance = HelloAllowance()
+    crowd = [Address(f"10.0.{n >> 8}.{n & 255}", 4653) for n in range(3000)]
+    assert sum(allowance.take(source, 0, met=False) for source in crowd) == ALL_HELLOS_BURST
+    assert not allowance.take(Address("10.9.9.9", 1), 0, met=False)
+    assert allowance.take(Address("10.9.9.9", 1), 0, met=True)
 
 
 def test_a_clock_that_seems_to_go_back_grants_nothing_extra() -> None:
@@ -52,5 +68,5 @@ def test_a_clock_that_seems_to_go_back_grants_nothing_extra() -> None:
 def test_sources_are_forgotten_and_not_collected() -> None:
     allowance = HelloAllowance()
     for port in range(1, 3 * SOURCES_MAX):
-        allowance.take(Address("10.0.0.2", port), 0)
+        allowance.take(Address("10.0.0.2", port), 0, met=False)
     assert len(allowance._sources) == SOURCES_MAX
