@@ -1,6 +1,7 @@
 """Feed every reader of foreign bytes with bent ones. Exit status 1 when one of them faulted.
 
 python -m simulations.fuzz --inputs 100000 [--seed 1] [--target NAME]… [--record FILE]
+python -m simulations.fuzz --abuse [--inputs 100000]
 """
 
 import argparse
@@ -10,9 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from simulations.fuzz.abuse import rows
 from simulations.fuzz.feeding import Fault, Fed, feed
 from simulations.fuzz.record import added, written
 from simulations.fuzz.registry import chosen
+from simulations.fuzz.row import table
 from simulations.fuzz.target import Target, shares
 
 INPUTS: Final = 100_000
@@ -24,6 +27,8 @@ MISUSED: Final = 64
 def main(arguments: Sequence[str] | None = None) -> int:
     """0: no fault; 1: at least one, told in full."""
     flags = _flags(arguments)
+    if flags.abuse:
+        return _abuse(flags)
     try:
         targets = chosen(flags.target)
     except LookupError as error:
@@ -40,6 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if flags.json:
         _say(json.dumps({name: _plain(one) for name, one in fed.items()}))
     return 1 if faults else 0
+
+
+def _abuse(flags: argparse.Namespace) -> int:
+    found = rows(flags.inputs / INPUTS)
+    _say(table(found))
+    if flags.json:
+        _say(json.dumps([row.plain for row in found]))
+    return 1 if any(row.believed for row in found) else 0
 
 
 def _one(target: Target, inputs: int, seed: int) -> Fed:
@@ -77,6 +90,7 @@ def _flags(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of every die (1)")
     parser.add_argument("--target", action="append", default=[], help="beginning of a name")
     parser.add_argument("--record", type=Path, metavar="FILE", help="add what was fed to FILE")
+    parser.add_argument("--abuse", action="store_true", help="what replays, lies and floods do")
     parser.add_argument("--json", action="store_true", help="the figures as JSON, last")
     return parser.parse_args(arguments)
 
