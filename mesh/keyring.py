@@ -63,6 +63,19 @@ class Keyring:
                 return keys
         return None
 
+    @property
+    def founding(self) -> bytes | None:
+        """The key id of the founding secret, if it is still on the ring."""
+        for secret, keys in zip(self.secrets, self.keys, strict=True):
+            if secret.founded:
+                return keys.key_id
+        return None
+
+    @property
+    def is_as_founded(self) -> bool:
+        """Whether the founding secret is all there is, and ever was as far as we know."""
+        return len(self.keys) == 1 and self.secrets[0].founded and not self.retired
+
     # Changes -----------------------------------------------------------------------------------
 
     def install(self, secret: Secret) -> "Keyring":

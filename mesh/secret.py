@@ -83,6 +83,11 @@ class Secret:
         """Which mesh it opens: the one that it was made for, or else the one that it founded."""
         return self._mesh_id or _grow(self, b"mesh id", MESH_ID_BYTES)
 
+    @property
+    def founded(self) -> bool:
+        """Whether the mesh it opens is named after it."""
+        return self._mesh_id is None
+
     def for_mesh(self, mesh_id: bytes) -> "Secret":
         """The same secret, to take over in the mesh of that name."""
         founded = _grow(self, b"mesh id", MESH_ID_BYTES)

@@ -25,6 +25,7 @@ import trio
 
 from mesh.effects import Address, Call
 from mesh.instant import SECOND, Duration, Instant, in_seconds
+from mesh.keyring import Keyring
 from mesh.logs import Position
 from mesh.persistence import Write
 from node.config import UpOptions
@@ -35,13 +36,14 @@ from node.core.reports import AddressesChanged, Check, ShellNews
 from node.shell import health, streams
 from node.shell.beacons import Trouble
 from node.shell.chronicle import Chronicle, tell_all
-from node.shell.dialler import Dialler, StreamFailed
+from node.shell.dialler import Dialler
 from node.shell.driver import AgentStopped, Driver
 from node.shell.events import EventWriter
 from node.shell.interfaces import LOOPBACK, Interface, advertised, scan, unknown
 from node.shell.local import Body, Progress, TurnedAway, serve_local
 from node.shell.mdns import Mdns
 from node.shell.opening import Opened, opened
+from node.shell.outcomes import StreamFailed
 from node.shell.probing import Probing
 from node.shell.seeding import Seeding
 from node.shell.sockets import EVERYWHERE
@@ -85,12 +87,13 @@ class App:
         self.log = log
         self.chronicle = Chronicle(around.now, around.wall)
         self.agent = Agent(here.birth, around.dice)
-        self.tls = MeshTls([keys.ca_seed for keys in here.birth.keys.keys], here.birth.identity)
+        self._secrets_in_force(here.birth.keys)
         self.stream_counts = streams.StreamCounts()
         self.turned_away: Counter[TurnedAway] = Counter()
         self.driver = Driver(self.agent, self, around.now, around.aside)
+        self.server = streams.Server(self.tls.server, self.driver.serve, self.stream_counts)
         keys = here.birth.keys
-        self.mdns = Mdns(here.birth.identity.id, keys.primary.key_id, gate.port, self.driver.report)
+        self.mdns = Mdns(here.birth.identity.id, keys.mesh_id, gate.port, self.driver.report)
         eyes = around.eyes(options, here.claim)
         self.probing = Probing(eyes, self.driver.report, self.agent, around.aside)
         self.stopping = trio.Event()
@@ -104,7 +107,7 @@ class App:
     async def run(self) -> None:
         """Live until told to stop."""
         async with trio.open_nursery() as hands:
-            self.dialler = Dialler(self.tls.client, hands, self.around.dial)
+            self.dialler = Dialler(self.tls.client, hands, self.around.dial, self.tls.others)
             async with trio.open_nursery() as nursery:
                 first = self._birth()
                 nursery.start_soon(self.gate.run, self.driver.datagram, self._interfaces_changed)
@@ -153,6 +156,12 @@ class App:
     def doubt(self) -> None:
         self.here.forget_mark()
 
+    def keep_keys(self, keys: Keyring) -> None:
+        self.here.folder.write_secret(keys.text)
+        self._secrets_in_force(keys)
+        self.dialler.renew(self.tls.client, self.tls.others)
+        self.server.renew(self.tls.server)
+
     def event(self, event: Event) -> None:
         self.log.write(event.kind, event.sentence, event.body)
         self.chronicle.tell(event)
@@ -165,6 +174,10 @@ class App:
 
     # Tasks -----------------------------------------------------------------------------------
 
+    def _secrets_in_force(self, keys: Keyring) -> None:
+        seeds = [one.ca_seed for one in keys.keys]
+        self.tls = MeshTls(seeds, self.here.birth.identity)
+
     def _birth(self) -> list[Effect]:
         birth = self.here.birth
         chain = self.agent.mesh.chains.chain(birth.identity.id)
@@ -174,9 +187,7 @@ class App:
         return self.agent.start(self.around.now(), self._addresses(self._seen))
 
     async def _serve_streams(self) -> None:
-        await streams.serve(
-            self.gate.listeners, self.tls.server, self.driver.serve, self.stream_counts
-        )
+        await self.server.serve(self.gate.listeners)
 
     async def _open_door(self) -> None:
         # Who is let in expects answers about this machine; a hung driver must not lock them out.

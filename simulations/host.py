@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 from mesh.effects import Address
 from mesh.identity import Identity, NodeId
 from mesh.instant import Duration, Instant
+from mesh.keyring import Keyring
 from mesh.logs import Block, Position
 from mesh.persistence import SPACE_BLOCK
 from mesh.rejections import Rejection
@@ -55,6 +56,8 @@ class Host:
     called: str = ""
     """What its agent is called: a clone goes by the name of its original."""
     fingerprint: str = ""
+    keys: Keyring | None = None
+    """The file with its secrets; None: that of the world it was born into."""
     agent: Agent | None = None
     marker: Marker | None = None
     """What volatile memory vouches for; a power cut takes it."""

@@ -123,6 +123,7 @@ class Machines(Agenda):
             model.tools,
             called=model.called,
             fingerprint=model.fingerprint,
+            keys=model.keys,
         )
         return self._settle(twin)
 
@@ -177,7 +178,7 @@ class Machines(Agenda):
             name=host.called,
             state_folder=f"the disk of {host.name}",
             epoch=Epoch(counter, blank.nonce),
-            keys=self.keys,
+            keys=host.keys or self.keys,
             saved=saved,
             port=PORT,
             continuity=continuity(host.marker, saved, host.id, host.boot),

@@ -21,7 +21,7 @@ from mesh.persistence import SPACE_BLOCK, Persist, Write
 from mesh.rejections import Rejection
 from mesh.wire import parse_block
 from node.core.continuity import Marker
-from node.core.effects import Doubt, Effect, Event, Look, Progress, Reply, Stop, Watch
+from node.core.effects import Doubt, Effect, Event, KeepKeys, Look, Progress, Reply, Stop, Watch
 from node.core.reports import WorkEnded
 from simulations.disk import Synced
 from simulations.host import Host
@@ -257,6 +257,13 @@ class Shell:
                 self._world.at(0, self._look, host, host.life)
             case Watch():
                 self._watch(host, effect)
+            case KeepKeys() | Stop():
+                self._do_rarely(host, effect)
+
+    def _do_rarely(self, host: Host, effect: KeepKeys | Stop) -> None:
+        match effect:
+            case KeepKeys(keys):
+                host.keys = keys
             case Stop():
                 self._stop(host)
 

@@ -111,10 +111,16 @@ class _Exchange:
         assert target is not None
         if target.dark or target.asleep:
             return  # silence
-        if target.agent is None or target.closing or target.id != self.to:
+        known = target.agent is not None and not target.closing and target.id == self.to
+        if not known or not self._share_a_secret(target):
             self.broken()
             return
         self.world.shell.arrive(target, "serve", self.caller, self, self.service, self.body)
+
+    def _share_a_secret(self, target: Host) -> bool:
+        """One in common is enough: the dialler tries each of its own in turn."""
+        ours, theirs = (host.keys or self.world.keys for host in (self.caller, target))
+        return any(theirs.named(keys.key_id) is not None for keys in ours.keys)
 
     def _leg(self, source: Host, target: Host, then: Callable[..., None], *args: object) -> None:
         late = self.world.network.stream(source.name, target.name)

@@ -26,6 +26,8 @@ EXPECTED: Final = {
     "ledger_verify": ("logs", "ok"),
     "open_bookings": ("standing",),
     "invite": ("invite", "expires_ms", "addresses"),
+    "keys": ("mesh", "keys", "nodes", "warnings"),
+    "change_keys": ("change", "key", "complete", "nodes"),
     "doctor": ("checks", "rejections", "interfaces", "peers"),
     "leave": (),
 }

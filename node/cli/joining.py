@@ -7,25 +7,27 @@ from node.cli.render import clean, tell
 
 if TYPE_CHECKING:
     from mesh.invite import Invite
-    from mesh.secret import Secret
+    from mesh.keyring import Keyring
     from node.shell.one_call import StreamFailed
 
 SERVICE: Final = "join"
+QUESTION_SERVICE: Final = "query"
+QUESTION: Final = b'{"type": "status"}'
 NO_REASON: Final = "the inviter refused, and did not say why"
 NEW_INVITE: Final = "ask for a new one there: `holdfast invite`"
 
 
-def fetch_secret(invite: "Invite") -> "Secret":
-    """The mesh's secret, from the first address where the inviter itself answers."""
+def fetch_keys(invite: "Invite") -> "Keyring":
+    """The mesh's secrets, from the first address where the inviter itself answers."""
     from mesh.identity import short_id
 
     who = short_id(invite.inviter)
     tell(f"the invite is whole: mesh {invite.mesh_id.hex()}, inviter {who}")
     tell(f"dialling {', '.join(address.text for address in invite.addresses)}")
     answer = _redeemed(invite, who)
-    secret = _secret_in(answer, invite)
+    keys = _keys_in(answer, invite)
     tell(f"{who} took the token and told the secret")
-    return secret
+    return keys
 
 
 def _redeemed(invite: "Invite", who: str) -> bytes:
@@ -48,26 +50,42 @@ def _redeemed(invite: "Invite", who: str) -> bytes:
     return answer
 
 
-def _secret_in(answer: bytes, invite: "Invite") -> "Secret":
+def _keys_in(answer: bytes, invite: "Invite") -> "Keyring":
     import msgspec
 
-    from mesh.secret import Secret, derive
+    from mesh.keyring import Keyring
     from node.core.inviting import JoinAnswer
 
     try:
         told = msgspec.json.decode(answer, type=JoinAnswer)
-        secret = None if told.secret is None else Secret.parse(told.secret)
+        lines = () if told.secret is None else (told.secret, *told.others)
+        keys = Keyring.parse("\n".join(lines)) if lines else None
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         hint = "the two machines may run different versions of Holdfast"
         raise Unable("bad_answer", "the inviter's answer cannot be read", hint, NO) from error
-    if secret is None:
+    if keys is None:
         # An inviter that gives its reason says there what to do about it, too.
         reason, hint = (clean(told.refused), "") if told.refused else (NO_REASON, NEW_INVITE)
         raise Unable("join_refused", reason, hint, NO)
-    if derive(secret).mesh_id != invite.mesh_id:
+    if keys.mesh_id != invite.mesh_id:
         sentence = "the secret that came back is of another mesh than the invite"
         raise Unable("bad_answer", sentence, NEW_INVITE, NO)
-    return secret
+    return keys
+
+
+def has_moved_on(invite: "Invite", keys: "Keyring") -> bool:
+    """Whether the inviter's mesh no longer takes the secrets that this node has of it."""
+    from node.shell.one_call import Failure, StreamFailed, call_as_guest
+
+    for address in invite.addresses:
+        try:
+            call_as_guest(address, keys, QUESTION_SERVICE, QUESTION)
+        except StreamFailed as failure:
+            if failure.cause in (Failure.HANDSHAKE, Failure.NOT_LET_IN):
+                return True
+            continue
+        return False
+    return False
 
 
 def _nobody(failure: "StreamFailed", who: str) -> Unable:

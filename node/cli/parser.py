@@ -298,9 +298,17 @@ def _ledger(parser: Parser) -> None:
 
 
 def _keys(parser: Parser) -> None:
-    parser.add_argument("what", choices=("show",), metavar="show", help="what to do")
-    parser.add_argument("--reveal", action="store_true", help="print the secret itself")
-    parser.add_argument("--yes", action="store_true", help="also where nobody may be watching")
+    add = parser.add_argument
+    what = ("show", "list", "generate", "install", "use", "remove")
+    add("what", choices=what, metavar="|".join(what), help="what to do")
+    add("key", nargs="?", metavar="KEY|FILE", help="which key; with install also a secret's file")
+    add("--reveal", action="store_true", help="print the secret itself")
+    add("--yes", action="store_true", help="also where nobody may be watching")
+    add("--out", metavar="FILE", help="where `generate` puts the new secret (mode 0600)")
+    add("--only", action="append", metavar="NODE", help="tell this node; may be repeated")
+    add("--here", action="store_true", help="change this node alone")
+    add("--force", action="store_true", help="even if a live node is cut off; needs --reason")
+    add("--reason", metavar="TEXT", help="why; goes on record")
 
 
 def _config(parser: Parser) -> None:
@@ -385,7 +393,7 @@ COMMANDS: Final = (
     ),
     Command("doctor", "doctor", "what works, what does not, and what to do", _doctor),
     Command("events", "events", "what happened on this node, and what happens", _events),
-    Command("keys", "keys", "which mesh secret this node has", _keys),
+    Command("keys", "keys", "the mesh's secrets: list, show, and change them", _keys),
     Command("config", "config", "settings, and where they come from", _config),
     Command("completion", "completion", "completion script for your shell", _completion),
     Command("version", "version", "the version", _none),

@@ -16,12 +16,12 @@ from node.cli.folders import explained
 from node.cli.render import clean
 from node.cli.secrets import from_file
 from node.cli.settings import state_of
-from node.cli.starting import kept_secret
+from node.cli.starting import kept_keys
 from node.config import read_seed
 
 if TYPE_CHECKING:
     from mesh.effects import Address
-    from mesh.secret import Secret
+    from mesh.keyring import Keyring
 
 SERVICE: Final = "query"
 PREFIX_CHARS_MIN: Final = 4
@@ -29,14 +29,13 @@ PREFIX_CHARS_MIN: Final = 4
 
 def ask(flags: Namespace, request: client.Body) -> client.Body:
     """The peer's `ok` body. Raises Unable with its refusal, or with why it was not reached."""
-    from mesh.secret import derive
     from node.shell.one_call import StreamFailed, call_as_guest
 
     state = state_of(flags)
-    secret = _secret(flags, state)
+    keys = _keys(flags, state)
     address = _address(flags.peer, state)
     try:
-        answer = call_as_guest(address, derive(secret), SERVICE, json.dumps(request).encode())
+        answer = call_as_guest(address, keys, SERVICE, json.dumps(request).encode())
     except StreamFailed as failure:
         raise Unable(
             "no_peer",
@@ -57,14 +56,16 @@ def _parsed(answer: bytes) -> client.Body:
     return body
 
 
-def _secret(flags: Namespace, state: Path) -> "Secret":
+def _keys(flags: Namespace, state: Path) -> "Keyring":
+    from mesh.keyring import Keyring
+
     named = flags.secret_file or os.environ.get("HOLDFAST_SECRET_FILE")
     if named:
-        return from_file(Path(named).expanduser())
+        return Keyring.of(from_file(Path(named).expanduser()))
     with explained():
         from node.shell.state import StateFolder
 
-        kept = kept_secret(StateFolder(state))
+        kept = kept_keys(StateFolder(state))
     if kept is None:
         raise Unable(
             "no_secret",

@@ -14,8 +14,17 @@ from node.cli.secrets import from_file
 from node.config import UpOptions
 
 if TYPE_CHECKING:
+    from mesh.keyring import Keyring
     from mesh.secret import Secret
     from node.shell.state import StateFolder
+
+
+class Brought(NamedTuple):
+    """What somebody came with: a file or a typed line with one secret, or all that an invite
+    bought (`whole`)."""
+
+    keys: "Keyring"
+    whole: bool = False
 
 
 class Prepared(NamedTuple):
@@ -50,10 +59,10 @@ def check_offer(options: UpOptions) -> None:
         raise wrong_usage(f"--offer: {error}") from error
 
 
-def prepare(options: UpOptions, brought: "Secret | None" = None) -> Prepared:
-    """Make or check key and secret. `brought`: the secret that a join came back with."""
+def prepare(options: UpOptions, brought: Brought | None = None) -> Prepared:
+    """Make or check key and secret. `brought`: what a join came back with."""
     if brought is None and options.secret_file is not None:
-        brought = from_file(options.secret_file)
+        brought = one_secret(from_file(options.secret_file))
     with explained():
         from node.shell.state import StateFolder
 
@@ -62,15 +71,21 @@ def prepare(options: UpOptions, brought: "Secret | None" = None) -> Prepared:
             return _settled(folder, options, brought)
 
 
-def _settled(folder: "StateFolder", options: UpOptions, brought: "Secret | None") -> Prepared:
+def one_secret(secret: "Secret") -> Brought:
+    """A secret that was typed, or lies in a file."""
+    from mesh.keyring import Keyring
+
+    return Brought(Keyring.of(secret))
+
+
+def _settled(folder: "StateFolder", options: UpOptions, brought: Brought | None) -> Prepared:
     from mesh.identity import id_text, short_id
-    from mesh.secret import derive
 
     # The secret first: a refusal must not leave a key behind in a folder that was never ours.
     fresh = brought is None and folder.read_secret() is None
-    secret, said = _secret(folder, brought)
+    keys, said = _keys(folder, brought)
     identity, first_start = folder.identity()
-    mesh_id = derive(secret).mesh_id.hex()
+    mesh_id = keys.mesh_id.hex()
     if options.name is not None:
         folder.write_name(options.name)
     steps = [f"made this node's key: it is {short_id(identity.id)} from now on"]
@@ -86,29 +101,58 @@ def _settled(folder: "StateFolder", options: UpOptions, brought: "Secret | None"
     return Prepared(ready, body, [step for step in steps if step], fresh)
 
 
-def _secret(folder: "StateFolder", brought: "Secret | None") -> tuple["Secret", str]:
-    kept = kept_secret(folder)
-    if kept is not None:
-        if brought is not None and brought != kept:
-            raise other_mesh(folder, kept)
+def _keys(folder: "StateFolder", brought: Brought | None) -> tuple["Keyring", str]:
+    from mesh.keyring import Keyring
+
+    kept = kept_keys(folder)
+    if brought is None:
+        if kept is not None:
+            return kept, ""
+        made = Keyring.of(_fresh_secret())
+        folder.write_secret(made.text)
+        return made, "made a new mesh, {mesh}: its secret is in {path}, readable by this user alone"
+    if kept is None:
+        folder.write_secret(brought.keys.text)
+        said = "kept the secret of mesh {mesh} in {path}, readable by this user alone"
+        return brought.keys, said
+    keys = _together(folder, kept, brought)
+    if keys == kept:
         return kept, ""
-    if brought is not None:
-        folder.write_secret(brought.text)
-        return brought, "kept the secret of mesh {mesh} in {path}, readable by this user alone"
-    made = _fresh_secret()
-    folder.write_secret(made.text)
-    return made, "made a new mesh, {mesh}: its secret is in {path}, readable by this user alone"
+    folder.write_secret(keys.text)
+    return keys, f"took up key {keys.primary.key_id.hex()} of mesh {{mesh}}"
 
 
-def kept_secret(folder: "StateFolder") -> "Secret | None":
-    """The secret that this folder already has."""
-    from mesh.secret import MistypedSecret, NotASecret, Secret
+def _together(folder: "StateFolder", kept: "Keyring", brought: Brought) -> "Keyring":
+    """What this folder has, and what was brought to it. Raises Unable."""
+    from mesh.keyring import KEYS_MAX, Keyring
+
+    key_id = brought.keys.primary.key_id
+    if brought.keys.mesh_id != kept.mesh_id:
+        raise other_mesh(folder, kept)
+    if brought.whole:
+        gone = [keys.key_id for keys in kept.keys if brought.keys.named(keys.key_id) is None]
+        return Keyring.of(*brought.keys.secrets, retired=(*kept.retired, *gone))
+    if key_id in kept.retired:
+        raise Unable(
+            "retired_key",
+            f"the secret that was named has key {key_id.hex()}, which was removed from this mesh",
+            "start without it: the folder has the secret that is in use now",
+        )
+    if kept.named(key_id) is not None or len(kept.keys) >= KEYS_MAX:
+        return kept
+    return kept.install(brought.keys.secrets[0]).use(key_id)
+
+
+def kept_keys(folder: "StateFolder") -> "Keyring | None":
+    """The secrets that this folder already has."""
+    from mesh.keyring import Keyring
+    from mesh.secret import MistypedSecret, NotASecret
 
     text = folder.read_secret()
     if text is None:
         return None
     try:
-        return Secret.parse(text)
+        return Keyring.parse(text)
     except (MistypedSecret, NotASecret) as error:
         raise Unable(
             "bad_secret",
@@ -118,13 +162,11 @@ def kept_secret(folder: "StateFolder") -> "Secret | None":
         ) from error
 
 
-def other_mesh(folder: "StateFolder", kept: "Secret") -> Unable:
+def other_mesh(folder: "StateFolder", kept: "Keyring") -> Unable:
     """This folder belongs to a mesh already, and to another one."""
-    from mesh.secret import derive
-
     return Unable(
         "other_mesh",
-        f"{folder.path} already belongs to another mesh ({derive(kept).mesh_id.hex()})",
+        f"{folder.path} already belongs to another mesh ({kept.mesh_id.hex()})",
         "name another folder with --state; to leave that mesh for good, move this folder away",
     )
 

@@ -22,6 +22,7 @@ from mesh.effects import Address
 from mesh.facts import Fact
 from mesh.identity import NodeId, id_text
 from mesh.instant import MILLISECOND, Duration
+from mesh.keyring import Keyring
 from mesh.logs import Block
 from node.core.asking import Granted
 from node.core.birth import Birth
@@ -47,7 +48,9 @@ def ms(duration: Duration | None) -> int | None:
     return None if duration is None else duration // MILLISECOND
 
 
-def ourselves(birth: Birth, uptime: Duration, addresses: Sequence[Address]) -> dict[str, Any]:
+def ourselves(
+    birth: Birth, keys: Keyring, uptime: Duration, addresses: Sequence[Address]
+) -> dict[str, Any]:
     """What only this start of the agent knows: for `status`."""
     return {
         "node": {
@@ -57,8 +60,8 @@ def ourselves(birth: Birth, uptime: Duration, addresses: Sequence[Address]) -> d
             "uptime_ms": ms(uptime),
         },
         "mesh": {
-            "id": birth.keys.mesh_id.hex(),
-            "key_id": birth.keys.primary.key_id.hex(),
+            "id": keys.mesh_id.hex(),
+            "key_id": keys.primary.key_id.hex(),
             "address": ", ".join(address.text for address in addresses),
         },
     }

@@ -23,6 +23,7 @@ from ledger.entries import (
     decode_entry,
 )
 from ledger.pools import unit_of
+from mesh.effects import PeerChange
 from mesh.identity import NodeId, id_text
 from mesh.instant import Instant
 from mesh.logs import Block
@@ -114,6 +115,24 @@ class Bulletin:
         what = f" for {live.label}" if live.label else ""
         return f"{legs}{what} ({self._knowledge.name_of(NodeId(live.holder))})"
 
+    def peer(self, node: NodeId, change: PeerChange, detail: str) -> Event:
+        """A member of the roll changed."""
+        return self.event(f"peer.{change.name.lower()}", detail, node=node)
+
+    def extended(self, author: NodeId, blocks: tuple[Block, ...], now: Instant) -> list[Event]:
+        """An author's log goes on; our own, told again, we folded when we wrote it."""
+        if author == self._knowledge.us:
+            return []
+        problem = self._knowledge.log_extended(author, blocks, now)
+        return [] if problem is None else [self.frozen(author, problem)]
+
+    def cut(self, author: NodeId, chain: tuple[Block, ...], now: Instant) -> list[Event]:
+        """An author's log goes on below its old head."""
+        if author == self._knowledge.us:
+            return []
+        self._knowledge.log_cut(author, chain, now)
+        return [self.new_era(author)]
+
     def frozen(self, author: NodeId, problem: str) -> Event:
         """An author's log does not add up."""
         sentence = f"{self._knowledge.name_of(author)}: {problem}"
@@ -126,6 +145,7 @@ class Bulletin:
 
     def forked(self, author: NodeId, first: Block) -> Event:
         """An author signed two histories."""
+        self._knowledge.replicas.freeze(author, "two signed blocks at one height")
         sentence = (
             f"{self._knowledge.name_of(author)} signed two different blocks at height "
             f"{first.height}: its log is frozen and nothing is placed there"

@@ -13,7 +13,7 @@ from ledger.commands import Post, Release, Void
 from ledger.lifecycle import HoldState
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND
-from node.core import answers, choosing, health, requests
+from node.core import answers, choosing, health, keyholders, requests
 from node.core.asking import Outlook
 from node.core.inviting import USES_MAX, Wish
 from node.core.knowledge import Knowledge
@@ -43,6 +43,8 @@ def read(knowledge: Knowledge, request: Request, about: dict[str, Any]) -> dict[
             return answers.show(knowledge, node, last)
         case requests.LedgerVerify():
             return answers.verify(knowledge)
+        case requests.Keys():
+            return keyholders.table(knowledge)
         case _:
             return None
 
@@ -75,9 +77,10 @@ def status(knowledge: Knowledge, about: dict[str, Any]) -> dict[str, Any]:
 
 
 def warnings(knowledge: Knowledge) -> list[str]:
-    """What should be known beside every answer: the shell's troubles, and who is missing."""
+    """What should be known beside every answer: troubles of the shell, who is missing, keys."""
     missing = knowledge.company.warning(knowledge.now)
-    return [*knowledge.news.warnings, *([missing] if missing else [])]
+    alone = [missing] if missing else []
+    return [*knowledge.news.warnings, *alone, *keyholders.warnings(knowledge)]
 
 
 def where(knowledge: Knowledge, ask: dict[str, Any], list_all: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the agent asks of the world: the mesh's effects, and three of its own.
+"""What the agent asks of the world: the mesh's effects, and a few of its own.
 
 Carried out by the shell strictly in order; nothing behind a `Persist` happens before it is durable,
 except a `Send` marked urgent.
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from mesh.effects import Answer, Broadcast, Call, Send
+from mesh.keyring import Keyring
 from mesh.persistence import Persist
 
 
@@ -60,6 +61,14 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepKeys:
+    """These are the mesh's secrets from here on: in the state folder, and under every new stream.
+    Nothing behind it happens before it is durable."""
+
+    keys: Keyring
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """We cannot go on safely: end the process with this sentence. A restart is safe."""
 
@@ -78,5 +87,6 @@ Effect: TypeAlias = (
     | Look
     | Watch
     | Doubt
+    | KeepKeys
     | Stop
 )

@@ -9,7 +9,7 @@ from typing import Any
 from mesh.identity import id_text, short_id
 from mesh.instant import MILLISECOND
 from mesh.membership import Liveness, Member, Trust
-from node.core import answers, matrix
+from node.core import answers, keyholders, matrix
 from node.core.diagnoses import diagnose
 from node.core.findings import Scene
 from node.core.knowledge import Knowledge
@@ -24,7 +24,7 @@ def doctor(knowledge: Knowledge, survey: Survey) -> dict[str, Any]:
     scene = Scene(survey, housemates(knowledge))
     checks = [
         _grants(knowledge), _peers_answer(knowledge), _names(knowledge), _ledgers(knowledge),
-        _versions(knowledge), *knowledge.news.checks,
+        _versions(knowledge), _keys(knowledge), *knowledge.news.checks,
     ]  # fmt: skip
     return {
         "checks": [_plain(check) for check in checks],
@@ -128,6 +128,17 @@ def _versions(knowledge: Knowledge) -> Check:
         return Check("versions", True, f"every node runs {same}")
     told = ", ".join(f"{name} runs {version}" for name, version in running.items())
     return Check("versions", None, told, "they understand each other; upgrade the older ones soon")
+
+
+def _keys(knowledge: Knowledge) -> Check:
+    told = keyholders.amiss(knowledge)
+    off = keyholders.absent(knowledge)
+    key = knowledge.keys.primary.key_id.hex()
+    if told:
+        return Check("keys", False, "; ".join(told), "`holdfast keys list` shows who has which")
+    if off:
+        return Check("keys", None, "; ".join(off), "`holdfast keys list` shows who has which")
+    return Check("keys", True, f"everybody has key {key}, under which we speak")
 
 
 def _peer(knowledge: Knowledge, member: Member) -> dict[str, Any]:

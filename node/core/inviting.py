@@ -20,6 +20,7 @@ from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, MINUTE, Instant, earliest
 from mesh.invite import INVITE_ADDRESSES_MAX, TOKEN_BYTES
 from mesh.invite import Invite as InviteText
+from mesh.keyring import Keyring
 from mesh.persistence import SPACE_INVITE, Persist, Write
 from node.core.effects import Reply
 from node.core.requests import Refused
@@ -59,6 +60,8 @@ class JoinAnswer(msgspec.Struct, frozen=True):
 
     secret: str | None
     refused: str | None
+    others: tuple[str, ...] = ()
+    """Secrets beside the primary, where a change of secret is under way."""
 
 
 class Inviting:
@@ -123,7 +126,9 @@ class Inviting:
         }
         return [*rows, Reply(asked, ok=True, body=body)]
 
-    def redeem(self, call: int, token: bytes, secret: str, now: Instant) -> list[Persist | Answer]:
+    def redeem(
+        self, call: int, token: bytes, keys: Keyring, now: Instant
+    ) -> list[Persist | Answer]:
         """Somebody brought `token`: the secret, once its use is on disk; or why not."""
         key = _hashed(token)
         kept = self._kept.get(key)
@@ -131,7 +136,9 @@ class Inviting:
             why = EXPIRED if kept is not None else self._refusal(key, now)
             return [Answer(call, msgspec.json.encode(JoinAnswer(None, why)))]
         used = Persist((self._use(key, kept),))
-        return [used, Answer(call, msgspec.json.encode(JoinAnswer(secret, None)))]
+        first, *others = (secret.text for secret in keys.secrets)
+        told = JoinAnswer(first, None, tuple(others))
+        return [used, Answer(call, msgspec.json.encode(told))]
 
     def wake(self, now: Instant) -> list[Persist]:
         """Forget what has expired."""

@@ -20,6 +20,7 @@ from mesh.effects import Address
 from mesh.facts import Fact
 from mesh.identity import NodeId, short_id
 from mesh.instant import MILLISECOND, Duration, Instant
+from mesh.keyring import Keyring
 from mesh.logs import Block, Position
 from mesh.machine import Mesh
 from mesh.membership import Liveness, Member, Trust
@@ -64,6 +65,7 @@ class Knowledge:
     our_name: str
     mesh: Mesh
     ledger: Ledger
+    keys: Keyring
     replicas: Replicas = field(default_factory=Replicas)
     news: ShellNews = NO_NEWS
     seen: Live | None = None

@@ -21,14 +21,14 @@ from ledger.observations import CapacitySeen, Fenced, Override, OwnLogSeen, Peer
 from mesh import effects as mesh_effects
 from mesh.identity import Epoch, NodeId
 from mesh.instant import MILLISECOND, Instant, earliest
-from mesh.logs import Block, Position
+from mesh.logs import Position
 from mesh.machine import Mesh
 from mesh.persistence import SPACE_ASK, SPACE_CARRY, SPACE_META, Persist, Write
 from node.core import answers, counter, health, requests
 from node.core.birth import Birth
 from node.core.bulletin import Bulletin
 from node.core.copies import Copies
-from node.core.effects import Doubt, Effect, Event, Look, Reply, Stop
+from node.core.effects import Doubt, Effect, KeepKeys, Look, Reply, Stop
 from node.core.errands import SERVICE_LEDGER, ErrandEffect, Errands, ToOurBooks
 from node.core.inviting import Inviting
 from node.core.knowledge import Knowledge
@@ -43,8 +43,10 @@ from node.core.reports import (
     WorkEnded,
 )
 from node.core.requests import Refused, Request
+from node.core.rotating import SERVICE_KEYS, NewKeys, Rotating, RotatingEffect
 from node.core.self_image import SelfImage, Statement
 from node.core.surveying import SERVICE_LINKS, Surveying
+from node.core.topics import TOPIC_KEYS
 
 SERVICE_QUERY: Final = "query"
 SERVICE_JOIN: Final = "join"
@@ -79,10 +81,11 @@ class Agent:
             limits=birth.limits,
             random=random,
         )
-        self.knowledge = Knowledge(self.identity.id, birth.name, self.mesh, self.ledger)
+        self.knowledge = Knowledge(self.identity.id, birth.name, self.mesh, self.ledger, birth.keys)
         self.image = SelfImage()
         self.inviting = Inviting(birth.keys.mesh_id, birth.boot, random)
         self.errands = Errands(self.identity, self.knowledge, random)
+        self.rotating = Rotating(self.knowledge)
         self.bulletin = Bulletin(self.knowledge)
         word = partial(health.doctor, self.knowledge)
         self.surveying = Surveying(self.knowledge, birth.as_told, word)
@@ -111,6 +114,7 @@ class Agent:
         effects += self._errands(self.errands.restore(saved.get(SPACE_CARRY, {}), now), now)
         effects += self.inviting.restore(saved, now)
         effects += self.bulletin.cut_off(saved.get(SPACE_ASK, {}))
+        effects += self._publish(self.image.keys_are(self.knowledge.keys), now)
         return effects + self._publish_standing(now)
 
     def receive(self, datagram: bytes, source: mesh_effects.Address, now: Instant) -> list[Effect]:
@@ -148,7 +152,7 @@ class Agent:
     ) -> list[Effect]:
         """A stream request from `peer` (None: someone without a certificate, who may only join)."""
         if service == SERVICE_JOIN:
-            return [*self.inviting.redeem(token, body, self.birth.keys.secrets[0].text, now)]
+            return [*self.inviting.redeem(token, body, self.knowledge.keys, now)]
         if peer is None:
             return [mesh_effects.Answer(token, b"")]
         self.mesh.streamed(peer, now)
@@ -159,11 +163,15 @@ class Agent:
             return [mesh_effects.Answer(token, self.query(body, now))]
         if service == SERVICE_LEDGER:
             return self._errands(self.errands.came(token, body), now)
+        if service == SERVICE_KEYS:
+            return self._rotating(self.rotating.came(token, peer, body), now)
         return self._mesh(self.mesh.serve(token, peer, service, body, now), now)
 
     def answered(self, call: int, body: bytes | None, now: Instant) -> list[Effect]:
         """The answer to one of our stream requests, or None: there was none in time."""
         self.knowledge.now = now
+        if call in self.rotating.calls:
+            return self._rotating(self.rotating.answered(call, body), now)
         if (told := self.surveying.answered(call, body, now)) is not None:
             return [*told]
         effects = self.errands.answered(call, body, now)
@@ -242,12 +250,14 @@ class Agent:
             match effect:
                 case mesh_effects.FactLearned(fact):
                     self.knowledge.fact_learned(fact, now)
+                    if fact.topic == TOPIC_KEYS:
+                        out += self._rotating(self.rotating.follow(fact.author), now)
                 case mesh_effects.LogExtended(author, blocks):
-                    out += self._log_extended(author, blocks, now)
+                    out += self.bulletin.extended(author, blocks, now)
                 case mesh_effects.LogCut(author, chain):
-                    out += self._log_cut(author, chain, now)
+                    out += self.bulletin.cut(author, chain, now)
                 case mesh_effects.ForkProven(author, first, _):
-                    out.append(self._fork(author, first))
+                    out.append(self.bulletin.forked(author, first))
                 case mesh_effects.OwnLogAhead(peer, blocks):
                     out += self._books(self.ledger.report(OwnLogSeen(peer, blocks), now), now)
                 case mesh_effects.PeerAnsweredForOurLog(peer):
@@ -257,29 +267,9 @@ class Agent:
                 case mesh_effects.EpochBehind(highest):
                     out += self._rise_above(highest)
                 case mesh_effects.PeerChanged(peer, change, detail):
-                    out.append(
-                        self.bulletin.event(f"peer.{change.name.lower()}", detail, node=peer)
-                    )
+                    out.append(self.bulletin.peer(peer, change, detail))
                     out += self._told_of_copies(self._copies.changed(peer), now)
         return out
-
-    def _log_extended(
-        self, author: NodeId, blocks: tuple[Block, ...], now: Instant
-    ) -> list[Effect]:
-        if author == self.identity.id:
-            return []  # told again: our own books folded it when they wrote it
-        problem = self.knowledge.log_extended(author, blocks, now)
-        return [] if problem is None else [self.bulletin.frozen(author, problem)]
-
-    def _log_cut(self, author: NodeId, chain: tuple[Block, ...], now: Instant) -> list[Effect]:
-        if author == self.identity.id:
-            return []
-        self.knowledge.log_cut(author, chain, now)
-        return [self.bulletin.new_era(author)]
-
-    def _fork(self, author: NodeId, first: Block) -> Event:
-        self.knowledge.replicas.freeze(author, "two signed blocks at one height")
-        return self.bulletin.forked(author, first)
 
     def _rise_above(self, highest: Epoch) -> list[Effect]:
         # Our disk forgot a start. The floor goes to disk first; the next start rises above it.
@@ -339,6 +329,18 @@ class Agent:
                 out.append(effect)
         return out
 
+    def _rotating(self, effects: Sequence[RotatingEffect], now: Instant) -> list[Effect]:
+        out: list[Effect] = []
+        for effect in effects:
+            if isinstance(effect, NewKeys):  # on disk before anybody hears of it
+                out.append(KeepKeys(effect.keys))
+                out.append(self.bulletin.event("keys.changed", effect.sentence, node=effect.by))
+                out += self._mesh(self.mesh.change_keys(effect.keys, now), now)
+                out += self._publish(self.image.keys_are(effect.keys), now)
+            else:
+                out.append(effect)
+        return out
+
     # What surfaces ask ---------------------------------------------------------------------------
 
     def _asked(self, token: int, request: Request, now: Instant) -> list[Effect]:
@@ -352,6 +354,8 @@ class Agent:
             case requests.Post() | requests.Release():
                 owner, command = counter.command(self.knowledge, request)
                 return self._errands(self.errands.tell(token, owner, command, now), now)
+            case requests.ChangeKeys():
+                return self._rotating(self.rotating.begin(token, request, now), now)
             case requests.Invite():
                 wish, us = counter.invitation(request), self.identity.id
                 return [*self.inviting.invite(token, us, self._addresses, wish, now)]
@@ -372,7 +376,8 @@ class Agent:
         return counter.query(self.knowledge, body, self._about(now))
 
     def _about(self, now: Instant) -> dict[str, Any]:
-        return answers.ourselves(self.birth, now - self._started, self._addresses)
+        uptime = now - self._started
+        return answers.ourselves(self.birth, self.knowledge.keys, uptime, self._addresses)
 
     # What we say of ourselves --------------------------------------------------------------------
 

@@ -122,6 +122,32 @@ class Invite(msgspec.Struct, frozen=True, tag="invite", forbid_unknown_fields=Tr
     uses: int = 1
 
 
+class Keys(msgspec.Struct, frozen=True, tag="keys", forbid_unknown_fields=True):
+    """→ {mesh, keys: [{key, state: primary|installed|retired, held_by: [name…], missing_at:
+    [name…]}], nodes: [{id, name, liveness, primary, installed: [key…]}], warnings: [sentence…]}
+
+    Keys by their public id in hex; `missing_at` names live nodes."""
+
+
+class ChangeKeys(msgspec.Struct, frozen=True, tag="change_keys", forbid_unknown_fields=True):
+    """`change`: install (a `secret` as text) | use | remove (a `key`, or the start of its id), here
+    and at every live trusted node, or at those in `only`; `here`: at this node alone. `force` goes
+    on where that may lose a node, for a `reason` that goes on record.
+
+    → {change, key, complete, nodes: [{id, name, outcome, detail}]}"""
+
+    change: str
+    secret: str = ""
+    key: str = ""
+    only: tuple[str, ...] = ()
+    here: bool = False
+    force: bool = False
+    reason: str = ""
+
+    def __repr__(self) -> str:
+        return f"ChangeKeys({self.change}, {self.key or 'a secret, hidden'})"
+
+
 class Doctor(msgspec.Struct, frozen=True, tag="doctor", forbid_unknown_fields=True):
     """→ {checks: [{name, ok: true|false|null, sentence, hint}], rejections: {cause: count},
     interfaces: [{name, kind, addresses, beacons_sent, beacons_heard, problem}],
@@ -173,6 +199,8 @@ Request: TypeAlias = (
     | LedgerShow
     | LedgerVerify
     | Invite
+    | Keys
+    | ChangeKeys
     | Doctor
     | OpenBookings
     | Events

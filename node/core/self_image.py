@@ -7,13 +7,16 @@ idle mesh is silent, and every peer's picture of us is the one we last signed.
 from dataclasses import dataclass
 from typing import Final
 
+from mesh.keyring import Keyring
 from node.core.hysteresis import worth_publishing
 from node.core.topics import (
     TOPIC_INVENTORY,
+    TOPIC_KEYS,
     TOPIC_LIVE,
     TOPIC_MODELS,
     TOPIC_STANDING,
     Inventory,
+    KeysHeld,
     Live,
     Models,
     Standing,
@@ -39,6 +42,7 @@ class SelfImage:
     models: Models | None = None
     live: Live | None = None
     standing: tuple[str, str] | None = None
+    keys: KeysHeld | None = None
 
     def inventory_read(self, inventory: Inventory | Models) -> Statement | None:
         """A full probe came in. Where no model was ever seen there is nothing to tell of them."""
@@ -58,6 +62,14 @@ class SelfImage:
             return None
         self.live = live
         return Statement(TOPIC_LIVE, encode(live))
+
+    def keys_are(self, ring: Keyring) -> Statement | None:
+        """Which secrets we take for the mesh's; told once there has been a change of secret."""
+        held = KeysHeld(ring.primary.key_id.hex(), tuple(one.key_id.hex() for one in ring.keys))
+        if held == self.keys or ring.is_as_founded:
+            return None
+        self.keys = held
+        return Statement(TOPIC_KEYS, encode(held))
 
     def stands(self, state: str, reason: str, remaining_ms: int | None) -> Statement | None:
         """Whether we grant; told when the state or its reason changes, not when time passes."""

@@ -195,7 +195,18 @@ class Models(msgspec.Struct, frozen=True):
     """How many more there are than a fact has room for."""
 
 
-def encode(body: Inventory | Live | Standing | Models) -> bytes:
+class KeysHeld(msgspec.Struct, frozen=True):
+    """Which secrets a node takes for the mesh's, by key id in hex. Published under TOPIC_KEYS, and
+    only by nodes of a mesh whose secret has been changed: who says nothing has the founding one."""
+
+    primary: str
+    installed: tuple[str, ...]
+
+
+TOPIC_KEYS: Final = "keys"
+
+
+def encode(body: Inventory | Live | Standing | Models | KeysHeld) -> bytes:
     """Canonical bytes: sorted keys, so equal bodies are equal bytes."""
     return msgspec.msgpack.encode(body, order="sorted")
 
@@ -210,12 +221,17 @@ def decode_live(body: bytes) -> Live:
     return _decoded(body, Live)
 
 
+def decode_keys(body: bytes) -> KeysHeld:
+    """Raises msgspec.MsgspecError when the bytes are not such a list."""
+    return _decoded(body, KeysHeld)
+
+
 def decode_standing(body: bytes) -> Standing:
     """Raises msgspec.MsgspecError when the bytes are not a standing."""
     return _decoded(body, Standing)
 
 
-_T = TypeVar("_T", Inventory, Live, Standing)
+_T = TypeVar("_T", Inventory, Live, Standing, Models, KeysHeld)
 
 
 def _decoded(body: bytes, kind: type[_T]) -> _T:

@@ -14,10 +14,9 @@ sends no goodbye, and the next call should not wait on the same dead line.
 """
 
 import ssl
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Final
 
 import trio
@@ -33,7 +32,8 @@ from node.shell.frames import (
     Kind,
     encode,
 )
-from node.shell.tls import peer_of
+from node.shell.outcomes import DialCounts, Failure, StreamFailed
+from node.shell.tls import DialContext, peer_of
 
 POOLED_LINES_MAX: Final = 64
 ADDRESSES_TRIED_MAX: Final = 8
@@ -53,45 +53,6 @@ Dial = Callable[[Address], Awaitable[trio.abc.Stream]]
 """Opens a connection to an address, with nothing said on it yet. Raises OSError."""
 
 
-class Failure(IntEnum):
-    """Why a call failed, in the order of how far it came."""
-
-    NO_ADDRESS = 0
-    UNREACHABLE = 1
-    SILENT = 2
-    """Something accepted the connection and then did not go on in time."""
-    HANDSHAKE = 3
-    NOT_LET_IN = 4
-    """The far end closed after our handshake: it does not take our certificate, or it is full."""
-    WRONG_PEER = 5
-    BAD_FRAME = 6
-    DEADLINE = 7
-    CUT_OFF = 8
-    """The connection ended before the answer came: it may have been carried out or not."""
-    REFUSED = 9
-    """The service said no; `detail` is its sentence."""
-    TOO_LONG = 10
-    """The request is larger than a frame holds, and was not sent."""
-
-
-class StreamFailed(Exception):
-    """A call that got no answer."""
-
-    def __init__(self, cause: Failure, detail: str) -> None:
-        super().__init__(f"{cause.name.lower().replace('_', ' ')}: {detail}")
-        self.cause = cause
-        self.detail = detail
-
-
-@dataclass(slots=True)
-class DialCounts:
-    """What the dialler did since the start, for `doctor`."""
-
-    dialled: int = 0
-    answered: int = 0
-    failed: Counter[Failure] = field(default_factory=Counter)
-
-
 async def dial_tcp(address: Address) -> trio.abc.Stream:
     """A TCP connection of this machine."""
     return await trio.open_tcp_stream(*address)
@@ -101,13 +62,22 @@ class Dialler:
     """Calls peers. `nursery` keeps the connections; when it ends, so do they."""
 
     def __init__(
-        self, context: ssl.SSLContext, nursery: trio.Nursery, dial: Dial = dial_tcp
-    ) -> None:
+        self, context: ssl.SSLContext, nursery: trio.Nursery, dial: Dial = dial_tcp,
+        others: Sequence[ssl.SSLContext] = (),
+    ) -> None:  # fmt: skip
+        """`others`: what else we may come with, where `context` is not let in."""
         self.counts = DialCounts()
         self._open = dial
-        self._context = context
+        self._contexts = (context, *others)
         self._nursery = nursery
         self._seats: OrderedDict[LineKey, _Seat] = OrderedDict()
+
+    def renew(self, context: ssl.SSLContext, others: Sequence[ssl.SSLContext] = ()) -> None:
+        """Other secrets are in force: connections from here on rest on these."""
+        self._contexts = (context, *others)
+        for seat in self._seats.values():
+            if seat.idle and seat.line is not None:
+                seat.line.hang_up()
 
     async def call(
         self,
@@ -182,7 +152,7 @@ class Dialler:
         async def attempt(address: Address, over: trio.Event) -> None:
             self.counts.dialled += 1
             try:
-                stream = await _connect(self._open, address, self._context, peer)
+                stream = await self._connect(address, peer)
                 won.append(_Line(stream, address))
                 race.cancel_scope.cancel()
             except StreamFailed as failed:
@@ -206,6 +176,16 @@ class Dialler:
         told = [failures[address] for address in tried]
         furthest = max(told, key=lambda failed: failed.cause)
         raise StreamFailed(furthest.cause, "; ".join(failed.detail for failed in told))
+
+    async def _connect(self, address: Address, peer: NodeId | None) -> Stream:
+        *first, last = self._contexts
+        for context in first:
+            try:
+                return await _connect(self._open, address, context, peer)
+            except StreamFailed as failed:
+                if failed.cause not in (Failure.HANDSHAKE, Failure.NOT_LET_IN):
+                    raise
+        return await _connect(self._open, address, last, peer)
 
 
 @dataclass(slots=True)
@@ -335,7 +315,8 @@ async def _connect(
         except OSError as error:
             raise StreamFailed(Failure.UNREACHABLE, f"{where}: {_why(error)}") from error
         reached = True
-        stream: Stream = trio.SSLStream(raw, context, https_compatible=True)
+        label = context.label if isinstance(context, DialContext) else None
+        stream: Stream = trio.SSLStream(raw, context, server_hostname=label, https_compatible=True)
         greeted = False
         try:
             await _greet(stream, where, peer)

@@ -20,11 +20,12 @@ import trio
 from mesh.effects import Address, Answer, Broadcast, Call, Send
 from mesh.identity import NodeId
 from mesh.instant import SECOND, Instant
+from mesh.keyring import Keyring
 from mesh.logs import Position
 from mesh.persistence import SPACE_BLOCK, Persist, Write
 from mesh.rejections import Rejection
 from mesh.wire import parse_block
-from node.core.effects import Doubt, Effect, Event, Look, Progress, Reply, Stop, Watch
+from node.core.effects import Doubt, Effect, Event, KeepKeys, Look, Progress, Reply, Stop, Watch
 from node.core.machine import Agent
 from node.core.reports import Report
 from node.core.requests import Request
@@ -97,6 +98,7 @@ class Hands(Protocol):
     def commit(self, writes: list[Write]) -> None: ...
     def mark(self, epoch: int, head: Position | None) -> None: ...
     def doubt(self) -> None: ...
+    def keep_keys(self, keys: Keyring) -> None: ...
     def event(self, event: Event) -> None: ...
     def look(self, reason: str) -> None: ...
     def watch(self, watch: Watch) -> None: ...
@@ -297,6 +299,8 @@ class Driver:
                 self.hands.look(reason)
             case Watch():
                 self.hands.watch(effect)
+            case KeepKeys(keys):
+                self.hands.keep_keys(keys)
             case Stop(sentence):
                 raise AgentStopped(sentence)
 

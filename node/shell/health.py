@@ -15,11 +15,11 @@ from node.probes.nvidia import nvidia_slots
 from node.probes.sources import Roots, read_text
 from node.shell.beacons import BEACON_PORT, AirCounts, NetworkWarning, Trouble
 from node.shell.clock import CLOCK_NAME
-from node.shell.dialler import DialCounts, Failure
 from node.shell.interfaces import Interface
 from node.shell.marker import filesystem_type
 from node.shell.mdns import MDNS_PORT, STILL_WORKS, Mdns
 from node.shell.opening import MarkerKeeper, Opened
+from node.shell.outcomes import DialCounts, Failure
 from node.shell.privacy import state_folder
 from node.shell.streams import StreamCounts
 from node.shell.udp import GateCounts

@@ -6,7 +6,7 @@ byte of ours is sent, since a token told to the wrong ear is spent.
 
 import secrets
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -14,8 +14,9 @@ import trio
 
 from mesh.effects import Address
 from mesh.identity import Identity, NodeId
-from mesh.secret import MeshKeys
-from node.shell.dialler import Dialler, Failure, StreamFailed
+from mesh.keyring import Keyring
+from node.shell.dialler import Dialler
+from node.shell.outcomes import Failure, StreamFailed
 from node.shell.tls import MeshTls, pinned_context
 
 CALL_SECONDS_MAX: Final = 20.0
@@ -35,35 +36,31 @@ def call_pinned(
     return _call(addresses, pinned_context(), node, service, body)
 
 
-def call_as_guest(address: Address, keys: MeshKeys, service: str, body: bytes) -> bytes:
+def call_as_guest(address: Address, keys: Keyring, service: str, body: bytes) -> bytes:
     """As a member, once, under a key that is forgotten afterwards. Raises StreamFailed."""
     guest = Identity(secrets.token_bytes(IDENTITY_BYTES))
-    return _call([address], MeshTls([keys.ca_seed], guest).client, None, service, body)[0]
+    tls = MeshTls([one.ca_seed for one in keys.keys], guest)
+    return _call([address], tls.client, None, service, body, tls.others)[0]
 
 
 def _call(
-    addresses: Sequence[Address],
-    context: ssl.SSLContext,
-    node: NodeId | None,
-    service: str,
-    body: bytes,
-) -> tuple[bytes, Address]:
-    answer = trio.run(partial(_ask, addresses, context, node, service, body))
+    addresses: Sequence[Address], context: ssl.SSLContext, node: NodeId | None, service: str,
+    body: bytes, others: Sequence[ssl.SSLContext] = (),
+) -> tuple[bytes, Address]:  # fmt: skip
+    dialler = partial(Dialler, context, others=others)
+    answer = trio.run(partial(_ask, addresses, dialler, node, service, body))
     if isinstance(answer, StreamFailed):
         raise answer
     return answer
 
 
 async def _ask(
-    addresses: Sequence[Address],
-    context: ssl.SSLContext,
-    node: NodeId | None,
-    service: str,
-    body: bytes,
-) -> tuple[bytes, Address] | StreamFailed:
+    addresses: Sequence[Address], dialler_in: Callable[[trio.Nursery], Dialler],
+    node: NodeId | None, service: str, body: bytes,
+) -> tuple[bytes, Address] | StreamFailed:  # fmt: skip
     # Returned, not raised: a nursery would wrap it.
     async with trio.open_nursery() as nursery:
-        dialler = Dialler(context, nursery)
+        dialler = dialler_in(nursery)
         try:
             answer = await dialler.call(addresses, node, service, body, CALL_SECONDS_MAX)
             return answer, dialler.where(node if node is not None else addresses[0])

@@ -79,19 +79,35 @@ async def serve(
     counts: StreamCounts,
 ) -> None:
     """Serve `handler` on `listeners` until cancelled; they are closed then."""
-    server = _Server(context, handler, counts)
-    async with AsyncExitStack() as closing:
-        for listener in listeners:
-            await closing.enter_async_context(listener)
-        await trio.serve_listeners(server.welcome, list(listeners))
+    await Server(context, handler, counts).serve(listeners)
 
 
 @dataclass(slots=True)
-class _Server:
+class Server:
+    """Everybody who is connected, and the secrets by which they were let in."""
+
     context: ssl.SSLContext
     handler: StreamHandler
     counts: StreamCounts
     places: Places = field(default_factory=Places)
+    generation: int = 0
+    """Moves when other secrets are in force: who was let in before may have no right to be here."""
+    _open: "dict[_Connection, None]" = field(default_factory=dict)
+
+    async def serve(self, listeners: Sequence[trio.abc.Listener[trio.abc.Stream]]) -> None:
+        """Until cancelled; the listeners are closed then."""
+        async with AsyncExitStack() as closing:
+            for listener in listeners:
+                await closing.enter_async_context(listener)
+            await trio.serve_listeners(self.welcome, list(listeners))
+
+    def renew(self, context: ssl.SSLContext) -> None:
+        """Other secrets are in force. Who is connected is answered what it has asked, and must
+        then be let in anew."""
+        self.context = context
+        self.generation += 1
+        for connection in self._open:
+            connection.end_if_done()
 
     async def welcome(self, raw: trio.abc.Stream) -> None:
         """One connection, from accept to close."""
@@ -113,16 +129,23 @@ class _Server:
             peer = await _shake_hands(stream)
             if peer is None:
                 with _by(trio.current_time() + STRANGER_SECONDS_MAX, Cut.STRANGER_STAYED):
-                    await _Connection(self, stream, None).run()
+                    await self._listen(_Connection(self, stream, None))
                 return
         with self.places.member(peer):
-            await _Connection(self, stream, peer).run()
+            await self._listen(_Connection(self, stream, peer))
+
+    async def _listen(self, connection: "_Connection") -> None:
+        self._open[connection] = None
+        try:
+            await connection.run()
+        finally:
+            del self._open[connection]
 
 
 class _Connection:
     """One far end, and what it has asked."""
 
-    def __init__(self, server: _Server, stream: Stream, peer: NodeId | None) -> None:
+    def __init__(self, server: Server, stream: Stream, peer: NodeId | None) -> None:
         self._server = server
         self._stream = stream
         self._peer = peer
@@ -132,12 +155,25 @@ class _Connection:
         self._writing = trio.Lock()
         self._in_flight = 0
         self._waiting = 0
+        self._generation = server.generation
+        self._scope = trio.CancelScope()
+
+    def end_if_done(self) -> None:
+        """Hang up, if the secrets have changed since we let it in and nothing is under way."""
+        if self._generation != self._server.generation and not self._in_flight:
+            self._scope.cancel()
 
     async def run(self) -> None:
         """Until the far end closes, falls idle, or is cut."""
+        with self._scope:
+            await self._converse()
+
+    async def _converse(self) -> None:
         async with trio.open_nursery() as nursery:
             await self._write(Frame(0, Kind.HELLO, "", b""))
             while (data := await self._read()) is not None:
+                if self._generation != self._server.generation:
+                    continue  # we only wait for what was asked before
                 for frame in self._frames(data):
                     self._begin(frame, nursery)
             nursery.cancel_scope.cancel()
@@ -193,6 +229,7 @@ class _Connection:
         await self._write(answer)
         self._waiting -= len(answer.body)
         self._in_flight -= 1
+        self.end_if_done()
 
     async def _write(self, frame: Frame) -> None:
         with _by(trio.current_time() + ANSWER_SECONDS_MAX, Cut.ANSWER_SLOW):

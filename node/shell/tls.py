@@ -21,7 +21,7 @@ import os
 import secrets
 import ssl
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import trio
@@ -39,23 +39,63 @@ CA_SERIAL: Final = 1
 PASSWORD_BYTES: Final = 32
 
 
+class DialContext(ssl.SSLContext):
+    """The dialling end, with our leaf under one secret. `label` tells the far end which one."""
+
+    label: str = ""
+
+
 class MeshTls:
-    """Our two ends of every stream. `ca_seeds`: the secrets in force, the one we sign by first."""
+    """Our two ends of every stream. `ca_seeds`: the secrets in force, the one we sign by first.
+
+    While a mesh changes its secret, two nodes may have but one of two in common, and neither knows
+    which. So a dialler says which it comes with (the CA's label, as the name of the server that it
+    wants), the server shows its own leaf under that one if it has it, and where that fails the
+    dialler comes again with the next secret: `others`.
+    """
 
     def __init__(self, ca_seeds: Sequence[bytes], identity: Identity) -> None:
-        self.server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.server.verify_mode = ssl.CERT_OPTIONAL
-        self.server.num_tickets = 0  # each stream proves its key afresh; nothing is resumed
-        self.client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self.client.check_hostname = False  # before CERT_REQUIRED alone can stand
-        self.client.verify_mode = ssl.CERT_REQUIRED
-        key = Ed25519PrivateKey.from_private_bytes(ca_seeds[0])
-        leaf = leaf_certificate(key, identity)
         trusted = b"".join(_der(ca_certificate(seed)) for seed in ca_seeds)
-        for context in (self.server, self.client):
-            _harden(context)
-            context.load_verify_locations(cadata=trusted)
-            _load_key(context, leaf, identity.private_key)
+        servers: dict[str, ssl.SSLContext] = {}
+        clients: list[DialContext] = []
+        for seed in ca_seeds:
+            key = Ed25519PrivateKey.from_private_bytes(seed)
+            leaf = leaf_certificate(key, identity)
+            server, client = _server_end(), _client_end()
+            client.label = _label(key.public_key())
+            for context in (server, client):
+                _harden(context)
+                context.load_verify_locations(cadata=trusted)
+                _load_key(context, leaf, identity.private_key)
+            servers[client.label] = server
+            clients.append(client)
+        self.server = servers[clients[0].label]
+        self.client, *self.others = clients
+        self.server.set_servername_callback(_by_label(servers))  # type: ignore[arg-type]
+
+
+def _server_end() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.num_tickets = 0  # each stream proves its key afresh; nothing is resumed
+    return context
+
+
+def _client_end() -> DialContext:
+    context = DialContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False  # before CERT_REQUIRED alone can stand
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def _by_label(
+    servers: Mapping[str, ssl.SSLContext],
+) -> Callable[[ssl.SSLObject, str | None, ssl.SSLContext], None]:
+    def choose(far_end: ssl.SSLObject, wanted: str | None, _: ssl.SSLContext) -> None:
+        if wanted is not None and wanted in servers:
+            far_end.context = servers[wanted]
+
+    return choose
 
 
 def pinned_context() -> ssl.SSLContext:
@@ -122,10 +162,15 @@ def _builder(
 
 def _ca_name(public: Ed25519PublicKey) -> x509.Name:
     # Two secrets may be in force at once: their CAs must not answer to one name.
+    text = f"holdfast mesh {_label(public)[1:]}"
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _label(public: Ed25519PublicKey) -> str:
+    """A mesh CA as a word that may stand in a host's place: its key's hash, behind a letter."""
     digest = hashes.Hash(hashes.SHA256())
     digest.update(_raw(public))
-    text = f"holdfast mesh {digest.finalize()[:8].hex()}"
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+    return f"h{digest.finalize()[:8].hex()}"
 
 
 def _usage(*, signs_certificates: bool) -> x509.KeyUsage:

@@ -29,7 +29,8 @@ from mesh.instant import Instant, in_seconds
 from mesh.machine import Mesh
 from mesh.persistence import Persist
 from node.shell import clock, streams
-from node.shell.dialler import Dialler, StreamFailed
+from node.shell.dialler import Dialler
+from node.shell.outcomes import StreamFailed
 from node.shell.tls import MeshTls
 
 if TYPE_CHECKING:

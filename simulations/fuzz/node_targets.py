@@ -18,7 +18,7 @@ from mesh.identity import NodeId, id_text
 from mesh.invite import Invite
 from mesh.secret import Secret, derive
 from node.cli.exits import Unable
-from node.cli.joining import _secret_in
+from node.cli.joining import _keys_in
 from node.cli.settings import read_document
 from node.config import ConfigError, settle
 from node.core import topics
@@ -142,7 +142,7 @@ def _join_answer() -> bytes:
 
 def _joined(data: bytes) -> bool:
     try:
-        _secret_in(data, JOINED)
+        _keys_in(data, JOINED)
     except Unable:
         return False
     return True

@@ -11,6 +11,7 @@ from mesh.effects import Address, Answer
 from mesh.identity import Identity, NodeId
 from mesh.instant import HOUR
 from mesh.invite import Invite
+from mesh.keyring import Keyring
 from mesh.secret import Secret, derive
 from node.core.inviting import Inviting
 from node.core.requests import decode_request
@@ -30,7 +31,7 @@ class FakeMember:
         self.guests: list[NodeId | None] = []
         self.asked: list[Any] = []
         self.answer: bytes = b'{"ok": {"nodes": []}}'
-        self._secret_text = (told or secret).text
+        self._told = Keyring.of(told or secret)
         self._ready = threading.Event()
         self._thread = threading.Thread(target=trio.run, args=(self._live,), daemon=True)
 
@@ -65,7 +66,7 @@ class FakeMember:
     async def _handle(self, peer: NodeId | None, service: str, body: bytes) -> bytes:
         self.guests.append(peer)
         if service == "join":
-            effects = self.inviting.redeem(1, body, self._secret_text, self.now)
+            effects = self.inviting.redeem(1, body, self._told, self.now)
             return next(each.body for each in effects if isinstance(each, Answer))
         assert service == "query"
         decode_request(body)

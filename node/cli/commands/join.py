@@ -16,16 +16,23 @@ from node.cli.commands.up import run_here
 from node.cli.exits import NO, YES, Unable, wrong_usage
 from node.cli.folders import explained
 from node.cli.following import follow
-from node.cli.joining import fetch_secret
+from node.cli.joining import fetch_keys, has_moved_on
 from node.cli.render import tell
 from node.cli.secrets import from_file, typed
 from node.cli.settings import state_of, up_options
-from node.cli.starting import check_alone, check_offer, kept_secret, other_mesh, prepare
+from node.cli.starting import (
+    Brought,
+    check_alone,
+    check_offer,
+    kept_keys,
+    one_secret,
+    other_mesh,
+    prepare,
+)
 from node.config import UpOptions
 
 if TYPE_CHECKING:
     from mesh.invite import Invite
-    from mesh.secret import Secret
 
 
 def run(flags: Namespace) -> int:
@@ -34,8 +41,8 @@ def run(flags: Namespace) -> int:
     invite = _invite(flags.invite)
     check_alone(options)
     check_offer(options)
-    secret = _from_invite(options, invite) if invite else _brought(options)
-    prepared = prepare(_with_doors(options, flags, invite), secret)
+    brought = _from_invite(options, invite) if invite else _brought(options)
+    prepared = prepare(_with_doors(options, flags, invite), brought)
     for step in prepared.steps:
         tell(step)
     if not flags.detach:
@@ -67,24 +74,25 @@ def _invite(text: str | None) -> "Invite | None":
         raise Unable("bad_invite", str(error), hint, NO) from error
 
 
-def _brought(options: UpOptions) -> "Secret":
-    return from_file(options.secret_file) if options.secret_file is not None else typed()
+def _brought(options: UpOptions) -> Brought:
+    return one_secret(from_file(options.secret_file) if options.secret_file else typed())
 
 
-def _from_invite(options: UpOptions, invite: "Invite") -> "Secret":
-    from mesh.secret import derive
-
+def _from_invite(options: UpOptions, invite: "Invite") -> Brought:
     with explained():
         from node.shell.state import StateFolder
 
         folder = StateFolder.open(options.state)
-        kept = kept_secret(folder)
+        kept = kept_keys(folder)
     if kept is None:
-        return fetch_secret(invite)
-    if derive(kept).mesh_id != invite.mesh_id:
+        return Brought(fetch_keys(invite), whole=True)
+    if kept.mesh_id != invite.mesh_id:
         raise other_mesh(folder, kept)
+    if has_moved_on(invite, kept):
+        tell("this node is in that mesh already, but its secret has changed there")
+        return Brought(fetch_keys(invite), whole=True)
     tell("this node is in that mesh already; the invite was not used")
-    return kept
+    return Brought(kept, whole=True)
 
 
 def _with_doors(options: UpOptions, flags: Namespace, invite: "Invite | None") -> UpOptions:

@@ -5,7 +5,8 @@ import trio
 
 from mesh.effects import Address
 from node.shell import dialler
-from node.shell.dialler import ADDRESSES_TRIED_MAX, Dialler, Failure, StreamFailed, dial_tcp
+from node.shell.dialler import ADDRESSES_TRIED_MAX, Dialler, dial_tcp
+from node.shell.outcomes import Failure, StreamFailed
 from node.shell.tls import MeshTls
 from tests.node.shell.test_streams import CALLER, SEED, SERVER, Stage, stage
 

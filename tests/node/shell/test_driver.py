@@ -15,6 +15,7 @@ import pytest
 import trio
 
 from mesh.effects import Address, Call, Send
+from mesh.keyring import Keyring
 from mesh.logs import Position
 from mesh.persistence import Persist, Write
 from node.core import requests
@@ -74,6 +75,9 @@ class ScriptedHands:
 
     def doubt(self) -> None:
         self.happened.append("doubt")
+
+    def keep_keys(self, keys: Keyring) -> None:
+        self.happened.append("keys")
 
     def event(self, event: Event) -> None:
         self.happened.append(event.kind)

@@ -12,10 +12,10 @@ from mesh.identity import NodeId
 from node.probes.sources import Roots
 from node.shell import health
 from node.shell.beacons import AirCounts, NetworkWarning, Trouble
-from node.shell.dialler import DialCounts, Failure
 from node.shell.interfaces import Interface
 from node.shell.marker import find_marker
 from node.shell.opening import Opened
+from node.shell.outcomes import DialCounts, Failure
 from node.shell.places import Cut
 from node.shell.state import StateFolder
 from node.shell.streams import StreamCounts

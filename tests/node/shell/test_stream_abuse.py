@@ -6,8 +6,8 @@ import pytest
 import trio
 
 from node.shell import places, streams
-from node.shell.dialler import StreamFailed
 from node.shell.frames import FRAME_BYTES_MAX, Frame, Kind, encode
+from node.shell.outcomes import StreamFailed
 from node.shell.places import CONNECTIONS_PER_MEMBER_MAX, STRANGERS_PER_SOURCE_MAX, Cut, Places
 from node.shell.tls import MeshTls, pinned_context
 from tests.node.shell.test_streams import (
