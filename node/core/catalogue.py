@@ -28,6 +28,9 @@ KINDS: Final[Mapping[str, str]] = {
     "hold.granted": "a grant of ours is durable, or was taken up again",
     "hold.ended": "a hold or grant of ours has ended, and why",
     "refused.flood": "much was refused in a short time for one cause; once in five minutes each",
+    "keys.changed": (
+        "a secret was installed, taken up or removed on this node; by whose word, and why"
+    ),
     "ledger.new_era": "a node could not prove that it lost nothing, and began a new stretch of its "
     "log",
     "ledger.frozen": "a node's log does not add up: nothing is placed there",
