@@ -17,7 +17,7 @@ from node.shell.dialler import Dialler
 from node.shell.frames import Frame, Kind, encode
 from node.shell.outcomes import Failure, StreamFailed
 from node.shell.places import Cut
-from node.shell.streams import Server, ServiceRefused, StreamCounts, StreamHandler, serve
+from node.shell.streams import ServiceRefused, StreamCounts, StreamHandler, serve
 from node.shell.tls import MeshTls, pinned_context
 
 SEED = bytes(range(32))
@@ -192,62 +192,6 @@ async def test_during_a_rotation_both_secrets_open_the_door() -> None:
             [at.address], SERVER.id, "who", b"", 5
         )
         assert answer == CALLER.id
-
-
-@pytest.mark.parametrize(
-    ("here", "there"),
-    [
-        ([STRANGE_SEED, SEED], [SEED]),
-        ([SEED], [STRANGE_SEED, SEED]),
-        ([STRANGE_SEED, SEED], [SEED, STRANGE_SEED]),
-        ([b"3" * 32, SEED], [b"4" * 32, SEED]),
-    ],
-)
-async def test_one_secret_in_common_is_enough_whatever_each_speaks_under(
-    here: list[bytes], there: list[bytes]
-) -> None:
-    caller = MeshTls(here, CALLER)
-    async with serving(MeshTls(there, SERVER)) as (server, address, nursery):
-        dialler = Dialler(caller.client, nursery, others=caller.others)
-        assert await dialler.call([address], SERVER.id, "who", b"", 5) == CALLER.id
-        assert server.counts.served == 1
-
-
-async def test_a_secret_that_was_removed_lets_nobody_in_and_nobody_stay() -> None:
-    both, new = MeshTls([SEED, STRANGE_SEED], SERVER), MeshTls([STRANGE_SEED], SERVER)
-    old = MeshTls([SEED], CALLER)
-    async with serving(both) as (server, address, nursery):
-        dialler = Dialler(old.client, nursery)
-        assert await dialler.call([address], SERVER.id, "who", b"", 5) == CALLER.id
-        server.renew(new.server)
-        await until(lambda: not server._open)  # it was idle
-        with pytest.raises(StreamFailed):
-            await dialler.call([address], SERVER.id, "who", b"", 5)
-        assert server.counts.served == 1
-
-
-async def test_what_was_asked_before_a_secret_was_removed_is_still_answered() -> None:
-    both, new = MeshTls([SEED, STRANGE_SEED], SERVER), MeshTls([STRANGE_SEED], SERVER)
-    async with serving(both) as (server, address, nursery):
-        dialler = Dialler(MeshTls([SEED], CALLER).client, nursery)
-
-        async def remove() -> None:
-            await until(lambda: len(server._open) == 1)
-            server.renew(new.server)
-
-        nursery.start_soon(remove)
-        assert await dialler.call([address], SERVER.id, "unhurried", b"late", 5) == b"late"
-        await until(lambda: not server._open)
-
-
-@asynccontextmanager
-async def serving(tls: MeshTls) -> AsyncIterator[tuple[Server, Address, trio.Nursery]]:
-    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    server = Server(tls.server, echo, StreamCounts())
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(server.serve, [listener])
-        yield server, Address(*listener.socket.getsockname()), nursery
-        nursery.cancel_scope.cancel()
 
 
 async def test_a_joiner_pins_the_inviter_and_is_served_as_a_stranger() -> None:
