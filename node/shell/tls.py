@@ -71,7 +71,7 @@ class MeshTls:
             clients.append(client)
         self.server = servers[clients[0].label]
         self.client, *self.others = clients
-        self.server.set_servername_callback(_by_label(servers))  # type: ignore[arg-type]
+        self.server.set_servername_callback(_by_label(servers))  # type: ignore[arg-type] # typeshed wants a socket too
 
 
 def _server_end() -> ssl.SSLContext:
