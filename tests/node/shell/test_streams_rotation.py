@@ -52,7 +52,7 @@ async def test_what_was_asked_before_a_secret_was_removed_is_still_answered() ->
         dialler = Dialler(MeshTls([SEED], CALLER).client, nursery)
 
         async def remove() -> None:
-            await until(lambda: len(server._open) == 1)
+            await until(lambda: any(one._in_flight for one in server._open))
             server.renew(new.server)
 
         nursery.start_soon(remove)
