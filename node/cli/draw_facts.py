@@ -84,15 +84,31 @@ def _machine(
             ("kernel", or_unknown(inventory["kernel"])),
             ("processor", metric(inventory["cpu_model"])),
             ("cores", cores),
+            ("features", clean(", ".join(inventory.get("cpu_features", ()))) or UNKNOWN),
             ("memory", metric(inventory["memory_total"])),
             ("share", or_unknown(inventory["share"] or "the whole machine")),
             ("standing", or_unknown(standing and standing["state"])),
             ("tools", tools or "none known"),
             ("labels", labels or "none"),
             ("addresses", addresses or UNKNOWN),
+            ("interfaces", _interfaces(inventory.get("interfaces", ()))),
+            ("runtimes", _runtimes(inventory.get("runtimes", {}))),
             ("inventory", f"told {age(ages.get('inventory'))}, by version {inventory['version']}"),
         ]
     )
+
+
+def _interfaces(interfaces: Sequence[Mapping[str, Any]]) -> str:
+    shown = []
+    for one in interfaces:
+        speed = one["speed_mbps"]
+        fast = f", {speed:,} Mbit/s" if speed else ""
+        shown.append(f"{clean(one['name'])} ({one['kind']}, {'up' if one['up'] else 'down'}{fast})")
+    return "; ".join(shown) or UNKNOWN
+
+
+def _runtimes(runtimes: Mapping[str, Any]) -> str:
+    return ", ".join(f"{clean(name)} {metric(word)}" for name, word in runtimes.items()) or UNKNOWN
 
 
 def _tool(tool: Mapping[str, Any]) -> str:
@@ -137,11 +153,11 @@ def _volumes(volumes: Sequence[Mapping[str, Any]]) -> list[str]:
     rows = [
         [
             clean(volume["mount"]), clean(volume["kind"]), amount(volume["total"], "bytes"),
-            clean(volume["filesystem"]), clean(volume["device"]),
+            clean(volume["filesystem"]), clean(volume["device"]), _safety(volume),
         ]
         for volume in volumes
     ]  # fmt: skip
-    return table(("MOUNT", "KIND", "SIZE", "FILESYSTEM", "DEVICE"), rows)
+    return table(("MOUNT", "KIND", "SIZE", "FILESYSTEM", "DEVICE", "OBSERVED"), rows)
 
 
 def _models(models: Mapping[str, Any] | None) -> list[str]:
@@ -167,6 +183,15 @@ def _models(models: Mapping[str, Any] | None) -> list[str]:
 
 def _context(tokens: int | None) -> str:
     return UNKNOWN if tokens is None else f"{tokens:,} tokens"
+
+
+def _safety(volume: Mapping[str, Any]) -> str:
+    words = {
+        "encrypted": {True: "encrypted", False: "not encrypted here", None: ""},
+        "world_writable": {True: "anybody may write", False: "", None: ""},
+        "quota": {True: "quotas", False: "", None: ""},
+    }
+    return ", ".join(filter(None, (told[volume.get(key)] for key, told in words.items())))
 
 
 def _metrics(live: Mapping[str, Any] | None) -> list[str]:

@@ -68,6 +68,12 @@ class VolumeFact(msgspec.Struct, frozen=True):
     kind: str
     total: int | None
     pool: str
+    world_writable: bool | None = None
+    """Anybody may write at its top, and remove what others wrote."""
+    encrypted: bool | None = None
+    """Encryption was observed in the devices below it; None: they cannot be seen."""
+    quota: bool | None = None
+    """It is mounted with quotas."""
 
 
 class ToolFact(msgspec.Struct, frozen=True):
@@ -84,6 +90,16 @@ class AddressFact(msgspec.Struct, frozen=True):
     host: str
     interface: str
     kind: str
+
+
+class InterfaceFact(msgspec.Struct, frozen=True):
+    """One piece of network hardware. `speed_mbps` None: it does not say, as wifi never does."""
+
+    name: str
+    kind: str
+    up: bool
+    speed_mbps: int | None
+    mtu: int | None
 
 
 class Inventory(msgspec.Struct, frozen=True):
@@ -112,6 +128,12 @@ class Inventory(msgspec.Struct, frozen=True):
     """A hash of the kernel's boot id: two agents that share it share a machine."""
     version: str
     """Of Holdfast."""
+    cpu_features: tuple[str, ...] = ()
+    """Those that decide which programs run here, and how fast; as the kernel calls them."""
+    interfaces: tuple[InterfaceFact, ...] = ()
+    runtimes: dict[str, Metric] = {}
+    """init, cgroup, selinux, apparmor, container, virtual, docker, podman: what can run work, and
+    what work runs in."""
 
 
 class PoolLive(msgspec.Struct, frozen=True):

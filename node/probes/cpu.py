@@ -6,10 +6,18 @@ are shared in time, so a pool of them is promised by the books alone: see `sampl
 
 import os
 from dataclasses import dataclass
+from typing import Final
 
 from node.core.topics import STATUS_UNKNOWN, Metric
 from node.probes.cgroups import UNIFIED, own_folders
 from node.probes.sources import Roots, names_in, read_integer, read_text, read_word, whole
+
+FEATURES: Final = (
+    "aes", "amx_bf16", "amx_int8", "amx_tile", "asimd", "asimddp", "avx", "avx2", "avx512_bf16",
+    "avx512_fp16", "avx512_vnni", "avx512f", "avx_vnni", "bf16", "bmi2", "f16c", "fma", "fphp",
+    "hypervisor", "i8mm", "sha2", "sha_ni", "sse4_2", "sve", "sve2", "svm", "vmx",
+)  # fmt: skip
+"""Of some two hundred: what inference and compilers ask for, and what virtual machines need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +29,7 @@ class CpuReading:
     cores_physical: int | None
     usable_millicores: int | None
     source: str
+    features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,16 @@ def parse_cpuinfo(text: str) -> tuple[str | None, int | None, int | None]:
     return model, logical or None, len(physical) or None
 
 
+def parse_features(text: str) -> tuple[str, ...]:
+    """/proc/cpuinfo: those of FEATURES that its first core has, in order."""
+    for line in text.splitlines():
+        name, separator, flags = line.partition(":")
+        if separator and name.strip() in ("flags", "Features"):
+            has = set(flags.split())
+            return tuple(feature for feature in FEATURES if feature in has)
+    return ()
+
+
 def parse_ticks(text: str) -> CpuTicks | None:
     """The first line of /proc/stat. Guest time is already inside user time: only eight columns."""
     words = text.partition("\n")[0].split()
@@ -61,13 +80,13 @@ def parse_ticks(text: str) -> CpuTicks | None:
     return CpuTicks(total - known[3] - known[4], total)  # idle and iowait are not busy
 
 
-def parse_load(text: str) -> float | None:
-    """/proc/loadavg: the first figure."""
+def parse_load(text: str, place: int = 0) -> float | None:
+    """/proc/loadavg: over one minute, or at place 1 and 2 over five and fifteen."""
     words = text.split()
-    digits = words[0].replace(".", "", 1) if words else ""
+    digits = words[place].replace(".", "", 1) if len(words) > place else ""
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 12):
         return None
-    return float(words[0])
+    return float(words[place])
 
 
 def parse_quota(text: str) -> int | None:
@@ -95,11 +114,13 @@ def percent_busy(before: CpuTicks | None, after: CpuTicks | None) -> float | Non
 
 def read_cpu(roots: Roots) -> CpuReading:
     """This machine's processor."""
-    model, logical, physical = parse_cpuinfo(read_text(f"{roots.proc}/cpuinfo") or "")
+    text = read_text(f"{roots.proc}/cpuinfo") or ""
+    model, logical, physical = parse_cpuinfo(text)
     if physical is None:
         physical = _physical_by_siblings(roots)
     usable, source = read_usable(roots)
-    return CpuReading(model or _board(roots), logical, physical, usable, source)
+    features = parse_features(text)
+    return CpuReading(model or _board(roots), logical, physical, usable, source, features)
 
 
 def _board(roots: Roots) -> str | None:
@@ -149,9 +170,16 @@ def read_ticks(roots: Roots) -> CpuTicks | None:
     return parse_ticks(read_text(f"{roots.proc}/stat") or "")
 
 
-def read_load(roots: Roots) -> Metric:
-    """The load of the last minute."""
-    load = parse_load(read_text(f"{roots.proc}/loadavg") or "")
+def read_load(roots: Roots) -> dict[str, Metric]:
+    """The load over the last minute, five and fifteen."""
+    text = read_text(f"{roots.proc}/loadavg") or ""
+    return {
+        f"load{minutes}": _load_metric(parse_load(text, place))
+        for place, minutes in enumerate((1, 5, 15))
+    }
+
+
+def _load_metric(load: float | None) -> Metric:
     if load is None:
         return Metric(None, "processes", "/proc/loadavg", STATUS_UNKNOWN, "could not be read")
     return Metric(load, "processes", "/proc/loadavg")

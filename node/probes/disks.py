@@ -8,7 +8,7 @@ may be gone, and asking it then blocks for ever in the kernel, so network mounts
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -42,6 +42,8 @@ class DiskMount:
     device: str
     filesystem: str
     number: str
+    options: tuple[str, ...] = field(default=(), compare=False)
+    """Of the filesystem, as it was mounted."""
 
     @property
     def network(self) -> bool:
@@ -55,6 +57,9 @@ class Space:
 
     total: int
     free: int
+    inodes: int = 0
+    """How many files it can have; 0 where it has no such limit (btrfs)."""
+    inodes_free: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,8 @@ def _parse_line(line: str) -> DiskMount | None:
         return None  # a container's files, stored on a volume that is listed already
     if device.startswith("/dev/loop"):
         return None  # an image file, stored likewise
-    return DiskMount(mount, device, filesystem, place[2])
+    options = tuple(kind[2].split(",")) if len(kind) > 2 else ()
+    return DiskMount(mount, device, filesystem, place[2], options)
 
 
 def _volume_key(place: DiskMount) -> str:
@@ -142,14 +148,20 @@ def read_space(mount: str) -> Space:
     figures = os.statvfs(mount)
     kept_for_root = figures.f_bfree - figures.f_bavail
     unit = figures.f_frsize
-    return Space((figures.f_blocks - kept_for_root) * unit, figures.f_bavail * unit)
+    total, free = (figures.f_blocks - kept_for_root) * unit, figures.f_bavail * unit
+    return Space(total, free, figures.f_files, figures.f_favail)
 
 
 def _kind_of_device(roots: Roots, place: DiskMount) -> str:
+    return _kind_of_stack(roots, block_name(roots, place), STACK_DEPTH_MAX)
+
+
+def block_name(roots: Roots, place: DiskMount) -> str:
+    """What the kernel calls the device that is mounted."""
     name = os.path.basename(os.path.realpath(f"{roots.sys}/dev/block/{place.number}"))  # noqa: PTH119
     if not exists(f"{roots.sys}/class/block/{name}"):
         name = os.path.basename(os.path.realpath(place.device))  # noqa: PTH119  btrfs, by its source
-    return _kind_of_stack(roots, name, STACK_DEPTH_MAX)
+    return name
 
 
 def _kind_of_stack(roots: Roots, name: str, depth: int) -> str:

@@ -19,9 +19,13 @@ from node.probes.cpu import read_cpu
 from node.probes.disks import Volume
 from node.probes.host import read_host
 from node.probes.instruments import Instruments, instruments
+from node.probes.network import read_interfaces
 from node.probes.offers import Offer, offer_text
 from node.probes.pools import disk_pool, look, pool_facts
+from node.probes.runtimes import read_runtimes
+from node.probes.sources import Roots
 from node.probes.tools import read_tools
+from node.probes.volumes import has_quota, is_encrypted, is_world_writable
 
 
 def read_inventory(
@@ -48,7 +52,7 @@ def read_inventory(
         memory_total=figure(seen.memory.total, "bytes", seen.memory.source, seen.memory.note),
         pools=pool_facts(seen, share, system_reserve),
         gpus=tuple(gpu_fact(card) for card in seen.cards),
-        volumes=tuple(_volume_fact(volume, share) for volume in seen.volumes),
+        volumes=tuple(_volume_fact(tools.roots, volume, share) for volume in seen.volumes),
         tools=read_tools(tools.path, tools.versions, tools.run_limited, ask_versions=ask_versions),
         addresses=address_facts(read_addresses(tools.roots)),
         labels=dict(sorted(labels.items())),
@@ -56,6 +60,9 @@ def read_inventory(
         fingerprint=host.fingerprint,
         boot=host.boot,
         version=holdfast_version(),
+        cpu_features=cpu.features,
+        interfaces=read_interfaces(tools.roots),
+        runtimes=read_runtimes(tools.roots, cpu.features),
     )
 
 
@@ -66,7 +73,7 @@ def figure(value: int | str | None, unit: str, source: str, note: str = "") -> M
     return Metric(value, unit, source, STATUS_OK, note)
 
 
-def _volume_fact(volume: Volume, share: Offer | None) -> VolumeFact:
+def _volume_fact(roots: Roots, volume: Volume, share: Offer | None) -> VolumeFact:
     """`pool` is empty for a share: it sees the disk, and may not promise it."""
     place = volume.place
     return VolumeFact(
@@ -76,6 +83,9 @@ def _volume_fact(volume: Volume, share: Offer | None) -> VolumeFact:
         kind=volume.kind,
         total=None if volume.space is None else volume.space.total,
         pool=disk_pool(volume) if share is None else "",
+        world_writable=is_world_writable(place),
+        encrypted=is_encrypted(roots, place),
+        quota=has_quota(place),
     )
 
 

@@ -116,12 +116,17 @@ class Sampler:
     def _metrics(self, seen: Look) -> dict[str, Metric]:
         roots = self._tools.roots
         metrics = {
-            "load1": read_load(roots),
             "cpu_percent": busy_metric(self._busy_since_last()),
             "temperature_max": read_heat(roots),
+            **read_load(roots),
             **read_pressure(roots),
             **read_battery(roots),
         }
+        for volume in seen.volumes:
+            if volume.space is not None and volume.space.inodes:
+                left = 100 * volume.space.inodes_free // volume.space.inodes
+                name = f"{disk_pool(volume)}.inodes_free"
+                metrics[name] = Metric(left, "percent", "statvfs")
         for card in seen.cards:
             name = f"gpu.{card.uuid}"
             metrics[f"{name}.utilisation"] = card_metric(card, card.utilisation, "percent")

@@ -24,6 +24,7 @@ class Roots:
     proc: str = "/proc"
     sys: str = "/sys"
     etc: str = "/etc"
+    run: str = "/run"
 
 
 class RunLimited(Protocol):

@@ -152,7 +152,10 @@ FACTS: Line = {
                 "tools": [{"name": "git", "path": "/usr/bin/git", "version": "2.40"}],
                 "addresses": [{"host": "10.0.0.1", "interface": "eth0", "kind": "ethernet"}],
                 "labels": {"room": "attic"}, "share": None, "fingerprint": None, "boot": None,
-                "version": "0.1.0",
+                "version": "0.1.0", "cpu_features": ["avx2"],
+                "interfaces": [{"name": "eth0", "kind": "ethernet", "up": True,
+                                "speed_mbps": 1000, "mtu": 1500}],
+                "runtimes": {"init": {**METRIC, "value": "systemd", "unit": "name"}},
             },
             "live": {
                 "pools": {"ram": {"free": 5 * GIB, "used": {HOLD_ID: GIB}, "foreign": 2 * GIB,

@@ -7,6 +7,7 @@ from node.probes.cpu import (
     CpuTicks,
     busy_metric,
     parse_cpuinfo,
+    parse_features,
     parse_load,
     parse_quota,
     parse_ticks,
@@ -135,7 +136,7 @@ def test_this_machine_has_cores_and_a_load() -> None:
     assert reading.cores_logical is not None
     assert reading.usable_millicores is not None
     assert reading.usable_millicores > 0
-    assert read_load(Roots()).value is not None
+    assert all(load.value is not None for load in read_load(Roots()).values())
     assert read_ticks(Roots()) is not None
     assert set(read_pressure(Roots())) >= {"psi_memory_some_avg10", "psi_memory_full_avg10"}
 
@@ -154,3 +155,11 @@ def test_no_text_makes_a_cpu_parser_raise(text: str) -> None:
 def test_busy_is_always_a_percentage(before: CpuTicks, after: CpuTicks) -> None:
     percent = percent_busy(before, after)
     assert percent is None or 0 <= percent <= 100
+
+
+def test_features_are_those_that_decide_what_runs_here() -> None:
+    x86 = "processor : 0\nflags\t\t: fpu vme avx2 fma f16c avx512f hypervisor xsave\n"
+    arm = "processor : 0\nFeatures\t: fp asimd evtstrm sha2 i8mm bf16 sve\n"
+    assert parse_features(x86) == ("avx2", "avx512f", "f16c", "fma", "hypervisor")
+    assert parse_features(arm) == ("asimd", "bf16", "i8mm", "sha2", "sve")
+    assert parse_features("") == ()

@@ -101,9 +101,11 @@ def test_a_mount_that_went_away_is_unknown_and_not_empty(tmp_path: Path) -> None
 
 
 def test_what_only_root_may_fill_is_in_neither_figure(monkeypatch: pytest.MonkeyPatch) -> None:
-    figures = SimpleNamespace(f_frsize=4096, f_blocks=1000, f_bfree=300, f_bavail=250)
+    figures = SimpleNamespace(
+        f_frsize=4096, f_blocks=1000, f_bfree=300, f_bavail=250, f_files=70, f_favail=60
+    )
     monkeypatch.setattr(disks.os, "statvfs", lambda mount: figures)
-    assert read_space("/") == Space(950 * 4096, 250 * 4096)
+    assert read_space("/") == Space(950 * 4096, 250 * 4096, 70, 60)
 
 
 def test_this_machine_has_a_disk() -> None:

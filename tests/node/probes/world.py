@@ -11,7 +11,7 @@ def machine(folder: Path, files: dict[str, str]) -> Roots:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    return Roots(f"{folder}/proc", f"{folder}/sys", f"{folder}/etc")
+    return Roots(f"{folder}/proc", f"{folder}/sys", f"{folder}/etc", f"{folder}/run")
 
 
 def no_waiting(function, seconds):
