@@ -154,6 +154,7 @@ class Agent:
         if service == SERVICE_JOIN:
             return [*self.inviting.redeem(token, body, self.knowledge.keys, now)]
         if peer is None:
+            self.mesh.rejections["stream: a stranger asked for what is for members"] += 1
             return [mesh_effects.Answer(token, b"")]
         self.mesh.streamed(peer, now)
         if service == SERVICE_LINKS:
