@@ -36,6 +36,7 @@ from node.core.reports import AddressesChanged, Check, ShellNews
 from node.shell import health, streams
 from node.shell.beacons import Trouble
 from node.shell.chronicle import Chronicle, tell_all
+from node.shell.copied import as_a_copy
 from node.shell.dialler import Dialler
 from node.shell.driver import AgentStopped, Driver
 from node.shell.events import EventWriter
@@ -352,6 +353,11 @@ def main(options: UpOptions) -> int:
         except* (AgentStopped, StateError, PortTaken) as group:
             ended = [*_leaves(group)]
         refused = [why for why in ended if not isinstance(why, AgentStopped)]
+        copy = None if not refused else as_a_copy(refused[0], options)
+        if copy is not None:
+            log.write("identity.copied", copy.sentence, {})
+            options = copy.options
+            continue
         if refused:
             why = refused[0]
             sys.stderr.write(f"holdfast: {why}\n")

@@ -12,6 +12,9 @@ KINDS: Final[Mapping[str, str]] = {
     "up": "the agent runs; with its port, epoch, and whether nothing was lost",
     "down": "a clean stop: every promise is on disk",
     "restart": "the agent starts again by itself, above an epoch that its disk had forgotten",
+    "identity.copied": (
+        "this folder is a copy of a machine that is up: a new identity is made here"
+    ),
     "standing": "whether we grant has changed: open, bookings_closed, quarantine, closed",
     "peer.discovered": "somebody may be there; believed for nothing",
     "peer.verified": "it answered our challenge with its own key",

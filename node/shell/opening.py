@@ -29,6 +29,7 @@ from node.probes.offers import ShareRefused, parse_offer
 from node.probes.pools import read_capacity
 from node.probes.shares import Claim, Onlooker, claim_share, registry_folder
 from node.probes.sources import Roots
+from node.shell.copied import UsedElsewhere, peers_in
 from node.shell.files import ON_DISK, Files
 from node.shell.journal import Journal, JournalCorrupt, set_aside
 from node.shell.marker import find_marker, read_boot_id
@@ -219,10 +220,12 @@ def _check_machine(options: UpOptions, saved: Saved, ground: Ground) -> None:
     there, here = saved.get(SPACE_META, {}).get(META_FINGERPRINT), ground.fingerprint
     if there is None or here is None or there.decode() == here or options.moved:
         return
-    raise StateError(
+    raise UsedElsewhere(
         f"the state folder {ground.folder.path} was last used on another machine",
         "if it was copied, start with --new-identity; if the disk moved here for good and the old "
         "machine is off, start with --moved",
+        ground.identity.id,
+        peers_in(saved),
     )
 
 

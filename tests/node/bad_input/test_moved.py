@@ -89,6 +89,37 @@ def test_a_copy_with_an_identity_of_its_own_owes_nothing_and_keeps_the_old_files
         assert holds(ann) == [booking]
 
 
+def test_a_copy_of_a_machine_that_is_up_gets_an_identity_of_its_own(
+    home: House, tmp_path: Path
+) -> None:
+    bob, ann, copy = home.node("bob"), home.node("ann"), home.node("copy")
+    with (
+        running(bob, "--first"),
+        another_machine(tmp_path / "id") as there,
+        running(ann, "--first", "--secret-file", str(bob.state / "secret")),
+    ):
+        until("bob knows ann", lambda: bob.granted(type="status")["peers"], 10)
+        until("ann knows bob", lambda: ann.granted(type="status")["peers"], 10)
+        booking, old_id = hold(ann), node_id(ann)
+        copy.state.mkdir(mode=0o700)
+        for name in ("node.key", "secret", "journal.sqlite3", "journal.sqlite3-wal"):
+            shutil.copy(ann.state / name, copy.state / name)
+        other = home.node("copy", there)
+        other.machine = home.volatile / "elsewhere"
+        with running(other):
+            assert node_id(other) != old_id
+            assert holds(ann) == [booking]
+            until("all three know each other", lambda: len(_alive(bob)) == 2, 10)
+            assert (copy.state / "node.copied").read_bytes() == kept(ann.state)["node.key"]
+            assert "bob hears it" in other.log.read_text()
+        assert not any(peer["name"] == "cloned" for peer in bob.granted(type="status")["peers"])
+
+
+def _alive(node: Node) -> list[str]:
+    peers = node.granted(type="status")["peers"]
+    return [peer["id"] for peer in peers if peer["liveness"] == "alive"]
+
+
 def test_two_machines_with_one_key_end_in_quarantine_or_stop_with_what_to_do(
     home: House, tmp_path: Path
 ) -> None:
