@@ -93,7 +93,7 @@ class Mesh:
         gate = Gate(identity, epoch, keys, random, highest, self.board.notary)
         self._post = Post(gate, self.roll, self.sightings)
         self._greeter = Greeter(self.id, config, self.roll, self._post)
-        self._gossip = Gossip(config, random, Gate.payload_bytes_max)
+        self._gossip = Gossip(self.id, config, random, Gate.payload_bytes_max)
         self._beaconing = Beaconing(config, random)
         self._reconciler = Reconciler(
             self.id, config, self.roll, self.board, self.chains, self._intake, self.rejections

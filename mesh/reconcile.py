@@ -186,7 +186,7 @@ class Reconciler:
                 self._due.set(peer, now)
                 self._rested = settled
             else:
-                self._roots.asked()
+                self._roots.asked(now)
                 self._rested = now + len(self._roll.members()) * REST_PER_MEMBER
                 effects += self._ask(_Sync(peer), now)
         return effects

@@ -36,6 +36,7 @@ class Roots:
         self._heard: dict[NodeId, _Heard] = {}
         self._futile: dict[NodeId, _Futile] = {}
         self._ours = _Heard(0, 0)
+        self._asked_at: Instant = 0
         self._unsettled: Instant | None = None
         """Since when somebody has waited for our root to stand still."""
 
@@ -64,7 +65,14 @@ class Roots:
         heard = self._heard.get(peer)
         if heard is None:
             return True
-        return heard.root != self._ours.root and now - heard.at <= ROOT_FRESH
+        if heard.root == self._ours.root or now - heard.at > ROOT_FRESH:
+            return False
+        if heard.at >= self._ours.at:
+            return True
+        # We have moved since it spoke, and what moved us may be what it had: one answer out of a
+        # forming mesh makes us equal to many, and to ask them all would be most of the work. So
+        # one is asked each time that we have moved.
+        return self._asked_at < self._ours.at
 
     def settled_at(self, now: Instant) -> Instant:
         """From when on no news will have come in for a moment. While it does, what a peer has and
@@ -73,9 +81,10 @@ class Roots:
             self._unsettled = now
         return min(self._ours.at + self._settled_after, self._unsettled + HURRY_AFTER)
 
-    def asked(self) -> None:
+    def asked(self, now: Instant) -> None:
         """Somebody is asked now: whoever waits next waits from the beginning."""
         self._unsettled = None
+        self._asked_at = now
 
     def futile(self, peer: NodeId, ours: int, until: Instant) -> None:
         """Asking `peer` changed nothing: not again before a root has moved, or before `until`."""

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from mesh.config import MeshConfig, lan
 from mesh.facts import sign_fact
-from mesh.gossip import Gossip
+from mesh.gossip import Gossip, branches
 from mesh.identity import Identity, NodeId
 from mesh.instant import MILLISECOND
 from mesh.messages import FactNews
@@ -20,7 +20,7 @@ def fact(topic: str, version: int = 1, size: int = 10) -> FactNews:
 
 
 def gossip(config: MeshConfig | None = None) -> Gossip:
-    return Gossip(config or lan(), Random(1), 1100)
+    return Gossip(ANNA.id, config or lan(), Random(1), 1100)
 
 
 def told(rumours: Gossip, members: list[NodeId]) -> list[tuple[NodeId, FactNews]]:
@@ -84,3 +84,27 @@ def test_what_does_not_fit_a_datagram_or_a_slot_is_left_to_reconciliation() -> N
     assert rumours.tell_fact(fact("one").fact, (), 0)
     assert not rumours.tell_fact(fact("two").fact, (), 0)
     assert rumours.tell_fact(fact("one", 2).fact, (), 0)
+
+
+@settings(max_examples=60)
+@given(st.integers(1, 90), st.integers(0, 89), st.integers(0, 2**64 - 1), st.integers(1, 5))
+def test_along_the_branches_everyone_is_told_once(
+    count: int, author: int, spin: int, fanout: int
+) -> None:
+    ring = [NodeId(bytes([index]) * 16) for index in range(count)]
+    root = ring[author % count]
+    told = [one for own in ring for one in branches(ring, own, root, spin, fanout)]
+    assert sorted(told) == [one for one in ring if one != root]
+
+
+def test_the_branches_of_one_rumour_are_not_those_of_the_next() -> None:
+    ring = sorted(MEMBERS)
+    assert len({tuple(branches(ring, ring[0], ring[0], spin, 3)) for spin in range(8)}) == 8
+
+
+def test_a_rumour_of_someone_we_do_not_know_is_told_at_random() -> None:
+    ring = sorted(MEMBERS)
+    for stranger in (NodeId(bytes(16)), NodeId(b"\xff" * 16), NodeId(b"\x03" * 15 + b"\x04")):
+        if stranger not in ring:
+            assert branches(ring, ring[0], stranger, 5, 3) == []
+    assert branches(ring[:1], ring[0], ring[0], 5, 3) == []

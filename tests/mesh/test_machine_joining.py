@@ -83,6 +83,37 @@ def test_without_beacons_one_seed_is_enough() -> None:
     assert network.run_until(lambda: all_agree(nodes, 3), 2 * SECOND)
 
 
+def test_news_reaches_two_dozen_nodes_within_a_fifth_of_a_second() -> None:
+    network = Network(seed=11)
+    nodes = network.start(*(f"node-{index}" for index in range(24)))
+    network.run(SECOND)
+    for author in nodes[:9:4]:
+        author.publish("live", b"news")
+        network.run(200 * MILLISECOND)
+        facts = [node.mesh.board.fact(author.id, "live") for node in nodes]
+        assert facts == facts[:1] * len(nodes)
+
+
+def test_nodes_that_know_a_seed_meet_once_each_and_ask_little() -> None:
+    network = Network(seed=12)
+    network.beacons = False
+    nodes = network.start(*(f"node-{index}" for index in range(20)))
+    for node in nodes[2:]:
+        seeds = [one.address for one in nodes[:2]]
+        network.carry_out(node, node.mesh.seed(seeds, network.now))
+    network.run(2 * SECOND)
+    assert all_agree(nodes, 20)
+    kinds = Counter(header.kind for header in heads(network))
+    pairs = 20 * 19 // 2
+    assert pairs <= kinds[Kind.CONFIRM] <= pairs * 11 // 10
+    assert network.calls < 6 * len(nodes)
+
+
+def heads(network: Network) -> list[Header]:
+    read = [read_header(datagram) for _, _, datagram in network.capture]
+    return [header for header in read if isinstance(header, Header)]
+
+
 def test_everyone_met_is_told_of_once_and_in_order() -> None:
     network = Network()
     anna, bert = network.start("anna", "bert")
