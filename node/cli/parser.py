@@ -12,6 +12,7 @@ from itertools import takewhile
 from typing import Final, NamedTuple, NoReturn
 
 from node.cli.exits import SIMULATE_MISUSED, WRONG_USAGE, Unable, wrong_usage
+from node.cli.simulate_flags import simulate
 from node.config import VERSION
 
 OBJECTIVES: Final = ("headroom", "pack", "local")
@@ -194,6 +195,17 @@ def _peer(parser: Parser) -> None:
     parser.add_argument("--secret-file", metavar="FILE", help="where the secret is, for --peer")
 
 
+def _watched(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--watch", action="store_true", help="show it again and again, until Ctrl-C")
+    add("--every", metavar="TIME", help="how often, with --watch (default 1s)")
+
+
+def _status(parser: Parser) -> None:
+    _peer(parser)
+    _watched(parser)
+
+
 def _up(parser: Parser) -> None:
     add = parser.add_argument
     add("--detach", action="store_true", help="return once the agent is ready")
@@ -334,40 +346,6 @@ def _doctor(parser: Parser) -> None:
     add("--no-survey", dest="survey", action="store_false", help="do not ask the other nodes")
 
 
-def _simulate(parser: Parser) -> None:
-    add = parser.add_argument
-    add("--nodes", metavar="COUNT", help="how many machines (default 50; of a scenario: its own)")
-    add(
-        "--for", dest="duration", metavar="TIME", help="virtual time that things go wrong: 30s, 10m"
-    )
-    add("--faults", metavar="LIST", help="all, none, or as in lossy,kill=2 (`--list` names them)")
-    add("--seed", metavar="NUMBER", help="draws everything; the same one is the same history")
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("--scenario", metavar="NAME", help="one story (`--list` names them)")
-    what.add_argument(
-        "--replay", metavar="NUMBER", help="live a seed again: write its line's flags"
-    )
-    what.add_argument("--swarm", metavar="TIME", help="many seeds for so long, on all cores")
-    what.add_argument("--list", action="store_true", help="every scenario and every fault")
-    what.add_argument(
-        "--serve", action="store_true", help="clusters for another program: JSON lines on stdin"
-    )
-    what.add_argument(
-        "--cluster", metavar="FILE", help="your own machines: TOML, or what `facts --json` printed"
-    )
-    add(
-        "--demand", metavar="FILE", help="your own jobs, with --cluster: who waits, what stays free"
-    )
-    add("--csv", metavar="FILE", help="with --cluster: a row per job")
-    trace = add("--trace", nargs="?", const="told", choices=("told", "every"), metavar="every")
-    trace.help = "tell what happens, event by event; with `every` each datagram and disk write too"
-    add("--jobs", metavar="COUNT", help="processes, with --swarm (default: one per core)")
-    add("--operations", metavar="RATE", help="requests per virtual second over all (default 20)")
-    add("--scheme", choices=("stand-in", "ed25519"), help="how nodes sign; the stand-in is faster")
-    add("--without", metavar="LABELS", help="leave out these occurrences of faults")
-    add("--canary", action="store_true", help="tell the checks a lie: the run must fail")
-
-
 def _completion(parser: Parser) -> None:
     parser.add_argument("shell", choices=SHELLS, metavar="|".join(SHELLS), help="which shell")
 
@@ -377,8 +355,8 @@ COMMANDS: Final = (
     Command("join", "join", "join the mesh of an invite, then go on as `up`", _join),
     Command("invite", "invite", "print a one-time line with which a machine can join", _invite),
     Command("leave", "leave", "say goodbye to the mesh and stop the agent", _none),
-    Command("status", "status", "this node, its standing, its peers", _peer),
-    Command("peers", "peers", "the other nodes, as this one knows them", _none),
+    Command("status", "status", "this node, its standing, its peers", _status),
+    Command("peers", "peers", "the other nodes, as this one knows them", _watched),
     Command("facts", "facts", "hardware and live figures, with their age", _facts),
     Command("model", "model", "what a model is, from its own files", _model),
     Command("where", "where", "where can this run?", _where, SCORE),
@@ -389,7 +367,7 @@ COMMANDS: Final = (
     Command("ledger", "ledger", "show or verify the ledgers, or open ours by name", _ledger),
     Command(
         "simulate", "simulate", "the same agents on a simulated cluster, through a bad night",
-        _simulate, VERDICTS, SIMULATE_MISUSED,
+        simulate, VERDICTS, SIMULATE_MISUSED,
     ),
     Command("doctor", "doctor", "what works, what does not, and what to do", _doctor),
     Command("events", "events", "what happened on this node, and what happens", _events),

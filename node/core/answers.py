@@ -28,6 +28,7 @@ from node.core.asking import Granted
 from node.core.birth import Birth
 from node.core.knowledge import TOPICS, Knowledge
 from node.core.names import find_node
+from node.core.reach import only_helper_of
 from node.core.topics import Live, decode_inventory, decode_live, decode_models
 
 MEASURED_BY_HOLD = ("ram", "unified", "gpu:", "mig:")
@@ -80,7 +81,7 @@ def peers(knowledge: Knowledge) -> list[dict[str, Any]]:
     for member in knowledge.mesh.roll.members():
         node, log = member.id, knowledge.log_position(member.id)
         heard = None if member.last_heard is None else knowledge.now - member.last_heard
-        stands = knowledge.standing(node)
+        stands, trip = knowledge.standing(node), knowledge.mesh.sightings.round_trip(node)
         rows.append(
             {
                 **who(knowledge, node),
@@ -89,6 +90,10 @@ def peers(knowledge: Knowledge) -> list[dict[str, Any]]:
                 "address": None if member.address is None else member.address.text,
                 "address_kind": member.address_kind,
                 "heard_ms_ago": ms(heard),
+                "round_trip_ms": None if trip is None else trip / MILLISECOND,
+                "reachable_by": only_helper_of(knowledge, member),
+                "version": member.record.version if member.record else None,
+                "region": (member.record.region if member.record else None) or None,
                 "epoch": member.epoch.counter,
                 "facts": _versions(knowledge, node),
                 "log": None if log is None else {"era": log.era.counter, "height": log.height},
@@ -110,6 +115,11 @@ def pools(knowledge: Knowledge) -> list[dict[str, Any]]:
         }
         for pool in row.pools
     ]  # fmt: skip
+
+
+def read_ago(knowledge: Knowledge) -> int | None:
+    """How old our own figures are."""
+    return None if knowledge.seen_at is None else ms(knowledge.now - knowledge.seen_at)
 
 
 def facts(knowledge: Knowledge, text: str | None) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from node.core.asking import Outlook
 from node.core.inviting import USES_MAX, Wish
 from node.core.knowledge import Knowledge
 from node.core.names import find_hold
+from node.core.reach import unreached
 from node.core.requests import Refused, Request
 from placement.decide import Policy, decide
 from placement.decision import decision_bytes, digest
@@ -67,6 +68,7 @@ def status(knowledge: Knowledge, about: dict[str, Any]) -> dict[str, Any]:
         "holds": {
             "live": len(knowledge.ledger.books.live_holds()),
             "pools": answers.pools(knowledge),
+            "read_ms_ago": answers.read_ago(knowledge),
         },
         "log": None
         if log is None
@@ -80,7 +82,8 @@ def warnings(knowledge: Knowledge) -> list[str]:
     """What should be known beside every answer: troubles of the shell, who is missing, keys."""
     missing = knowledge.company.warning(knowledge.now)
     alone = [missing] if missing else []
-    return [*knowledge.news.warnings, *alone, *keyholders.warnings(knowledge)]
+    keys = keyholders.warnings(knowledge)
+    return [*knowledge.news.warnings, *alone, *unreached(knowledge), *keys]
 
 
 def where(knowledge: Knowledge, ask: dict[str, Any], list_all: bool) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from node.core.diagnoses import diagnose
 from node.core.findings import Scene
 from node.core.knowledge import Knowledge
 from node.core.matrix import Survey
+from node.core.reach import only_helper_of
 from node.core.reports import Check
 
 SECONDS_TO_OPEN = "`holdfast status` shows how long; `holdfast ledger open` is a person's way out"
@@ -163,6 +164,8 @@ def problem_of(knowledge: Knowledge, member: Member) -> str | None:
         return "it has left the mesh"
     if not member.met:
         return "it has not answered our hello: is its port open for UDP, has it the same secret?"
+    if (helper := only_helper_of(knowledge, member)) is not None:
+        return f"it is reachable only by helper {helper}: the way between us is cut"
     if member.liveness is Liveness.DEAD:
         return "it stopped answering: is it switched off, or cut off?"
     if member.liveness is Liveness.SUSPECT:

@@ -70,6 +70,7 @@ class Knowledge:
     news: ShellNews = NO_NEWS
     seen: Live | None = None
     """Our last look at this machine; what we published may be older, while it says the same."""
+    seen_at: Instant | None = None
     now: Instant = 0
     """Of the last input; ages are counted to it."""
     granted: OrderedDict[bytes, Grant] = field(default_factory=OrderedDict)

@@ -143,7 +143,7 @@ def _link(knowledge: Knowledge, member: Member, evidence: Evidence) -> Link:
         trust=member.trust.value,
         session=knowledge.mesh.has_session(node),
         address=None if member.address is None else _word(member.address.text),
-        kind=_kinds(member).get(member.address.host) if member.address else None,
+        kind=member.address_kind,
         places=_places(member),
         version=member.record.version if member.record else "",
         heard_ms=_ago(now, member.last_heard),

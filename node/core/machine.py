@@ -186,7 +186,7 @@ class Agent:
             case InventoryRead(inventory):
                 effects = self._publish(self.image.inventory_read(inventory), now)
             case Sampled(live, readings):
-                self.knowledge.seen = live
+                self.knowledge.seen, self.knowledge.seen_at = live, now
                 seen = CapacitySeen(readings)
                 effects = self._books(self.ledger.report(seen, now), now)
                 effects += self._publish(self.image.sampled(live), now)

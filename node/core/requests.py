@@ -18,12 +18,13 @@ SINCE_MS_MAX: Final = 10 * 366 * 24 * 3_600_000
 
 class Status(msgspec.Struct, frozen=True, tag="status", forbid_unknown_fields=True):
     """→ {node: {id, name, epoch, version, uptime_ms, state_folder}, mesh: {id, key_id, address},
-    standing: {state, reason, remaining_ms}, peers: [Peer…], holds: {live, pools: [{pool, kind,
-    unit, total, promised, room, state}]}, log: {era, height, head}, warnings: [sentence…],
-    rejections: {cause: count}}
+    standing: {state, reason, remaining_ms}, peers: [Peer…], holds: {live, read_ms_ago,
+    pools: [{pool, kind, unit, total, promised, room, state}]}, log: {era, height, head},
+    warnings: [sentence…], rejections: {cause: count}}
 
-    Peer: {id, name, trust, liveness, address, address_kind, heard_ms_ago, epoch,
-    facts: {topic: version}, log: {era, height}, standing}
+    Peer: {id, name, trust, liveness, address, address_kind, heard_ms_ago, round_trip_ms,
+    reachable_by, version, region, epoch, facts: {topic: version}, log: {era, height}, standing}
+    `reachable_by`: the only helper that still reaches it; null: it answers us itself, or nobody.
     """
 
 

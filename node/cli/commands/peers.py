@@ -1,21 +1,40 @@
 """`holdfast peers`: the other nodes, as this one knows them."""
 
+import sys
 from argparse import Namespace
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from node.cli.asking import answer, show
 from node.cli.exits import YES
-from node.cli.render import age, or_unknown, short, table
+from node.cli.render import Ink, age, clean, narrowed, or_unknown, short, width_of
+from node.cli.watching import watch
 
-ALONE = "no other node is known yet: `holdfast invite` prints the line that lets one join"
+ALONE: Final = "no other node is known yet: `holdfast invite` prints the line that lets one join"
+HEADERS: Final = (
+    "NAME", "ID", "TRUST", "LIVENESS", "HEARD", "ROUND TRIP", "ADDRESS", "STANDING", "LEDGER",
+    "VERSION", "REGION",
+)  # fmt: skip
+EXPENDABLE: Final = ("REGION", "VERSION", "LEDGER", "ID", "TRUST", "STANDING")
+"""What gives way first where the terminal is narrow; --json has it all."""
 
 
 def run(flags: Namespace) -> int:
     """The roll, from `status`."""
-    peers = answer(flags, {"type": "status"})["peers"]
-    show(flags, {"peers": peers}, lambda _ink: peer_rows(peers) or [ALONE])
+    if flags.watch:
+        return watch(flags, partial(_peers, flags), _drawn)
+    body = _peers(flags)
+    show(flags, body, partial(_drawn, body))
     return YES
+
+
+def _peers(flags: Namespace) -> dict[str, Any]:
+    return {"peers": answer(flags, {"type": "status"})["peers"]}
+
+
+def _drawn(body: dict[str, Any], _ink: Ink) -> list[str]:
+    return peer_rows(body["peers"]) or [ALONE]
 
 
 def peer_rows(peers: Sequence[dict[str, Any]]) -> list[str]:
@@ -23,14 +42,30 @@ def peer_rows(peers: Sequence[dict[str, Any]]) -> list[str]:
     rows = [
         [
             or_unknown(peer["name"]), short(peer["id"]), or_unknown(peer["trust"]),
-            or_unknown(peer["liveness"]), age(peer["heard_ms_ago"]), or_unknown(peer["address"]),
-            _standing(peer["standing"]), _blocks(peer["log"]),
+            or_unknown(peer["liveness"]), age(peer["heard_ms_ago"]),
+            _trip(peer.get("round_trip_ms")), _where(peer), _standing(peer["standing"]),
+            _blocks(peer["log"]), or_unknown(peer.get("version")), clean(peer.get("region") or "-"),
         ]
         for peer in peers
     ]  # fmt: skip
-    return table(
-        ("NAME", "ID", "TRUST", "LIVENESS", "HEARD", "ADDRESS", "STANDING", "LEDGER"), rows
-    )
+    lines, dropped = narrowed(HEADERS, rows, EXPENDABLE, width_of(sys.stdout))
+    helped = [
+        f"{clean(peer['name'])} is reachable only by helper {clean(peer['reachable_by'])}"
+        for peer in peers
+        if peer.get("reachable_by")
+    ]
+    left_out = [f"too narrow for {', '.join(dropped)}"] if dropped and rows else []
+    return [*lines, *helped, *left_out]
+
+
+def _trip(ms: float | None) -> str:
+    return or_unknown(None if ms is None else f"{ms:.1f} ms")
+
+
+def _where(peer: dict[str, Any]) -> str:
+    """`10.0.0.5:4653 (wifi)`: where it answered, and by which kind of interface of its own."""
+    kind = peer.get("address_kind")
+    return or_unknown(peer["address"]) + (f" ({clean(kind)})" if peer["address"] and kind else "")
 
 
 def _standing(said: Any) -> str:

@@ -2,21 +2,33 @@
 
 from argparse import Namespace
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from node.cli.asking import answer, show, warn
 from node.cli.commands.peers import peer_rows
 from node.cli.exits import YES
-from node.cli.render import Ink, amount, clean, or_unknown, pairs, short, span, table
+from node.cli.render import Ink, age, amount, clean, or_unknown, pairs, short, span, table
+from node.cli.watching import watch
+
+QUESTION: Final = {"type": "status"}
 
 
 def run(flags: Namespace) -> int:
-    """Ask and show."""
-    body = answer(flags, {"type": "status"})
+    """Ask and show; with --watch again and again."""
+    if flags.watch:
+        return watch(flags, partial(answer, flags, QUESTION), _watched)
+    body = answer(flags, QUESTION)
     show(flags, body, lambda ink: _drawn(body, ink))
     if not flags.json:
         warn(body["warnings"])
     return YES
+
+
+def _watched(body: dict[str, Any], ink: Ink) -> list[str]:
+    """As without --watch, with the warnings among the rest: stderr would be drawn over."""
+    notes = [ink.warn(f"note: {clean(sentence)}") for sentence in body["warnings"]]
+    return [*notes, *([""] if notes else []), *_drawn(body, ink)]
 
 
 def _drawn(body: dict[str, Any], ink: Ink) -> list[str]:
@@ -34,7 +46,9 @@ def _drawn(body: dict[str, Any], ink: Ink) -> list[str]:
             ("state", or_unknown(node.get("state_folder"))),
         ]
     )
-    lines += _section("pools", _pools(body["holds"]["pools"]), ink)
+    read = body["holds"].get("read_ms_ago")
+    seen = "" if read is None else f", read {age(read)}"
+    lines += _section(f"pools{seen}", _pools(body["holds"]["pools"]), ink)
     lines += _section("peers", peer_rows(body["peers"]), ink)
     refused = sorted(body["rejections"].items())
     if refused:
