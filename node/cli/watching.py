@@ -12,6 +12,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from mesh.instant import MILLISECOND, Instant
@@ -39,7 +40,7 @@ def watch(
             _live(look, draw, seconds, rest)
         while True:
             body = look()
-            show(flags, body, lambda ink, body=body: draw(body, ink))  # type: ignore[misc]
+            show(flags, body, partial(draw, body))
             if not flags.json:
                 say("")
             rest(seconds)
