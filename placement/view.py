@@ -21,7 +21,7 @@ class PoolView:
     total: int | None
     room: int | None
     state: str
-    """open | unknown | impaired | draining | closed (only `open` admits holds)"""
+    """open | unknown | impaired | draining | closed | impossible (only `open` admits holds)"""
     label: str = ""
     media: str = ""
     """Of a disk: nvme | ssd | hdd | network | unknown. Empty for everything else."""

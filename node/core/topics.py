@@ -267,4 +267,4 @@ def _decoded(body: bytes, kind: type[_T]) -> _T:
 
 def decode_models(body: bytes) -> Models:
     """Raises msgspec.MsgspecError when the bytes are not a list of models."""
-    return msgspec.msgpack.decode(body, type=Models)
+    return _decoded(body, Models)

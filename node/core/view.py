@@ -27,6 +27,13 @@ from node.core.topics import (
 from placement.view import ClusterView, DeviceView, NodeView, PoolView
 
 QUARANTINE: Final = "quarantine"
+IMPOSSIBLE: Final = "impossible"
+"""The state of a pool whose figures cannot be true: it admits nothing, and says so."""
+TIB: Final = 1 << 40
+LARGEST: Final = {
+    "ram": 256 * TIB, "unified": 256 * TIB, "vram": 16 * TIB, "disk": 1 << 60, "cpu": 1 << 25,
+}  # fmt: skip
+"""Several times the largest single machine that can be bought, in the pool's own unit."""
 
 
 class Sources(NamedTuple):
@@ -132,10 +139,20 @@ def _pool(
         free,
         [(amount, used.get(hold.hex(), 0)) for hold, amount in holds.items()],
     )
+    total = fact.total
+    if not is_possible(fact):
+        total, left, state = None, None, IMPOSSIBLE
     return PoolView(
-        pool=fact.pool, kind=fact.kind, unit=fact.unit, total=fact.total,
+        pool=fact.pool, kind=fact.kind, unit=fact.unit, total=total,
         room=left, state=state, label=fact.label, media=media,
     )  # fmt: skip
+
+
+def is_possible(fact: PoolFact) -> bool:
+    """Whether a pool can be as its owner says. A fact is signed, and may be wrong all the same."""
+    if fact.total is None:
+        return True
+    return fact.system_reserve >= 0 and 0 <= fact.total <= LARGEST.get(fact.kind, 0)
 
 
 def _devices(inventory: Inventory | None) -> tuple[DeviceView, ...]:

@@ -1,6 +1,12 @@
 """Every target there is, in a fixed order."""
 
-from simulations.fuzz import books_targets, machine_targets, mesh_targets, node_targets
+from simulations.fuzz import (
+    books_targets,
+    machine_targets,
+    mesh_targets,
+    node_targets,
+    probe_targets,
+)
 from simulations.fuzz.target import Target
 
 
@@ -8,7 +14,7 @@ def all_targets() -> list[Target]:
     """Made afresh: those with a machine behind them remember what they were fed."""
     return [
         *mesh_targets.targets(), *books_targets.targets(), *node_targets.targets(),
-        *machine_targets.targets(),
+        *probe_targets.targets(),        *machine_targets.targets(),
     ]  # fmt: skip
 
 

@@ -1,11 +1,16 @@
 """The picture: drawn from exactly what its versions name."""
 
+import pytest
 from msgspec.structs import replace
 
 from mesh.facts import Fact, sign_fact
 from mesh.identity import Identity
+from node.core.choosing import request_of
 from node.core.topics import Inventory, Live, Metric, Standing, encode
 from node.core.view import Picture, Sources, draw_row
+from placement.decide import decide
+from placement.explain import explain
+from placement.view import ClusterView
 from simulations.hardware import GIB, inventory, sample
 
 IDENTITY = Identity(bytes(32))
@@ -36,6 +41,26 @@ def test_what_is_not_told_is_unknown_and_promises_nothing() -> None:
     assert (row.os, row.labels, row.pools, row.standing) == (None, None, (), "unknown")
     unseen = draw_row(sources()._replace(live=None))
     assert {pool.room for pool in unseen.pools} == {None}
+
+
+@pytest.mark.parametrize(
+    ("total", "reserve"),
+    [(12 << 60, 0), (-1, 0), (257 << 40, 0), (8 * GIB, -64 * GIB), ((1 << 63) - 1, 1 << 62)],
+)
+def test_what_no_machine_has_is_called_impossible_and_never_fits(total: int, reserve: int) -> None:
+    pools = tuple(
+        replace(pool, total=total, system_reserve=reserve) if pool.pool == "ram" else pool
+        for pool in MACHINE.pools
+    )
+    lies = replace(DOING, pools={**DOING.pools, "ram": replace(DOING.pools["ram"], free=1 << 62)})
+    said = sources(lies)._replace(inventory=fact("inventory", replace(MACHINE, pools=pools)))
+    row = draw_row(said)
+    ram = next(pool for pool in row.pools if pool.pool == "ram")
+    assert (ram.total, ram.room, ram.state) == (None, None, "impossible")
+    decision = decide(request_of({"ram": "1GiB"}, ANN), ClusterView.of(row))
+    assert decision.chosen is None
+    assert any("impossible" in line for line in explain(decision))
+    assert next(pool for pool in row.pools if pool.pool == "cpu").room == 4000
 
 
 def test_bytes_that_are_no_facts_are_unknown_and_no_crash() -> None:
