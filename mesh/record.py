@@ -7,6 +7,7 @@ say more. It must fit one datagram beside its signature, hence the limits.
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
 from typing import Any, Final, NamedTuple, TypeGuard
 
 import msgpack
@@ -22,6 +23,9 @@ RECORDS_REMEMBERED_MAX: Final = 2048
 NAME_CHARS_MAX: Final = 63
 ADDRESSES_MAX: Final = 16
 HOST_CHARS_MAX: Final = 63
+HOSTS_REMEMBERED_MAX: Final = 8192
+"""Of a thousand members with a few addresses each, whether they are addresses."""
+EVERYBODY: Final = "255.255.255.255"
 SHARE_BYTES: Final = 32
 WORD_CHARS_MAX: Final = 31
 """Of an address's kind, a region and a version."""
@@ -56,7 +60,23 @@ class NodeRecord:
 
     @property
     def addresses(self) -> tuple[Address, ...]:
-        return tuple(endpoint.address for endpoint in self.endpoints)
+        """Where it may be written to. What else it says it is at is for others to understand."""
+        return tuple(one.address for one in self.endpoints if is_one_machines(one.host))
+
+
+@lru_cache(HOSTS_REMEMBERED_MAX)
+def is_one_machines(host: str) -> bool:
+    """Whether a letter to `host`, an address that somebody else told us, reaches one machine at
+    most: no name, which would send us asking; no group, no broadcast; no zone, which is ours."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    if address.is_multicast or address.is_unspecified or host == EVERYBODY:
+        return False
+    if isinstance(address, IPv6Address):
+        return address.ipv4_mapped is None and not address.is_link_local
+    return True
 
 
 def record_body(record: NodeRecord) -> bytes:

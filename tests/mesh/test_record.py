@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mesh.effects import Address
 from mesh.record import (
     ADDRESSES_MAX,
     RECORD_BYTES_MAX,
@@ -34,6 +35,21 @@ def test_endpoints_that_do_not_fit_a_datagram_are_left_out_last_first() -> None:
     assert len(body) <= RECORD_BYTES_MAX
     assert 0 < len(parsed.endpoints) < ADDRESSES_MAX
     assert parsed.endpoints == many[: len(parsed.endpoints)]
+
+
+def test_only_addresses_of_one_machine_are_written_to_and_the_others_are_carried_on() -> None:
+    good = ("10.0.0.1", "127.0.0.1", "169.254.3.4", "fd00::1", "::1", "2001:db8::1")
+    bad = (
+        "oak.example", "255.255.255.255", "0.0.0.0", "239.255.46.53", "ff02::1", "ff12::8000:4653",
+        "::", "fe80::1", "fe80::1%eth0", "::ffff:10.0.0.1", "10.0.0.1:80", "10.1", "1.2.3.4.5",
+    )  # fmt: skip
+    said = tuple(Endpoint(host, 4653, "ethernet") for host in (*bad, *good))
+    record = NodeRecord("anna", said[:ADDRESSES_MAX], "", "0.1.0", b"n" * 16)
+    heard = parse_record(record_body(record))
+    assert heard == record
+    assert NodeRecord("anna", said, "", "0.1.0", b"n" * 16).addresses == tuple(
+        Address(host, 4653) for host in good
+    )
 
 
 @pytest.mark.parametrize("name", ["", "x" * 64, "bell\x07"])
