@@ -100,15 +100,20 @@ def ipv6_alone(site: Site) -> Measured:
 
 
 def link_local_alone(site: Site) -> Measured:
-    """A cable between two machines, and nobody who gives out addresses."""
+    """A cable between two machines, nobody who gives out addresses, and a third one later."""
     cable = site.segment("cable")
-    a, b = site.machine("a"), site.machine("b")
+    a, b, c = (site.machine(name) for name in "abc")
     for machine in (a, b):
         machine.plug(cable, "eth0")
-    begin(site, a, b)
+    begin(site, a, b, c)
     took = {"join": met(a, b)}
     if not host_of(b, "a").endswith("%eth0"):
         raise StepFailed(f"b talks to a at {host_of(b, 'a')}, and there is only link-local")
+    until("c is up", c.node.answers, UP_SECONDS_MAX)
+    plugged = now()
+    c.plug(cable, "eth0")
+    met(a, b, c, seconds=SOON_SECONDS_MAX)
+    took["join after the cable"] = since(plugged, (c,), "peer.alive")
     return took
 
 
