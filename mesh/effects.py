@@ -163,6 +163,24 @@ class PeerChanged:
     detail: str
 
 
+class OurselvesChange(Enum):
+    """What we have found out about our own place in the mesh."""
+
+    CUT_OFF = "partitioned"
+    """More than half fell silent at once: nobody is declared dead for a while."""
+    BACK = "together again"
+    DEGRADED = "degraded"
+    """We would have to accuse more than a quarter of all: we accuse nobody any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class OurselvesChanged:
+    """Our own place in the mesh has changed. `detail` is one sentence for people."""
+
+    change: OurselvesChange
+    detail: str
+
+
 Learned: TypeAlias = (
     FactLearned
     | LogExtended
@@ -173,5 +191,6 @@ Learned: TypeAlias = (
     | BlockStored
     | EpochBehind
     | PeerChanged
+    | OurselvesChanged
 )
 MeshEffect: TypeAlias = Send | Broadcast | Call | Answer | Persist | Learned

@@ -30,6 +30,7 @@ from mesh.effects import (
     MeshEffect,
 )
 from mesh.facts import Fact
+from mesh.fitness import LATE
 from mesh.gate import Gate
 from mesh.gossip import Gossip
 from mesh.greeter import Greeter
@@ -99,8 +100,8 @@ class Mesh:
             self.id, config, self.roll, self.board, self.chains, self._intake, self.rejections
         )
         self._lookout = Lookout(
-            config, random, self.roll, self._post, self._greeter, self._reconciler,
-            self.sightings,
+            self.id, keys.mesh_id, config, random, self.roll, self._post, self._greeter,
+            self._reconciler, self.sightings, self.rejections,
         )  # fmt: skip
         self._table = SortingTable(
             self.id, self._intake, self._lookout, self._reconciler, self._gossip,
@@ -158,7 +159,7 @@ class Mesh:
         self._running = True
         fact = self._stand_at(_endpoints(addresses))
         self._gossip.tell_fact(fact, (), now)
-        self.roll.renew_suspicions(now)
+        self._lookout.begin(now)
         self._beaconing.start(now)
         self._greeter.everyone(now)
         return [FactLearned(fact), *self._due(now)]
@@ -249,7 +250,7 @@ class Mesh:
 
     def receive(self, datagram: bytes, source: Address, now: Instant) -> list[MeshEffect]:
         """One datagram. Rubbish is counted and changes nothing."""
-        if now - self._last_input > self._config.lag_forgiven:  # else it is for `wake` to notice
+        if now - self._last_input > LATE:  # else it is for `wake` to notice
             self._forgive_lag(now)
         self._last_input = now
         judged = self._post.gate.judge(datagram, source, now)
@@ -315,8 +316,8 @@ class Mesh:
 
     def _forgive_lag(self, now: Instant) -> None:
         planned = self.next_wake
-        if planned is not None and now > planned + self._config.lag_forgiven:
-            self._lookout.forgive(now)
+        if planned is not None and now > planned:
+            self._lookout.late(now - planned, now)
 
 
 def _endpoints(addresses: Sequence[tuple[str, int, str]]) -> tuple[Endpoint, ...]:

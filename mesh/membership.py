@@ -18,10 +18,9 @@ from mesh.config import MeshConfig
 from mesh.effects import Address, PeerChange, PeerChanged
 from mesh.facts import Fact
 from mesh.identity import Epoch, NodeId, PublicKey, short_id
-from mesh.instant import Instant
+from mesh.instant import SECOND, Instant
 from mesh.record import NodeRecord, parse_record
 from mesh.storage import ADDRESSES_REMEMBERED_MAX, Remembered
-from mesh.timers import Timers
 
 
 class Trust(Enum):
@@ -121,8 +120,8 @@ class Roll:
         self._within_reach: tuple[Member, ...] | None = None
         self.changes = 0
         """Counts every change of who is reachable; a list made before is out of date."""
+        self._counts: dict[Liveness, int] = dict.fromkeys(Liveness, 0)
         self._conflicts: dict[tuple[NodeId, NodeId], str] = {}
-        self._deaths: Timers[NodeId] = Timers()
 
     # Reading -----------------------------------------------------------------------------------
 
@@ -148,10 +147,9 @@ class Roll:
         member = self._members.get(author)
         return member is not None and member.public is not None and member.trust != Trust.REVOKED
 
-    @property
-    def next_death(self) -> Instant | None:
-        """When the oldest suspicion is over."""
-        return self._deaths.next
+    def count(self, liveness: Liveness) -> int:
+        """How many members are so."""
+        return self._counts.get(liveness, 0)
 
     # Hearsay -----------------------------------------------------------------------------------
 
@@ -222,7 +220,6 @@ class Roll:
         if member.liveness is Liveness.ALIVE or self._is_going(member):
             return ()
         self._turn(member, Liveness.ALIVE)
-        self._deaths.cancel(node)
         return (self._told(node, PeerChange.ALIVE, "heard from the node itself"),)
 
     def recorded(self, fact: Fact, record: NodeRecord) -> tuple[PeerChanged, ...]:
@@ -234,7 +231,6 @@ class Roll:
         changes = self._conflicts_of(member)
         if record.left and member.met and member.liveness is not Liveness.LEFT:
             self._turn(member, Liveness.LEFT)
-            self._deaths.cancel(member.id)
             changes += (self._told(member.id, PeerChange.LEFT, "it said good-bye"),)
         return changes
 
@@ -251,30 +247,23 @@ class Roll:
 
     # What we find out by looking ----------------------------------------------------------------
 
-    def suspect(self, node: NodeId, now: Instant) -> tuple[PeerChanged, ...]:
-        """Our own probe of `node` went unanswered."""
+    def suspect(self, node: NodeId) -> tuple[PeerChanged, ...]:
+        """Our own look at `node` was in vain."""
         member = self._members.get(node)
         if member is None or member.liveness is not Liveness.ALIVE:
             return ()
         self._turn(member, Liveness.SUSPECT)
-        self._deaths.set(node, now + self._config.suspicion)
         return (self._told(node, PeerChange.SUSPECT, "it does not answer"),)
 
-    def renew_suspicions(self, now: Instant) -> None:
-        """Give every suspect the whole time again: we have just started, or we were asleep."""
-        for member in self.members():
-            if member.liveness is Liveness.SUSPECT:
-                self._deaths.set(member.id, now + self._config.suspicion)
-
-    def bury(self, now: Instant) -> tuple[PeerChanged, ...]:
-        """Declare dead whose suspicion is over."""
-        changes = []
-        for node in self._deaths.due(now):
-            self._turn(self._members[node], Liveness.DEAD)
-            silence = self._config.suspicion // 1_000_000_000
-            detail = f"no word from the node itself for {silence} s after the first doubt"
-            changes.append(self._told(node, PeerChange.DEAD, detail))
-        return tuple(changes)
+    def bury(self, node: NodeId, now: Instant) -> tuple[PeerChanged, ...]:
+        """A suspect has had its time."""
+        member = self._members.get(node)
+        if member is None or member.liveness is not Liveness.SUSPECT:
+            return ()
+        self._turn(member, Liveness.DEAD)
+        heard = member.last_heard
+        since = "since we started" if heard is None else f"for {(now - heard) // SECOND} s"
+        return (self._told(node, PeerChange.DEAD, f"no word from the node itself {since}"),)
 
     # ---------------------------------------------------------------------------------------------
 
@@ -283,11 +272,16 @@ class Roll:
         if member.public is None:
             self._hinted[member.id] = None
         self._members[member.id] = member
+        if member.liveness is not None:
+            self._counts[member.liveness] += 1
         self._everyone = self._within_reach = None
         self.changes += 1
         return member
 
     def _turn(self, member: Member, liveness: Liveness) -> None:
+        if member.liveness is not None:
+            self._counts[member.liveness] -= 1
+        self._counts[liveness] += 1
         member.liveness = liveness
         self._within_reach = None
         self.changes += 1
@@ -358,6 +352,8 @@ def _check_what_is_kept_beside(roll: Roll, members: Iterable[Member]) -> None:
     talking = (Liveness.ALIVE, Liveness.SUSPECT)
     reach = tuple(member for member in everyone if member.liveness in talking)
     assert roll.reachable() == reach, "the reachable are not those alive or suspected"
+    counts = {one: sum(member.liveness is one for member in everyone) for one in Liveness}
+    assert counts == roll._counts, "the counts are not those of the members"  # noqa: SLF001
     named = [(one.record.name, one.id) for one in everyone if one.record is not None]
     kept = [(name, node) for name in roll._named for node in roll._named[name]]  # noqa: SLF001
     assert sorted(kept) == sorted(named), "the names are not those of the records"

@@ -25,6 +25,8 @@ class Ping:
     seq: int
     root: int
     vitals: bytes = b""
+    beat: int = 0
+    """The asker's count of the mesh's time, in milliseconds (`beat.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Ack:
     seq: int
     root: int
     vitals: bytes = b""
+    beat: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +58,15 @@ class ProbeResult:
 
 @dataclass(frozen=True, slots=True)
 class Accuse:
-    """I could not reach this run of `target`. `scope` names who should care ("" is everyone)."""
+    """I could not reach this run of `target`. `scope` names who should care ("" is everyone).
+
+    Said to `target` itself, with `by`: I can, and `by` could not.
+    """
 
     target: NodeId
     epoch_counter: int
     scope: str = ""
+    by: NodeId | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,22 +119,23 @@ class SortingTable:
     ) -> list[MeshEffect]:
         sender = letter.sender
         match message:
-            case Ping(seq, root):
+            case Ping(seq, root, _, beat):
+                self.lookout.heard_beat(beat, now)
                 self.reconciler.heard_root(sender, root, now)
-                ack = Ack(seq, self.reconciler.root)
+                ack = self.lookout.ack(seq, now)
                 return self.post.answer(sender, letter.source, ack, now, urgent=True)
-            case Ack(seq, root):
+            case Ack(seq, root, _, beat):
+                self.lookout.heard_beat(beat, now)
                 self.lookout.answered(sender, seq, now)
                 self.reconciler.heard_root(sender, root, now)
             case ProbeFor(seq, target):
                 return self.lookout.errand(sender, seq, target, now)
             case ProbeResult(_, target, alive):
-                if alive:
-                    self.lookout.vouched(target, sender, now)
-            case Accuse(target, epoch_counter):
+                return self.lookout.reported(target, alive, sender, now)
+            case Accuse(target, epoch_counter, _, by):
                 if target == self.own:
-                    return self.lookout.ping(sender, now)  # here we are
-                return self.lookout.accused(target, epoch_counter, now)
+                    return self.lookout.accused_ourselves(by, sender, now)
+                return self.lookout.accused(target, epoch_counter, sender, now)
         return []
 
     def _keep_wanted(self, messages: tuple[Message, ...], harvest: Harvest) -> None:

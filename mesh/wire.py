@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import msgpack
 
+from mesh.beat import BEAT_MAX
 from mesh.datagram import EPOCH_COUNTER_MAX
 from mesh.facts import FACT_BODY_BYTES_MAX, TOPIC_CHARS_MAX, Fact
 from mesh.identity import (
@@ -160,16 +161,16 @@ def parse_block(content: bytes) -> Block | Rejection:
 
 def _plain_message(message: Message) -> list[Any]:
     match message:
-        case Ping(seq, root, vitals):
-            return [_Letter.PING, seq, root, vitals]
-        case Ack(seq, root, vitals):
-            return [_Letter.ACK, seq, root, vitals]
+        case Ping(seq, root, vitals, beat):
+            return [_Letter.PING, seq, root, vitals, beat]
+        case Ack(seq, root, vitals, beat):
+            return [_Letter.ACK, seq, root, vitals, beat]
         case ProbeFor(seq, target):
             return [_Letter.PROBE_FOR, seq, target]
         case ProbeResult(seq, target, alive):
             return [_Letter.PROBE_RESULT, seq, target, alive]
-        case Accuse(target, epoch_counter, scope):
-            return [_Letter.ACCUSE, target, epoch_counter, scope]
+        case Accuse(target, epoch_counter, scope, by):
+            return [_Letter.ACCUSE, target, epoch_counter, scope, by or b""]
         case FactNews(fact):
             return [_Letter.FACT, *_plain_fact(fact)]
         case BlockNews(block, wants_receipt):
@@ -241,6 +242,12 @@ class _Fields:
         if type(plain) is not list or not 1 <= len(plain) <= FIELDS_MAX:
             raise _Refused
         self._rest = iter(plain)
+        self._left = len(plain)
+
+    @property
+    def more(self) -> bool:
+        """Whether there are fields left: an older peer sends fewer of them."""
+        return self._left > 0
 
     @property
     def left(self) -> int:
@@ -248,6 +255,7 @@ class _Fields:
         return length_hint(self._rest)
 
     def _next(self, kind: type) -> Any:
+        self._left -= 1
         value = next(self._rest, None)
         if type(value) is not kind:
             raise _Refused
@@ -311,8 +319,7 @@ def _message(fields: _Fields) -> Message:
         case _Letter.PROBE_RESULT:
             return ProbeResult(fields.number(SEQUENCE_MAX), _node(fields), fields.flag())
         case _Letter.ACCUSE:
-            node = _node(fields)
-            return Accuse(node, fields.number(EPOCH_COUNTER_MAX), fields.text(SCOPE_CHARS_MAX))
+            return _accuse(fields)
         case _Letter.FACT:
             return FactNews(_fact(fields))
         case _Letter.BLOCK:
@@ -326,12 +333,22 @@ def _message(fields: _Fields) -> Message:
             return Unknown(kind)
 
 
-def _heartbeat(fields: _Fields) -> tuple[int, int, bytes]:
+def _heartbeat(fields: _Fields) -> tuple[int, int, bytes, int]:
     return (
         fields.number(SEQUENCE_MAX),
         fields.number(ROOT_MAX),
         fields.bytes_up_to(VITALS_BYTES_MAX),
+        fields.number(BEAT_MAX) if fields.more else 0,
     )
+
+
+def _accuse(fields: _Fields) -> Accuse:
+    target, counter = _node(fields), fields.number(EPOCH_COUNTER_MAX)
+    scope = fields.text(SCOPE_CHARS_MAX)
+    by = fields.bytes_up_to(NODE_ID_BYTES) if fields.more else b""
+    if len(by) not in (0, NODE_ID_BYTES):
+        raise _Refused
+    return Accuse(target, counter, scope, NodeId(by) if by else None)
 
 
 def _node(fields: _Fields) -> NodeId:

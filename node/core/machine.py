@@ -270,6 +270,8 @@ class Agent:
                 case mesh_effects.PeerChanged(peer, change, detail):
                     out.append(self.bulletin.peer(peer, change, detail))
                     out += self._told_of_copies(self._copies.changed(peer), now)
+                case mesh_effects.OurselvesChanged(change, detail):
+                    out.append(self.bulletin.event(f"mesh.{change.name.lower()}", detail))
         return out
 
     def _rise_above(self, highest: Epoch) -> list[Effect]:

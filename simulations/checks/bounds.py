@@ -20,20 +20,26 @@ from mesh.allowance import SOURCES_MAX
 from mesh.arrivals import CLONES_TOLD_MAX
 from mesh.challenges import CHALLENGES_MAX
 from mesh.config import MeshConfig
+from mesh.docket import ACCUSERS_MAX
+from mesh.docket import LEAST as ACCUSED_LEAST
+from mesh.docket import SHARE as ACCUSED_SHARE
 from mesh.epochs import PEERS_MAX
 from mesh.hints import HINTS_MAX
 from mesh.intake import OWN_BLOCKS_REPORTED_MAX
 from mesh.keyring import KEYS_MAX, RETIRED_MAX
-from mesh.membership import CONFLICTS_MAX
+from mesh.membership import CONFLICTS_MAX, Liveness
 from mesh.notary import REMEMBERED_MAX as FACTS_VOUCHED_MAX
 from mesh.novelties import PEERS_MAX as NOVEL_PEERS_MAX
 from mesh.novelties import Novelty
+from mesh.patience import PEERS_MAX as PATIENCE_PEERS_MAX
+from mesh.patience import PINGS_MAX
 from mesh.probing import ERRANDS_MAX as PROBE_ERRANDS_MAX
-from mesh.probing import LOOKS_MAX
+from mesh.probing import KNOCKS_MAX, LOOKS_MAX
 from mesh.rejections import Rejection
 from mesh.sessions import SESSIONS_PER_PEER_MAX
 from mesh.sightings import BEACON_SOURCES_MAX, SIGHTINGS_MAX
 from mesh.strangers import STRANGERS_MAX
+from mesh.suspicion import CONFIRMATIONS
 from node.core.asking import ERRANDS_MAX
 from node.core.inviting import INVITES_MAX, OVER_REMEMBERED_MAX, WRONG_TOKENS_PER_MINUTE_MAX
 from node.core.knowledge import GRANTS_REMEMBERED_MAX
@@ -99,6 +105,8 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Deadlines._at": ENTRIES_MAX,
     "Deadlines._heap": 2 * ENTRIES_MAX + 64,
     "Desk._forget": 0,
+    "Docket._entries": ACCUSERS_MAX,
+    "Docket._entries[]": lambda config: max(ACCUSED_LEAST, config.members_max // ACCUSED_SHARE),
     "Desk.readings": POOLS_MAX,
     "Ending.waiting": WAITING_MAX,
     "Endings._all": ENTRIES_MAX,
@@ -132,6 +140,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "NodeView.labels": POOLS_MAX,
     "Notary._good": FACTS_VOUCHED_MAX,
     "Picture._rows": _members,
+    "Patience._peers": PATIENCE_PEERS_MAX,
     "PoolLive.used": ENTRIES_MAX,
     "PoolReading.used": ENTRIES_MAX,
     "Prepared.columns": COLUMNS_MAX,
@@ -140,13 +149,13 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Prepared.words": WORDS_MAX,
     "Prober._errands": PROBE_ERRANDS_MAX,
     "Prober._looks": LOOKS_MAX,
-    "Prober._order": _roll,
     "Quarantine.claims": ENTRIES_MAX,
     "Quarantine.fencing": ENTRIES_MAX,
     "Reconciler._answered": _members,
     "Reconciler._unasked": _members,
     "Refusals._known": REFUSALS_MAX,
     "Replicas._replicas": _members,
+    "Roll._counts": len(Liveness),
     "Roll._conflicts": CONFLICTS_MAX,
     "Roll._hinted": lambda config: config.hints_max,
     "Roll._members": _roll,
@@ -166,7 +175,16 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Novelties._of[]": len(Novelty),
     "Surveying._calls": lambda _: SURVEYS_MAX * ASKED_MAX,
     "Surveying._surveys": SURVEYS_MAX,
+    "Suspicions._cases": lambda config: config.members_max,
+    "Suspicions._turned": lambda config: config.members_max,
     "Timers._set": _sought,
+    "_Case.doubters": CONFIRMATIONS + 1,
+    "_Look.asked": lambda config: 2 * config.helpers_count,
+    "_Look.denied": lambda config: 2 * config.helpers_count,
+    "_Look.knocks": KNOCKS_MAX,
+    "_Look.waves": 2,
+    "_Running.knocks": 1,
+    "_Times.pings": PINGS_MAX,
     "Writer._proven": PROVEN_BLOCKS_MAX,
 }  # fmt: skip
 """Class and attribute → how much may be in it between two inputs."""

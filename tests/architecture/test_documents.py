@@ -14,7 +14,7 @@ from ledger.commands import Outcome
 from ledger.lifecycle import TABLE
 from mesh import wire
 from mesh.datagram import Kind
-from mesh.effects import PeerChange
+from mesh.effects import OurselvesChange, PeerChange
 from mesh.rejections import Rejection
 from node.cli.parser import build, parse
 from node.core.catalogue import KINDS
@@ -104,6 +104,7 @@ def test_the_catalogue_of_events_is_complete() -> None:
     said = set(re.findall(r"""(?:\.event|log\.write|\bEvent)\(\s*"([^"]+)\"""", source))
     said |= {f"alarm.{code}" for code in re.findall(r"""Alarm\(\s*"([^"]+)\"""", source)}
     said |= {f"peer.{change.name.lower()}" for change in PeerChange}
+    said |= {f"mesh.{change.name.lower()}" for change in OurselvesChange}
     chosen = {f"alarm.{code}" for code in ("log-forked", "log-ahead")}  # one of two, by a variable
     assert all(f'"{code.removeprefix("alarm.")}"' in source for code in chosen)
     chosen |= {sight.value for sight in Sight if sight.value} | {MISSED}

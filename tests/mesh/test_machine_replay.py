@@ -55,7 +55,7 @@ def suspect_everyone(network: Network, nodes: list[Node]) -> None:
     """Something that a stale word could revive."""
     for node in nodes:
         for member in node.mesh.roll.members():
-            node.mesh.roll.suspect(member.id, network.now)
+            node.mesh.roll.suspect(member.id)
 
 
 def is_small_answer(effect: MeshEffect, cause: bytes) -> bool:

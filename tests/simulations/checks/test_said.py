@@ -253,7 +253,7 @@ def test_a_hold_that_is_first_asked_of_a_suspect(monkeypatch: pytest.MonkeyPatch
     assert evening.checks.looked["G8"]
     monkeypatch.setattr("node.core.view.draw_row", _always_alive)
     evening.world.pause("bob", 20 * SECOND)
-    evening.run(5)
+    evening.run(3)
     ask = requests.Reserve({"ram": "1GiB", "node": "bob"}, 3_600_000)
     with pytest.raises(PromiseBroken, match=r"^G8: .* ann places on a node that it sees suspect"):
         evening.world.ask("ann", ask)

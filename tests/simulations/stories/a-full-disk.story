@@ -10,9 +10,9 @@ b reserves 1GiB at c as y
   -> every candidate refused (c: the owner did not answer)
 advance 10s
   -> a peer.suspect: c: it does not answer
-  -> a peer.dead: c: no word from the node itself for 4 s after the first doubt
+  -> a peer.dead: c: no word from the node itself for 5 s
   -> b peer.suspect: c: it does not answer
-  -> b peer.dead: c: no word from the node itself for 4 s after the first doubt
+  -> b peer.dead: c: no word from the node itself for 5 s
 b sees c
   -> dead
 free the disk of c

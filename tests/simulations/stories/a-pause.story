@@ -14,9 +14,9 @@ pause c for 12s
 until a sees c dead
   -> within 10 s
   -> a peer.suspect: c: it does not answer
-  -> a peer.dead: c: no word from the node itself for 4 s after the first doubt
+  -> a peer.dead: c: no word from the node itself for 5 s
   -> b peer.suspect: c: it does not answer
-  -> b peer.dead: c: no word from the node itself for 4 s after the first doubt
+  -> b peer.dead: c: no word from the node itself for 6 s
 b asks where 1GiB fits at c
   => nowhere
   -> not c: not alive

@@ -7,21 +7,24 @@ a reserves 5GiB at c as x
 cut a b | c d
 until a sees c dead
   -> within 10 s
-  -> a peer.suspect: d: it does not answer
   -> a peer.suspect: c: it does not answer
-  -> a peer.dead: d: no word from the node itself for 4 s after the first doubt
-  -> a peer.dead: c: no word from the node itself for 4 s after the first doubt
-  -> b peer.suspect: d: it does not answer
+  -> a peer.suspect: d: it does not answer
+  -> a peer.dead: c: no word from the node itself for 5 s
   -> b peer.suspect: c: it does not answer
-  -> b peer.dead: d: no word from the node itself for 4 s after the first doubt
-  -> c peer.suspect: a: it does not answer
+  -> b peer.suspect: d: it does not answer
+  -> b peer.dead: c: no word from the node itself for 5 s
   -> c peer.suspect: b: it does not answer
-  -> d peer.suspect: a: it does not answer
+  -> c peer.suspect: a: it does not answer
+  -> c peer.dead: b: no word from the node itself for 5 s
   -> d peer.suspect: b: it does not answer
-  -> d peer.dead: a: no word from the node itself for 4 s after the first doubt
+  -> d peer.suspect: a: it does not answer
+  -> d peer.dead: b: no word from the node itself for 5 s
 until c sees a dead
-  -> at once
-  -> c peer.dead: a: no word from the node itself for 4 s after the first doubt
+  -> within 5 s
+  -> a peer.dead: d: no word from the node itself for 6 s
+  -> b peer.dead: d: no word from the node itself for 6 s
+  -> c peer.dead: a: no word from the node itself for 7 s
+  -> d peer.dead: a: no word from the node itself for 7 s
 
 # What was granted stays granted on the owner's side; a cannot take more of it, d can.
 c shows the holds

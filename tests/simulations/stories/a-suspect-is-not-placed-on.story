@@ -21,8 +21,8 @@ a shows the holds
   => x: 2GiB at c, posted
 until a sees c dead
   -> within 5 s
-  -> a peer.dead: c: no word from the node itself for 4 s after the first doubt
-  -> b peer.dead: c: no word from the node itself for 4 s after the first doubt
+  -> a peer.dead: c: no word from the node itself for 5 s
+  -> b peer.dead: c: no word from the node itself for 5 s
 a shows the holds
   => x: 2GiB at c, posted
 a asks where 1GiB fits at c

@@ -13,9 +13,9 @@ also on shell processes
 until c shows x gone
   -> within 40 s
   -> b peer.suspect: a: it does not answer
-  -> b peer.dead: a: no word from the node itself for 4 s after the first doubt
+  -> b peer.dead: a: no word from the node itself for 6 s
   -> c peer.suspect: a: it does not answer
-  -> c peer.dead: a: no word from the node itself for 4 s after the first doubt
+  -> c peer.dead: a: no word from the node itself for 6 s
 until c sees a dead
   -> at once
 b asks where 5GiB fits at c
