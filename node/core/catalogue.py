@@ -24,6 +24,11 @@ KINDS: Final[Mapping[str, str]] = {
     "peer.left": "it said goodbye, signed",
     "peer.restarted": "a new run of the same node",
     "peer.conflict": "two nodes call themselves the same",
+    "mesh.cut_off": "more than half of the members fell silent at once: nobody is declared dead "
+    "for a minute",
+    "mesh.back": "most of those answer again",
+    "mesh.degraded": "we reach so few that we accuse nobody any more: the trouble is likely to be "
+    "here",
     "peer.cloned": "a second machine shows the same identity",
     "mesh.alone": "none of the nodes that were ever met answers",
     "mesh.few": "fewer than half of them answer: perhaps a cut, and this is its smaller side",
