@@ -201,6 +201,12 @@ def _watched(parser: Parser) -> None:
     add("--every", metavar="TIME", help="how often, with --watch (default 1s)")
 
 
+def _facts(parser: Parser) -> None:
+    parser.add_argument("node", nargs="?", metavar="NODE", help="name or id (default: all)")
+    _peer(parser)
+    _watched(parser)
+
+
 def _status(parser: Parser) -> None:
     _peer(parser)
     _watched(parser)
@@ -246,11 +252,6 @@ def _invite(parser: Parser) -> None:
     parser.add_argument(
         "--uses", type=int, default=1, metavar="N", help="for how many machines (default 1)"
     )
-
-
-def _facts(parser: Parser) -> None:
-    parser.add_argument("node", nargs="?", metavar="NODE", help="name or id (default: all)")
-    _peer(parser)
 
 
 def _request(parser: Parser) -> None:
