@@ -152,6 +152,7 @@ class PeerChange(Enum):
     RESTARTED = "restarted"
     CONFLICT = "name conflict"
     CLONED = "cloned identity"
+    REVOKED = "revoked"
 
 
 @dataclass(frozen=True, slots=True)

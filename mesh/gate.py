@@ -12,7 +12,7 @@ machines with one key (`CloneSeen`), which is said only once it is proven; or on
 was set back twice, and then the caller may `follow` the run that everyone else knows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from random import Random
 from typing import Final
 
@@ -79,6 +79,7 @@ class Gate:
         self._allowance = HelloAllowance()
         self._beacons_sent = 0
         self._primary_since: Instant | None = None
+        self._barred: Container[NodeId] = ()
 
     # What we say ------------------------------------------------------------------------------
 
@@ -149,6 +150,10 @@ class Gate:
         since, key_id = self._primary_since, self._keys.primary.key_id
         return since is not None and best.opened_at < since and best.agreed.key_id != key_id
 
+    def bar(self, nodes: Container[NodeId]) -> None:
+        """Whoever is in `nodes`, now or later, is not heard at all."""
+        self._barred = nodes
+
     def change_keys(self, keys: Keyring, now: Instant) -> None:
         """From here on these secrets count. What was agreed under another one is over."""
         if keys.primary != self._keys.primary:
@@ -187,6 +192,8 @@ class Gate:
         keys = self._keys.named(header.key_id)
         if keys is None:
             return Rejection.UNKNOWN_KEY
+        if header.sender in self._barred:
+            return Rejection.REVOKED
         match header.kind:  # the usual one first
             case Kind.SEALED:
                 return self._judge_sealed(header, datagram, source, now)

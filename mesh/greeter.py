@@ -86,6 +86,8 @@ class Greeter:
 
     def sign_of(self, node: NodeId, now: Instant) -> None:
         """A beacon, or a record that somebody passed on."""
+        if node in self._roll.revoked:
+            return
         at = now if speaks_first(self._own, node) else now + TURN + self._contacts.line
         self._contacts.nudge(node, at, self._config.greet_first, self._config.greet_longest)
 
@@ -96,6 +98,10 @@ class Greeter:
     def at_once(self, node: NodeId, now: Instant) -> None:
         """We have just lost what we shared with a member that is there."""
         self._contacts.seek(node, now, self._config.greet_first, self._config.greet_longest)
+
+    def gone(self, node: NodeId, now: Instant) -> None:
+        """Nobody to seek any more."""
+        self._contacts.reached(node, now)
 
     def introduced(self, node: NodeId, now: Instant) -> None:
         """Its newest record is on the board."""

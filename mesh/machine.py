@@ -92,6 +92,7 @@ class Mesh:
         highest = restore_members(saved, self.roll, self.board, self.rejections)
         restore_logs(saved, self.id, self.roll, self.chains, self.rejections)
         gate = Gate(identity, epoch, keys, random, highest, self.board.notary)
+        gate.bar(self.roll.revoked)
         self._post = Post(gate, self.roll, self.sightings)
         self._greeter = Greeter(self.id, config, self.roll, self._post)
         self._gossip = Gossip(self.id, config, random, Gate.payload_bytes_max)
@@ -147,6 +148,15 @@ class Mesh:
             effects += self._lookout.ping(member.id, now)
         return effects
 
+    def revoke(self, node: NodeId, detail: str, now: Instant) -> list[MeshEffect]:
+        """Hear `node` no more, and keep nothing that it says of itself. Its log stays: it is the
+        proof of what it promised."""
+        changes = self.roll.revoke(node, detail)
+        self._post.gate.hang_up(node)
+        self._greeter.gone(node, now)
+        self.board.clear(node)
+        return [*changes, *(self._due(now) if self._running else ())]
+
     def streamed(self, peer: NodeId, now: Instant) -> None:
         """`peer`, whose key the stream has proven, asks something over it."""
         if self.roll.member(peer) is not None:  # a guest under a key of the moment is no peer
@@ -192,6 +202,7 @@ class Mesh:
         highest = self._post.gate.epochs()
         notary = self.board.notary
         self._post.gate = Gate(self._identity, epoch, self._keys, self._random, highest, notary)
+        self._post.gate.bar(self.roll.revoked)
         self._voice.rise(epoch, self._post.gate.papers)
         self._reconciler.rise()
         effects: list[MeshEffect] = []

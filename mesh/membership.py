@@ -122,6 +122,8 @@ class Roll:
         """Counts every change of who is reachable; a list made before is out of date."""
         self._counts: dict[Liveness, int] = dict.fromkeys(Liveness, 0)
         self._conflicts: dict[tuple[NodeId, NodeId], str] = {}
+        self.revoked: dict[NodeId, None] = {}
+        """Who does not count, whatever it proves; met or not."""
 
     # Reading -----------------------------------------------------------------------------------
 
@@ -145,7 +147,8 @@ class Roll:
     def admits(self, author: NodeId) -> bool:
         """Whether `author` may have facts and a log here: its key is known and not revoked."""
         member = self._members.get(author)
-        return member is not None and member.public is not None and member.trust != Trust.REVOKED
+        known = member is not None and member.public is not None
+        return known and author not in self.revoked
 
     def count(self, liveness: Liveness) -> int:
         """How many members are so."""
@@ -166,6 +169,8 @@ class Roll:
 
     def admit(self, node: NodeId, public: PublicKey) -> Member | None:
         """A place on the roll for a node whose key is known; None when the roll is full."""
+        if node in self.revoked:
+            return None
         member = self._members.get(node)
         if member is not None and member.public is not None:
             return member
@@ -187,6 +192,17 @@ class Roll:
             member.liveness = Liveness.LEFT if member.has_left else Liveness.SUSPECT
         self._add(member)
         self._call(member)
+
+    def revoke(self, node: NodeId, detail: str) -> tuple[PeerChanged, ...]:
+        """From here on `node` is nobody to us. The caller bounds how many there are."""
+        self.revoked[node] = None
+        member = self._members.get(node)
+        if member is None or member.trust is Trust.REVOKED:
+            return ()
+        if member.public is not None:
+            member.trust = Trust.REVOKED
+            self._turn(member, Liveness.DEAD)
+        return (PeerChanged(node, PeerChange.REVOKED, detail),)
 
     # What a node proves or signs about itself ---------------------------------------------------
 

@@ -23,6 +23,7 @@ class Rejection(Enum):
     REPLAYED = "a repetition of one already taken"
     CROSSED = "a hello that crossed ours, which it will answer"
     RATE_LIMITED = "more than we answer at a time"
+    REVOKED = "from a node that was revoked"
     TABLE_FULL = "from a new node while our tables are full"
     UNKNOWN_CHALLENGE = "the answer to a question we did not ask"
     BAD_SIGNATURE = "not signed by the node it speaks for"

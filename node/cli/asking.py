@@ -26,6 +26,7 @@ EXPECTED: Final = {
     "ledger_verify": ("logs", "ok"),
     "open_bookings": ("standing",),
     "invite": ("invite", "expires_ms", "addresses"),
+    "revoke": ("id", "name", "by", "reason"),
     "keys": ("mesh", "keys", "nodes", "warnings"),
     "change_keys": ("change", "key", "complete", "nodes"),
     "doctor": ("checks", "rejections", "interfaces", "peers"),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import Final, NamedTuple, NoReturn
 
+from node.cli import trust
 from node.cli.exits import SIMULATE_MISUSED, WRONG_USAGE, Unable, wrong_usage
 from node.cli.simulate_flags import simulate
 from node.config import VERSION
@@ -207,6 +208,11 @@ def _facts(parser: Parser) -> None:
     _watched(parser)
 
 
+def _peers(parser: Parser) -> None:
+    trust.peers(parser)
+    _watched(parser)
+
+
 def _status(parser: Parser) -> None:
     _peer(parser)
     _watched(parser)
@@ -310,20 +316,6 @@ def _ledger(parser: Parser) -> None:
     add("--reason", metavar="TEXT", help="with `open`: why bookings need not wait; goes on record")
 
 
-def _keys(parser: Parser) -> None:
-    add = parser.add_argument
-    what = ("show", "list", "generate", "install", "use", "remove")
-    add("what", choices=what, metavar="|".join(what), help="what to do")
-    add("key", nargs="?", metavar="KEY|FILE", help="which key; with install also a secret's file")
-    add("--reveal", action="store_true", help="print the secret itself")
-    add("--yes", action="store_true", help="also where nobody may be watching")
-    add("--out", metavar="FILE", help="where `generate` puts the new secret (mode 0600)")
-    add("--only", action="append", metavar="NODE", help="tell this node; may be repeated")
-    add("--here", action="store_true", help="change this node alone")
-    add("--force", action="store_true", help="even if a live node is cut off; needs --reason")
-    add("--reason", metavar="TEXT", help="why; goes on record")
-
-
 def _config(parser: Parser) -> None:
     parser.add_argument("what", choices=("show",), metavar="show", help="what to do")
     parser.add_argument("--origin", action="store_true", help="where each value comes from")
@@ -357,7 +349,7 @@ COMMANDS: Final = (
     Command("invite", "invite", "print a one-time line with which a machine can join", _invite),
     Command("leave", "leave", "say goodbye to the mesh and stop the agent", _none),
     Command("status", "status", "this node, its standing, its peers", _status),
-    Command("peers", "peers", "the other nodes, as this one knows them", _watched),
+    Command("peers", "peers", "the other nodes, as this one knows them", _peers),
     Command("facts", "facts", "hardware and live figures, with their age", _facts),
     Command("model", "model", "what a model is, from its own files", _model),
     Command("where", "where", "where can this run?", _where, SCORE),
@@ -372,7 +364,7 @@ COMMANDS: Final = (
     ),
     Command("doctor", "doctor", "what works, what does not, and what to do", _doctor),
     Command("events", "events", "what happened on this node, and what happens", _events),
-    Command("keys", "keys", "the mesh's secrets: list, show, and change them", _keys),
+    Command("keys", "keys", "the mesh's secrets: list, show, and change them", trust.keys),
     Command("config", "config", "settings, and where they come from", _config),
     Command("completion", "completion", "completion script for your shell", _completion),
     Command("version", "version", "the version", _none),

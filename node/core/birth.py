@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from ledger.limits import Limits
 from ledger.machine import Continuity
@@ -12,6 +13,9 @@ from mesh.instant import Duration
 from mesh.keyring import Keyring
 from mesh.persistence import SPACE_REMAINING
 from node.core.links import Self
+
+META_EPOCH: Final = b"epoch"
+"""The row of the highest epoch that this disk has spent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ KINDS: Final[Mapping[str, str]] = {
     "mesh.degraded": "we reach so few that we accuse nobody any more: the trouble is likely to be "
     "here",
     "peer.cloned": "a second machine shows the same identity",
+    "peer.revoked": "a node is kept out for good; by whose word, and why",
     "mesh.alone": "none of the nodes that were ever met answers",
     "mesh.few": "fewer than half of them answer: perhaps a cut, and this is its smaller side",
     "mesh.whole": "half of them or more are there again",

@@ -20,7 +20,7 @@ from mesh.logs import Position
 from mesh.persistence import SPACE_BLOCK, SPACE_META, Write
 from mesh.rejections import Rejection
 from mesh.wire import parse_block
-from node.core.machine import META_EPOCH
+from node.core.birth import META_EPOCH
 
 HashAt = Callable[[int], bytes | None]
 """The hash of our own accepted chain's block at a height; None when there is no such block."""

@@ -19,16 +19,17 @@ from ledger import effects as books_effects
 from ledger.machine import CLOSED, QUARANTINED, Ledger
 from ledger.observations import CapacitySeen, Fenced, Override, OwnLogSeen, PeersKnown
 from mesh import effects as mesh_effects
-from mesh.identity import Epoch, NodeId
+from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, Instant, earliest
 from mesh.logs import Position
 from mesh.machine import Mesh
-from mesh.persistence import SPACE_ASK, SPACE_CARRY, SPACE_META, Persist, Write
+from mesh.persistence import SPACE_ASK, SPACE_CARRY, SPACE_REVOKED, Persist
+from mesh.rejections import Rejection
 from node.core import answers, counter, health, requests
 from node.core.birth import Birth
 from node.core.bulletin import Bulletin
 from node.core.copies import Copies
-from node.core.effects import Doubt, Effect, KeepKeys, Look, Reply, Stop
+from node.core.effects import Doubt, Effect, KeepKeys, Look, Reply
 from node.core.errands import SERVICE_LEDGER, ErrandEffect, Errands, ToOurBooks
 from node.core.inviting import Inviting
 from node.core.knowledge import Knowledge
@@ -43,14 +44,13 @@ from node.core.reports import (
     WorkEnded,
 )
 from node.core.requests import Refused, Request
+from node.core.revoking import Bar, Revoking, RevokingEffect
 from node.core.rotating import SERVICE_KEYS, NewKeys, Rotating, RotatingEffect
 from node.core.self_image import SelfImage, Statement
 from node.core.surveying import SERVICE_LINKS, Surveying
-from node.core.topics import TOPIC_KEYS
 
 SERVICE_QUERY: Final = "query"
 SERVICE_JOIN: Final = "join"
-META_EPOCH: Final = b"epoch"
 FOR_THE_SHELL: Final = (
     mesh_effects.Send, mesh_effects.Broadcast, mesh_effects.Call, mesh_effects.Answer, Persist,
 )  # fmt: skip
@@ -71,21 +71,16 @@ class Agent:
             birth.saved, birth.port, birth.region, birth.version,
         )  # fmt: skip
         self.ledger = Ledger(
-            birth.identity,
-            birth.epoch,
-            self.mesh.chains.chain(birth.identity.id),
-            birth.remaining,
-            birth.continuity,
-            first=birth.first,
-            fingerprint=birth.fingerprint,
-            limits=birth.limits,
-            random=random,
-        )
+            birth.identity, birth.epoch, self.mesh.chains.chain(birth.identity.id),
+            birth.remaining, birth.continuity, first=birth.first, fingerprint=birth.fingerprint,
+            limits=birth.limits, random=random,
+        )  # fmt: skip
         self.knowledge = Knowledge(self.identity.id, birth.name, self.mesh, self.ledger, birth.keys)
         self.image = SelfImage()
         self.inviting = Inviting(birth.keys.mesh_id, birth.boot, random)
         self.errands = Errands(self.identity, self.knowledge, random)
         self.rotating = Rotating(self.knowledge)
+        self.revoking = Revoking(self.knowledge)
         self.bulletin = Bulletin(self.knowledge)
         word = partial(health.doctor, self.knowledge)
         self.surveying = Surveying(self.knowledge, birth.as_told, word)
@@ -101,7 +96,9 @@ class Agent:
         self._started = now
         self._addresses = _hosts(addresses)
         self.knowledge.refold()
-        effects = self._mesh(self.mesh.start(now, addresses), now)
+        kept_out = self.revoking.restore(self.birth.saved.get(SPACE_REVOKED, {}))
+        effects = self._policy(kept_out, now)
+        effects += self._mesh(self.mesh.start(now, addresses), now)
         if self.birth.seeds:
             effects += self._mesh(self.mesh.seed(self.birth.seeds, now), now)
         effects += self._books(self.ledger.boot(now), now)
@@ -153,6 +150,9 @@ class Agent:
         """A stream request from `peer` (None: someone without a certificate, who may only join)."""
         if service == SERVICE_JOIN:
             return [*self.inviting.redeem(token, body, self.knowledge.keys, now)]
+        if peer in self.mesh.roll.revoked:
+            self.mesh.rejections[Rejection.REVOKED] += 1
+            return [mesh_effects.Answer(token, b"")]
         if peer is None:
             self.mesh.rejections["stream: a stranger asked for what is for members"] += 1
             return [mesh_effects.Answer(token, b"")]
@@ -165,14 +165,14 @@ class Agent:
         if service == SERVICE_LEDGER:
             return self._errands(self.errands.came(token, body), now)
         if service == SERVICE_KEYS:
-            return self._rotating(self.rotating.came(token, peer, body), now)
+            return self._policy(self.rotating.came(token, peer, body), now)
         return self._mesh(self.mesh.serve(token, peer, service, body, now), now)
 
     def answered(self, call: int, body: bytes | None, now: Instant) -> list[Effect]:
         """The answer to one of our stream requests, or None: there was none in time."""
         self.knowledge.now = now
         if call in self.rotating.calls:
-            return self._rotating(self.rotating.answered(call, body), now)
+            return self._policy(self.rotating.answered(call, body), now)
         if (told := self.surveying.answered(call, body, now)) is not None:
             return [*told]
         effects = self.errands.answered(call, body, now)
@@ -251,8 +251,8 @@ class Agent:
             match effect:
                 case mesh_effects.FactLearned(fact):
                     self.knowledge.fact_learned(fact, now)
-                    if fact.topic == TOPIC_KEYS:
-                        out += self._rotating(self.rotating.follow(fact.author), now)
+                    told = [*self.rotating.learned(fact), *self.revoking.learned(fact)]
+                    out += self._policy(told, now)
                 case mesh_effects.LogExtended(author, blocks):
                     out += self.bulletin.extended(author, blocks, now)
                 case mesh_effects.LogCut(author, chain):
@@ -266,23 +266,14 @@ class Agent:
                 case mesh_effects.BlockStored(peer, position):
                     out += self._errands(self.errands.stored(peer, position, now), now)
                 case mesh_effects.EpochBehind(highest):
-                    out += self._rise_above(highest)
+                    self._forgot_a_start = True
+                    out += self.bulletin.behind(highest)
                 case mesh_effects.PeerChanged(peer, change, detail):
                     out.append(self.bulletin.peer(peer, change, detail))
                     out += self._told_of_copies(self._copies.changed(peer), now)
                 case mesh_effects.OurselvesChanged(change, detail):
                     out.append(self.bulletin.event(f"mesh.{change.name.lower()}", detail))
         return out
-
-    def _rise_above(self, highest: Epoch) -> list[Effect]:
-        # Our disk forgot a start. The floor goes to disk first; the next start rises above it.
-        self._forgot_a_start = True
-        row = Write(SPACE_META, META_EPOCH, highest.counter.to_bytes(8, "big"))
-        sentence = (
-            f"a peer proved that we once reached epoch {highest.counter}, which this disk has "
-            "forgotten: starting again above it, in quarantine"
-        )
-        return [Doubt(), Persist((row,)), Stop(sentence)]
 
     def _told_of_copies(self, known: PeersKnown | None, now: Instant) -> list[Effect]:
         return [] if known is None else self._books(self.ledger.report(known, now), now)
@@ -332,7 +323,9 @@ class Agent:
                 out.append(effect)
         return out
 
-    def _rotating(self, effects: Sequence[RotatingEffect], now: Instant) -> list[Effect]:
+    def _policy(
+        self, effects: Sequence[RotatingEffect | RevokingEffect], now: Instant
+    ) -> list[Effect]:
         out: list[Effect] = []
         for effect in effects:
             if isinstance(effect, NewKeys):  # on disk before anybody hears of it
@@ -340,6 +333,9 @@ class Agent:
                 out.append(self.bulletin.event("keys.changed", effect.sentence, node=effect.by))
                 out += self._mesh(self.mesh.change_keys(effect.keys, now), now)
                 out += self._publish(self.image.keys_are(effect.keys), now)
+            elif isinstance(effect, Bar):
+                out += self._mesh(self.mesh.revoke(effect.node, effect.sentence, now), now)
+                out += self._publish(self.image.keeps_out(effect.statement), now)
             else:
                 out.append(effect)
         return out
@@ -357,8 +353,10 @@ class Agent:
             case requests.Post() | requests.Release():
                 owner, command = counter.command(self.knowledge, request)
                 return self._errands(self.errands.tell(token, owner, command, now), now)
+            case requests.Revoke():
+                return self._policy(self.revoking.ask(token, request), now)
             case requests.ChangeKeys():
-                return self._rotating(self.rotating.begin(token, request, now), now)
+                return self._policy(self.rotating.begin(token, request, now), now)
             case requests.Invite():
                 wish, us = counter.invitation(request), self.identity.id
                 return [*self.inviting.invite(token, us, self._addresses, wish, now)]

@@ -123,6 +123,15 @@ class Invite(msgspec.Struct, frozen=True, tag="invite", forbid_unknown_fields=Tr
     uses: int = 1
 
 
+class Revoke(msgspec.Struct, frozen=True, tag="revoke", forbid_unknown_fields=True):
+    """Keep a node out of the mesh, everywhere and for good; `reason` goes on record.
+
+    → {id, name, by, reason}"""
+
+    node: str
+    reason: str
+
+
 class Keys(msgspec.Struct, frozen=True, tag="keys", forbid_unknown_fields=True):
     """→ {mesh, keys: [{key, state: primary|installed|retired, held_by: [name…], missing_at:
     [name…]}], nodes: [{id, name, liveness, primary, installed: [key…]}], warnings: [sentence…]}
@@ -200,6 +209,7 @@ Request: TypeAlias = (
     | LedgerShow
     | LedgerVerify
     | Invite
+    | Revoke
     | Keys
     | ChangeKeys
     | Doctor

@@ -21,6 +21,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from mesh.effects import Answer, Call
+from mesh.facts import Fact
 from mesh.identity import NodeId, id_text
 from mesh.instant import SECOND, Duration, Instant
 from mesh.keyring import KEYS_MAX, Keyring
@@ -31,6 +32,7 @@ from node.core.keyholders import PRESENT, held
 from node.core.knowledge import Knowledge
 from node.core.names import find_node
 from node.core.requests import ChangeKeys, Refused
+from node.core.topics import TOPIC_KEYS
 
 SERVICE_KEYS: Final = "keys"
 CALL_WAIT: Final[Duration] = 5 * SECOND
@@ -216,6 +218,10 @@ class Rotating:
         if without:
             names = ", ".join(sorted(m.name for m in without))
             raise Refused("refused", f"{names}: {why}; nothing was changed", f"{hint}; or --force")
+
+    def learned(self, fact: Fact) -> list[RotatingEffect]:
+        """Somebody has said something."""
+        return self.follow(fact.author) if fact.topic == TOPIC_KEYS else []
 
     def follow(self, node: NodeId) -> list[RotatingEffect]:
         """`node` has said which keys it has: if ours opens nothing there, and what it speaks under

@@ -14,6 +14,7 @@ from node.core.topics import (
     TOPIC_KEYS,
     TOPIC_LIVE,
     TOPIC_MODELS,
+    TOPIC_REVOKED,
     TOPIC_STANDING,
     Inventory,
     KeysHeld,
@@ -43,6 +44,7 @@ class SelfImage:
     live: Live | None = None
     standing: tuple[str, str] | None = None
     keys: KeysHeld | None = None
+    outcasts: bytes = b""
 
     def inventory_read(self, inventory: Inventory | Models) -> Statement | None:
         """A full probe came in. Where no model was ever seen there is nothing to tell of them."""
@@ -70,6 +72,13 @@ class SelfImage:
             return None
         self.keys = held
         return Statement(TOPIC_KEYS, encode(held))
+
+    def keeps_out(self, body: bytes) -> Statement | None:
+        """Who is revoked, as far as we know; told once there is anybody."""
+        if body == self.outcasts:
+            return None
+        self.outcasts = body
+        return Statement(TOPIC_REVOKED, body)
 
     def stands(self, state: str, reason: str, remaining_ms: int | None) -> Statement | None:
         """Whether we grant; told when the state or its reason changes, not when time passes."""

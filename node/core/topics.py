@@ -226,6 +226,7 @@ class KeysHeld(msgspec.Struct, frozen=True):
 
 
 TOPIC_KEYS: Final = "keys"
+TOPIC_REVOKED: Final = "revoked"
 
 
 def encode(body: Inventory | Live | Standing | Models | KeysHeld) -> bytes:

@@ -44,6 +44,7 @@ from node.core.asking import ERRANDS_MAX
 from node.core.inviting import INVITES_MAX, OVER_REMEMBERED_MAX, WRONG_TOKENS_PER_MINUTE_MAX
 from node.core.knowledge import GRANTS_REMEMBERED_MAX
 from node.core.machine import Agent
+from node.core.revoking import REVOKED_MAX
 from node.core.surveying import ASKED_MAX, SURVEYS_MAX
 from placement.columns import COLUMNS_MAX
 from simulations.checks.check import Check
@@ -155,6 +156,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Reconciler._unasked": _members,
     "Refusals._known": REFUSALS_MAX,
     "Replicas._replicas": _members,
+    "Revoking.kept": REVOKED_MAX,
     "Roll._counts": len(Liveness),
     "Roll._conflicts": CONFLICTS_MAX,
     "Roll._hinted": lambda config: config.hints_max,
@@ -162,6 +164,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Roll._named": _members,
     "Roll._named[]": _members,
     "Roll._order": _roll,
+    "Roll.revoked": REVOKED_MAX,
     "Roots._futile": _members,
     "Roots._heard": _members,
     "Sessions._of_peer": PEERS_MAX,
@@ -198,6 +201,7 @@ GROW: Final[Mapping[str, str]] = {
     "Errands._routes": "as above",
     "Gathered._ours": "hashes of our own log",
     "Reconciler._calls": "calls of ours under way, each with its deadline",
+    "Rotating.calls": "calls of one change of secret under way, each with its deadline",
     "Telling._errands": "one for each request of the local door; how many is for the shell to say",
     "Timers._heap": "alarms that were moved leave husks, which go when they surface",
     "Writer.chain": "our own log",

@@ -7,8 +7,18 @@ from functools import partial
 from typing import Any, Final
 
 from node.cli.asking import answer, show
-from node.cli.exits import YES
-from node.cli.render import Ink, age, clean, narrowed, or_unknown, short, width_of
+from node.cli.exits import YES, wrong_usage
+from node.cli.render import (
+    Ink,
+    age,
+    clean,
+    narrowed,
+    or_unknown,
+    pairs,
+    short,
+    tell,
+    width_of,
+)
 from node.cli.watching import watch
 
 ALONE: Final = "no other node is known yet: `holdfast invite` prints the line that lets one join"
@@ -21,7 +31,11 @@ EXPENDABLE: Final = ("REGION", "VERSION", "LEDGER", "ID", "TRUST", "STANDING")
 
 
 def run(flags: Namespace) -> int:
-    """The roll, from `status`."""
+    """The roll, from `status`; or 0 when the node is kept out from now on."""
+    if flags.what == "revoke":
+        return _revoke(flags)
+    if flags.node is not None or flags.reason is not None:
+        raise wrong_usage("`peers list` takes no node and no reason")
     if flags.watch:
         return watch(flags, partial(_peers, flags), _drawn)
     body = _peers(flags)
@@ -35,6 +49,19 @@ def _peers(flags: Namespace) -> dict[str, Any]:
 
 def _drawn(body: dict[str, Any], _ink: Ink) -> list[str]:
     return peer_rows(body["peers"]) or [ALONE]
+
+
+def _revoke(flags: Namespace) -> int:
+    if flags.node is None or flags.reason is None:
+        raise wrong_usage("whom, and why?", "`holdfast peers revoke NODE --reason TEXT`")
+    body = answer(flags, {"type": "revoke", "node": flags.node, "reason": flags.reason})
+    rows = [("revoked", f"{body['name']} ({short(body['id'])})"), ("reason", body["reason"])]
+    show(flags, body, lambda _ink: pairs([(name, clean(value)) for name, value in rows]))
+    tell(
+        "everybody hears it from everybody, and keeps it; who knows the secret can come back under "
+        "another identity: `holdfast keys` changes it"
+    )
+    return YES
 
 
 def peer_rows(peers: Sequence[dict[str, Any]]) -> list[str]:
