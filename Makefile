@@ -75,7 +75,7 @@ stories: install ## every story on every stage that it names; real time takes so
 plugin: install ## the pytest plugin as a wheel, in dist
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist simulations/plugin
 
-bench: install ## AREA=placement|ledger|mesh|simulator|command|node|facts, JSON=file, LONG=1
+bench: install ## AREA=placement|ledger|mesh|simulator|command|node|facts|model, JSON=file, LONG=1
 	@$(BIN)/python -m simulations.bench $(AREA) $(if $(JSON),--json $(JSON))
 
 check: lint test ## what must be green before anything lands

@@ -16,7 +16,9 @@ from typing import Final, NoReturn
 
 from simulations.bench.rows import Row, table
 
-AREAS: Final = ("placement", "ledger", "mesh", "simulator", "command", "node", "facts")
+AREAS: Final = (
+    "placement", "ledger", "mesh", "simulator", "command", "node", "facts", "model",
+)  # fmt: skip
 ALL: Final = "all"
 AREA_SECONDS_MAX: Final = 20 * 60
 """An area that has not ended by then never will."""
