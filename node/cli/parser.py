@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, NoReturn
 
 from node.cli import trust
 from node.cli.exits import SIMULATE_MISUSED, WRONG_USAGE, Unable, wrong_usage
+from node.cli.model_flags import model_flags
 from node.cli.simulate_flags import simulate
 from node.config import VERSION
 
@@ -321,28 +322,6 @@ def _config(parser: Parser) -> None:
     parser.add_argument("--origin", action="store_true", help="where each value comes from")
 
 
-def _model(parser: Parser) -> None:
-    add = parser.add_argument
-    add("what", choices=("inspect", "estimate"), metavar="inspect|estimate", help="what to do")
-    add("subject", nargs="?", metavar="MODEL", help="a name, FILE, FOLDER, ollama:NAME or ORG/REPO")
-    how = parser.add_argument_group("to estimate")
-    add = how.add_argument
-    add("--quant", metavar="NAME", help="q4_k_m, q8_0, bf16, awq, ... (default: as it is stored)")
-    add("--ctx", metavar="TOKENS", default="8k", help="for each sequence: 8192, 32k (default 8k)")
-    add("--parallel", type=int, metavar="COUNT", default=1, help="sequences at once (default 1)")
-    add("--engine", metavar="NAME", default="llama.cpp", help="llama.cpp, ollama, vllm, mlx, ...")
-    add("--cache-type", metavar="TYPE", default="f16", help="of keys and values (default f16)")
-    add("--ubatch", type=int, metavar="TOKENS", default=512, help="micro-batch (default 512)")
-    add("--no-flash", action="store_true", help="without flash attention")
-    add("--swa-full", action="store_true", help="keep windowed layers whole")
-    add("--backend", metavar="NAME", help="cuda, rocm, metal, vulkan or cpu")
-    add("--cards", type=int, metavar="COUNT", default=1, help="split over so many (default 1)")
-    add("--split", choices=("layer", "tensor"), default="layer", help="how (default layer)")
-    add("--draft", metavar="MODEL", help="a second model that guesses ahead")
-    add("--lora-rank", type=int, metavar="RANK", default=0, help="with an adapter of this rank")
-    add("--card", metavar="NAME", help="for the speed: rtx4090, h100, or GB/s as a number")
-
-
 def _events(parser: Parser) -> None:
     add = parser.add_argument
     add("--follow", action="store_true", help="go on as they happen, until Ctrl-C")
@@ -367,7 +346,7 @@ COMMANDS: Final = (
     Command("status", "status", "this node, its standing, its peers", _status),
     Command("peers", "peers", "the other nodes, as this one knows them", _peers),
     Command("facts", "facts", "hardware and live figures, with their age", _facts),
-    Command("model", "model", "what a model is, from its own files", _model),
+    Command("model", "model", "what a model is, from its own files", model_flags),
     Command("where", "where", "where can this run?", _where, SCORE),
     Command("reserve", "reserve", "take that room and keep it", _reserve, SCORE),
     Command("post", "post", "confirm a hold made with `reserve --hold`", _one_hold),
