@@ -76,9 +76,10 @@ async def machine(name: str, keys: Keyring = OURS, counter: int = 1) -> AsyncIte
 
 async def meet(one: Machine, other: Machine) -> None:
     one.do(one.mesh.seed([other.address], clock.now()))
+    for here, there in ((one, other), (other, one)):
+        await until(lambda here=here, there=there: here.mesh.has_session(there.mesh.id))
     one.do(one.mesh.publish("live", b"a word", clock.now()))
     await until(lambda: other.mesh.board.fact(one.mesh.id, "live") is not None)
-    await until(lambda: one.mesh.has_session(other.mesh.id))
 
 
 async def play(tape: list[bytes], to: Machine) -> int:
