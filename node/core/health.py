@@ -124,11 +124,24 @@ def _versions(knowledge: Knowledge) -> Check:
         for node, name in sorted(knowledge.names().items(), key=lambda row: row[1])
         if (inventory := knowledge.inventory(node)) is not None
     }
+    if passed_over := _passed_over(knowledge):
+        hint = "it is of a later version: what both know goes on; upgrade this node"
+        return Check("versions", None, passed_over, hint)
     if len({*running.values()}) <= 1:
         same = next(iter(running.values()), "an unknown version")
         return Check("versions", True, f"every node runs {same}")
     told = ", ".join(f"{name} runs {version}" for name, version in running.items())
     return Check("versions", None, told, "they understand each other; upgrade the older ones soon")
+
+
+def _passed_over(knowledge: Knowledge) -> str:
+    """What peers of later versions said that we could not read."""
+    novelties = knowledge.mesh.novelties
+    return "; ".join(
+        f"{knowledge.name_of(node)} said {count} {novelty.value}"
+        for node in novelties.peers()
+        for novelty, count in novelties.of(node).items()
+    )
 
 
 def _keys(knowledge: Knowledge) -> Check:

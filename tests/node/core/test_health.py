@@ -4,6 +4,7 @@ from typing import Any
 
 from mesh.identity import short_id
 from mesh.instant import SECOND, seconds
+from mesh.novelties import Novelty
 from node.core import requests
 from node.core.reports import Check, ShellNews
 from simulations.world import World
@@ -142,3 +143,14 @@ def test_different_versions_are_told_and_are_no_fault() -> None:
     row = check(world, "versions")
     assert row["ok"] is None
     assert "bob runs 9.9" in row["sentence"]
+
+
+def test_a_peer_of_a_later_version_is_named_with_what_was_passed_over() -> None:
+    world = mesh("ann", "bob")
+    ann, bob = world.hosts["ann"].alive, world.hosts["bob"]
+    assert check(world, "versions")["ok"] is True
+    ann.mesh.novelties.met(bob.id, Novelty.LETTER, 41)
+    row = check(world, "versions")
+    assert row["ok"] is None
+    assert row["sentence"] == "bob said 41 letters of kinds we do not know"
+    assert "upgrade this node" in row["hint"]
