@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 
 from node.core.topics import Metric
 from node.probes.card import PROCESSES_PER_CARD_MAX, CardReading, figure
+from node.probes.drm import read_clients, use_of
 from node.probes.pci import display_slots
 from node.probes.sources import Roots, names_in, read_integer, read_text, read_word, whole
 
@@ -88,13 +89,15 @@ def location_of(slot: str) -> tuple[int, int] | None:
     return domain, bus << 8 | device << 3 | function
 
 
-def read_card(roots: Roots, slot: str) -> tuple[CardReading, ...]:
-    """The card in `slot`. May block for as long as its driver does."""
+def read_card(roots: Roots, slot: str, pids: tuple[int, ...] = ()) -> tuple[CardReading, ...]:
+    """The card in `slot`, with the use of `pids` (what only draws, or computes by Vulkan, is seen
+    of them alone). May block for as long as its driver does."""
     folder = f"{roots.sys}/bus/pci/devices/{slot}"
     node = _kfd_node(roots, slot)
     total = read_integer(f"{folder}/mem_info_vram_total")
     shared = read_integer(f"{folder}/mem_info_gtt_total")
     unique = read_word(f"{folder}/unique_id")
+    clients = tuple(read_clients(roots, pids))
     before = _used_by_pid(roots, node)
     used = read_integer(f"{folder}/mem_info_vram_used")
     shared_used = read_integer(f"{folder}/mem_info_gtt_used")
@@ -110,7 +113,12 @@ def read_card(roots: Roots, slot: str) -> tuple[CardReading, ...]:
         capability=None if node is None else node.target,
         memory_total=room,
         memory_free=None if room is None or taken is None else max(0, room - taken),
-        used_by_pid={pid: min(use, after[pid]) for pid, use in before.items() if pid in after},
+        used_by_pid=use_of(clients, slot, shared=True)
+        if unified
+        else larger(
+            {pid: min(use, after[pid]) for pid, use in before.items() if pid in after},
+            use_of(clients, slot),
+        ),
         utilisation=_percent(read_integer(f"{folder}/gpu_busy_percent")),
         temperature=_temperature(folder),
         unified=unified,
@@ -121,6 +129,12 @@ def read_card(roots: Roots, slot: str) -> tuple[CardReading, ...]:
         figures=figures,
     )
     return (card,)
+
+
+def larger(first: dict[int, int], second: dict[int, int]) -> dict[int, int]:
+    """Per pid the larger of two figures: what KFD and fdinfo see overlaps."""
+    pids = sorted({**first, **second})
+    return {pid: max(first.get(pid, 0), second.get(pid, 0)) for pid in pids}
 
 
 def is_apu(node: KfdNode | None, total: int | None, shared: int | None, unique: str | None) -> bool:

@@ -53,7 +53,7 @@ class Cards:
         for slot in self._nvidia():
             self._readers[slot] = self._ask_nvml
         for slot in amd.slots(self._roots):
-            self._readers[slot] = lambda slot, _: amd.read_card(self._roots, slot)
+            self._readers[slot] = lambda slot, pids: amd.read_card(self._roots, slot, pids)
         for slot in intel.slots(self._roots):
             self._readers[slot] = lambda slot, pids: intel.read_card(self._roots, slot, pids)
         if apple.is_macos():

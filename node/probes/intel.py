@@ -12,28 +12,17 @@ drm-resident-*); sysfs of i915 (`lmem_total_bytes`) and xe (`tile*/physical_vram
 """
 
 import os
-from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from node.probes.card import CardReading
+from node.probes.drm import read_clients, use_of
 from node.probes.pci import display_slots
-from node.probes.sources import Roots, names_in, read_integer, read_text, read_word, whole
+from node.probes.sources import Roots, names_in, read_integer, read_text, read_word
 
 INTEL: Final = "0x8086"
 CLASSES: Final = ("0x0300", "0x0302", "0x0380")
 DRIVERS: Final = ("i915", "xe")
 INTEGRATED_AT: Final = "0000:00:02.0"
-DESCRIPTORS_MAX: Final = 4096
-"""Of one process; a browser has some hundreds."""
-UNITS: Final = {"": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
-
-
-class DrmClient(NamedTuple):
-    """One opening of a card by a process. `memory`: bytes it has in the card's own memory."""
-
-    slot: str
-    client: int
-    memory: int
 
 
 def slots(roots: Roots) -> tuple[str, ...]:
@@ -43,62 +32,6 @@ def slots(roots: Roots) -> tuple[str, ...]:
         for slot in display_slots(roots, INTEL, CLASSES)
         if _driver(roots, slot) in DRIVERS or slot != INTEGRATED_AT
     )
-
-
-def parse_fdinfo(text: str) -> DrmClient | None:
-    """/proc/PID/fdinfo/FD of an open card; None for anything else."""
-    fields: dict[str, str] = {}
-    for line in text.splitlines():
-        name, separator, value = line.partition(":")
-        if separator:
-            fields[name] = value.strip()
-    client = whole(fields.get("drm-client-id"))
-    slot = fields.get("drm-pdev")
-    if client is None or not slot:
-        return None
-    # One figure per region; `resident` is what is there now, older drivers tell `total` alone.
-    regions = {name.split("-", 2)[2] for name in fields if name.count("-") >= 2}
-    memory = 0
-    for region in sorted(regions):
-        if region.startswith(("vram", "local")):
-            resident = amount_of(fields.get(f"drm-resident-{region}"))
-            total = amount_of(fields.get(f"drm-total-{region}"))
-            memory += resident if resident is not None else total or 0
-    return DrmClient(slot, client, memory)
-
-
-def amount_of(value: str | None) -> int | None:
-    """`123 KiB` in bytes."""
-    words = (value or "").split()
-    number = whole(words[0]) if words else None
-    unit = UNITS.get(words[1] if len(words) > 1 else "")
-    return None if number is None or number < 0 or unit is None else number * unit
-
-
-def use_of(clients: Iterable[tuple[int, DrmClient]], slot: str) -> dict[int, int]:
-    """pid → bytes of the card in `slot`. One opening shared by several descriptors, or inherited
-    by a child, counts once, for the first of them."""
-    counted: set[int] = set()
-    used: dict[int, int] = {}
-    for pid, client in clients:
-        if client.slot == slot and client.client not in counted:
-            counted.add(client.client)
-            used[pid] = used.get(pid, 0) + client.memory
-    return used
-
-
-def read_clients(roots: Roots, pids: Iterable[int]) -> Iterator[tuple[int, DrmClient]]:
-    """Every opening of a card by these processes that we may see."""
-    for pid in pids:
-        links = f"{roots.proc}/{pid}/fd"
-        for name in names_in(links)[:DESCRIPTORS_MAX]:
-            try:
-                is_card = os.readlink(f"{links}/{name}").startswith("/dev/dri/")  # noqa: PTH115
-            except OSError:
-                continue
-            found = parse_fdinfo(read_text(f"{roots.proc}/{pid}/fdinfo/{name}") or "")
-            if is_card and found is not None:
-                yield pid, found
 
 
 def parse_range(text: str) -> int | None:
@@ -134,7 +67,7 @@ def read_card(roots: Roots, slot: str, pids: tuple[int, ...]) -> tuple[CardReadi
     folder = f"{roots.sys}/bus/pci/devices/{slot}"
     integrated = slot == INTEGRATED_AT
     total = None if integrated else read_total(roots, slot)
-    used: dict[int, int] = {}
+    used = use_of(read_clients(roots, pids), slot, shared=True) if integrated else {}
     free: int | None = None
     note = "" if integrated or total is not None else "its driver does not tell its memory"
     if not integrated and total is not None:

@@ -65,7 +65,7 @@ class Sampler:
         seen = look(self._tools, self._claim.offer, pids=tuple(matched))
         used_after, unread = self._attributor.memory(matched)
         outstanding = max(outstanding, self._claim.outstanding_of_others(self._clock()))
-        ram_used = smaller(used_before, used_after)
+        ram_used = with_unified(smaller(used_before, used_after), seen.cards, matched)
         self._claim.publish_use(sum(ram_used.values()), self._clock())
         readings = tuple(
             self._reading(fact, seen, ram_used, outstanding, matched)
@@ -139,6 +139,22 @@ class Sampler:
 def smaller(before: Mapping[bytes, int], after: Mapping[bytes, int]) -> dict[bytes, int]:
     """Per hold the smaller of two readings; a hold that is in one only was not using it."""
     return {hold: min(used, after[hold]) for hold, used in before.items() if hold in after}
+
+
+def with_unified(
+    used: Mapping[bytes, int], cards: Sequence[CardReading], matched: Mapping[int, bytes]
+) -> dict[bytes, int]:
+    """What each hold uses of main memory, where a card takes its memory from there too.
+
+    Such memory is in no figure of the process. But some of it may be (a file mapped for both), so
+    the larger of the two figures stands for their sum: never more than the truth.
+    """
+    whole = dict(used)
+    for card in cards:
+        if card.unified:
+            for hold, amount in card_use(card, matched).items():
+                whole[hold] = max(whole.get(hold, 0), amount)
+    return whole
 
 
 def card_use(card: CardReading, matched: Mapping[int, bytes]) -> dict[bytes, int]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from node.core.topics import decode_models, encode
-from node.probes import amd, apple, intel
+from node.probes import amd, apple, drm
 from node.probes.models.rest import NoAnswer, body_of, is_whole
 from node.probes.models.servers import LoadedModel, Server, parse_listening, recognised
 from node.probes.models.stores import StoredModel
@@ -54,7 +54,7 @@ def targets() -> list[Target]:
         Target("model server's list", (json.dumps(OPENAI).encode(),), _listed, Shape.JSON),
         Target("HTTP answer", (http, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"), _http),
         Target("models fact", (_models(),), _fact, Shape.MSGPACK),
-        Target("card's fdinfo", (FDINFO,), _text(intel.parse_fdinfo), Shape.TEXT),
+        Target("card's fdinfo", (FDINFO,), _text(drm.parse_fdinfo), Shape.TEXT),
         Target("KFD node", (KFD,), _text(lambda text: amd.parse_node(text, 1)), Shape.TEXT),
         Target("vm_stat", (VM_STAT,), _text(apple.parse_vm_stat), Shape.TEXT),
         Target("Apple's displays", (DISPLAYS,), _text(_displays), Shape.JSON),

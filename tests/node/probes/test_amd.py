@@ -117,6 +117,33 @@ def test_who_computes_is_known_by_process(tmp_path: Path) -> None:
     assert _read(tmp_path, files).used_by_pid == {4711: 6 * GIB}
 
 
+AMDGPU = """drm-driver:	amdgpu
+drm-client-id:	51
+drm-pdev:	0000:c5:00.0
+drm-memory-vram:	%d KiB
+drm-memory-gtt: 	%d KiB
+drm-memory-cpu: 	0 KiB
+"""
+
+
+def _vulkan(folder: Path, own: int, shared: int) -> None:
+    """Process 4711 has the card open, and KFD knows nothing of it."""
+    for kind in ("fd", "fdinfo"):
+        (folder / f"proc/4711/{kind}").mkdir(parents=True)
+    (folder / "proc/4711/fd/9").symlink_to("/dev/dri/renderD128")
+    (folder / "proc/4711/fdinfo/9").write_text(AMDGPU % (own // 1024, shared // 1024))
+
+
+def test_what_computes_by_vulkan_is_seen_in_the_processes_of_holds(tmp_path: Path) -> None:
+    own = machine(tmp_path / "own", _files(24 * GIB, 32 * GIB, 110000))
+    _vulkan(tmp_path / "own", 6 * GIB, GIB)
+    apu = machine(tmp_path / "apu", _files(GIB, 96 * GIB, 110501))
+    _vulkan(tmp_path / "apu", GIB, 40 * GIB)
+    assert Cards(own, no_waiting).look(pids=(4711,))[0].used_by_pid == {4711: 6 * GIB}
+    assert Cards(apu, no_waiting).look(pids=(4711,))[0].used_by_pid == {4711: 40 * GIB}
+    assert Cards(own, no_waiting).look()[0].used_by_pid == {}
+
+
 def test_a_sleeping_card_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = _files(8 * GIB, 32 * GIB)
     cards = Cards(machine(tmp_path, files), no_waiting)
@@ -129,7 +156,7 @@ def test_a_sleeping_card_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "asleep" in card.note
 
 
-def _woken(roots: Roots, slot: str) -> tuple[CardReading, ...]:
+def _woken(roots: Roots, slot: str, pids: tuple[int, ...]) -> tuple[CardReading, ...]:
     raise AssertionError(f"{slot} was woken")
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from node.probes import intel
+from node.probes.drm import amount_of, parse_fdinfo, use_of
 from node.probes.gpus import Cards
-from node.probes.intel import amount_of, parse_fdinfo, parse_range, use_of
+from node.probes.intel import parse_range
 from tests.node.probes.world import machine, no_waiting
 
 GIB = 1024**3
@@ -57,8 +58,8 @@ def _process(folder: Path, pid: int, descriptors: dict[int, str]) -> None:
 
 
 def test_fdinfo_of_both_drivers_tells_the_cards_own_memory_alone() -> None:
-    assert parse_fdinfo(XE) == (ARC, 17, 16384 * 1024)
-    assert parse_fdinfo(I915) == (ARC, 7, 3 * GIB)
+    assert parse_fdinfo(XE) == (ARC, 17, 16384 * 1024, 192 * 1024)
+    assert parse_fdinfo(I915) == (ARC, 7, 3 * GIB, 8 * 1024**2)
     assert parse_fdinfo("pos:	0\nflags:	02\n") is None
 
 

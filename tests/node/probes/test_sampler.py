@@ -15,7 +15,7 @@ from node.probes.instruments import instruments
 from node.probes.memory import MIB
 from node.probes.offers import Capacity, Offer
 from node.probes.processes import Tie, started_of
-from node.probes.sampler import Sample, Sampler, smaller
+from node.probes.sampler import Sample, Sampler, smaller, with_unified
 from node.probes.shares import Onlooker, claim_share
 from node.probes.sources import Roots
 from tests.node.probes.test_inventory import CARD, box
@@ -101,6 +101,21 @@ def test_the_memory_of_a_card_is_charged_to_the_hold_of_the_process(tmp_path: Pa
     assert sample.live.pools["gpu:GPU-a"].foreign == 2 * GIB
     assert sample.live.metrics["gpu.GPU-a.utilisation"].value == 5
     assert sample.live.metrics["gpu.GPU-a.temperature"].status == "unknown"
+
+
+def test_what_a_unified_card_takes_for_a_hold_is_the_holds_own_use_of_main_memory(
+    tmp_path: Path,
+) -> None:
+    # Else 6 GiB promised and used would be missing from what is free and set aside once more.
+    card = CardReading("amd-x", unified=True, memory_total=12 * GIB, used_by_pid={11: 6 * GIB})
+    sampler = _alone(tmp_path, card)
+    _process(tmp_path, 11, A, 4)
+    sample = sampler.sample([Tie(A)])
+    total, _, free, used = _pool(sample, "ram")
+    assert used == {A: 6 * GIB}
+    assert free is not None
+    assert room(total, 0, free, [(6 * GIB, used[A])]) == min(total - 6 * GIB, free)
+    assert with_unified({A: 7 * GIB}, (card,), {11: A}) == {A: 7 * GIB}
 
 
 def test_a_card_that_says_nothing_has_no_free_memory_that_anyone_knows_of(tmp_path: Path) -> None:
