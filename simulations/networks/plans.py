@@ -8,6 +8,7 @@ several times what an idle one needs.
 
 import datetime as dt
 import json
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,6 +19,8 @@ from simulations.networks.cabling import UP_SECONDS_MAX, Machine, Site
 
 MEET_SECONDS_MAX: Final = 20.0
 SOON_SECONDS_MAX: Final = 8.0
+HELPED_SECONDS_MAX: Final = 20.0
+WATCHED_SECONDS: Final = 20.0
 KNOWN_SECONDS_MAX: Final = 2.0
 """A twentieth of a second is usual, and one is promised."""
 Measured = dict[str, float]
@@ -140,6 +143,27 @@ def one_way_alone(site: Site) -> Measured:
     return {"dead": lost, "heal": since(mended, (a,), "peer.alive")}
 
 
+def one_way_with_a_helper(site: Site) -> Measured:
+    """What a sends to b is lost, and both are in touch with c: nobody may be given up."""
+    lan = site.segment("lan")
+    a, b, c = (site.machine(name) for name in "abc")
+    for number, machine in enumerate((a, b, c), 1):
+        machine.without_ipv6()
+        machine.plug(lan, "eth0", f"10.1.0.{number}/24")
+    begin(site, a, b, c)
+    took = {"join": met(a, b, c)}
+    a.ip("route add blackhole 10.1.0.2/32")
+    cut = now()
+    helped = lambda: peer(a, "b").get("reachable_by") is not None  # noqa: E731 - a look
+    until("a says that b is reachable only by c", helped, HELPED_SECONDS_MAX)
+    took["said to be reachable only by a helper"] = now() - cut
+    while now() - cut < WATCHED_SECONDS:
+        time.sleep(0.5)
+        no_deaths(a, b, c)
+    took["without a death"] = now() - cut
+    return took
+
+
 def _half_cut(site: Site) -> tuple[Machine, Machine]:
     floor, attic = site.segment("floor"), site.segment("attic")
     a, b = site.machine("a"), site.machine("b")
@@ -217,6 +241,7 @@ PLANS: Final = tuple(
     Plan(made.__name__.replace("_", "-"), (made.__doc__ or "").strip(), made)
     for made in (
         two_cables, across_a_router, invited, ipv6_alone, link_local_alone, one_way, one_way_alone,
+        one_way_with_a_helper,
         plugged_in_later, new_address,
     )
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Agents in networks as people have them. The plans hold the limits; the slowest is for `make`."""
+"""Agents in networks as people have them. The plans hold the limits; the slow ones are for `make`."""
 
 import json
 import subprocess
@@ -10,8 +10,8 @@ from simulations.networks.plans import PLANS
 from simulations.truth import sandbox
 
 NOT_HERE = sandbox.why_not()
-ON_DEMAND = ("one-way-alone",)
-"""A death takes its time."""
+ON_DEMAND = ("one-way-alone", "one-way-with-a-helper")
+"""A death takes its time, and so does waiting for none."""
 HERE = [plan.name for plan in PLANS if plan.name not in ON_DEMAND]
 
 
