@@ -110,7 +110,7 @@ class Machine:
 
 
 class Site:
-    """All machines and segments of one plan."""
+    """All machines and segments of one wiring."""
 
     def __init__(self, folder: Path, volatile: Path) -> None:
         self._folder, self._volatile = folder, volatile

@@ -1,11 +1,13 @@
 """Found by mDNS: what a record may do to us."""
 
+import sys
 import threading
 from dataclasses import replace
 from ipaddress import IPv6Address
 from pathlib import Path
 from random import Random
 
+import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,8 +16,9 @@ from zeroconf import ServiceInfo
 from mesh.effects import Address
 from mesh.identity import NodeId, id_text
 from node.core.reports import Found
+from node.shell import mdns
 from node.shell.interfaces import Interface
-from node.shell.mdns import NODES_MAX, Book, Mdns
+from node.shell.mdns import NODES_MAX, Book, Mdns, MdnsUnusable, Responder
 from node.shell.mdns_records import (
     ADDRESSES_PER_NODE_MAX,
     SERVICE_TYPE,
@@ -220,3 +223,13 @@ async def test_an_address_that_is_not_ours_is_a_warning_and_names_what_still_wor
         assert "mDNS can't be used" in finder.warning.sentence
         assert "beacons and --seed still work" in finder.warning.hint
         nursery.cancel_scope.cancel()
+
+
+def test_a_package_that_is_missing_is_a_warning_that_names_what_still_works(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "zeroconf", None)
+    monkeypatch.setattr(mdns, "speaking_links", list)
+    with pytest.raises(MdnsUnusable, match="zeroconf cannot be used") as unusable:
+        Responder(HERE, Book())
+    assert "beacons and --seed still work" in unusable.value.warning.hint

@@ -1,4 +1,4 @@
-"""Agents in networks as people have them. The plans hold the limits; the slow ones are for `make`."""
+"""Agents in networks as people have them. The wirings hold the limits; slow ones are for `make`."""
 
 import json
 import subprocess
@@ -6,20 +6,20 @@ import sys
 
 import pytest
 
-from simulations.networks.plans import PLANS
+from simulations.networks.wirings import WIRINGS
 from simulations.truth import sandbox
 
 NOT_HERE = sandbox.why_not()
 ON_DEMAND = ("one-way-alone", "one-way-with-a-helper")
 """A death takes its time, and so does waiting for none."""
-HERE = [plan.name for plan in PLANS if plan.name not in ON_DEMAND]
+HERE = [wiring.name for wiring in WIRINGS if wiring.name not in ON_DEMAND]
 
 
 @pytest.mark.skipif(NOT_HERE is not None, reason=str(NOT_HERE))
-@pytest.mark.parametrize("plan", HERE)
-def test_everyone_finds_everyone_in(plan: str) -> None:
+@pytest.mark.parametrize("wiring", HERE)
+def test_everyone_finds_everyone_in(wiring: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "simulations.networks", "--json", plan],
+        [sys.executable, "-m", "simulations.networks", "--json", wiring],
         capture_output=True, text=True, timeout=110, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -28,7 +28,7 @@ def test_everyone_finds_everyone_in(plan: str) -> None:
     assert told["seconds"]
 
 
-def test_a_plan_that_is_not_there_is_refused_with_those_that_are() -> None:
+def test_a_wiring_that_is_not_there_is_refused_with_those_that_are() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "simulations.networks", "no-such"],
         capture_output=True, text=True, timeout=30, check=False,

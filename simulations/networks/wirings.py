@@ -1,4 +1,4 @@
-"""The plans: how the cables lie, who must find whom, and within what time.
+"""The wirings: how the cables lie, who must find whom, and within what time.
 
 Times are read from the agents' own logs: a join takes from the moment when the last of them is up
 to the moment when the last of them says of the last other that it is alive. What is changed by us
@@ -27,7 +27,7 @@ Measured = dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Wiring:
     """One network, told in a sentence."""
 
     name: str
@@ -237,8 +237,8 @@ def new_address(site: Site) -> Measured:
     return took
 
 
-PLANS: Final = tuple(
-    Plan(made.__name__.replace("_", "-"), (made.__doc__ or "").strip(), made)
+WIRINGS: Final = tuple(
+    Wiring(made.__name__.replace("_", "-"), (made.__doc__ or "").strip(), made)
     for made in (
         two_cables, across_a_router, invited, ipv6_alone, link_local_alone, one_way, one_way_alone,
         one_way_with_a_helper,
@@ -247,7 +247,7 @@ PLANS: Final = tuple(
 )  # fmt: skip
 
 
-# What plans share --------------------------------------------------------------------------------
+# What wirings share ----------------------------------------------------------------------------
 
 
 def begin(site: Site, first: Machine, *others: Machine) -> None:
