@@ -15,6 +15,8 @@ from placement.memory.headers.kinds import bytes_by_kind
 from placement.memory.headers.tensors import weigh
 
 ROWS_MAX: Final = 12
+CONTEXT: Final = 8192
+"""Tokens of the estimate beside it; `model estimate` asks for any other."""
 SHAPE_KEYS: Final = (
     ("context", "context_length", "max_position_embeddings"),
     ("layers", "block_count", "num_hidden_layers"),
@@ -59,8 +61,29 @@ def described(found: FoundModel) -> dict[str, Any]:
         "bytes_by_type": {} if weights is None else dict(weights.by_type),
         "bytes_by_kind": {} if found.tensors is None else bytes_by_kind(found.tensors),
         **{ours: _shape(found, key, field) for ours, key, field in SHAPE_KEYS},
+        "estimate": estimated(found, size),
         "notes": list(found.notes),
     }
+
+
+def estimated(found: FoundModel, size: int | None) -> dict[str, Any] | None:
+    """What it would need at a modest context; None where its family is not known."""
+    from placement.memory.description import describe, describe_gguf
+    from placement.memory.estimate import estimate
+    from placement.memory.model import Model
+    from placement.memory.requests import Asked, Estimate
+
+    kv = found.gguf_kv
+    model = describe(found.config or {}) if kv is None else describe_gguf(kv)
+    if not isinstance(model, Model):
+        return None
+    engine = "vllm" if kv is None else "llama.cpp"
+    made = estimate(model, Asked(engine=engine, context=CONTEXT, weight_bytes=size))
+    if not isinstance(made, Estimate) or made.only_at_most:
+        return None
+    needs = {"low": made.total.low, "likely": made.total.likely, "high": made.total.high}
+    said = {"engine": engine, "context": CONTEXT, "confidence": made.confidence.value}
+    return {**said, "needs": needs}
 
 
 def _architecture(found: FoundModel) -> str | None:
@@ -104,6 +127,7 @@ def lines(body: Mapping[str, Any], ink: Ink) -> list[str]:
             ("context", _count(body["context"], "tokens")),
             ("layers", _count(body["layers"])),
             ("experts", _count(body["experts"]) if body["experts"] else "none told"),
+            ("needs", _needs(body["estimate"])),
             ("beside it", clean(", ".join(body["beside"])) or "nothing"),
         ]
     )
@@ -111,6 +135,14 @@ def lines(body: Mapping[str, Any], ink: Ink) -> list[str]:
     if rows:
         shown += ["", *table(("WHAT FOR", "BYTES"), rows[:ROWS_MAX])]
     return shown + [f"note: {clean(note)}" for note in body["notes"]]
+
+
+def _needs(made: Mapping[str, Any] | None) -> str:
+    if made is None:
+        return f"{UNKNOWN}: no estimate for this family, or too little is told"
+    likely, high = (amount(made["needs"][side], "bytes") for side in ("likely", "high"))
+    with_it = f"{made['engine']} and {made['context']:,} tokens"
+    return f"{likely} with {with_it}, at most {high}; `holdfast model estimate` itemises it"
 
 
 def _weights(body: Mapping[str, Any]) -> str:

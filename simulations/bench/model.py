@@ -14,6 +14,7 @@ from placement.memory.description import describe
 from placement.memory.estimate import estimate
 from placement.memory.model import Model
 from placement.memory.requests import Asked
+from simulations.bench.headers import MEMORY, TIME, header_rows
 from simulations.bench.rows import Area, Declared, Row
 from simulations.bench.timing import best_us
 
@@ -23,6 +24,8 @@ AREA: Final = Area(
     Declared("describe a model from its configuration, mean", "µs", "lower"),
     Declared("estimate a described model, mean", "µs", "lower"),
     Declared("describe and estimate the worst of the catalogue", "µs", "lower"),
+    TIME,
+    MEMORY,
 )
 
 
@@ -34,10 +37,11 @@ def rows() -> list[Row]:
     asked = Asked(context=32768, parallel=4, engine="unknown")
     described = [best_us(partial(describe, config), ROUNDS) for config in configs]
     weighed = [best_us(partial(estimate, model, asked), ROUNDS) for model in made]
-    first, second, worst = AREA.declared
+    first, second, worst, *_ = AREA.declared
     many = len(configs)
     return [
         AREA.row(first, many, sum(described) / many),
         AREA.row(second, many, sum(weighed) / many),
         AREA.row(worst, many, max(map(sum, zip(described, weighed, strict=True)))),
+        *header_rows(AREA),
     ]

@@ -22,3 +22,14 @@ def test_what_is_no_model_is_refused_by_name(run: Callable[..., Any], state: Any
         assert refused.status == 1
         assert json.loads(refused.out)["refused"]["code"] == code
     assert run("model", "inspect").status == 2
+
+
+def test_an_estimate_stands_beside_what_is_known_and_is_not_invented(
+    run: Callable[..., Any], state: Any
+) -> None:
+    known = json.loads(run("model", "inspect", str(DATA / "little.gguf"), "--json").out)
+    needs = known["estimate"]["needs"]
+    assert known["bytes"] < needs["low"] <= needs["likely"] <= needs["high"]
+    index = DATA / "model.safetensors.index.json"
+    assert json.loads(run("model", "inspect", str(index), "--json").out)["estimate"] is None
+    assert "no estimate" in run("model", "inspect", str(index)).out
