@@ -19,6 +19,8 @@ from node.cli.render import (
 LIVE_FIRST: Final = (
     "cpu_percent",
     "load1",
+    "load5",
+    "load15",
     "psi_memory_some_avg10",
     "psi_memory_full_avg10",
     "temperature_max",
@@ -30,6 +32,8 @@ LIVE_FIRST: Final = (
 IN_WORDS: Final = {
     "cpu_percent": "processor busy",
     "load1": "load (1 min)",
+    "load5": "load (5 min)",
+    "load15": "load (15 min)",
     "psi_memory_some_avg10": "waiting for memory, some work",
     "psi_memory_full_avg10": "waiting for memory, all work",
     "psi_cpu_some_avg10": "waiting for a core, some work",
@@ -200,7 +204,15 @@ def _metrics(live: Mapping[str, Any] | None) -> list[str]:
     metrics = live["metrics"]
     names = [name for name in LIVE_FIRST if name in metrics]
     names += sorted(set(metrics) - set(names))
-    return pairs([(IN_WORDS.get(name, clean(name)), metric(metrics[name])) for name in names])
+    return pairs([(_in_words(name), metric(metrics[name])) for name in names])
+
+
+def _in_words(name: str) -> str:
+    """A card's figure is `gpu.UUID.power`, a volume's `disk:/srv.inodes_free`."""
+    subject, _, figure = name.rpartition(".")
+    if name in IN_WORDS or not subject:
+        return IN_WORDS.get(name, clean(name))
+    return clean(f"{figure.replace('_', ' ')} of {subject.removeprefix('gpu.')}")
 
 
 def _foreign(live: Mapping[str, Any] | None) -> list[str]:

@@ -57,6 +57,11 @@ class GpuFact(msgspec.Struct, frozen=True):
     driver: str | None
     capability: str | None
     unified: bool = False
+    """Its memory is main memory; `memory_total` is then the most that it may take of it."""
+    slot: str = ""
+    """Its PCI address; empty where it has none."""
+    numa: int | None = None
+    """The memory node that it is near to; None on machines with one."""
 
 
 class VolumeFact(msgspec.Struct, frozen=True):

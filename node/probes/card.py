@@ -45,7 +45,7 @@ class CardReading:
         return "ram" if self.unified else f"gpu:{self.uuid}"
 
 
-def gpu_fact(card: CardReading) -> GpuFact:
+def gpu_fact(card: CardReading, numa: int | None = None) -> GpuFact:
     """The card as it is published."""
     return GpuFact(
         uuid=card.uuid,
@@ -56,6 +56,8 @@ def gpu_fact(card: CardReading) -> GpuFact:
         driver=card.driver,
         capability=card.capability,
         unified=card.unified,
+        slot=card.slot,
+        numa=numa,
     )
 
 

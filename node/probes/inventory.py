@@ -21,6 +21,7 @@ from node.probes.host import read_host
 from node.probes.instruments import Instruments, instruments
 from node.probes.network import read_interfaces
 from node.probes.offers import Offer, offer_text
+from node.probes.pci import numa_of
 from node.probes.pools import disk_pool, look, pool_facts
 from node.probes.runtimes import read_runtimes
 from node.probes.sources import Roots
@@ -51,7 +52,7 @@ def read_inventory(
         cores_physical=figure(cpu.cores_physical, "cores", "/proc/cpuinfo"),
         memory_total=figure(seen.memory.total, "bytes", seen.memory.source, seen.memory.note),
         pools=pool_facts(seen, share, system_reserve),
-        gpus=tuple(gpu_fact(card) for card in seen.cards),
+        gpus=tuple(gpu_fact(card, numa_of(tools.roots, card.slot)) for card in seen.cards),
         volumes=tuple(_volume_fact(tools.roots, volume, share) for volume in seen.volumes),
         tools=read_tools(tools.path, tools.versions, tools.run_limited, ask_versions=ask_versions),
         addresses=address_facts(read_addresses(tools.roots)),

@@ -1,7 +1,7 @@
 """Cards as the PCI bus shows them; the kernel tells without touching a card."""
 
 from node.probes.card import CARDS_MAX
-from node.probes.sources import Roots, names_in, read_word
+from node.probes.sources import Roots, names_in, read_integer, read_word
 
 
 def display_slots(roots: Roots, vendor: str, classes: tuple[str, ...]) -> tuple[str, ...]:
@@ -13,3 +13,9 @@ def display_slots(roots: Roots, vendor: str, classes: tuple[str, ...]) -> tuple[
         if read_word(f"{folder}/{slot}/vendor") == vendor
         and (read_word(f"{folder}/{slot}/class") or "").startswith(classes)
     )[:CARDS_MAX]
+
+
+def numa_of(roots: Roots, slot: str) -> int | None:
+    """The memory node that a card is near to. The kernel writes -1 where there is only one."""
+    node = read_integer(f"{roots.sys}/bus/pci/devices/{slot}/numa_node") if slot else None
+    return node if node is not None and node >= 0 else None

@@ -54,3 +54,12 @@ def test_a_watch_asks_anew_each_time(
     with FakeAgent(state, {"facts": told}):
         assert run("facts", "--watch", "--every", "1s").status == 0
     assert ["1 s ago" in shown[0], "2 s ago" in shown[1]] == [True, True]
+
+
+def test_figures_of_cards_and_volumes_are_told_in_words() -> None:
+    (node,) = deepcopy(FACTS)["nodes"]
+    watts = {"value": 71, "unit": "watts", "source": "nvml", "status": "ok", "note": ""}
+    node["live"]["metrics"] |= {"gpu.GPU-1.power_limit": watts, "disk:/srv.inodes_free": watts}
+    text = "\n".join(facts_lines({"nodes": [node]}, Ink(False)))
+    assert "power limit of GPU-1" in text
+    assert "inodes free of disk:/srv" in text

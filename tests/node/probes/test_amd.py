@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from node.probes.amd import parse_errors, parse_node, read_card, target_name
-from node.probes.card import CardReading
+from node.probes.card import CardReading, gpu_fact
 from node.probes.gpus import Cards
+from node.probes.pci import numa_of
 from node.probes.sources import Roots
 from tests.node.probes.world import machine, no_waiting
 
@@ -107,6 +108,16 @@ def test_heat_load_power_and_memory_errors_are_told_with_their_units(tmp_path: P
         "power_limit": (327, "watts"),
         "memory_errors": (1, "errors"),
     }
+
+
+def test_a_card_tells_where_it_sits(tmp_path: Path) -> None:
+    roots = machine(tmp_path, _files(8 * GIB, GIB, numa_node="1\n"))
+    assert numa_of(roots, SLOT) == 1
+    (card,) = read_card(roots, SLOT)
+    fact = gpu_fact(card, numa_of(roots, SLOT))
+    assert (fact.slot, fact.numa, fact.vendor) == (SLOT, 1, "amd")
+    machine(tmp_path, _files(8 * GIB, GIB, numa_node="-1\n"))
+    assert numa_of(roots, SLOT) is None
 
 
 def test_who_computes_is_known_by_process(tmp_path: Path) -> None:
