@@ -34,7 +34,8 @@ class Attention:
     """Rows of a gate projection of its own."""
     sinks: bool = False
     fused: bool = False
-    cross: bool = False
+    seen: int = 0
+    """Tokens of something else that it looks at instead: as many keys as these, and no more."""
 
     def weights(self, hidden: int) -> list[Weight]:
         query = self.heads * self.key * (2 if self.twice else 1)
@@ -68,6 +69,8 @@ class Attention:
         return (self.heads + keys) * self.key
 
     def cache(self) -> Cache:
+        if self.seen:
+            return Cache(fixed=self.seen * self.kv * (self.key + self.value))
         if not self.owns:
             return Cache(head_key=self.key, head_value=self.value)
         return Cache(
@@ -99,6 +102,8 @@ class Latent:
     """False: this layer uses the choice of another's indexer."""
     bias: bool = False
     gate: int = 0
+    folded: bool = True
+    """False: engines keep every head's keys and values of this family, not the latent row."""
     reach: Reach = Reach.FULL
     window: int = 0
 
@@ -136,6 +141,12 @@ class Latent:
         return self.index_heads * self.index_width
 
     def cache(self) -> Cache:
+        if not self.folded:
+            key = self.nope + self.rope
+            return Cache(
+                reach=self.reach, key=self.heads * key, value=self.heads * self.value,
+                window=self.window, heads=self.heads, head_key=key, head_value=self.value,
+            )  # fmt: skip
         return Cache(
             reach=self.reach,
             key=self.rank + self.rope,

@@ -9,7 +9,7 @@ from typing import Final
 
 from placement.memory.attention import Attention, Latent
 from placement.memory.feeds import Feed
-from placement.memory.gguf import BY_KV_ZERO
+from placement.memory.gguf import BY_KV_ZERO, EXAONE4_WINDOWED_LAYERS
 from placement.memory.model import Home, Layer, Model, Reach, Weight
 from placement.memory.reading import TOKENS_MAX, Malformed, bounded
 from placement.memory.recurrent import (
@@ -117,6 +117,7 @@ class Decoder(Sizes):
             index_top=told.maybe("index_topk"),
             index_here=not kinds or layer >= len(kinds) or kinds[layer] == "full",
             bias=told.yes("attention_bias"),
+            folded=self.family.folded,
             reach=reach,
             window=window,
         )
@@ -257,6 +258,12 @@ class Decoder(Sizes):
             "seq_length", "max_sequence_length", most=TOKENS_MAX,
         )  # fmt: skip
 
+    def windowed(self) -> bool:
+        """Whether llama.cpp saves what a window saves."""
+        # It knows the windows of this family by the number of layers.
+        short = self.family.name == "exaone4" and self.layers != EXAONE4_WINDOWED_LAYERS
+        return self.family.windowed and not short
+
     def per_key(self) -> int:
         """As a GGUF of this model says it: a hybrid that lists its layers says 0 for the first."""
         if self.latent:
@@ -287,7 +294,7 @@ class Decoder(Sizes):
             experts=self.experts,
             experts_used=self.used,
             per_key=self.per_key(),
-            windowed=self.family.windowed,
+            windowed=self.windowed(),
             gguf=self.family.name if self.family.archs else "",
         )
 

@@ -86,6 +86,7 @@ def _text(config: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
 
 
 TEXT_OF: Final = {
+    "mllama": "mllama_text_model",
     "gemma3": "gemma3_text", "gemma4": "gemma4_text", "gemma3n": "gemma3n_text",
     "llama4": "llama4_text", "qwen3_5": "qwen3_5_text", "qwen3_5_moe": "qwen3_5_moe_text",
     "qwen3_vl": "qwen3_vl_text", "qwen3_vl_moe": "qwen3_vl_moe_text", "qwen2_vl_text": "qwen2_vl",

@@ -32,6 +32,8 @@ class Family:
     qk_norm: str = ""
     qk_norm_if: Said = True
     qk_norm_bias: bool = False
+    folded: bool = True
+    """Latent attention keeps its one row; llama.cpp keeps all of MiniCPM3's."""
     q_twice: Said = False
     gate: str = ""
     """'head': one gate per query head; 'full': one per element of the output."""
@@ -186,7 +188,7 @@ FAMILIES: Final = (
     _llama("laguna", "laguna", qk_norm="head", gate="head", period=4, full_first=True,
            shared="width", correction=BOTH),
     _llama("mellum", "mellum", qk_norm="head", period=4),
-    _llama("dbrx", "dbrx", fused=True, norm_bias=False),
+    _llama("dbrx", "dbrx", fused=True, peculiar="dbrx"),
     _llama("bailingmoe2", "bailing_moe_v2", "bailing_moe", fused=True, qk_norm="head",
            shared="count", correction=GGUF),
     _llama("arctic", "arctic"), _llama("grok", "grok-1"),
@@ -198,7 +200,7 @@ FAMILIES: Final = (
            "deepseek_vl_v2_text", shared="count", correction=GGUF),
     _llama("deepseek32", "deepseek_v32", shared="count", correction=GGUF),
     _llama("glm-dsa", "glm_moe_dsa", shared="count", correction=GGUF),
-    _llama("minicpm3", tied=True),
+    _llama("minicpm3", tied=True, folded=False),
     Family(name="youtu", types=("youtu",), tied=True),
     Family(name="longcat_flash", types=("longcat_flash",), peculiar="longcat"),
     _llama("kimi-linear", "kimi_linear", linear="kda", shared="count", correction=GGUF),
@@ -221,7 +223,8 @@ FAMILIES: Final = (
     _llama("minimax-01", "minimax", "minimax_text_01", linear="lightning", peculiar="minimax"),
     Family(name="olmo_hybrid", types=("olmo_hybrid",), linear="delta", qk_norm="full",
            peculiar="olmo_hybrid"),
-    _llama("deci", "nemotron-nas", peculiar="deci"),
+    _llama("deci", "nemotron-nas", "deci", peculiar="deci"),
+    Family(name="mllama", types=("mllama_text_model",), peculiar="mllama"),
 )  # fmt: skip
 
 BY_TYPE: Final = {kind: family for family in FAMILIES for kind in family.types}

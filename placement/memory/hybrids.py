@@ -19,6 +19,9 @@ from placement.memory.recurrent import DeltaAttention, Mamba1
 from placement.memory.shape import Block, Idle, Mixer
 from placement.memory.sizes import FULL, WINDOW
 
+PICTURE_TOKENS: Final = 4 * 1601
+"""What Mllama sees of one picture: four tiles of 40 × 40 patches and one more each."""
+PICTURE_WORDS: Final = 8
 LATENT_EXPERTS: Final = "moe_latent_size"
 HYBRID_LETTERS: Final = {"M": "mamba2", "E": "moe", "-": "mlp", "*": FULL}
 
@@ -189,6 +192,31 @@ class Deci(Decoder):
         extra = (Weight("attn_output.weight", self.hidden, self.hidden),) if linear else ()
         norms = (1 if self.kv[layer] or linear else 0) + (1 if made.feed.width else 0)
         return replace(made, norms=norms, extra=extra)
+
+
+class Dbrx(Decoder):
+    """Its sizes stand in two inner configurations, one for attention and one for the experts."""
+
+    def __init__(self, told: Reading, family: Family) -> None:
+        super().__init__(told.joined("ffn_config", "attn_config"), family)
+
+
+class Mllama(Decoder):
+    """Some layers look at the picture instead of the text, and keep it for each sequence."""
+
+    def crossing(self, layer: int) -> bool:
+        return layer in (self.told.listed("cross_attention_layers") or ())
+
+    def block(self, layer: int) -> Block:
+        made = super().block(layer)
+        if not self.crossing(layer):
+            return made
+        attention = replace(self.attention(layer), norm="head", seen=PICTURE_TOKENS)
+        return replace(made, mixers=(attention,), norm_extra=2)
+
+    def outside(self) -> list[Weight]:
+        extra = Weight("token_embd_extra.weight", self.hidden, PICTURE_WORDS)
+        return [*super().outside(), extra]
 
 
 class Mimo2(Decoder):

@@ -107,7 +107,6 @@ def layer_bytes(model: Model, cache: Cache, context: Context, widest: int) -> in
     key, value = TYPES[context.key_type], TYPES[context.value_type]
     # One copy for each sequence, and as many again as may have to be taken back.
     states = max(1, context.sequences) * (1 + context.rollback) * cache.per_sequence * F32.bytes
-    states += context.sequences * cache.fixed * TYPES["f16"].bytes
     if cache.reach is Reach.NOTHING:
         return states
     cells = cells_of(model, context, cache.window)

@@ -61,7 +61,7 @@ class Gemma3n(Decoder):
         return replace(super().block(layer), norms=8, extra=extra)
 
     def inner(self) -> int:
-        return self.told.maybe("hidden_size_per_layer_input")
+        return self.told.whole("hidden_size_per_layer_input", default=256, least=0)
 
     def outside(self) -> list[Weight]:
         found = super().outside()
@@ -133,6 +133,9 @@ class Gemma4(Gemma3n):
                 Weight("proj.weight", inner, hidden),
             )
         return Block(self.mixers(layer), feed, norms=norms, extra=extra)
+
+    def inner(self) -> int:
+        return self.told.maybe("hidden_size_per_layer_input")
 
     def outside(self) -> list[Weight]:
         return [*Decoder.outside(self), *self.per_layer_table()]
@@ -263,6 +266,7 @@ PECULIAR: Final[dict[str, type[Decoder]]] = {
     "gemma4": Gemma4, "phimoe": Phimoe, "falcon": Falcon, "opt": Opt, "stablelm": StableLm,
     "llama4": Llama4, "longcat": Longcat, "kimi_k3": hybrids.KimiK3, "jamba": hybrids.Jamba,
     "nemotron_h": hybrids.NemotronH, "lfm2": hybrids.Lfm2, "minimax": hybrids.MiniMax,
-    "olmo_hybrid": hybrids.OlmoHybrid, "deci": hybrids.Deci,
+    "olmo_hybrid": hybrids.OlmoHybrid,
+    "mllama": hybrids.Mllama, "dbrx": hybrids.Dbrx, "deci": hybrids.Deci,
     "mimo2": hybrids.Mimo2, "step35": hybrids.Step35,
 }  # fmt: skip

@@ -48,6 +48,15 @@ class Reading:
         value = self.raw(name)
         return Reading(value if isinstance(value, Mapping) else {})
 
+    def joined(self, *names: str) -> "Reading":
+        """The same with the fields of these inner mappings beside its own."""
+        given = dict(self._given)
+        for name in names:
+            inner = self.raw(name)
+            if isinstance(inner, Mapping):
+                given = {**inner, **given}
+        return Reading(given, self._prefix)
+
     def whole(
         self, *names: str, default: int | None = None, least: int = 1, most: int = WIDTH_MAX
     ) -> int:

@@ -35,7 +35,7 @@ class Sizes:
         self.told = told
         self.family = family
         self.layers = self.count()
-        self.hidden = told.whole("hidden_size", "n_embd", "d_model", "dim")
+        self.hidden = told.whole("hidden_size", "n_embd", "n_embed", "d_model", "dim")
         self.vocabulary = told.whole("vocab_size", "padded_vocab_size")
         self.heads = self.read_heads()
         self.kv = self.read_kv()
@@ -44,7 +44,8 @@ class Sizes:
         self.window = told.maybe("sliding_window", "attention_chunk_size", most=TOKENS_MAX)
         self.kinds = self.read_kinds()
         self.experts = told.maybe(*EXPERTS, most=EXPERTS_MAX)
-        self.used = min(self.experts, told.maybe(*EXPERTS_USED, most=EXPERTS_MAX))
+        used = told.each(self.layers, *EXPERTS_USED, default=0, most=EXPERTS_MAX)
+        self.used = min(self.experts, max(used))
         self.sparse = [self.is_sparse(layer) for layer in range(self.layers)]
 
     def count(self) -> int:
@@ -74,12 +75,14 @@ class Sizes:
         return self.told.each(self.layers, "num_attention_heads", "n_head", "n_heads", "num_heads")
 
     def read_kv(self) -> list[int]:
-        names = ("num_key_value_heads", "num_kv_heads", "n_head_kv", "num_attention_groups")
+        names = ("num_key_value_heads", "num_kv_heads", "n_head_kv", "num_attention_groups",
+                 "num_key_value_heads_per_layer")  # fmt: skip
         if self.told.yes("multi_query_attention"):
             return self.told.each(self.layers, "multi_query_group_num", default=1)
         if self.told.raw(*names) is None:
             inside = self.told.below("attn_config").maybe("kv_n_heads")
-            one = inside or (1 if self.told.yes("multi_query") else 0)
+            always = self.family.name == "starcoder"
+            one = inside or (1 if self.told.yes("multi_query", default=always) else 0)
             return [one or heads for heads in self.heads]
         kv = self.told.each(self.layers, *names)
         for few, many in zip(kv, self.heads, strict=True):
@@ -122,6 +125,10 @@ class Sizes:
             return self.linear_or_full(layer)
         if not self.window or not self.told.yes("use_sliding_window", default=self.slides()):
             return FULL
+        letters = self.told.text("sliding_window_pattern")
+        if letters:
+            # EXAONE spells it: L for a window, G for everything.
+            return FULL if letters[layer % len(letters)] == "G" else WINDOW
         period = self.told.maybe(
             "sliding_window_pattern", "global_attn_every_n_layers", "_sliding_window_pattern"
         )

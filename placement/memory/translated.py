@@ -83,6 +83,9 @@ def _gemma4(keys: Keys, said: dict[str, Any]) -> None:
 def _latent(keys: Keys, said: dict[str, Any]) -> None:
     own = keys.own
     key = own.maybe("attention.key_length_mla")
+    whole = keys.arch == "minicpm3"
+    if whole:
+        key = own.whole("attention.key_length")
     if not key:
         # Without these widths the file keeps whole keys and values, and is read as ordinary.
         said["kv_lora_rank"] = None
@@ -90,7 +93,8 @@ def _latent(keys: Keys, said: dict[str, Any]) -> None:
     rope = own.whole("rope.dimension_count")
     said["qk_rope_head_dim"] = rope
     said["qk_nope_head_dim"] = max(1, key - rope)
-    said["v_head_dim"] = own.whole("attention.value_length_mla")
+    value = "attention.value_length" if whole else "attention.value_length_mla"
+    said["v_head_dim"] = own.whole(value)
     said["num_key_value_heads"] = None
     said["head_dim"] = None
 

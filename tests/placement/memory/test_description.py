@@ -16,6 +16,9 @@ from placement.memory.model import ELEMENTS_MAX, Model
 MEASURED: Final = json.loads(
     (Path(__file__).parents[2] / "data" / "models" / "measured.json").read_text(encoding="utf-8")
 )["vectors"]
+COUNTED: Final = json.loads(
+    (Path(__file__).parents[2] / "data" / "models" / "counted.json").read_text(encoding="utf-8")
+)["models"]
 LLAMA: Final = {
     "model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32, "intermediate_size": 14336,
     "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 128256,
@@ -27,6 +30,13 @@ def model(**fields: Any) -> Model:
     made = describe(LLAMA | fields)
     assert isinstance(made, Model)
     return made
+
+
+@pytest.mark.parametrize("counted", COUNTED, ids=lambda one: one["config"]["model_type"])
+def test_parameters_of_a_family_are_those_its_own_code_makes(counted: dict[str, Any]) -> None:
+    made = describe(counted["config"])
+    assert isinstance(made, Model)
+    assert abs(made.parameters() / counted["parameters"] - 1) < 0.0005
 
 
 def test_a_kind_without_rules_is_unknown_and_not_guessed() -> None:
