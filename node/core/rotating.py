@@ -251,7 +251,7 @@ class Rotating:
         try:
             order = msgspec.msgpack.decode(body, type=KeyOrder)
             return self._carry_out(order, peer, "")
-        except (msgspec.MsgspecError, ValueError):
+        except (msgspec.MsgspecError, ValueError, RecursionError):
             return DAMAGED, []
 
     def _carry_out(
@@ -292,7 +292,7 @@ def _outcome(body: bytes | None) -> str:
         return NO_ANSWER
     try:
         return msgspec.msgpack.decode(body, type=KeyWord).outcome
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return NO_ANSWER
 
 

@@ -11,6 +11,8 @@ from functools import partial
 from itertools import count
 from typing import Final
 
+import msgspec
+
 from mesh.board import check_board
 from mesh.chains import check_chains
 from mesh.datagram import DATAGRAM_BYTES_MAX, TAG_BYTES, Kind, read_header, tagged
@@ -24,10 +26,12 @@ from mesh.parcels import Item, items_for, parcel_bytes, question_bytes
 from mesh.persistence import Persist
 from mesh.reconcile import SERVICE_PUSH, SERVICE_SYNC
 from mesh.rejections import Rejection
+from mesh.secret import Secret, derive
 from mesh.sessions import PAYLOAD_BYTES_MAX
 from mesh.wire import encode, fact_bytes
 from node.core.effects import Effect, Stop
 from node.core.errands import SERVICE_LEDGER
+from node.core.rotating import SERVICE_KEYS, KeyOrder
 from node.core.topics import TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_STANDING
 from simulations.fuzz import books_targets, mesh_targets
 from simulations.fuzz.stage import Stage, staged
@@ -199,12 +203,19 @@ def _services() -> list[tuple[str, str, tuple[bytes, ...]]]:
     digest = digest_of(mesh.board, mesh.chains)
     nothing = type(digest)({}, {})
     items = list(items_for(nothing, stage.ann.id, mesh.board, mesh.chains, only_named=False))
+    other = Secret(bytes(range(32))).for_mesh(stage.world.keys.mesh_id)
+    key = derive(other).key_id.hex()
+    orders = tuple(
+        msgspec.msgpack.encode(KeyOrder(change, key, secret))
+        for change, secret in (("install", other.text), ("use", ""), ("remove", ""))
+    )
     signed = books_targets.targets()[2].examples
     return [
         ("a member's sync", SERVICE_SYNC,
          (question_bytes(digest, BEGINNING), question_bytes(nothing, None))),
         ("a member's push", SERVICE_PUSH, (parcel_bytes(items, None, more=False, lacks=None),)),
         ("a member's command", SERVICE_LEDGER, signed),
+        ("a member's keys", SERVICE_KEYS, orders),
     ]  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from node.cli.exits import Unable
 from node.cli.joining import _keys_in
 from node.cli.settings import read_document
 from node.config import ConfigError, settle
-from node.core import topics
+from node.core import links, topics
 from node.core.choosing import request_of
 from node.core.inviting import Inviting
 from node.core.reports import Found
@@ -165,7 +165,12 @@ def _facts() -> list[Target]:
         assert fact is not None, f"nobody said anything on {topic}"
         feed = partial(_read, reader, msgspec.MsgspecError)
         made.append(Target(f"{topic} fact", (fact.body,), feed, Shape.MSGPACK))
-    return made
+    telling = the_stage().eve.alive.surveying.tell()
+    return [*made, Target("links", (telling,), _links, Shape.MSGPACK)]
+
+
+def _links(data: bytes) -> bool:
+    return links.decode(data) is not None
 
 
 def _read(reader: Callable[[Any], object], refusal: type[Exception], data: Any) -> bool:

@@ -4,6 +4,7 @@ from simulations.fuzz import (
     books_targets,
     machine_targets,
     mesh_targets,
+    model_targets,
     node_targets,
     probe_targets,
 )
@@ -14,7 +15,8 @@ def all_targets() -> list[Target]:
     """Made afresh: those with a machine behind them remember what they were fed."""
     return [
         *mesh_targets.targets(), *books_targets.targets(), *node_targets.targets(),
-        *probe_targets.targets(),        *machine_targets.targets(),
+        *probe_targets.targets(), *model_targets.targets(),
+        *machine_targets.targets(),
     ]  # fmt: skip
 
 
