@@ -94,6 +94,10 @@ class Gate:
         """A hello; may be sent to several addresses of `to`. The first good welcome wins."""
         return self._challenges.ask(to, self._keys.primary, now)
 
+    def hellos(self, to: NodeId | None, now: Instant) -> list[bytes]:
+        """A hello under every secret: whoever slept through a rotation may have but one."""
+        return [self._challenges.ask(to, keys, now) for keys in self._keys.keys]
+
     def seal(self, to: NodeId, payload: bytes, now: Instant) -> bytes | None:
         """`payload` for `to` alone, or None when there is no session with it."""
         session = self._sessions.best(to, now)

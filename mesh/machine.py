@@ -149,12 +149,13 @@ class Mesh:
         return effects
 
     def revoke(self, node: NodeId, detail: str, now: Instant) -> list[MeshEffect]:
-        """Hear `node` no more, and keep nothing that it says of itself. Its log stays: it is the
-        proof of what it promised."""
+        """Hear `node` no more, and keep none of its words in sight: each of us had heard more or
+        less of them, and our roots would differ for ever. On disk its log stays, as a proof."""
         changes = self.roll.revoke(node, detail)
         self._post.gate.hang_up(node)
         self._greeter.gone(node, now)
         self.board.clear(node)
+        self.chains.forget(node)
         return [*changes, *(self._due(now) if self._running else ())]
 
     def streamed(self, peer: NodeId, now: Instant) -> None:

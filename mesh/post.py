@@ -10,7 +10,7 @@ from mesh.effects import Address, MeshEffect, Send
 from mesh.gate import Gate
 from mesh.identity import NodeId
 from mesh.instant import Instant
-from mesh.membership import Member, Roll
+from mesh.membership import Liveness, Member, Roll
 from mesh.messages import Message
 from mesh.sightings import Sightings
 from mesh.wire import encode
@@ -50,14 +50,16 @@ class Post:
     def hello(
         self, to: NodeId | None, addresses: Iterable[Address], now: Instant
     ) -> list[MeshEffect]:
-        """The same hello to each address: the first that answers wins."""
+        """The same to each address: the first that answers wins."""
         addresses = tuple(addresses)
         if not addresses:
             return []
         if to is not None:
             self._sightings.greeted(to, now)
-        datagram = self.gate.hello(to, now)
-        return [Send(address, datagram, urgent=True) for address in addresses]
+        member = None if to is None else self._roll.member(to)
+        there = member is not None and member.liveness is Liveness.ALIVE
+        hellos = [self.gate.hello(to, now)] if there else self.gate.hellos(to, now)
+        return [Send(address, hello, urgent=True) for hello in hellos for address in addresses]
 
     def within_reach(self) -> tuple[Member, ...]:
         """Members that are worth a letter and that we can write to."""

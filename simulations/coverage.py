@@ -156,7 +156,7 @@ class Coverage(Observer):
                 self._posts.add(command.id)
 
     def returned(self, host: Host, caller: Host, service: str, body: bytes) -> None:
-        if service == SERVICE_LEDGER:
+        if service == SERVICE_LEDGER and body:  # who is kept out is answered with nothing
             self._answer(decode_answer(body))
 
     def _answer(self, answer: Answer) -> None:

@@ -25,6 +25,7 @@ from simulations.checks.evidence import Evidence
 from simulations.checks.facts import FactsAreTheirAuthors
 from simulations.checks.grants import NothingTwice
 from simulations.checks.lapses import NothingOverstays
+from simulations.checks.outcasts import OutcastsAreNotHeard
 from simulations.checks.placing import EqualPicturesEqualAnswers
 from simulations.checks.presence import NobodySpeaksForAnother
 from simulations.checks.promises import Promise
@@ -44,7 +45,7 @@ ALL: Final[tuple[type[Check], ...]] = (
     AskersBelieve, OnlyTheHolder, SuspectsGetNothing, OneAnswerEach,
     EndsInTime, AnswersAreKept, CopiesAreHeard, NothingOverstays,
     CopiesAreTrue, ForksAreSeen, TwinsAreNoticed,
-    FactsAreTheirAuthors, NobodySpeaksForAnother,
+    FactsAreTheirAuthors, NobodySpeaksForAnother, OutcastsAreNotHeard,
     ReplaysChangeNothing, CountersAreUsedOnce,
     EqualPicturesEqualAnswers,
     TablesAreBounded,

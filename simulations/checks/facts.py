@@ -7,7 +7,14 @@ from mesh.facts import Fact
 from mesh.identity import NodeId
 from mesh.record import TOPIC_NODE
 from node.core.effects import Effect
-from node.core.topics import TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_MODELS, TOPIC_STANDING
+from node.core.topics import (
+    TOPIC_INVENTORY,
+    TOPIC_KEYS,
+    TOPIC_LIVE,
+    TOPIC_MODELS,
+    TOPIC_REVOKED,
+    TOPIC_STANDING,
+)
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
 from simulations.checks.rota import Rota
@@ -17,7 +24,10 @@ from simulations.world import World
 FACTS_PER_LOOK: Final = 400
 SMALL: Final = 16
 """Up to so many nodes, each board is looked at whenever it has changed."""
-TOPICS: Final = (TOPIC_NODE, TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_MODELS, TOPIC_STANDING)
+TOPICS: Final = (
+    TOPIC_NODE, TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_MODELS, TOPIC_STANDING, TOPIC_KEYS,
+    TOPIC_REVOKED,
+)  # fmt: skip
 
 
 class FactsAreTheirAuthors(Check):

@@ -8,14 +8,22 @@ import dataclasses
 from random import Random
 from typing import Final
 
+from mesh.identity import id_text
 from mesh.instant import SECOND
+from mesh.keyring import Keyring
 from mesh.parcels import Item, parcel_bytes
 from mesh.reconcile import SERVICE_PUSH
 from mesh.record import TOPIC_NODE, parse_record, record_body
+from mesh.secret import SECRET_BYTES, Secret, derive
 from mesh.wire import block_bytes, fact_bytes
+from node.core.requests import ChangeKeys, Revoke
 from simulations.faults.fault import End, Fault, over
+from simulations.faults.machines import LEFT_MIN
 from simulations.faults.scene import Scene
 from simulations.host import Host
+
+PAUSES: Final = (SECOND, 3 * SECOND, 8 * SECOND)
+"""Between the steps of a person."""
 
 
 def _forged(forger: Host, author: Host, dice: Random) -> Item | None:
@@ -51,9 +59,67 @@ def _forgery(scene: Scene, host: Host, dice: Random, _strength: float) -> End | 
     return over
 
 
+def _rotation(scene: Scene, host: Host, dice: Random, _strength: float) -> End | None:
+    """A person changes the secret, step by step, and goes on whatever came of each. Nobody is shut
+    out for good: the last step is taken only when everybody has what it takes."""
+    if host.agent is None:
+        return None
+    world, secret = scene.world, Secret(dice.randbytes(SECRET_BYTES))
+    new = derive(secret).key_id
+    old = _ring(scene, host).primary.key_id
+
+    def step(change: str, key: bytes = b"") -> None:
+        if host.agent is None or scene.over:
+            return
+        text = secret.text if change == "install" else ""
+        world.ask(host.name, ChangeKeys(change, secret=text, key=key.hex()))
+
+    def remove() -> None:
+        if all(_ring(scene, one).primary.key_id == new for one in world.hosts.values()):
+            step("remove", old)
+
+    step("install")
+    world.at(dice.choice(PAUSES), step, "use", new)
+    world.at(3 * PAUSES[-1], remove)
+    return over
+
+
+def _ring(scene: Scene, host: Host) -> Keyring:
+    return host.keys or scene.world.keys
+
+
+def _revocation(scene: Scene, host: Host, dice: Random, _strength: float) -> End | None:
+    """`host` was stolen: somebody revokes it while it holds and is held at, and the thief lets it
+    run for a while."""
+    others = [one for one in scene.world.up() if one is not host and one.name not in scene.gone]
+    left = len(scene.world.hosts) - len(scene.gone)
+    if host.agent is None or not others or left <= LEFT_MIN:
+        return None
+    known = [one for one in others if one.alive.mesh.roll.member(host.id) is not None]
+    if not known:
+        return None
+    scene.gone.add(host.name)
+    scene.world.ask(dice.choice(known).name, Revoke(id_text(host.id), "stolen"))
+    scene.world.at(dice.choice(PAUSES), _switched_off, scene, host)
+    return over
+
+
+def _switched_off(scene: Scene, host: Host) -> None:
+    if host.agent is not None:
+        scene.world.crash(host.name, power=True)
+
+
 FAULTS: Final = (
     Fault(
         "forgery", "identity", "a member passes on what its author never said", 120 * SECOND,
         _forgery,
+    ),
+    Fault(
+        "key-rotation", "identity", "a person changes the secret of the live mesh", 150 * SECOND,
+        _rotation,
+    ),
+    Fault(
+        "revocation", "identity", "a machine is stolen, and revoked while it runs", 2000 * SECOND,
+        _revocation,
     ),
 )  # fmt: skip

@@ -194,3 +194,15 @@ def test_no_repr_and_no_event_shows_a_secret(world: World) -> None:
     done(world, "ann", "install", secret=NEXT.text)
     assert NEXT.text not in repr(world.hosts["ann"].alive.knowledge.keys)
     assert all(NEXT.text not in repr(event) for name in NAMES for event in world.hosts[name].events)
+
+
+def test_who_comes_back_with_no_memory_and_an_old_key_is_greeted_under_it(world: World) -> None:
+    world.crash("cyd", power=True)
+    world.run(8 * SECOND)
+    done(world, "ann", "install", secret=NEXT.text)
+    world.run(SECOND)
+    done(world, "ann", "use", key=NEW)
+    world.hosts["cyd"].disk.lose()
+    world.start("cyd")
+    world.run(30 * SECOND)
+    assert everybody_meets(world)
