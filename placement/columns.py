@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 
 from placement.needs import Offer, Source, shares_pools, supply
 from placement.rules import Word, words_of
+from placement.ties import StandingKey, standing_key
 from placement.view import ClusterView, NodeView
 
 BLOCK_ENTRIES: Final = 64
@@ -27,14 +28,10 @@ COLUMNS_MAX: Final = 64
 
 
 class Entry(NamedTuple):
-    """One node's place in an order: by `value`, then the calmer, then the smaller pool, then id.
-
-    At equal room the smaller pool wins: it leaves the larger machine to work that needs it.
-    """
+    """One node's place in an order: by `value`, then by id. Who of equals goes first depends on the
+    request too (`ties.py`), and is worked out where equals meet."""
 
     value: int
-    strain: int
-    total: int
     node: int
     """Its place in the picture, which is ordered by id."""
 
@@ -128,6 +125,15 @@ class Prepared:
     sharing: int
     """Nodes where two needs can meet in one pool: unified memory, or cards that share a pool."""
     columns: dict[Source, Column] = field(default_factory=dict)
+    keys: dict[int, StandingKey] = field(default_factory=dict)
+    """Worked out when a node is first one of several equals."""
+
+    def standing_key(self, place: int) -> StandingKey:
+        """How the node at `place` stands among its equals, whoever asks."""
+        key = self.keys.get(place)
+        if key is None:
+            key = self.keys[place] = standing_key(self.view.nodes[place])
+        return key
 
     def says(self, place: int, word: Word) -> bool:
         """Whether the node at `place` says this word."""
@@ -176,13 +182,15 @@ def redraw(prepared: Prepared, view: ClusterView) -> Prepared:
     words = dict(prepared.words)
     sharing = prepared.sharing
     columns = dict(prepared.columns)
+    keys = dict(prepared.keys)
     for place in changed:
+        keys.pop(place, None)
         bit = 1 << place
         _replace_words(words, before[place], after[place], bit)
         sharing = sharing | bit if shares_pools(after[place]) else sharing & ~bit
         for source, column in columns.items():
             columns[source] = _replace(source, column, place, before[place], after[place])
-    return Prepared(view, prepared.everyone, prepared.named, words, sharing, columns)
+    return Prepared(view, prepared.everyone, prepared.named, words, sharing, columns, keys)
 
 
 def mask_of(places: Iterable[int], width: int) -> int:
@@ -199,11 +207,6 @@ def places_of(mask: int) -> list[int]:
     return [
         at * 8 + bit for at, byte in enumerate(raw) if byte for bit in range(8) if byte >> bit & 1
     ]
-
-
-def strain_of(node: NodeView) -> int:
-    """How pressed a node is, in basis points; unknown counts as calm: not every kernel says."""
-    return round((node.pressure or 0.0) * 100)
 
 
 def _names(node: NodeView) -> tuple[str, ...]:
@@ -226,18 +229,17 @@ def _summary(source: Source, place: int, node: NodeView) -> _Summary:
     if found.matching == 0:
         return _Summary(True, False, False, False, (), ())
     few = found.matching < source.at_once
-    strain = strain_of(node)
     admitting = [offer for offer in found.offers if offer.pool.state == "open"]
     # Twin cards make equal entries, and one is enough to find the node by.
-    each = tuple(dict.fromkeys(_entry(offer, strain, place) for offer in admitting))
+    each = tuple(dict.fromkeys(_entry(offer, place) for offer in admitting))
     if found.best is None:
         return _Summary(False, few, found.closed, True, (), each)
-    best = Entry(-(found.best.room or 0), strain, found.best.total or 0, place)
+    best = Entry(-(found.best.room or 0), place)
     return _Summary(False, few, found.closed, False, (best,), each)
 
 
-def _entry(offer: Offer, strain: int, place: int) -> Entry:
-    return Entry(offer.pool.room or 0, strain, offer.pool.total or 0, place)
+def _entry(offer: Offer, place: int) -> Entry:
+    return Entry(offer.pool.room or 0, place)
 
 
 def _column(source: Source, nodes: tuple[NodeView, ...]) -> Column:

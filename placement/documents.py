@@ -55,6 +55,12 @@ def _labels(value: object) -> tuple[tuple[str, str], ...]:
     return tuple((_text(name), _text(wanted)) for name, wanted in value.items())
 
 
+def _yes_or_no(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise RequestError("expected true or false")
+    return value
+
+
 def _choice(kind: type[Objective] | type[Kind]) -> Callable[[object], Objective | Kind]:
     def read(value: object) -> Objective | Kind:
         names = [member.value for member in kind]
@@ -75,6 +81,12 @@ _READERS: Final[dict[str, tuple[str, Callable[[object], Any]]]] = {
     "arch": ("arch", _text),
     "tools": ("tools", lambda value: tuple(_list(value))),
     "labels": ("labels", _labels),
+    "workload": ("workload", _text),
+    "engines": ("engines", lambda value: tuple(_list(value))),
+    "model": ("model", _text),
+    "prefer": ("prefer", lambda value: tuple(_list(value))),
+    "avoid": ("avoid", lambda value: tuple(_list(value))),
+    "despite_failures": ("despite_failures", _yes_or_no),
     "objective": ("objective", _choice(Objective)),
     "node": ("node", _text),
     "kind": ("kind", _choice(Kind)),

@@ -53,6 +53,10 @@ def miss_sentence(miss: Miss) -> str:
     match miss.reason:
         case Reason.NOT_ENOUGH_ROOM:
             return f"not enough room on {miss.subject} ({_figures(miss)})"
+        case Reason.FAILED_BEFORE:
+            return f"failed before: {miss.subject} {miss.found}, of late, at such work"
+        case Reason.PEAK_TOO_HIGH:
+            return f"such work took more here before ({_figures(miss)})"
         case Reason.NOT_ENOUGH_DEVICES:
             return f"not enough devices: {miss.have} of {miss.need} {miss.subject}"
         case Reason.ROOM_UNKNOWN:
@@ -86,6 +90,10 @@ def change_sentence(change: Change) -> str:
             return f"on {change.name} once it answers again"
         case Reason.TOOL_MISSING:
             return f"on {change.name} once {miss.subject} is installed there"
+        case Reason.FAILED_BEFORE:
+            return f"on {change.name} with {miss.option} ({miss.subject} {miss.found})"
+        case Reason.PEAK_TOO_HIGH:
+            return f"on {change.name} once {_short(miss)} more is free there"
         case Reason.PRESSURE | Reason.BATTERY_LOW | Reason.TOO_HOT:
             return f"on {change.name} once it is calmer ({miss.reason.value}, {miss.found})"
         case Reason.NOT_ENOUGH_DEVICES:
@@ -149,6 +157,10 @@ def _figures(miss: Miss) -> str:
     if miss.total is not None and miss.total < need:
         figures += f"; {format_amount(miss.total, miss.unit)} even when empty"
     return figures
+
+
+def _short(miss: Miss) -> str:
+    return format_amount(miss.missing or 0, miss.unit, up=True)
 
 
 def _typeable(miss: Miss) -> str:

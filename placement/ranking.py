@@ -1,4 +1,4 @@
-"""Who is better: one figure of the objective, then the calmer, the smaller pool, the lower id.
+"""Who is better: one figure of the objective; among equals, the list in `ties.py`.
 
 The figure is room on the *deciding* pool: that of the request's first need, or main memory when
 nothing is asked. Everyone needs the same amount of it, so the order by room before is the order by
@@ -8,13 +8,15 @@ is not so; those nodes are worked out one by one and merged in.
 
 from collections.abc import Iterator
 from heapq import merge
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 
-from placement.columns import Entry, Order, Prepared, places_of, strain_of
+from placement.columns import Entry, Order, Prepared, places_of
 from placement.legs import Placing
 from placement.needs import ANY_CARD, RAM, Need, Source
 from placement.request import Objective, Request
 from placement.screening import Screening
+from placement.ties import asked_key
 from placement.view import NodeView
 
 
@@ -30,9 +32,25 @@ def best_first(
         ]
     rest = among & ~sum(1 << at for at in first)
     ranked: list[int] = []
-    for tier, source in _tiers(prepared, screening, rest):
-        ranked += islice(_ranked(request, prepared, screening, tier, source), limit)
+    for liked in _by_leaning(request, prepared, rest):
+        for tier, source in _tiers(prepared, screening, liked):
+            ranked += islice(_ranked(request, prepared, screening, tier, source), limit)
     return (first + ranked)[:limit]
+
+
+def _by_leaning(request: Request, prepared: Prepared, among: int) -> list[int]:
+    """Preferred nodes, those nobody spoke of, and those to avoid; as masks, none empty."""
+    liked = _named(prepared, request.prefer) & among
+    disliked = _named(prepared, request.avoid) & among & ~liked
+    return [mask for mask in (liked, among & ~liked & ~disliked, disliked) if mask]
+
+
+def _named(prepared: Prepared, names: tuple[str, ...]) -> int:
+    mask = 0
+    for name in names:
+        for at in prepared.named.get(name, ()):
+            mask |= 1 << at
+    return mask
 
 
 def nearest_first(
@@ -86,15 +104,28 @@ def _ranked(
     else:
         columnwise = _shifted(column.best.walk(plain), amount)
     single = sorted(
-        _exact(prepared.view.nodes[at], screening.placings[at], at, packing=packing)
+        _exact(screening.placings[at], at, packing=packing)
         for at in places_of(among & screening.met)
     )
     seen = 0
-    for entry in merge(columnwise, single):
-        if not seen >> entry.node & 1:
-            seen |= 1 << entry.node
-            yield entry.node
-    yield from places_of(among & ~seen)
+    for _, equals in groupby(merge(columnwise, single), key=itemgetter(0)):
+        new = [entry.node for entry in equals if not seen >> entry.node & 1]
+        new = list(dict.fromkeys(new))
+        seen |= sum(1 << at for at in new)
+        yield from _in_turn(request, prepared, new)
+    yield from _in_turn(request, prepared, places_of(among & ~seen))
+
+
+def _in_turn(request: Request, prepared: Prepared, equals: list[int]) -> list[int]:
+    """Nodes that the objective cannot tell apart, the first first."""
+    if len(equals) < 2:
+        return equals
+    nodes = prepared.view.nodes
+
+    def key(at: int) -> tuple[object, ...]:
+        return (*asked_key(request, nodes[at]), *prepared.standing_key(at), at)
+
+    return sorted(equals, key=key)
 
 
 def _shifted(entries: Iterator[Entry], by: int) -> Iterator[Entry]:
@@ -107,11 +138,11 @@ def _upside_down(entries: Iterator[Entry]) -> Iterator[Entry]:
         yield entry._replace(value=-entry.value)
 
 
-def _exact(node: NodeView, placing: Placing, at: int, *, packing: bool) -> Entry:
+def _exact(placing: Placing, at: int, *, packing: bool) -> Entry:
     pool = placing.deciding
     assert pool is not None, "needs that meet are at least one"
     left = placing.left[pool.pool]
-    return Entry(left if packing else -left, strain_of(node), pool.total or 0, at)
+    return Entry(left if packing else -left, at)
 
 
 def _walk(order: Order, among: int) -> Iterator[int]:

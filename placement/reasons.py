@@ -30,6 +30,8 @@ class Reason(Enum):
     PRESSURE = "memory pressure"
     BATTERY_LOW = "battery low"
     TOO_HOT = "too hot"
+    FAILED_BEFORE = "failed before"
+    PEAK_TOO_HIGH = "took more before"
     PINNED_ELSEWHERE = "pinned elsewhere"
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from mesh.instant import Duration
 from placement.amounts import AMOUNT_MAX
+from placement.history import Scope
 
 GPU_COUNT_MAX: Final = 64
 GPU_SELECTORS_MAX: Final = 8
@@ -21,6 +22,8 @@ DISKS_MAX: Final = 16
 TOOLS_MAX: Final = 64
 LABELS_MAX: Final = 64
 GUESSES_MAX: Final = 16
+ENGINES_MAX: Final = 8
+LEANINGS_MAX: Final = 16
 WORD_CHARS_MAX: Final = 200
 REQUEST_BYTES_MAX: Final = 64 * 1024
 
@@ -97,6 +100,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     `memory_bytes` is wanted in one piece, in a card's memory before main memory. `node` pins by
     name or id. `asker` is the id of the node where the question was put. `guesses` are sentences:
     what was read into plain words.
+
+    `workload`, `engines` and `model` say what work it is: what nodes remember of such work counts
+    (`history.py`), and among equals an engine that is named goes before one that is not; they
+    exclude nobody by themselves. `prefer` and `avoid` name nodes, by name or id: those that fit
+    among them go first, or last. `despite_failures` lets remembered crashes pass.
     """
 
     ram_bytes: int | None = None
@@ -108,6 +116,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     arch: str | None = None
     tools: tuple[str, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
+    workload: str = ""
+    engines: tuple[str, ...] = ()
+    model: str = ""
+    prefer: tuple[str, ...] = ()
+    avoid: tuple[str, ...] = ()
+    despite_failures: bool = False
     objective: Objective = Objective.HEADROOM
     node: str | None = None
     kind: Kind = Kind.BOOKING
@@ -137,6 +151,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             ("tools", len(self.tools), TOOLS_MAX),
             ("labels", len(self.labels), LABELS_MAX),
             ("guesses", len(self.guesses), GUESSES_MAX),
+            ("engines", len(self.engines), ENGINES_MAX),
+            ("preferred nodes", len(self.prefer), LEANINGS_MAX),
+            ("avoided nodes", len(self.avoid), LEANINGS_MAX),
         ):
             if count > most:
                 raise RequestError(f"{count} {what}: {most} is the most that can be asked at once")
@@ -149,7 +166,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             self.node,
             self.principal,
             self.asker,
+            self.workload,
+            self.model,
             *self.tools,
+            *self.engines,
+            *self.prefer,
+            *self.avoid,
         ]
         for word in (*names, *pairs):
             _check_words("a name", word or "")
@@ -157,13 +179,23 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             raise RequestError("a tool or label has no name: leave it out")
         if len({name for name, _ in self.labels}) != len({*self.labels}):
             raise RequestError("a label is asked to have two values: ask for one")
+        if both := sorted({*self.prefer} & {*self.avoid}):
+            raise RequestError(f"{both[0]!r} is to be preferred and avoided: choose one")
 
     def _normalise(self) -> None:
         # Order and spelling carry no meaning, so equal questions must be equal bytes.
         msgspec.structs.force_setattr(self, "tools", tuple(sorted({*self.tools})))
         msgspec.structs.force_setattr(self, "labels", tuple(sorted({*self.labels})))
+        msgspec.structs.force_setattr(self, "prefer", tuple(sorted({*self.prefer})))
+        msgspec.structs.force_setattr(self, "avoid", tuple(sorted({*self.avoid})))
         msgspec.structs.force_setattr(self, "os", os_family(self.os))
         msgspec.structs.force_setattr(self, "arch", arch_family(self.arch))
+
+    @property
+    def scope(self) -> Scope:
+        """What work this is, as nodes remember it."""
+        engine = self.engines[0] if self.engines else ""
+        return Scope(self.workload, engine, self.tools[0] if self.tools else "", self.model)
 
     def but(self, **changes: Any) -> Self:
         """The same request with some fields changed, checked again."""

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from placement.amounts import GIB
+from placement.history import Scope, blocks, workloads_of
 from placement.legs import choose
-from placement.needs import Need, can_meet, need_misses, needs_of, shares_pools
-from placement.reasons import DOUBTS, ORDER, Miss, Reason, Verdict
+from placement.needs import RAM, Need, can_meet, need_misses, needs_of, shares_pools, supply
+from placement.reasons import DOUBTS, ORDER, Miss, Reason, Verdict, short_of
 from placement.request import Kind, Request, arch_family, os_family
 from placement.view import NodeView
 
@@ -28,6 +29,9 @@ _LABEL: Final = "label "
 
 HEAVY_BYTES_MIN: Final = 4 * GIB
 """From here on pressure, battery and heat count against a node; a small script runs anywhere."""
+
+HEAVY_TOOLS: Final = frozenset({"apple-foundation-models", "llama-server", "ollama", "vllm"})
+"""What calls these computes for minutes, whatever memory it asks for."""
 
 
 class Word(NamedTuple):
@@ -58,6 +62,7 @@ def words_of(node: NodeView) -> tuple[Word, ...]:
         words.append(Word("strain", "battery"))
     if node.temperature_celsius is not None and node.temperature_celsius >= TEMPERATURE_CELSIUS_MAX:
         words.append(Word("strain", "heat"))
+    words += [Word("remembers", workload) for workload in workloads_of(node.history)]
     return tuple(words)
 
 
@@ -82,7 +87,8 @@ def word_rules(request: Request) -> tuple[WordRule, ...]:
 def is_heavy(request: Request) -> bool:
     """Whether this would be felt on a machine that is already struggling."""
     memory = (request.ram_bytes or 0, request.memory_bytes or 0)
-    return bool(request.gpus) or max(memory) >= HEAVY_BYTES_MIN
+    computes = bool(request.gpus or request.engines) or not HEAVY_TOOLS.isdisjoint(request.tools)
+    return computes or max(memory) >= HEAVY_BYTES_MIN
 
 
 def is_pinned_elsewhere(request: Request, node: NodeView) -> bool:
@@ -115,9 +121,34 @@ def misses_of(what: Asked, node: NodeView, says: Callable[[Word], bool]) -> tupl
     found = [_word_miss(rule, node) for rule in rules if says(rule.word) != rule.wanted]
     short = [miss for need in needs for miss in need_misses(need, node)]
     found += short or not_together(request, node, needs)
+    found += from_memory(request, node)
     if is_pinned_elsewhere(request, node):
         found.append(Miss(Reason.PINNED_ELSEWHERE, request.node or "", node.name, option="--node"))
     return tuple(sorted(found, key=lambda miss: ORDER[miss.reason]))
+
+
+def remembered_words(scope: Scope) -> tuple[Word, ...]:
+    """Nodes that say none of these remember nothing of such work."""
+    return tuple(Word("remembers", workload) for workload in dict.fromkeys((scope.workload, "")))
+
+
+def from_memory(request: Request, node: NodeView) -> list[Miss]:
+    """What the node's own past says against it: a crash, or a peak that it has no room for now."""
+    found = []
+    if not request.despite_failures:
+        failure = node.history.failed(request.scope)
+        if failure is not None and blocks(failure):
+            times = "once" if failure.times == 1 else f"{failure.times} times"
+            option = "--despite-failures"
+            found.append(Miss(Reason.FAILED_BEFORE, failure.kind, times, option=option))
+    seen = node.history.observed(request.scope)
+    if seen is not None and seen.peak_ram:
+        best = supply(RAM, node).best
+        have = None if best is None else best.room
+        if best is not None and have is not None and have < seen.peak_ram:
+            pool = best.label or best.pool
+            found.append(short_of(Reason.PEAK_TOO_HIGH, pool, seen.peak_ram, have, best.unit))
+    return found
 
 
 def not_together(request: Request, node: NodeView, needs: tuple[Need, ...]) -> list[Miss]:

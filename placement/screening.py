@@ -12,7 +12,7 @@ from placement.legs import Placing, choose
 from placement.needs import ANY_CARD, Need, can_meet, missing_reason
 from placement.reasons import SOON, Reason
 from placement.request import Request
-from placement.rules import Asked, asked
+from placement.rules import Asked, asked, from_memory, remembered_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,7 @@ def screen(request: Request, prepared: Prepared) -> Screening:
     placings = {at: placing for at, placing in tried.items() if placing is not None}
     failing += by_pools
     failing.append((Reason.NOT_TOGETHER, mask_of(apart, len(nodes))))
+    failing += _by_memory(what, prepared)
     if request.node is not None:
         here = mask_of(prepared.named.get(request.node, ()), len(nodes))
         failing.append((Reason.PINNED_ELSEWHERE, prepared.everyone & ~here))
@@ -97,6 +98,18 @@ def _by_need(need: Need, prepared: Prepared) -> list[tuple[Reason, int]]:
         (Reason.NOT_ENOUGH_ROOM, column.known & ~enough),
         (Reason.NOT_ENOUGH_DEVICES, column.few),
     ]
+
+
+def _by_memory(what: Asked, prepared: Prepared) -> list[tuple[Reason, int]]:
+    """Only nodes that remember work of this kind are looked at, one by one."""
+    remembering = 0
+    for word in remembered_words(what.request.scope):
+        remembering |= prepared.words.get(word, 0)
+    masks: dict[Reason, int] = {}
+    for at in places_of(remembering):
+        for miss in from_memory(what.request, prepared.view.nodes[at]):
+            masks[miss.reason] = masks.get(miss.reason, 0) | 1 << at
+    return list(masks.items())
 
 
 def _where_they_meet(needs: tuple[Need, ...], prepared: Prepared) -> int:

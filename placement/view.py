@@ -8,6 +8,8 @@ Amounts are integers in the pool's unit; None is unknown and stays unknown.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from placement.history import NOTHING, History
+
 
 @dataclass(frozen=True, slots=True)
 class PoolView:
@@ -25,6 +27,8 @@ class PoolView:
     label: str = ""
     media: str = ""
     """Of a disk: nvme | ssd | hdd | network | unknown. Empty for everything else."""
+    promised: int = 0
+    """What live holds take of it, whether they use it yet or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,27 @@ class DeviceView:
     model: str
     pool: str
     capability: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model that an engine keeps in memory just now."""
+
+    engine: str
+    """ollama | llama.cpp | vllm | sglang | lmstudio | mlx"""
+    model: str
+    warmth_percent: int | None = None
+    """How much of its time in memory is left; None: it stays, or the engine does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredModel:
+    """A model that lies on a disk of the node, ready to be loaded."""
+
+    model: str
+    bytes: int | None
+    store: str
+    """ollama | huggingface | lmstudio | folder"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +89,10 @@ class NodeView:
     """Charge left while running on it; None on mains, without one, or when nobody says."""
     temperature_celsius: float | None = None
     """The hottest sensor, or None when there is none."""
+    history: History = NOTHING
+    """What it remembers of past work, as far as that still counts."""
+    loaded: tuple[LoadedModel, ...] = ()
+    stored: tuple[StoredModel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

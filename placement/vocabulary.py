@@ -11,7 +11,8 @@ from placement.amounts import GIB, MIB
 
 
 class Workload(NamedTuple):
-    """One kind of work. `peak_bytes`: memory it usually peaks at, a rule of thumb."""
+    """One kind of work. `peak_bytes`: memory it usually peaks at, a rule of thumb; `floor_bytes`:
+    with less free than this it is not worth starting."""
 
     name: str
     gloss: str
@@ -19,6 +20,7 @@ class Workload(NamedTuple):
     tools: tuple[str, ...] = ()
     peak_bytes: int = 0
     is_inference: bool = False
+    floor_bytes: int = 0
 
 
 WORKLOADS: Final = (
@@ -34,6 +36,7 @@ WORKLOADS: Final = (
         ("llama server", "llama cpp", "llamacpp"),
         ("llama-server",),
         is_inference=True,
+        floor_bytes=6 * GIB,
     ),
     Workload(
         "local-llm-inference",
@@ -122,6 +125,7 @@ WORKLOADS: Final = (
             "crawl",
         ),
         peak_bytes=2 * GIB,
+        floor_bytes=2 * GIB,
     ),
     Workload(
         "batch-script",
@@ -144,6 +148,7 @@ WORKLOADS: Final = (
             "128k",
         ),
         is_inference=True,
+        floor_bytes=6 * GIB,
     ),
 )
 
@@ -154,6 +159,29 @@ CONTEXTS: Final[tuple[tuple[int, tuple[str, ...]], ...]] = (
     (128_000, ("128k", "long context", "book length", "needle in a haystack")),
 )
 """Tokens, and the words that mean so many. 200k is rounded up to the next usual size."""
+
+CONTEXT_FLOORS: Final = ((1_000_000, 12 * GIB), (512_000, 8 * GIB), (128_000, 6 * GIB))
+"""Tokens from which on, and the least free memory with which that is worth starting (AXIS's)."""
+
+SIZE_FLOORS: Final = (
+    (Decimal("40e9"), 12 * GIB), (Decimal("13e9"), 8 * GIB), (Decimal("7e9"), 4 * GIB),
+)  # fmt: skip
+"""The same by parameters (AXIS's; of larger models it counts on weights being mapped)."""
+
+HEAVY_FLOOR_BYTES: Final = 8 * GIB
+INFERENCE_FLOOR_BYTES: Final = 6 * GIB
+
+ENGINE_WORDS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
+    ("mlx", ("mlx", "apple silicon", "mac studio", "mac mini", "macbook pro")),
+    (
+        "apple-foundation-models",
+        ("apple foundation models", "apple foundation model", "apple intelligence"),
+    ),
+    ("llama.cpp", ("llama cpp", "llamacpp", "llama server")),
+    ("vllm", ("vllm",)),
+    ("sglang", ("sglang",)),
+)
+"""Engines, and the words that name one."""
 
 RUNTIMES: Final = ("ollama", "llama cpp", "llamacpp", "llama server", "mlx", "vllm", "sglang")
 

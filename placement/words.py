@@ -19,12 +19,17 @@ from typing import Any, Final
 from placement.amounts import GIB, format_bytes
 from placement.request import Request, RequestError
 from placement.vocabulary import (
+    CONTEXT_FLOORS,
     CONTEXTS,
+    ENGINE_WORDS,
     HARDWARE,
+    HEAVY_FLOOR_BYTES,
+    INFERENCE_FLOOR_BYTES,
     LAYERS,
     MODELS,
     QUANT_BITS,
     RUNTIMES,
+    SIZE_FLOORS,
     VERBS,
     WORKLOADS,
     Workload,
@@ -44,16 +49,25 @@ PARAMETERS_MAX: Final = Decimal("5e12")
 
 _SIZE: Final = re.compile(r"(?<![\w.])(?:([0-9]{1,3})x)?([0-9]{1,4}(?:\.[0-9]{1,3})?)b(?!\w)")
 _AMOUNT: Final = re.compile(r"[0-9]\s?(?:[mgt]i?b)\b")
+_MODEL: Final = re.compile(r"[a-z0-9][\w.-]*(?:[:/][a-z0-9][\w.-]*)+")
+"""`llama3.1:70b`, `org/name`; a path begins with a slash, a dot or a tilde."""
+
 _NAMED: Final = re.compile(r"(?:ollama (?:run|pull)|--model|-m)[ =]+([a-z0-9][\w.:/-]*)")
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read: the request (guesses inside), the workload's name, the context if any."""
+    """What was read: the request (guesses inside), the workload's name, the context if any.
+
+    `tools`: what the work calls, the foremost first. `floor_bytes`: the least free memory with
+    which such work is worth starting, by rule of thumb; what is asked for is never less.
+    """
 
     request: Request
     workload: str
     context_tokens: int
+    tools: tuple[str, ...] = ()
+    floor_bytes: int = 0
 
 
 @dataclass(slots=True)
@@ -99,16 +113,20 @@ def read_words(text: str, base: Request | None = None) -> Reading:
         return Reading(_with(base, _nothing(heard, context, draft)), "unknown", context)
     main = _long_form(found[0], context)
     draft.guesses.append(f"read as {main.name}: {main.gloss}")
+    floor = _floor(main, heard, context)
+    draft.fields["workload"] = main.name
+    if main.is_inference:
+        _engine(heard, draft, base)
     for work in found:
         for tool in work.tools:
             draft.need_tool(tool, f"a {work.name} calls it")
     if main.is_inference:
-        _inference(heard, context, draft, base)
+        _inference(heard, context, floor, draft, base)
     elif main.peak_bytes and base.ram_bytes is None and base.memory_bytes is None:
         draft.fields["ram_bytes"] = main.peak_bytes
         draft.guesses.append(f"{format_bytes(main.peak_bytes)} of RAM: rule of thumb for this work")
     _amounts_left_out(heard, draft)
-    return Reading(_with(base, draft), main.name, context)
+    return Reading(_with(base, draft), main.name, context, tuple(draft.tools), floor)
 
 
 def model_bytes(parameters: Decimal, quant: str, context: int) -> tuple[int, str]:
@@ -174,29 +192,52 @@ def _long_form(work: Workload, context: int) -> Workload:
     return work
 
 
-def _inference(heard: _Text, context: int, draft: _Draft, base: Request) -> None:
-    _runtime(heard, draft, base)
+def _floor(main: Workload, heard: _Text, context: int) -> int:
+    """The least free memory with which this is worth starting."""
+    if not main.is_inference:
+        return main.floor_bytes
+    by_context = next((least for tokens, least in CONTEXT_FLOORS if context >= tokens), 0)
+    parameters = _parameters(heard) or Decimal(0)
+    by_size = next((least for size, least in SIZE_FLOORS if parameters >= size), 0)
+    if not by_size and heard.has("heavy"):
+        by_size = HEAVY_FLOOR_BYTES
+    if not by_size and heard.has("inference", "llm", "ollama"):
+        by_size = INFERENCE_FLOOR_BYTES
+    return max(main.floor_bytes, by_context, by_size)
+
+
+def _inference(
+    heard: _Text, context: int, floor: int, draft: _Draft, base: Request
+) -> None:  # fmt: skip
     if base.memory_bytes is not None or base.ram_bytes is not None or base.gpus:
         return
     parameters, origin = _model_size(heard)
     quant = next((name for name in QUANT_BITS if heard.has(name.replace("_", " "))), None)
     tokens = context or CONTEXT_TOKENS_DEFAULT
     total, sentence = model_bytes(parameters, quant or QUANT_DEFAULT, tokens)
-    draft.fields["memory_bytes"] = total
+    draft.fields["memory_bytes"] = max(total, floor)
     draft.guesses += [origin] if origin else []
     draft.guesses.append(sentence)
+    if floor > total:
+        draft.guesses.append(f"{format_bytes(floor)} at least: with less it is not worth starting")
 
 
-def _runtime(heard: _Text, draft: _Draft, base: Request) -> None:
+def _engine(heard: _Text, draft: _Draft, base: Request) -> None:
+    """Which engine would run it, and what that means for the machine."""
+    named = [engine for engine, words in ENGINE_WORDS if heard.first(words)]
+    if named and not base.engines:
+        draft.fields["engines"] = tuple(named)
+    if model := _model_name(heard):
+        draft.fields["model"] = model
     if heard.has("ollama"):
         draft.need_tool("ollama", "the text names it")
         return
-    if heard.has("mlx", "apple silicon", "mac studio", "mac mini", "macbook pro"):
+    if "mlx" in named:
         if base.os is None:
             draft.fields["os"] = "darwin"
             draft.guesses.append("MLX and Apple silicon mean macOS")
         return
-    if heard.first(RUNTIMES) or draft.tools:
+    if named or heard.first(RUNTIMES):
         return
     parameters = _parameters(heard) or Decimal(0)
     if heard.has("llm", "inference") or parameters >= Decimal("13e9"):
@@ -214,6 +255,15 @@ def _model_size(heard: _Text) -> tuple[Decimal, str]:
             return Decimal(billions) * 10**9, f"{name} is taken for its {billions}B variant"
     guess = f"no size is named: {_billions(PARAMETERS_DEFAULT)}B is assumed, the commonest"
     return PARAMETERS_DEFAULT, guess
+
+
+def _model_name(heard: _Text) -> str:
+    """The model that the text names as programs are told one; empty when it names none."""
+    named = _NAMED.search(heard.lowered)
+    if named:
+        return named[1]
+    tokens = (token.strip(".,;()'\"") for token in heard.lowered.split())
+    return next((token for token in tokens if _MODEL.fullmatch(token)), "")
 
 
 def _parameters(heard: _Text) -> Decimal | None:

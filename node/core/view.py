@@ -144,7 +144,7 @@ def _pool(
         total, left, state = None, None, IMPOSSIBLE
     return PoolView(
         pool=fact.pool, kind=fact.kind, unit=fact.unit, total=total,
-        room=left, state=state, label=fact.label, media=media,
+        room=left, state=state, label=fact.label, media=media, promised=sum(holds.values()),
     )  # fmt: skip
 
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from placement.history import NOTHING, Failure, History, Observation, Scope
 from placement.request import DiskNeed, GpuSelector, Kind, Objective, Request
-from placement.view import ClusterView, DeviceView, NodeView, PoolView
+from placement.view import ClusterView, DeviceView, LoadedModel, NodeView, PoolView
 
 GIB = 1 << 30
 
@@ -119,6 +120,18 @@ troubled = st.fixed_dictionaries(
 )
 
 
+WORK = Scope("repo-analysis", tool="git")
+histories = st.sampled_from(
+    [
+        *[NOTHING] * 6,
+        History((Observation(WORK, peak_ram=4 * GIB, wall_ms=900),)),
+        History((Observation(Scope("repo-analysis"), peak_ram=None, wall_ms=100),)),
+        History((), (Failure(Scope("repo-analysis"), "exec-crash", 2),)),
+        History((), (Failure(Scope(), "exec-crash"), Failure(WORK, "timeout"))),
+    ]
+)
+
+
 @st.composite
 def nodes(draw, identity):
     """One invented machine, usually usable."""
@@ -132,6 +145,8 @@ def nodes(draw, identity):
         tools=draw(st.sampled_from([frozenset({"git", "go"}), frozenset({"git"}), frozenset()])),
         labels=draw(st.sampled_from([{"room": "attic"}, {"room": "cellar"}, {}, None])),
         pressure=draw(st.sampled_from([None, 0.0, 0.0, 3.5, 40.0])),
+        history=draw(histories),
+        loaded=draw(st.sampled_from([(), (), (LoadedModel("ollama", "llama3:8b", 40),)])),
         **fields,
     )
 
@@ -163,6 +178,11 @@ wishes = {
     "tools": st.sampled_from([("git",), ("git", "go")]),
     "labels": st.just((("room", "attic"),)),
     "node": st.sampled_from(["attic", "03"]),
+    "prefer": st.sampled_from([("attic",), ("00", "03")]),
+    "avoid": st.sampled_from([("cellar",), ("01", "02")]),
+    "workload": st.just("repo-analysis"),
+    "engines": st.sampled_from([("cuda",), ("ollama", "rocm")]),
+    "despite_failures": st.just(True),
 }
 
 

@@ -36,9 +36,7 @@ from tests.placement.pictures import (
 )
 
 entries = st.lists(
-    st.tuples(st.integers(-9, 9), st.integers(0, 1), st.just(0), st.integers(0, 400)).map(
-        lambda fields: Entry(*fields)
-    ),
+    st.tuples(st.integers(-9, 9), st.integers(0, 400)).map(lambda fields: Entry(*fields)),
     unique=True,
     max_size=300,
 )
