@@ -12,17 +12,20 @@ except the table of columns already worked out, which only remembers.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from placement.needs import Offer, Source, shares_pools, supply
+from placement.needs import MAIN_MEMORY, Offer, Source, Supply, shares_pools, supply
+from placement.objectives import Asked, Figure, asked_of, figures_of
+from placement.request import Request
 from placement.rules import Word, words_of
 from placement.ties import StandingKey, standing_key
 from placement.view import ClusterView, NodeView
 
 BLOCK_ENTRIES: Final = 64
 BLOCK_ENTRIES_MAX: Final = 2 * BLOCK_ENTRIES
+FIGURED_MAX: Final = 16
 COLUMNS_MAX: Final = 64
 """Sources remembered per picture; beyond that the oldest is forgotten and worked out again."""
 
@@ -57,11 +60,14 @@ class Order:
     def up_to(self, value: int) -> int:
         """The mask of nodes with an entry of at most `value`."""
         mask = 0
-        for block in self.blocks:
-            if block.entries[-1].value > value:
-                within = [entry.node for entry in block.entries if entry.value <= value]
-                return mask | sum(1 << node for node in dict.fromkeys(within))
-            mask |= block.mask
+        for entries, within in self.blocks:
+            if entries[-1].value > value:
+                for at, node in entries:
+                    if at > value:
+                        break
+                    mask |= 1 << node
+                return mask
+            mask |= within
         return mask
 
     def walk(self, among: int, least: int | None = None) -> Iterator[Entry]:
@@ -78,7 +84,9 @@ class Order:
         for entry in entries:
             at = bisect_left(blocks, entry, key=lambda block: block.entries[-1])
             kept = tuple(one for one in blocks[at].entries if one != entry)
-            blocks[at : at + 1] = _cut(kept, BLOCK_ENTRIES_MAX)
+            still = any(one.node == entry.node for one in kept)
+            mask = blocks[at].mask if still else blocks[at].mask & ~(1 << entry.node)
+            blocks[at : at + 1] = [_Block(kept, mask)] if kept else []
         return Order(tuple(blocks))
 
     def with_(self, entries: Iterable[Entry]) -> "Order":
@@ -90,8 +98,10 @@ class Order:
             present = blocks[at].entries if blocks else ()
             place = bisect_right(present, entry)
             grown = (*present[:place], entry, *present[place:])
-            most = BLOCK_ENTRIES_MAX if len(grown) <= BLOCK_ENTRIES_MAX else BLOCK_ENTRIES
-            blocks[max(at, 0) : at + 1] = _cut(grown, most)
+            if blocks and len(grown) <= BLOCK_ENTRIES_MAX:
+                blocks[at] = _Block(grown, blocks[at].mask | 1 << entry.node)
+            else:
+                blocks[max(at, 0) : at + 1] = _cut(grown, BLOCK_ENTRIES)
         return Order(tuple(blocks))
 
 
@@ -107,6 +117,8 @@ class Column(NamedTuple):
     """By what decides whether an amount fits, largest first: values are negative room."""
     each: Order
     """Every pool that admits holds, smallest first: where packing looks."""
+    found: tuple[Supply, ...]
+    """What each node has of it, by place."""
 
     def supplies(self, amount: int) -> int:
         """Nodes that would give so much: room that admits nothing does not count."""
@@ -127,6 +139,7 @@ class Prepared:
     columns: dict[Source, Column] = field(default_factory=dict)
     keys: dict[int, StandingKey] = field(default_factory=dict)
     """Worked out when a node is first one of several equals."""
+    figured: dict[Asked, tuple[Figure, ...]] = field(default_factory=dict)
 
     def standing_key(self, place: int) -> StandingKey:
         """How the node at `place` stands among its equals, whoever asks."""
@@ -138,6 +151,21 @@ class Prepared:
     def says(self, place: int, word: Word) -> bool:
         """Whether the node at `place` says this word."""
         return bool(self.words.get(word, 0) >> place & 1)
+
+    def figures(self, request: Request) -> tuple[Figure, ...]:
+        """How each node stands to the request's objective, worked out when first asked for."""
+        key = asked_of(request)
+        found = self.figured.get(key)
+        if found is None:
+            found = figures_of(request, self.view.nodes)
+            while len(self.figured) >= FIGURED_MAX:
+                self.figured.pop(next(iter(self.figured)))
+            self.figured[key] = found
+        return found
+
+    def stock_of(self, place: int) -> Callable[[Source], Supply]:
+        """What the node at `place` has of a source: as `needs.supply`, worked out once."""
+        return lambda source: self.column(source).found[place]
 
     def column(self, source: Source) -> Column:
         """The column of `source`, worked out when first asked for."""
@@ -188,8 +216,10 @@ def redraw(prepared: Prepared, view: ClusterView) -> Prepared:
         bit = 1 << place
         _replace_words(words, before[place], after[place], bit)
         sharing = sharing | bit if shares_pools(after[place]) else sharing & ~bit
+        kinds = _changed_kinds(before[place], after[place])
         for source, column in columns.items():
-            columns[source] = _replace(source, column, place, before[place], after[place])
+            if kinds is None or _draws_on(source, kinds):
+                columns[source] = _replace(source, column, place, after[place])
     return Prepared(view, prepared.everyone, prepared.named, words, sharing, columns, keys)
 
 
@@ -224,8 +254,7 @@ class _Summary(NamedTuple):
     each: tuple[Entry, ...]
 
 
-def _summary(source: Source, place: int, node: NodeView) -> _Summary:
-    found = supply(source, node)
+def _summary(source: Source, place: int, found: Supply) -> _Summary:
     if found.matching == 0:
         return _Summary(True, False, False, False, (), ())
     few = found.matching < source.at_once
@@ -243,7 +272,8 @@ def _entry(offer: Offer, place: int) -> Entry:
 
 
 def _column(source: Source, nodes: tuple[NodeView, ...]) -> Column:
-    rows = [_summary(source, place, node) for place, node in enumerate(nodes)]
+    supplies = tuple(supply(source, node) for node in nodes)
+    rows = [_summary(source, place, found) for place, found in enumerate(supplies)]
     width = len(nodes)
     return Column(
         mask_of((place for place, row in enumerate(rows) if row.missing), width),
@@ -253,13 +283,15 @@ def _column(source: Source, nodes: tuple[NodeView, ...]) -> Column:
         mask_of((place for place, row in enumerate(rows) if row.best), width),
         Order.of(entry for row in rows for entry in row.best),
         Order.of(entry for row in rows for entry in row.each),
+        supplies,
     )
 
 
-def _replace(source: Source, column: Column, place: int, old: NodeView, new: NodeView) -> Column:
-    before, after = _summary(source, place, old), _summary(source, place, new)
-    if before == after:
+def _replace(source: Source, column: Column, place: int, new: NodeView) -> Column:
+    was, now = column.found[place], supply(source, new)
+    if was == now:
         return column
+    before, after = _summary(source, place, was), _summary(source, place, now)
     bit = 1 << place
     return Column(
         column.missing | bit if after.missing else column.missing & ~bit,
@@ -269,7 +301,28 @@ def _replace(source: Source, column: Column, place: int, old: NodeView, new: Nod
         column.known | bit if after.best else column.known & ~bit,
         column.best.without(before.best).with_(after.best),
         column.each.without(before.each).with_(after.each),
+        (*column.found[:place], now, *column.found[place + 1 :]),
     )
+
+
+def _changed_kinds(old: NodeView, new: NodeView) -> frozenset[str] | None:
+    """Kinds of pools that are not what they were; None: look at everything."""
+    if old.devices != new.devices or len(old.pools) != len(new.pools):
+        return None
+    pairs = zip(old.pools, new.pools, strict=True)
+    return frozenset(
+        kind for was, now in pairs if was is not now and was != now for kind in (was.kind, now.kind)
+    )
+
+
+def _draws_on(source: Source, kinds: frozenset[str]) -> bool:
+    """Whether a change in pools of these kinds can be seen through `source`."""
+    if source.kind in {"cpu", "disk"}:
+        return source.kind in kinds
+    if source.kind == "ram":
+        return not kinds.isdisjoint(MAIN_MEMORY)
+    # A card may draw on its own memory or on main memory; where that is RAM, somebody said so.
+    return not kinds <= {"cpu", "disk"}
 
 
 def _replace_words(words: dict[Word, int], old: NodeView, new: NodeView, bit: int) -> None:

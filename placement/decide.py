@@ -9,20 +9,21 @@ A decision is a hint. Only the owner's grant binds, after its own look at live r
 carries runners-up, and costs nothing to make again.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 from placement.columns import Prepared, prepare
 from placement.decision import Change, Decision, Fit, Leg, Metric, PassedOver, PoolFit
 from placement.legs import Placing, choose
 from placement.needs import RAM, Need, supply
+from placement.objectives import BY_FIGURE, NAMES, score_of
 from placement.ranking import best_first, nearest_first
 from placement.reasons import ORDER, Miss, Reason, verdict_of, worst
 from placement.request import Objective, Request, question_digest
-from placement.rules import misses_of, verdict_of_misses
+from placement.rules import verdict_of_misses
 from placement.screening import Screening, screen
-from placement.view import ClusterView, NodeView, PoolView
+from placement.view import ClusterView, PoolView
 
 TOLD_IN_FULL_NODES_MAX: Final = 64
 TOLD_FITTING: Final = 16
@@ -32,12 +33,15 @@ CHANGES_MAX: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How a decision is told. `list_all`: every node in full, however many there are."""
+    """How a decision is told. `list_all`: every node in full, however many there are. `brief`: the
+    choice, the exact counts, and nobody besides."""
 
     list_all: bool = False
+    brief: bool = False
 
 
 TELL_THE_NEAREST: Final = Policy()
+BRIEF: Final = Policy(brief=True)
 
 
 def decide(
@@ -47,13 +51,11 @@ def decide(
     prepared = prepare(view) if isinstance(view, ClusterView) else view
     screening = screen(request, prepared)
     count = len(prepared.view.nodes)
-    in_full = policy.list_all or count <= TOLD_IN_FULL_NODES_MAX
-    fits = _fits(
-        request, prepared, screening, screening.fitting, count if in_full else TOLD_FITTING
-    )
-    soon = [] if fits else _fits(request, prepared, screening, screening.soon, TOLD_FITTING)
-    near = nearest_first(prepared, screening, screening.nearness(), count if in_full else TOLD_NEAR)
-    passed_over = tuple(_passed_over(prepared, screening, at) for at in near)
+    fitting, near_most = _how_many(policy, count)
+    fits = _fits(request, prepared, screening, screening.fitting, fitting)
+    soon = [] if fits else _fits(request, prepared, screening, screening.soon, fitting)
+    near = nearest_first(prepared, screening, screening.nearness(), near_most) if near_most else []
+    passed_over = tuple(_passed_over(prepared, screening, near))
     return Decision(
         question=question_digest(request),
         objective=request.objective.value,
@@ -65,9 +67,18 @@ def decide(
         considered=count,
         fitting=screening.fitting.bit_count(),
         counts=tuple((reason.value, number) for reason, number in screening.counts().items()),
-        complete=in_full,
+        complete=near_most >= count,
         guesses=request.guesses,
     )
+
+
+def _how_many(policy: Policy, count: int) -> tuple[int, int]:
+    """Nodes to tell of: at most so many that fit, and so many that do not."""
+    if policy.brief:
+        return 1, 0
+    if policy.list_all or count <= TOLD_IN_FULL_NODES_MAX:
+        return count, count
+    return TOLD_FITTING, TOLD_NEAR
 
 
 def _fits(
@@ -76,14 +87,15 @@ def _fits(
     if not among:
         return []
     best = best_first(request, prepared, screening, among, limit)
-    return [_fit(request, prepared.view.nodes[at], screening.needs) for at in best]
+    return [_fit(request, prepared, at, screening.needs) for at in best]
 
 
-def _fit(request: Request, node: NodeView, needs: tuple[Need, ...]) -> Fit:
-    placing = choose(request, node, needs)
+def _fit(request: Request, prepared: Prepared, at: int, needs: tuple[Need, ...]) -> Fit:
+    node = prepared.view.nodes[at]
+    placing = choose(request, node, needs, prepared.stock_of(at))
     assert placing is not None, "screening lets no node pass that cannot be placed on"
     pools = _pool_fits(placing)
-    metric, score = _metric(request, node, placing)
+    metric, score = _metric(request, prepared, at, placing)
     return Fit(
         node=node.id,
         name=node.name,
@@ -107,8 +119,18 @@ def _pool_fit(pool: PoolView, left: int) -> PoolFit:
     return PoolFit(pool.pool, label, pool.unit, room - left, room, left, verdict_of(room, left))
 
 
-def _metric(request: Request, node: NodeView, placing: Placing) -> tuple[Metric, int]:
+def _metric(
+    request: Request, prepared: Prepared, at: int, placing: Placing
+) -> tuple[Metric, int]:  # fmt: skip
     """The figure that ranked this node, and its score: the share of the whole pool, in percent."""
+    node = prepared.view.nodes[at]
+    if request.objective in BY_FIGURE:
+        figures = prepared.figures(request)
+        name, unit = NAMES[request.objective]
+        value, origin = figures[at]
+        best = min((one.value for one in figures if one.value is not None), default=None)
+        score = score_of(request.objective, value, best)
+        return Metric(name, value, unit, "", origin), score
     if request.objective is Objective.LOCAL:
         hops = 0 if node.id == request.asker else 1
         return Metric("distance from the asker", hops, "hops", "", "computed"), 100 - 50 * hops
@@ -121,10 +143,13 @@ def _metric(request: Request, node: NodeView, placing: Placing) -> tuple[Metric,
     return Metric("room left", left, pool.unit, pool.pool, "computed"), score
 
 
-def _passed_over(prepared: Prepared, screening: Screening, at: int) -> PassedOver:
-    node = prepared.view.nodes[at]
-    found = misses_of(screening.what, node, partial(prepared.says, at))
-    return PassedOver(node.id, node.name, verdict_of_misses(found), found)
+def _passed_over(
+    prepared: Prepared, screening: Screening, places: list[int]
+) -> Iterator[PassedOver]:  # fmt: skip
+    told = screening.misses_at(prepared, places) if places else []
+    for at, found in zip(places, told, strict=True):
+        node = prepared.view.nodes[at]
+        yield PassedOver(node.id, node.name, verdict_of_misses(found), found)
 
 
 def _changes(passed_over: tuple[PassedOver, ...]) -> tuple[Change, ...]:

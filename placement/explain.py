@@ -5,7 +5,8 @@ The figures are the decision's own; nothing is worked out here that the decision
 
 from typing import Final
 
-from placement.amounts import format_amount, format_bytes
+from mesh.instant import MILLISECOND
+from placement.amounts import format_amount, format_bytes, format_duration
 from placement.decision import Change, Decision, Fit, PassedOver
 from placement.reasons import Miss, Reason
 
@@ -120,6 +121,9 @@ def _objective(decision: Decision) -> str:
         "headroom": "most room left",
         "pack": "least room left",
         "local": "nearest to the asker, then most room left",
+        "soonest": "ready first",
+        "fastest": "took least time before",
+        "spread": "least of its memory promised",
     }
     return f"{decision.objective} ({meaning[decision.objective]})"
 
@@ -129,6 +133,14 @@ def _placed(fit: Fit) -> str:
 
 
 def _left(fit: Fit) -> str:
+    figure = fit.metric
+    if figure.unit in {"ms", "basis points"}:
+        if figure.value is None:
+            return f"{figure.name}: not known"
+        if figure.unit == "ms":
+            took = format_duration(figure.value * MILLISECOND)
+            return f"{figure.name} {took} ({figure.source})"
+        return f"{figure.value / 100:.0f} % promised already"
     if fit.metric.value is None:
         return "room not known"
     if fit.metric.unit == "hops":

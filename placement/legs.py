@@ -7,9 +7,11 @@ stepping back when a later slot finds nothing left. Machines are small and needs
 try is nearly always the answer; the search is bounded all the same, and giving up means no.
 """
 
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import Final, NamedTuple, TypeAlias
 
-from placement.needs import ANY_CARD, RAM, Need, Offer, Source, supply
+from placement.needs import ANY_CARD, RAM, Need, Offer, Source, Supply, supply
 from placement.request import Objective, Request
 from placement.view import NodeView, PoolView
 
@@ -84,10 +86,18 @@ class _Search:
         self.used.discard(offer.device)
 
 
-def choose(request: Request, node: NodeView, needs: tuple[Need, ...]) -> Placing | None:
-    """What would be held of `node`, in the order of the request's needs; None when not together."""
+Supplies: TypeAlias = Callable[[Source], Supply]
+"""What one node has of a source."""
+
+
+def choose(
+    request: Request, node: NodeView, needs: tuple[Need, ...], supplies: Supplies | None = None
+) -> Placing | None:
+    """What would be held of `node`, in the order of the request's needs; None when not together.
+    `supplies`: what it has, for who has worked that out already."""
+    have = supplies or partial(_supplies, node)
     slots = [
-        _Slot(place, need.amount, _offers(request, need.source, node))
+        _Slot(place, need.amount, _offers(request, need.source, have))
         for place, need in sorted(enumerate(needs), key=_slot_order)
         for _ in range(need.source.at_once)
     ]
@@ -103,11 +113,15 @@ def _slot_order(placed: tuple[int, Need]) -> tuple[int, int, int]:
     return _SLOT_ORDER[need.source.kind], -need.amount, place
 
 
-def _offers(request: Request, source: Source, node: NodeView) -> tuple[Offer, ...]:
+def _supplies(node: NodeView, source: Source) -> Supply:
+    return supply(source, node)
+
+
+def _offers(request: Request, source: Source, have: Supplies) -> tuple[Offer, ...]:
     if source.kind == "memory":
-        cards = _ordered(request, supply(ANY_CARD, node).offers)
-        return _without_devices(cards) + _ordered(request, supply(RAM, node).offers)
-    return _ordered(request, supply(source, node).offers)
+        cards = _ordered(request, have(ANY_CARD).offers)
+        return _without_devices(cards) + _ordered(request, have(RAM).offers)
+    return _ordered(request, have(source).offers)
 
 
 def _without_devices(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:

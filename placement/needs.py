@@ -118,9 +118,9 @@ def missing_reason(source: Source) -> Reason:
     return Reason.POOL_MISSING if source.media is None else Reason.OTHER_DISK_CLASS
 
 
-def need_misses(need: Need, node: NodeView) -> list[Miss]:
-    """Why `node` alone cannot supply this need; empty when it can."""
-    found = supply(need.source, node)
+def need_misses(need: Need, node: NodeView, found: Supply | None = None) -> list[Miss]:
+    """Why `node` alone cannot supply this need; empty when it can. `found`: what it has of it."""
+    found = supply(need.source, node) if found is None else found
     subject = describe(need.source)
     if found.matching == 0:
         elsewhere = _instead(need.source, node)

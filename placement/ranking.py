@@ -14,6 +14,7 @@ from operator import itemgetter
 from placement.columns import Entry, Order, Prepared, places_of
 from placement.legs import Placing
 from placement.needs import ANY_CARD, RAM, Need, Source
+from placement.objectives import BY_FIGURE
 from placement.request import Objective, Request
 from placement.screening import Screening
 from placement.ties import asked_key
@@ -24,22 +25,41 @@ def best_first(
     request: Request, prepared: Prepared, screening: Screening, among: int, limit: int
 ) -> list[int]:
     """The best `limit` nodes of `among` (which all fit, or all will soon), as places."""
-    first: list[int] = []
-    if request.objective is Objective.LOCAL and request.asker is not None:
-        own = prepared.named.get(request.asker, ())
-        first = [
-            at for at in own if among >> at & 1 and prepared.view.nodes[at].id == request.asker
-        ]
-    rest = among & ~sum(1 << at for at in first)
+    first = _the_askers_own(request, prepared, among)
+    rest = among & ~(1 << first[0]) if first else among
     ranked: list[int] = []
     for liked in _by_leaning(request, prepared, rest):
         for tier, source in _tiers(prepared, screening, liked):
-            ranked += islice(_ranked(request, prepared, screening, tier, source), limit)
+            for equals in _by_figure(request, prepared, tier):
+                if len(ranked) < limit:
+                    ranked += islice(_ranked(request, prepared, screening, equals, source), limit)
     return (first + ranked)[:limit]
+
+
+def _by_figure(request: Request, prepared: Prepared, among: int) -> list[int]:
+    """Nodes of equal figure together, the best first, those without one last; as masks."""
+    if request.objective not in BY_FIGURE:
+        return [among]
+    figures = prepared.figures(request)
+    groups: dict[tuple[bool, int], int] = {}
+    for at in places_of(among):
+        value = figures[at].value
+        key = (value is None, value or 0)
+        groups[key] = groups.get(key, 0) | 1 << at
+    return [groups[key] for key in sorted(groups)]
+
+
+def _the_askers_own(request: Request, prepared: Prepared, among: int) -> list[int]:
+    if request.objective is not Objective.LOCAL or request.asker is None:
+        return []
+    own = prepared.named.get(request.asker, ())
+    return [at for at in own if among >> at & 1 and prepared.view.nodes[at].id == request.asker]
 
 
 def _by_leaning(request: Request, prepared: Prepared, among: int) -> list[int]:
     """Preferred nodes, those nobody spoke of, and those to avoid; as masks, none empty."""
+    if not (request.prefer or request.avoid):
+        return [among]
     liked = _named(prepared, request.prefer) & among
     disliked = _named(prepared, request.avoid) & among & ~liked
     return [mask for mask in (liked, among & ~liked & ~disliked, disliked) if mask]

@@ -7,6 +7,7 @@ compare answers byte for byte.
 """
 
 import hashlib
+from copy import copy
 from enum import Enum
 from typing import Any, Final, Self
 
@@ -47,6 +48,12 @@ class Objective(Enum):
     """Least room left afterwards: keeps the big machines free for big work."""
     LOCAL = "local"
     """The asker's own node if it fits, else as headroom."""
+    SOONEST = "soonest"
+    """Where the model is ready first: in memory, on a disk, at a peer."""
+    FASTEST = "fastest"
+    """Where such work took least time before."""
+    SPREAD = "spread"
+    """The smallest share of memory promised already."""
 
 
 class Kind(Enum):
@@ -231,8 +238,11 @@ def decode_request(body: bytes) -> Request:
 
 def question(request: Request) -> bytes:
     """The canonical bytes of what a decision may depend on: not who asks, nor in whose name."""
-    asker = request.asker if request.objective is Objective.LOCAL else None
-    return encode_request(request.but(asker=asker, principal=""))
+    asked = copy(request)  # nothing that is checked changes, so nothing is checked again
+    if request.objective is not Objective.LOCAL:
+        msgspec.structs.force_setattr(asked, "asker", None)
+    msgspec.structs.force_setattr(asked, "principal", "")
+    return encode_request(asked)
 
 
 def question_digest(request: Request) -> str:

@@ -6,7 +6,6 @@ ask for one word or forbid one, which is why a thousand nodes can be screened by
 Amounts are the business of `needs.py`, and whether they fit at once of `legs.py`.
 """
 
-from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from placement.amounts import GIB
@@ -96,6 +95,11 @@ def is_pinned_elsewhere(request: Request, node: NodeView) -> bool:
     return request.node is not None and request.node not in {node.id, node.name}
 
 
+def pinned_elsewhere(request: Request, node: NodeView) -> Miss:
+    """What is said of a node that is not the one that was named."""
+    return Miss(Reason.PINNED_ELSEWHERE, request.node or "", node.name, option="--node")
+
+
 class Asked(NamedTuple):
     """A request with what follows from it alone, worked out once for all nodes."""
 
@@ -111,19 +115,14 @@ def asked(request: Request) -> Asked:
 
 def misses(request: Request, node: NodeView) -> tuple[Miss, ...]:
     """Every failing rule of this candidate, in the order of `Reason`. Empty: it fits."""
-    words = frozenset(words_of(node))
-    return misses_of(asked(request), node, words.__contains__)
-
-
-def misses_of(what: Asked, node: NodeView, says: Callable[[Word], bool]) -> tuple[Miss, ...]:
-    """As `misses`, for a caller that has the request's rules and the node's words at hand."""
-    request, needs, rules = what
-    found = [_word_miss(rule, node) for rule in rules if says(rule.word) != rule.wanted]
+    _, needs, rules = asked(request)
+    said = frozenset(words_of(node))
+    found = [word_miss(rule, node) for rule in rules if (rule.word in said) != rule.wanted]
     short = [miss for need in needs for miss in need_misses(need, node)]
     found += short or not_together(request, node, needs)
     found += from_memory(request, node)
     if is_pinned_elsewhere(request, node):
-        found.append(Miss(Reason.PINNED_ELSEWHERE, request.node or "", node.name, option="--node"))
+        found.append(pinned_elsewhere(request, node))
     return tuple(sorted(found, key=lambda miss: ORDER[miss.reason]))
 
 
@@ -179,7 +178,7 @@ def _state_rules(request: Request) -> tuple[WordRule, ...]:
     return tuple(rules)
 
 
-def _word_miss(rule: WordRule, node: NodeView) -> Miss:
+def word_miss(rule: WordRule, node: NodeView) -> Miss:
     topic, subject = rule.word
     if topic.startswith(_LABEL):
         subject = f"{topic.removeprefix(_LABEL)}={subject}"

@@ -5,14 +5,25 @@ test holds the two together. The only rule that has to look at single nodes is w
 *together*, and it is asked only where they can meet in one pool.
 """
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from placement.columns import Prepared, mask_of, places_of
 from placement.legs import Placing, choose
-from placement.needs import ANY_CARD, Need, can_meet, missing_reason
-from placement.reasons import SOON, Reason
+from placement.needs import ANY_CARD, Need, can_meet, missing_reason, need_misses
+from placement.reasons import ORDER, SOON, Miss, Reason
 from placement.request import Request
-from placement.rules import Asked, asked, from_memory, remembered_words
+from placement.rules import (
+    Asked,
+    asked,
+    from_memory,
+    not_together,
+    pinned_elsewhere,
+    remembered_words,
+    word_miss,
+)
+from placement.view import NodeView
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +37,8 @@ class Screening:
 
     what: Asked
     failing: tuple[tuple[Reason, int], ...]
+    by_need: tuple[int, ...]
+    """Per need: the nodes that cannot supply it, for whatever reason."""
     fitting: int
     soon: int
     met: int
@@ -38,10 +51,35 @@ class Screening:
 
     def counts(self) -> dict[Reason, int]:
         """Nodes per reason, in the order of `Reason`; reasons that hit nobody are left out."""
-        masks: dict[Reason, int] = dict.fromkeys(Reason, 0)
+        masks: dict[Reason, int] = {}
         for reason, mask in self.failing:
-            masks[reason] |= mask
-        return {reason: mask.bit_count() for reason, mask in masks.items() if mask}
+            if mask:
+                masks[reason] = masks.get(reason, 0) | mask
+        return {
+            reason: masks[reason].bit_count() for reason in sorted(masks, key=ORDER.__getitem__)
+        }
+
+    def misses_at(self, prepared: Prepared, places: Sequence[int]) -> list[tuple[Miss, ...]]:
+        """Every failing rule of the nodes at `places`, as `rules.misses` would tell of each.
+
+        Rule by rule and not node by node: only what failed is looked at again, for its words.
+        """
+        nodes = prepared.view.nodes
+        found: dict[int, list[Miss]] = {at: [] for at in places}
+        asked_of = mask_of(places, len(nodes))
+        for rule, (_, mask) in zip(self.what.rules, self.failing, strict=False):
+            for at in places_of(mask & asked_of):
+                found[at].append(word_miss(rule, nodes[at]))
+        for need, mask in zip(self.needs, self.by_need, strict=True):
+            supplies = prepared.column(need.source).found
+            for at in places_of(mask & asked_of):
+                found[at] += need_misses(need, nodes[at], supplies[at])
+        for reason, mask in self.failing[len(self.what.rules) :]:
+            read = _READ_AGAIN.get(reason)
+            if read is not None:
+                for at in places_of(mask & asked_of):
+                    found[at] += read(self.what, nodes[at])
+        return [tuple(sorted(found[at], key=_in_order)) for at in places]
 
     def nearness(self) -> list[int]:
         """Masks of the nodes that fail exactly one rule, exactly two, and so on."""
@@ -61,11 +99,15 @@ def screen(request: Request, prepared: Prepared) -> Screening:
     what = asked(request)
     needs = what.needs
     failing = _by_words(what, prepared)
-    by_pools = [pair for need in needs for pair in _by_need(need, prepared)]
-    supplied = prepared.everyone & ~_union(by_pools)
+    per_need = [_by_need(need, prepared) for need in needs]
+    by_need = tuple(map(_union, per_need))
+    by_pools = [pair for pairs in per_need for pair in pairs]
+    supplied = prepared.everyone
+    for short in by_need:
+        supplied &= ~short
     met = supplied & _where_they_meet(needs, prepared)
     nodes = prepared.view.nodes
-    tried = {at: choose(request, nodes[at], needs) for at in places_of(met)}
+    tried = {at: choose(request, nodes[at], needs, prepared.stock_of(at)) for at in places_of(met)}
     apart = [at for at, placing in tried.items() if placing is None]
     placings = {at: placing for at, placing in tried.items() if placing is not None}
     failing += by_pools
@@ -75,9 +117,30 @@ def screen(request: Request, prepared: Prepared) -> Screening:
         here = mask_of(prepared.named.get(request.node, ()), len(nodes))
         failing.append((Reason.PINNED_ELSEWHERE, prepared.everyone & ~here))
     fitting = prepared.everyone & ~_union(failing)
-    lasting = _union([(reason, mask) for reason, mask in failing if reason not in SOON])
-    soon = prepared.everyone & ~lasting & ~fitting
-    return Screening(what, tuple(failing), fitting, soon, met, placings)
+    lasting = _union(pair for pair in failing if pair[0] not in SOON) if not fitting else 0
+    # Asked for only where nothing fits now.
+    soon = 0 if fitting else prepared.everyone & ~lasting
+    return Screening(what, tuple(failing), by_need, fitting, soon, met, placings)
+
+
+def _in_order(miss: Miss) -> int:
+    return ORDER[miss.reason]
+
+
+def _of_memory(reason: Reason) -> Callable[[Asked, NodeView], list[Miss]]:
+    def read(what: Asked, node: NodeView) -> list[Miss]:
+        return [miss for miss in from_memory(what.request, node) if miss.reason is reason]
+
+    return read
+
+
+_READ_AGAIN: Final[dict[Reason, Callable[[Asked, NodeView], list[Miss]]]] = {
+    Reason.NOT_TOGETHER: lambda what, node: not_together(what.request, node, what.needs),
+    Reason.FAILED_BEFORE: _of_memory(Reason.FAILED_BEFORE),
+    Reason.PEAK_TOO_HIGH: _of_memory(Reason.PEAK_TOO_HIGH),
+    Reason.PINNED_ELSEWHERE: lambda what, node: [pinned_elsewhere(what.request, node)],
+}
+"""Rules that are about neither words nor one need → what they say of a node."""
 
 
 def _by_words(what: Asked, prepared: Prepared) -> list[tuple[Reason, int]]:
@@ -127,7 +190,7 @@ def _where_they_meet(needs: tuple[Need, ...], prepared: Prepared) -> int:
     return prepared.sharing | (prepared.everyone & ~on_cards)
 
 
-def _union(masks: list[tuple[Reason, int]]) -> int:
+def _union(masks: Iterable[tuple[Reason, int]]) -> int:
     union = 0
     for _, mask in masks:
         union |= mask

@@ -61,6 +61,8 @@ class StoredModel:
     bytes: int | None
     store: str
     """ollama | huggingface | lmstudio | folder"""
+    media: str = ""
+    """Of the disk it lies on, as `PoolView.media`; empty when not known."""
 
 
 @dataclass(frozen=True, slots=True)

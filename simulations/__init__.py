@@ -15,13 +15,8 @@ person's own machines.
 
 Two more tiers stand above the world: `fidelity/` runs the whole agent, shell and SQLite included,
 in invented time, and `truth/` real processes in namespaces of its own; `stories/` are told on all
-<<<<<<< HEAD
 three. `fuzz/` feeds every reader of foreign bytes. `serve/` lends clusters to other programs, and
-`plugin/` is one: a distribution of its own. `bench/` holds the benchmarks, `demo/` the
-demonstration. Imports the rooms' cores, never the shell; where the shell is the subject it may.
-=======
-three. `serve/` lends clusters to other programs, and `plugin/` is one: a distribution of its own.
-`bench/` holds the benchmarks, `score/` our arithmetic against what others measured, `demo/` the
-demonstration. Imports the rooms' cores, never the shell; where the shell is the subject it may.
->>>>>>> 78d1fb5 (placement/memory: a model's memory from its own description, by rules)
+`plugin/` is one: a distribution of its own. `bench/` holds the benchmarks, `score/` our answers
+against what others measured, `demo/` the demonstration. Imports the rooms' cores, never the shell;
+where the shell is the subject it may.
 """

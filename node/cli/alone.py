@@ -33,6 +33,7 @@ from node.shell import clock
 from node.shell.journal import read_only
 from node.shell.privacy import state_folder
 from node.shell.state import StateFolder
+from placement.decide import Policy
 from placement.view import ClusterView
 
 STRANGER: Final = NodeId(bytes(16))
@@ -78,16 +79,16 @@ class Here:
         }
         return {"nodes": [body]}
 
-    def where(self, ask: dict[str, Any], *, list_all: bool) -> dict[str, Any]:
+    def where(self, ask: dict[str, Any], policy: Policy) -> dict[str, Any]:
         """The same body as an agent's `where`."""
         from node.core.choosing import request_of
         from node.core.requests import Refused
-        from placement.decide import Policy, decide
+        from placement.decide import decide
         from placement.decision import decision_bytes, digest
         from placement.explain import explain
 
         try:
-            decision = decide(request_of(ask, self.node), self.view, Policy(list_all=list_all))
+            decision = decide(request_of(ask, self.node), self.view, policy)
         except Refused as no:
             from node.cli.exits import refused
 

@@ -15,6 +15,11 @@ UNITS: Final = "units: s, m, h, d"
 PID_MAX: Final = 1 << 22
 """The kernel's own limit on 64-bit machines."""
 _EXAMPLE: Final = "as in `--ram 4GiB --cpu 2`, or in words: 'run ollama inference on a 7b model'"
+_FLAGS: Final = {
+    "gpus": "gpu", "disks": "disk", "tools": "tool", "labels": "label", "engines": "engine",
+    "despite_failures": "despite-failures",
+}  # fmt: skip
+"""Keys of a document that are flags under another name."""
 _STARTED_FIELD: Final = 22
 """starttime in /proc/PID/stat (proc(5)), in clock ticks since boot."""
 
@@ -73,6 +78,10 @@ def _written(flags: Namespace) -> dict[str, Any]:
         "labels": _labels(flags.labels or []),
         "node": flags.node,
         "objective": flags.objective,
+        "engines": flags.engines,
+        "prefer": flags.prefer,
+        "avoid": flags.avoid,
+        "despite_failures": flags.despite_failures,
     }
 
 
@@ -98,5 +107,5 @@ def _check(written: dict[str, Any]) -> None:
 
 def _flag_named(sentence: str) -> str:
     key, colon, rest = sentence.partition(":")
-    flag = {"gpus": "gpu", "disks": "disk", "tools": "tool", "labels": "label"}.get(key, key)
+    flag = _FLAGS.get(key, key)
     return f"{flag}{colon}{rest}"

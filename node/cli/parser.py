@@ -17,7 +17,7 @@ from node.cli.model_flags import model_flags
 from node.cli.simulate_flags import simulate
 from node.config import VERSION
 
-OBJECTIVES: Final = ("headroom", "pack", "local")
+OBJECTIVES: Final = ("headroom", "pack", "local", "soonest", "fastest", "spread")
 SHELLS: Final = ("bash", "zsh", "fish")
 _CHOICE: Final = re.compile(r"invalid choice: '?(.*?)'? \(choose from")
 _ARGUMENT: Final = re.compile(r"argument (\S+?): (.*)", re.DOTALL)
@@ -278,11 +278,17 @@ def _request(parser: Parser) -> None:
     add("--label", dest="labels", action="append", metavar="KEY=VALUE", help="may be repeated")
     add("--node", metavar="NODE", help="this node and no other")
     add("--objective", choices=OBJECTIVES, help="what makes one place better than another")
+    add("--engine", dest="engines", action="append", metavar="NAME", help="better, as in vllm")
+    add("--prefer", action="append", metavar="NODE", help="first, if it fits; may be repeated")
+    add("--avoid", action="append", metavar="NODE", help="last, if it fits; may be repeated")
+    add("--despite-failures", action="store_true", help="also where such work crashed of late")
 
 
 def _where(parser: Parser) -> None:
     _request(parser)
-    parser.add_argument("--all", action="store_true", help="list every candidate")
+    told = parser.add_mutually_exclusive_group()
+    told.add_argument("--all", action="store_true", help="list every candidate")
+    told.add_argument("--brief", action="store_true", help="the choice and counts, and no more")
     parser.add_argument("--for", dest="duration", metavar="TIME", help="as in 2h")
     _peer(parser)
 

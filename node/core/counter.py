@@ -35,8 +35,8 @@ def read(knowledge: Knowledge, request: Request, about: dict[str, Any]) -> dict[
             return status(knowledge, about)
         case requests.Facts(node):
             return answers.facts(knowledge, node)
-        case requests.Where(ask, list_all):
-            return where(knowledge, ask, list_all)
+        case requests.Where(ask, list_all, brief):
+            return where(knowledge, ask, Policy(list_all, brief))
         case requests.Holds(ended):
             past = {"ended": answers.ended(knowledge)} if ended else {}
             return {"holds": answers.holds(knowledge), **past}
@@ -86,10 +86,10 @@ def warnings(knowledge: Knowledge) -> list[str]:
     return [*knowledge.news.warnings, *alone, *unreached(knowledge), *keys]
 
 
-def where(knowledge: Knowledge, ask: dict[str, Any], list_all: bool) -> dict[str, Any]:
+def where(knowledge: Knowledge, ask: dict[str, Any], policy: Policy) -> dict[str, Any]:
     """Where it would run, with every reason, and what the answer rests on."""
     request = choosing.pinned(knowledge, choosing.request_of(ask, knowledge.us))
-    decision = decide(request, knowledge.prepared(), Policy(list_all=list_all))
+    decision = decide(request, knowledge.prepared(), policy)
     body = decision_bytes(decision)
     return {
         "decision": answers.as_json(body),

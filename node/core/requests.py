@@ -48,6 +48,7 @@ class Where(msgspec.Struct, frozen=True, tag="where", forbid_unknown_fields=True
 
     ask: dict[str, Any]
     list_all: bool = False
+    brief: bool = False
 
 
 class Reserve(msgspec.Struct, frozen=True, tag="reserve", forbid_unknown_fields=True):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from simulations.score.folder import Unreadable, score_folder
 from simulations.score.models import BARS, Score, score
 
 MET, MISSED, MISUSED = 0, 1, 64
@@ -16,6 +17,20 @@ FILE_BYTES_MAX: Final = 256 << 20
 def main(words: Sequence[str]) -> int:
     """0 when every bar is met, 1 below one, 64 when the file is none of ours."""
     flags = _parser().parse_args(words)
+    return _axis(flags) if flags.what == "axis" else _models(flags)
+
+
+def _axis(flags: argparse.Namespace) -> int:
+    try:
+        made = score_folder(flags.folder)
+    except Unreadable as wrong:
+        print(f"score: {wrong}", file=sys.stderr)
+        return MISUSED
+    print(json.dumps(made.as_json(), indent=2) if flags.json else "\n".join(made.lines()))
+    return MET if made.met else MISSED
+
+
+def _models(flags: argparse.Namespace) -> int:
     try:
         vectors = _read(flags.vectors)
     except (OSError, ValueError) as wrong:
@@ -31,10 +46,13 @@ def main(words: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m simulations.score")
-    below = parser.add_subparsers(required=True, metavar="WHAT")
+    below = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
     models = below.add_parser("models", help="model memory against measured models")
     models.add_argument("--vectors", type=Path, required=True, metavar="FILE")
     models.add_argument("--json", action="store_true")
+    axis = below.add_parser("axis", help="placement and plain words against AXIS's cases")
+    axis.add_argument("--folder", type=Path, required=True, metavar="DIR")
+    axis.add_argument("--json", action="store_true")
     return parser
 
 

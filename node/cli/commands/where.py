@@ -17,12 +17,15 @@ def run(flags: Namespace) -> int:
         term_ms(flags.duration)
         ask["for"] = flags.duration
     if flags.peer or client.running(state_of(flags)):
-        body = answer(flags, {"type": "where", "ask": ask, "list_all": flags.all})
+        body = answer(
+            flags, {"type": "where", "ask": ask, "list_all": flags.all, "brief": flags.brief}
+        )
     else:
         from node.cli import alone
+        from placement.decide import Policy
 
         here = alone.look(state_of(flags))
         tell(here.sentence)
-        body = here.where(ask, list_all=flags.all)
+        body = here.where(ask, Policy(flags.all, flags.brief))
     show(flags, body, lambda _ink: [clean(line) for line in body["text"]])
     return YES if body["decision"].get("chosen") is not None else NO
