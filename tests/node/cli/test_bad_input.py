@@ -46,7 +46,7 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("where", "--gpu", "nvidia:24GB..:0"), "count from 1"),
     (("where", "--disk", "floppy:1GiB"), "no disk class"),
     (("where", "--label", "attic"), "write key=value"),
-    (("where", "--objective", "fastest"), "'headroom'"),
+    (("where", "--objective", "cheapest"), "'headroom'"),
     (("where", "--for", "2", "--ram", "1GiB"), "--for: "),
     (("where", "run ollama", "--ram", "4G"), "has no unit"),
     (("where", "ollama", "--ram", "4GiB", "and", "more"), "one word too many"),

@@ -224,13 +224,25 @@ def test_the_other_flags_reach_the_agent(state: Path, run: Run) -> None:
         run("facts", "bob")
         run("ledger", "show", "bob", "--last", "7")
         run("where", "--ram", "1GiB", "--all", "--for", "2h")
+        run("where", "--ram", "1GiB", "--brief", "--prefer", "bob", "--engine", "vllm")
         run("release", HOLD_ID)
     assert agent.heard == [
         {"type": "holds", "ended": True},
         {"type": "invite", "ttl_ms": 600_000},
         {"type": "facts", "node": "bob"},
         {"type": "ledger_show", "node": "bob", "last": 7},
-        {"type": "where", "ask": {"ram": "1GiB", "for": "2h"}, "list_all": True},
+        {
+            "type": "where",
+            "ask": {"ram": "1GiB", "for": "2h"},
+            "list_all": True,
+            "brief": False,
+        },
+        {
+            "type": "where",
+            "ask": {"ram": "1GiB", "prefer": ["bob"], "engines": ["vllm"]},
+            "list_all": False,
+            "brief": True,
+        },
         {"type": "release", "id": HOLD_ID},
     ]
 
