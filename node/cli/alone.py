@@ -101,6 +101,7 @@ class Here:
             "ages_ms": {self.view.nodes[0].name: {"inventory": 0, "live": 0}},
             "text": list(explain(decision)),
             "bytes": canonical.decode(),
+            "plan": None,
         }
 
 

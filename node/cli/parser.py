@@ -11,13 +11,12 @@ from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import Final, NamedTuple, NoReturn
 
-from node.cli import trust
+from node.cli import request_flags, trust
 from node.cli.exits import SIMULATE_MISUSED, WRONG_USAGE, Unable, wrong_usage
 from node.cli.model_flags import model_flags
 from node.cli.simulate_flags import simulate
 from node.config import VERSION
 
-OBJECTIVES: Final = ("headroom", "pack", "local", "soonest", "fastest", "spread")
 SHELLS: Final = ("bash", "zsh", "fish")
 _CHOICE: Final = re.compile(r"invalid choice: '?(.*?)'? \(choose from")
 _ARGUMENT: Final = re.compile(r"argument (\S+?): (.*)", re.DOTALL)
@@ -190,13 +189,6 @@ def _none(_parser: Parser) -> None:
     pass
 
 
-def _peer(parser: Parser) -> None:
-    parser.add_argument(
-        "--peer", metavar="NAME|ADDR", help="ask this peer over TLS (needs the mesh's secret)"
-    )
-    parser.add_argument("--secret-file", metavar="FILE", help="where the secret is, for --peer")
-
-
 def _watched(parser: Parser) -> None:
     add = parser.add_argument
     add("--watch", action="store_true", help="show it again and again, until Ctrl-C")
@@ -205,7 +197,7 @@ def _watched(parser: Parser) -> None:
 
 def _facts(parser: Parser) -> None:
     parser.add_argument("node", nargs="?", metavar="NODE", help="name or id (default: all)")
-    _peer(parser)
+    request_flags.peer(parser)
     _watched(parser)
 
 
@@ -215,7 +207,7 @@ def _peers(parser: Parser) -> None:
 
 
 def _status(parser: Parser) -> None:
-    _peer(parser)
+    request_flags.peer(parser)
     _watched(parser)
 
 
@@ -261,57 +253,13 @@ def _invite(parser: Parser) -> None:
     )
 
 
-def _request(parser: Parser) -> None:
-    add = parser.add_argument
-    add("words", nargs="*", metavar="WORDS", help="what is to run, in plain words")
-    add("--ram", metavar="AMOUNT", help="main memory, as in 4GiB")
-    add("--memory", metavar="AMOUNT", help="memory of a card, else main memory")
-    add(
-        "--gpu", dest="gpus", action="append", metavar="SELECTOR",
-        help="as in nvidia:24GB..:2; may be repeated",
-    )  # fmt: skip
-    add("--cpu", metavar="CORES", help="as in 2 or 500m")
-    add("--disk", dest="disks", action="append", metavar="[KIND:]AMOUNT", help="as in ssd:100GB")
-    add("--os", dest="os", metavar="NAME", help="as in linux")
-    add("--arch", metavar="NAME", help="as in x86_64")
-    add("--tool", dest="tools", action="append", metavar="NAME", help="may be repeated")
-    add("--label", dest="labels", action="append", metavar="KEY=VALUE", help="may be repeated")
-    add("--node", metavar="NODE", help="this node and no other")
-    add("--objective", choices=OBJECTIVES, help="what makes one place better than another")
-    add("--engine", dest="engines", action="append", metavar="NAME", help="better, as in vllm")
-    add("--prefer", action="append", metavar="NODE", help="first, if it fits; may be repeated")
-    add("--avoid", action="append", metavar="NODE", help="last, if it fits; may be repeated")
-    add("--despite-failures", action="store_true", help="also where such work crashed of late")
-
-
-def _where(parser: Parser) -> None:
-    _request(parser)
-    told = parser.add_mutually_exclusive_group()
-    told.add_argument("--all", action="store_true", help="list every candidate")
-    told.add_argument("--brief", action="store_true", help="the choice and counts, and no more")
-    parser.add_argument("--for", dest="duration", metavar="TIME", help="as in 2h")
-    _peer(parser)
-
-
-def _reserve(parser: Parser) -> None:
-    _request(parser)
-    add = parser.add_argument
-    add("--for", dest="duration", metavar="TIME", help="how long, as in 2h (default 1h)")
-    add("--hold", action="store_true", help="stop after the hold; `holdfast post` confirms it")
-    add("--pid", help="tie it to this running process of this machine; ends with it")
-    add("--label-text", metavar="TEXT", default="", help="what others read beside it")
-    add("--principal", metavar="NAME", default="", help="on whose behalf")
-    add("--require-copy", action="store_true", help="void it unless another peer has stored it")
-    add("--no-wait", action="store_true", help="do not wait for an owner in quarantine")
-
-
 def _one_hold(parser: Parser) -> None:
     parser.add_argument("id", metavar="ID", help="as printed by `reserve`; may be shortened")
 
 
 def _holds(parser: Parser) -> None:
     parser.add_argument("--ended", action="store_true", help="the last ended ones too")
-    _peer(parser)
+    request_flags.peer(parser)
 
 
 def _ledger(parser: Parser) -> None:
@@ -352,9 +300,13 @@ COMMANDS: Final = (
     Command("status", "status", "this node, its standing, its peers", _status),
     Command("peers", "peers", "the other nodes, as this one knows them", _peers),
     Command("facts", "facts", "hardware and live figures, with their age", _facts),
-    Command("model", "model", "what a model is, from its own files", model_flags),
-    Command("where", "where", "where can this run?", _where, SCORE),
-    Command("reserve", "reserve", "take that room and keep it", _reserve, SCORE),
+    Command("model", "model", "what a model is, and what memory it needs", model_flags),
+    Command("where", "where", "where can this run?", request_flags.where, SCORE),
+    Command("plan", "plan", "decide now, take it later", request_flags.plan, SCORE),
+    Command("explain", "explain", "every candidate, every reason", request_flags.explain, SCORE),
+    Command("why-not", "why_not", "what speaks against one node", request_flags.why_not),
+    Command("profile", "profile", "what plain words are read as", request_flags.profile),
+    Command("reserve", "reserve", "take that room and keep it", request_flags.reserve, SCORE),
     Command("post", "post", "confirm a hold made with `reserve --hold`", _one_hold),
     Command("release", "release", "give a hold back", _one_hold),
     Command("holds", "holds", "who holds what", _holds),

@@ -13,16 +13,13 @@ from ledger.commands import Post, Release, Void
 from ledger.lifecycle import HoldState
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND
-from node.core import answers, choosing, health, keyholders, requests
+from node.core import answers, choosing, health, keyholders, planning, requests
 from node.core.asking import Outlook
 from node.core.inviting import USES_MAX, Wish
 from node.core.knowledge import Knowledge
 from node.core.names import find_hold
 from node.core.reach import unreached
 from node.core.requests import Refused, Request
-from placement.decide import Policy, decide
-from placement.decision import decision_bytes, digest
-from placement.explain import explain
 
 
 def read(knowledge: Knowledge, request: Request, about: dict[str, Any]) -> dict[str, Any] | None:
@@ -35,8 +32,10 @@ def read(knowledge: Knowledge, request: Request, about: dict[str, Any]) -> dict[
             return status(knowledge, about)
         case requests.Facts(node):
             return answers.facts(knowledge, node)
-        case requests.Where(ask, list_all, brief):
-            return where(knowledge, ask, Policy(list_all, brief))
+        case requests.Where():
+            return planning.where(knowledge, request)
+        case requests.Plan():
+            return planning.plan(knowledge, request)
         case requests.Holds(ended):
             past = {"ended": answers.ended(knowledge)} if ended else {}
             return {"holds": answers.holds(knowledge), **past}
@@ -86,21 +85,6 @@ def warnings(knowledge: Knowledge) -> list[str]:
     return [*knowledge.news.warnings, *alone, *unreached(knowledge), *keys]
 
 
-def where(knowledge: Knowledge, ask: dict[str, Any], policy: Policy) -> dict[str, Any]:
-    """Where it would run, with every reason, and what the answer rests on."""
-    request = choosing.pinned(knowledge, choosing.request_of(ask, knowledge.us))
-    decision = decide(request, knowledge.prepared(), policy)
-    body = decision_bytes(decision)
-    return {
-        "decision": answers.as_json(body),
-        "bytes": body.decode(),
-        "digest": digest(decision),
-        "view": knowledge.view().versions,
-        "ages_ms": knowledge.ages_ms(),
-        "text": list(explain(decision)),
-    }
-
-
 def check_openable(knowledge: Knowledge) -> None:
     """An override of nothing would put a reason on record that explains nothing. Raises Refused."""
     if knowledge.ledger.standing[0] == "open":
@@ -110,6 +94,8 @@ def check_openable(knowledge: Knowledge) -> None:
 def opening(knowledge: Knowledge, reserve: requests.Reserve) -> Callable[[], Outlook]:
     """A look at the picture of the moment on behalf of `reserve`. May raise Refused."""
     request = choosing.reserve_request(knowledge, reserve)
+    if reserve.plan:
+        request = planning.taken(knowledge, request, reserve.plan)
     return lambda: choosing.outlook(knowledge, request, knowledge.prepared())
 
 

@@ -42,13 +42,27 @@ class Facts(msgspec.Struct, frozen=True, tag="facts", forbid_unknown_fields=True
 class Where(msgspec.Struct, frozen=True, tag="where", forbid_unknown_fields=True):
     """`ask`: a request document (`placement.request.parse_document`), or {"words": "…"}.
 
+    `without`, `plus` and `freed` (ids of holds) suppose something: `placement.supposing`.
+
     → {decision: {…}, digest, view: {node: {topic: version}}, ages_ms: {node: {topic: ms}},
-    text: [line…], bytes: the canonical decision bytes as text}
+    text: [line…], bytes: the canonical decision bytes as text, plan: token|null}
     """
 
     ask: dict[str, Any]
     list_all: bool = False
     brief: bool = False
+    without: list[str] = []
+    plus: list[str] = []
+    freed: list[str] = []
+
+
+class Plan(msgspec.Struct, frozen=True, tag="plan", forbid_unknown_fields=True):
+    """Several requests at once, each decided on what the earlier ones leave.
+
+    → {jobs: [{decision, digest, view, bytes, plan: token|null}…], ages_ms}
+    """
+
+    jobs: list[dict[str, Any]]
 
 
 class Reserve(msgspec.Struct, frozen=True, tag="reserve", forbid_unknown_fields=True):
@@ -70,6 +84,8 @@ class Reserve(msgspec.Struct, frozen=True, tag="reserve", forbid_unknown_fields=
     wait_for_opening: bool = True
     pid: int | None = None
     pid_started: int | None = None
+    plan: str = ""
+    """A token of `Where` or `Plan`: only there, and only if what it rested on is as it was."""
 
 
 class Post(msgspec.Struct, frozen=True, tag="post", forbid_unknown_fields=True):
@@ -203,6 +219,7 @@ Request: TypeAlias = (
     Status
     | Facts
     | Where
+    | Plan
     | Reserve
     | Post
     | Release
@@ -219,7 +236,7 @@ Request: TypeAlias = (
     | Leave
 )
 
-READ_ONLY: Final = (Status, Facts, Where, Holds, LedgerShow, LedgerVerify)
+READ_ONLY: Final = (Status, Facts, Where, Plan, Holds, LedgerShow, LedgerVerify)
 """What a peer may be asked over the mesh's TLS (`--peer`), answered from its replica."""
 
 REFUSALS: Final = {

@@ -23,6 +23,7 @@ def run(flags: Namespace) -> int:
         "hold_only": flags.hold,
         "require_copy": flags.require_copy,
         "wait_for_opening": not flags.no_wait,
+        **({"plan": flags.plan} if flags.plan else {}),
     }
     if flags.pid is not None:
         if flags.duration is not None:

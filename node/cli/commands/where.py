@@ -1,31 +1,44 @@
 """`holdfast where …`: can it run, where, and why not elsewhere."""
 
 from argparse import Namespace
+from typing import Any
 
 from node.cli import client
 from node.cli.asking import answer, show
 from node.cli.asks import document, term_ms
-from node.cli.exits import NO, YES
+from node.cli.exits import NO, YES, wrong_usage
 from node.cli.render import clean, tell
 from node.cli.settings import state_of
+
+SUPPOSITIONS = ("without", "plus", "freed")
 
 
 def run(flags: Namespace) -> int:
     """0 when a node fits now, 1 when none does."""
+    body = asked(flags)
+    show(flags, body, lambda _ink: text_of(body))
+    return YES if body["decision"].get("chosen") is not None else NO
+
+
+def asked(flags: Namespace) -> dict[str, Any]:
+    """What the agent says, or this machine alone where none runs."""
     ask = document(flags)
     if flags.duration is not None:
         term_ms(flags.duration)
         ask["for"] = flags.duration
+    supposed = {name: value for name in SUPPOSITIONS if (value := getattr(flags, name))}
     if flags.peer or client.running(state_of(flags)):
-        body = answer(
-            flags, {"type": "where", "ask": ask, "list_all": flags.all, "brief": flags.brief}
-        )
-    else:
-        from node.cli import alone
-        from placement.decide import Policy
+        said = {"ask": ask, "list_all": flags.all, "brief": flags.brief, **supposed}
+        return answer(flags, {"type": "where", **said})
+    if supposed:
+        raise wrong_usage("suppositions are about a mesh, and no agent runs here", "`holdfast up`")
+    from node.cli import alone
+    from placement.decide import Policy
 
-        here = alone.look(state_of(flags))
-        tell(here.sentence)
-        body = here.where(ask, Policy(flags.all, flags.brief))
-    show(flags, body, lambda _ink: [clean(line) for line in body["text"]])
-    return YES if body["decision"].get("chosen") is not None else NO
+    here = alone.look(state_of(flags))
+    tell(here.sentence)
+    return here.where(ask, Policy(flags.all, flags.brief))
+
+
+def text_of(body: dict[str, Any]) -> list[str]:
+    return [clean(line) for line in body["text"]]

@@ -1,0 +1,62 @@
+"""`holdfast plan …`: decide now, take it later with `reserve --plan`; one job or many."""
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from node.cli.asking import answer, show
+from node.cli.asks import document
+from node.cli.exits import NO, YES, wrong_usage
+from node.cli.render import clean, table
+
+JOBS_BYTES_MAX = 1 << 20
+
+
+def run(flags: Namespace) -> int:
+    """0 when every job fits, 1 when one does not."""
+    jobs = _jobs(Path(flags.jobs)) if flags.jobs else [("job", document(flags))]
+    if flags.jobs and flags.words:
+        raise wrong_usage("a job in words and --jobs are two different plans", "write one of them")
+    body = answer(flags, {"type": "plan", "jobs": [ask for _, ask in jobs]})
+    for (name, _), job in zip(jobs, body["jobs"], strict=True):
+        job["name"] = name
+    show(flags, body, lambda _ink: _drawn(body["jobs"]))
+    return YES if all(job["plan"] for job in body["jobs"]) else NO
+
+
+def _drawn(jobs: list[dict[str, Any]]) -> list[str]:
+    rows = [[clean(job["name"]), _node(job), _verdict(job), job["plan"] or "none"] for job in jobs]
+    if len(jobs) == 1:
+        name, node, verdict, token = rows[0]
+        return [f"{name}: {node} ({verdict})", f"take it with: holdfast reserve … --plan {token}"]
+    return table(("JOB", "ON", "VERDICT", "PLAN"), rows)
+
+
+def _node(job: dict[str, Any]) -> str:
+    chosen = job["decision"].get("chosen")
+    return clean(chosen["name"]) if chosen else "nowhere"
+
+
+def _verdict(job: dict[str, Any]) -> str:
+    chosen = job["decision"].get("chosen")
+    if chosen:
+        return str(chosen["verdict"])
+    counts = job["decision"]["counts"]
+    return "; ".join(f"{count} {clean(reason)}" for reason, count in counts) or "no node is known"
+
+
+def _jobs(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Name and request of every job in a document: `[[job]]` in TOML, `job: […]` in JSON or YAML.
+    Raises Unable (wrong usage)."""
+    from placement.files import DocumentError, read_jobs
+
+    try:
+        if path.stat().st_size > JOBS_BYTES_MAX:
+            raise wrong_usage(f"{path} is larger than {JOBS_BYTES_MAX >> 20} MiB")
+        return read_jobs(path.suffix, path.read_text(encoding="utf-8"))
+    except DocumentError as error:
+        raise wrong_usage(f"{path}: {error}") from error
+    except OSError as error:
+        raise wrong_usage(f"{path}: {error.strerror}", "is the path right?") from error
+    except UnicodeDecodeError as error:
+        raise wrong_usage(f"{path} is not text", "write it as UTF-8") from error

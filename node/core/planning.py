@@ -1,0 +1,104 @@
+"""Planning: where something would run, now or supposing; and whether a plan still holds.
+
+The picture is the agent's own, or one in which a person supposed something (`placement.supposing`).
+Tokens are given for the real picture only.
+"""
+
+from typing import Any
+
+from mesh.identity import id_text
+from node.core import answers, choosing
+from node.core.knowledge import Knowledge
+from node.core.names import find_hold
+from node.core.requests import Plan, Refused, Where
+from placement.columns import prepare
+from placement.decide import Policy, decide
+from placement.decision import Decision, decision_bytes, digest
+from placement.explain import explain
+from placement.plans import changed_since, node_of, plan_all, token_of
+from placement.request import Request, RequestError
+from placement.supposing import Freed, suppose
+from placement.view import ClusterView
+
+
+def where(knowledge: Knowledge, asked: Where) -> dict[str, Any]:
+    """Where it would run, with every reason, and what the answer rests on."""
+    request = choosing.pinned(knowledge, choosing.request_of(asked.ask, knowledge.us))
+    policy = Policy(asked.list_all, asked.brief)
+    supposed = bool(asked.without or asked.plus or asked.freed)
+    view = _supposing(knowledge, asked) if supposed else knowledge.view()
+    decision = decide(request, prepare(view) if supposed else knowledge.prepared(), policy)
+    token = None if supposed else token_of(request, decision, view)
+    told = explain(decision)
+    return {
+        **_body(decision, view, token),
+        "ages_ms": knowledge.ages_ms(),
+        "text": ["Supposing that, and nothing else changed:", *told] if supposed else list(told),
+    }
+
+
+def plan(knowledge: Knowledge, asked: Plan) -> dict[str, Any]:
+    """Several requests, each on what the earlier ones leave."""
+    if not asked.jobs:
+        raise Refused("bad_request", "a plan needs at least one job")
+    us, view = knowledge.us, knowledge.view()
+    jobs = [choosing.pinned(knowledge, choosing.request_of(job, us)) for job in asked.jobs]
+    try:
+        planned = plan_all(jobs, view)
+    except RequestError as error:
+        raise Refused("bad_request", str(error)) from error
+    return {
+        "jobs": [_body(decision, view, token) for decision, token in planned],
+        "ages_ms": knowledge.ages_ms(),
+    }
+
+
+def taken(knowledge: Knowledge, request: Request, token: str) -> Request:
+    """`request` at the node that `token` was given for. Raises Refused when the world has moved."""
+    try:
+        changed = changed_since(token, request, knowledge.view())
+        node = node_of(token)
+    except RequestError as error:
+        raise Refused("bad_request", str(error)) from error
+    if changed:
+        sentence = f"the plan no longer holds: {'; '.join(changed)}"
+        raise Refused("refused", sentence, "ask again: `holdfast plan`")
+    return request.but(node=node)
+
+
+def _body(decision: Decision, view: ClusterView, token: str | None) -> dict[str, Any]:
+    body = decision_bytes(decision)
+    return {
+        "decision": answers.as_json(body),
+        "bytes": body.decode(),
+        "digest": digest(decision),
+        "view": view.versions,
+        "plan": token,
+    }
+
+
+def _supposing(knowledge: Knowledge, asked: Where) -> ClusterView:
+    try:
+        return suppose(
+            knowledge.view(), without=asked.without, plus=asked.plus,
+            freed=_freed(knowledge, asked.freed),
+        )  # fmt: skip
+    except RequestError as error:
+        raise Refused("bad_request", str(error)) from error
+
+
+def _freed(knowledge: Knowledge, ids: list[str]) -> Freed:
+    """What the ends of these holds would give back. Raises Refused for one that nobody knows."""
+    live = {
+        hold.id: (owner, hold)
+        for owner in sorted(knowledge.names())
+        if (books := knowledge.books(owner)) is not None
+        for hold in books.live_holds()
+    }
+    freed: dict[str, dict[str, int]] = {}
+    for text in ids:
+        owner, hold = live[find_hold(text, live)]
+        pools = freed.setdefault(id_text(owner), {})
+        for leg in hold.legs:
+            pools[leg.pool] = pools.get(leg.pool, 0) + leg.amount
+    return freed
