@@ -53,7 +53,8 @@ class Call:
     """Ask a peer something over a mutual-TLS stream; the answer comes back by `id`.
 
     The shell tries `addresses` in order, checks that the far end's key hashes to `to`, and gives up
-    at `deadline`; then, or on any failure, the machine is told `answered(id, None, now)`.
+    at `deadline`; then, or on any failure, the machine is told `answered(id, None, now)`. A call
+    that it comes to only after its deadline (the disk was slow, the lid was shut) is never begun.
     """
 
     id: int

@@ -29,6 +29,9 @@ class Streams:
     def call(self, host: Host, call: Call) -> None:
         """What an agent asks of a peer."""
         world = self._world
+        if host.clock.read(world.now) >= call.deadline:  # it was decided too long ago to be said
+            world.at(0, world.shell.arrive, host, "answered", call.id, None)
+            return
         for tell in world.audience.called:
             tell(host, call)
         if (sent := overheard(call, host.name, world.now)) is not None:

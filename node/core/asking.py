@@ -14,11 +14,11 @@ confirmed its age is looked at: one that is older than the belief in it is given
 errand begins anew.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from random import Random
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from ledger.commands import (
     HOLD_ID_BYTES,
@@ -27,7 +27,7 @@ from ledger.commands import (
     Command,
     GrantKind,
     Hold,
-    Leg,
+    Inquire,
     Outcome,
     Release,
     Void,
@@ -39,6 +39,7 @@ from mesh.identity import NodeId, short_id
 from mesh.instant import MILLISECOND, SECOND, Duration, Instant, earliest, in_seconds
 from mesh.persistence import SPACE_ASK, Persist, Write
 from node.core.effects import Progress, Reply
+from node.core.outlook import Choice, Outlook
 from node.core.requests import Refused, Reserve
 
 HOLD_SENDS_MAX: Final = 3
@@ -49,27 +50,6 @@ WAIT_TICK: Final[Duration] = SECOND
 BELIEF: Final[Duration] = holder_span(PENDING_TTL)
 """How long an asker may rely on a bare hold, counted from its first send."""
 ERRANDS_MAX: Final = 256
-
-
-class Choice(NamedTuple):
-    """One owner that could grant it, and what would be asked of it."""
-
-    owner: NodeId
-    name: str
-    legs: tuple[Leg, ...]
-
-
-class Outlook(NamedTuple):
-    """What the picture says now: owners in order of preference; else why none, and what is soon.
-
-    `opens_in`: until the first quarantined owner that would fit opens; None when there is none.
-    """
-
-    choices: tuple[Choice, ...]
-    why_not: str
-    hint: str
-    soon: str | None
-    opens_in: Duration | None
 
 
 class Stage(Enum):
@@ -83,11 +63,13 @@ class Stage(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Send `command` to `owner` and bring back its answer (or None) under `errand`."""
+    """Send `command` to `owner` and bring back its answer (or None) under `errand`. `until`: it is
+    not sent any more from then on, however late the shell comes to it."""
 
     errand: int
     owner: NodeId
     command: Command
+    until: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +154,7 @@ class Asking:
             if errand.stage is Stage.WAITING:
                 effects.extend(self._choose(key, now))
             else:
-                effects.extend(self._send(key))
+                effects.extend(self._send(key, now))
         return effects
 
     def answered(self, key: int, answer: Answer | None, now: Instant) -> list[AskingEffect]:
@@ -225,13 +207,19 @@ class Asking:
                 "sentence": f"asking {errand.choice.name} for a hold",
             },
         )
-        return [kept, said, *self._send(key)]
+        return [kept, said, *self._send(key, now)]
 
-    def _send(self, key: int) -> list[AskingEffect]:
+    def _send(self, key: int, now: Instant) -> list[AskingEffect]:
         errand = self._errands[key]
         assert errand.choice is not None
         errand.sends += 1
-        return [Ask(key, errand.choice.owner, self._command(errand, errand.choice))]
+        if errand.stage is not Stage.POSTING:
+            return [Ask(key, errand.choice.owner, self._command(errand, errand.choice))]
+        until = errand.first_sent + BELIEF
+        if now < until:
+            return [Ask(key, errand.choice.owner, self._command(errand, errand.choice), until)]
+        # Nobody confirms what nobody may believe in; whether an earlier word arrived can be asked.
+        return [Ask(key, errand.choice.owner, Inquire(errand.hold, errand.session))]
 
     def _command(self, errand: _Errand, choice: Choice) -> Command:
         match errand.stage:
@@ -260,17 +248,23 @@ class Asking:
             return self._no_answer(key, errand, now)
         if answer.outcome is Outcome.WRONG_SESSION and errand.sends < HOLD_SENDS_MAX:
             errand.session = answer.session  # the owner restarted since we last heard of it
-            return self._send(key)
+            return self._send(key, now)
         if answer.outcome is not Outcome.HELD:
             return self._refused_here(key, errand, answer, now)
         if now - errand.first_sent >= BELIEF:
-            void = Ask(0, errand.choice.owner, Void(errand.hold, errand.session))
-            return [void, self._forget(errand), *self._choose(key, now)]
+            return self._begin_anew(key, errand, errand.choice, now)
         errand.tried.append(_tried(errand.choice, answer.outcome.value, ""))
         if errand.reserve.hold_only:
             return self._granted(key, errand, answer)
         errand.stage, errand.sends = Stage.POSTING, 0
-        return self._send(key)
+        return self._send(key, now)
+
+    def _begin_anew(
+        self, key: int, errand: _Errand, choice: Choice, now: Instant
+    ) -> list[AskingEffect]:  # fmt: skip
+        """The belief in this hold is over, and it was never confirmed."""
+        void = Ask(0, choice.owner, Void(errand.hold, errand.session))
+        return [void, self._forget(errand), *self._choose(key, now)]
 
     def _refused_here(
         self, key: int, errand: _Errand, answer: Answer, now: Instant
@@ -302,8 +296,10 @@ class Asking:
         if answer is not None and answer.outcome is Outcome.POSTED:
             if errand.gone or (errand.reserve.require_copy and not answer.stored_on):
                 errand.stage, errand.sends = Stage.RETURNING, 0
-                return self._send(key)
+                return self._send(key, now)
             return self._granted(key, errand, answer)
+        if answer is not None and answer.outcome is Outcome.HELD:
+            return self._begin_anew(key, errand, errand.choice, now)
         if answer is not None and answer.outcome is Outcome.WRONG_SESSION:
             errand.session = answer.session
         elif answer is not None and not answer.outcome.may_change_on_retry:
@@ -387,8 +383,3 @@ def _waiting_progress(errand: _Errand, outlook: Outlook) -> Progress:
         body["remaining_ms"] = max(0, outlook.opens_in // MILLISECOND)
         body["sentence"] = f"{outlook.soon}: {in_seconds(max(0, outlook.opens_in)):.0f} s more"
     return Progress(errand.token, body)
-
-
-def legs_of(amounts: Sequence[tuple[str, int]]) -> tuple[Leg, ...]:
-    """Placement's (pool, amount) pairs as the ledger's legs."""
-    return tuple(Leg(pool, amount) for pool, amount in amounts)

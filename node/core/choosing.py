@@ -6,9 +6,9 @@ from ledger.commands import LABEL_CHARS_MAX
 from ledger.limits import BOOKING_TERM_MAX, PRINCIPAL_CHARS_MAX
 from mesh.identity import NodeId, id_text, parse_id
 from mesh.instant import HOUR, MILLISECOND
-from node.core.asking import Choice, Outlook, legs_of
 from node.core.knowledge import Knowledge
 from node.core.names import find_node
+from node.core.outlook import Choice, Outlook, legs_of
 from node.core.requests import Refused, Reserve
 from placement.columns import Prepared
 from placement.decide import decide

@@ -14,10 +14,10 @@ from ledger.lifecycle import HoldState
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND
 from node.core import answers, choosing, health, keyholders, planning, requests
-from node.core.asking import Outlook
 from node.core.inviting import USES_MAX, Wish
 from node.core.knowledge import Knowledge
 from node.core.names import find_hold
+from node.core.outlook import Outlook
 from node.core.reach import unreached
 from node.core.requests import Refused, Request
 

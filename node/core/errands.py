@@ -34,11 +34,12 @@ from mesh.instant import SECOND, Duration, Instant, earliest
 from mesh.logs import Position
 from mesh.persistence import Persist
 from node.core import answers
-from node.core.asking import Ask, Asking, AskingEffect, Granted, Outlook
+from node.core.asking import Ask, Asking, AskingEffect, Granted
 from node.core.carrying import Carried, Carrying
 from node.core.custody import Answered, Custody
 from node.core.effects import Effect, Look, Progress, Reply, Watch
 from node.core.knowledge import Knowledge
+from node.core.outlook import Outlook
 from node.core.requests import Reserve
 from node.core.telling import Tell, Tellable, Telling, Told
 
@@ -214,17 +215,19 @@ class Errands:
     # Questions -----------------------------------------------------------------------------------
 
     def _to_owner(
-        self, owner: NodeId, command: Command, route: _Route, now: Instant
-    ) -> ErrandEffect:
+        self, owner: NodeId, command: Command, route: _Route, now: Instant,
+        until: Instant | None = None,
+    ) -> ErrandEffect:  # fmt: skip
         if owner == self._identity.id:
             return self._to_ourselves(command, route)
         signed = sign_command(self._identity, owner, command)
         number = self._number()
         self._calls[number] = route
         wait = POST_WAIT if command.__struct_config__.tag == "post" else CALL_WAIT
+        deadline = now + wait if until is None else min(now + wait, until)
         return mesh_effects.Call(
             number, owner, self._knowledge.addresses_of(owner), SERVICE_LEDGER,
-            encode_signed(signed), now + wait,
+            encode_signed(signed), deadline,
         )  # fmt: skip
 
     def _to_ourselves(self, command: Command, route: _Route) -> ToOurBooks:
@@ -243,8 +246,9 @@ class Errands:
         out: list[ErrandEffect] = []
         for effect in inner:
             match effect:
-                case Ask(errand, owner, command):
-                    out.append(self._to_owner(owner, command, _Route(_Desk.ASKING, errand), now))
+                case Ask(errand, owner, command, until):
+                    route = _Route(_Desk.ASKING, errand)
+                    out.append(self._to_owner(owner, command, route, now, until))
                 case Tell(key, owner, command):
                     out.append(self._to_owner(owner, command, _Route(_Desk.TELLING, key), now))
                 case Answered(token, answer):

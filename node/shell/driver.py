@@ -307,8 +307,9 @@ class Driver:
     async def _call(self, call: Call) -> None:
         seconds_left = (call.deadline - self.now()) / SECOND
         body: bytes | None = None
-        with trio.move_on_after(max(0.0, seconds_left)):
-            body = await self.hands.call(call)
+        if seconds_left > 0:  # else it was decided too long ago to be said
+            with trio.move_on_after(seconds_left):
+                body = await self.hands.call(call)
         self._put(CallEnded(call.id, body))
 
     def _say(self, token: int, line: Progress | Reply) -> None:

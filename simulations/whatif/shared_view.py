@@ -23,9 +23,9 @@ from ledger.commands import (
 )
 from mesh.identity import NodeId, id_text, parse_id
 from mesh.instant import Instant
-from node.core.asking import legs_of
 from node.core.choosing import request_of
 from node.core.names import find_node
+from node.core.outlook import legs_of
 from node.core.requests import Refused
 from node.core.view import Picture
 from placement.columns import Prepared, prepare, redraw

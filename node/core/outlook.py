@@ -1,0 +1,34 @@
+"""An outlook: what the picture says at one moment to somebody who wants a hold."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ledger.commands import Leg
+from mesh.identity import NodeId
+from mesh.instant import Duration
+
+
+class Choice(NamedTuple):
+    """One owner that could grant it, and what would be asked of it."""
+
+    owner: NodeId
+    name: str
+    legs: tuple[Leg, ...]
+
+
+class Outlook(NamedTuple):
+    """What the picture says now: owners in order of preference; else why none, and what is soon.
+
+    `opens_in`: until the first quarantined owner that would fit opens; None when there is none.
+    """
+
+    choices: tuple[Choice, ...]
+    why_not: str
+    hint: str
+    soon: str | None
+    opens_in: Duration | None
+
+
+def legs_of(amounts: Sequence[tuple[str, int]]) -> tuple[Leg, ...]:
+    """Placement's (pool, amount) pairs as the ledger's legs."""
+    return tuple(Leg(pool, amount) for pool, amount in amounts)
