@@ -93,3 +93,6 @@ _READERS: Final[dict[str, tuple[str, Callable[[object], Any]]]] = {
     "for": ("duration", lambda value: parse_duration(_text(value))),
     "principal": ("principal", _text),
 }
+
+KEYS: Final = tuple(_READERS)
+"""Everything that a document may say."""
