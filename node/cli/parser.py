@@ -300,7 +300,7 @@ COMMANDS: Final = (
     Command("status", "status", "this node, its standing, its peers", _status),
     Command("peers", "peers", "the other nodes, as this one knows them", _peers),
     Command("facts", "facts", "hardware and live figures, with their age", _facts),
-    Command("model", "model", "what a model is, and what memory it needs", model_flags),
+    Command("model", "model", "what a model is, from its own files", model_flags),
     Command("where", "where", "where can this run?", request_flags.where, SCORE),
     Command("plan", "plan", "decide now, take it later", request_flags.plan, SCORE),
     Command("explain", "explain", "every candidate, every reason", request_flags.explain, SCORE),
