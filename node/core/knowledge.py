@@ -272,6 +272,7 @@ class Knowledge:
             log=self.log_position(node),
             books=self.books(node),
             problem=self.replicas.problem(node),
+            models=self.fact(node, TOPIC_MODELS),
         )
 
 

@@ -18,15 +18,25 @@ from mesh.logs import Position
 from node.core.topics import (
     Inventory,
     Live,
+    Models,
     PoolFact,
     Standing,
     decode_inventory,
     decode_live,
+    decode_models,
     decode_standing,
 )
-from placement.view import ClusterView, DeviceView, NodeView, PoolView
+from placement.view import (
+    ClusterView,
+    DeviceView,
+    LoadedModel,
+    NodeView,
+    PoolView,
+    StoredModel,
+)
 
 QUARANTINE: Final = "quarantine"
+PROBLEM_CHARS: Final = 80
 IMPOSSIBLE: Final = "impossible"
 """The state of a pool whose figures cannot be true: it admits nothing, and says so."""
 TIB: Final = 1 << 40
@@ -50,11 +60,12 @@ class Sources(NamedTuple):
     log: Position | None
     books: Books | None
     problem: str | None
+    models: Fact | None = None
 
     @property
     def key(self) -> tuple[object, ...]:
         """Equal keys mean equal rows."""
-        facts = (self.record, self.inventory, self.live, self.standing)
+        facts = (self.record, self.inventory, self.live, self.standing, self.models)
         return (self.name, self.liveness, facts, self.log, self.problem)
 
 
@@ -106,6 +117,8 @@ def draw_row(source: Sources) -> NodeView:
         pressure=_figure(live, "psi_memory_full_avg10"),
         battery_percent=_battery(live),
         temperature_celsius=_figure(live, "temperature_max"),
+        loaded=_loaded(source.models),
+        stored=_stored(source.models),
         versions=_versions(source),
     )
 
@@ -164,6 +177,19 @@ def _devices(inventory: Inventory | None) -> tuple[DeviceView, ...]:
     )
 
 
+def _loaded(fact: Fact | None) -> tuple[LoadedModel, ...]:
+    models = _read_models(fact)
+    # How much of its time in memory is left moves by itself, and is no fact that could be signed.
+    return tuple(LoadedModel(one.server, one.name) for one in models.loaded) if models else ()
+
+
+def _stored(fact: Fact | None) -> tuple[StoredModel, ...]:
+    models = _read_models(fact)
+    if models is None:
+        return ()
+    return tuple(StoredModel(one.name, one.bytes, one.store) for one in models.stored)
+
+
 def _figure(live: Live | None, name: str) -> float | None:
     metric = live.metrics.get(name) if live else None
     value = metric.value if metric else None
@@ -180,9 +206,12 @@ def _versions(source: Sources) -> tuple[tuple[str, str], ...]:
     # until a peer tells it so. The stamp beside it names what was said.
     rows = [
         (fact.topic, f"{fact.version}:{fact.stamp:016x}")
-        for fact in (source.record, source.inventory, source.live, source.standing)
+        for fact in (source.record, source.inventory, source.live, source.standing, source.models)
         if fact is not None
     ]
+    if source.problem is not None:
+        # Ours alone: another peer may keep that log whole, and place there.
+        rows.append(("problem", source.problem[:PROBLEM_CHARS]))
     if source.log is not None:
         at = source.log
         rows.append(("log", f"{at.era.counter}:{at.height}:{at.hash.hex()[:16]}"))
@@ -192,6 +221,13 @@ def _versions(source: Sources) -> tuple[tuple[str, str], ...]:
 def _read_inventory(fact: Fact | None) -> Inventory | None:
     try:
         return None if fact is None else decode_inventory(fact.body)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _read_models(fact: Fact | None) -> Models | None:
+    try:
+        return None if fact is None else decode_models(fact.body)
     except msgspec.MsgspecError:
         return None
 

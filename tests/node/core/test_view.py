@@ -6,7 +6,16 @@ from msgspec.structs import replace
 from mesh.facts import Fact, sign_fact
 from mesh.identity import Identity
 from node.core.choosing import request_of
-from node.core.topics import Inventory, Live, Metric, Standing, encode
+from node.core.topics import (
+    Inventory,
+    Live,
+    LoadedFact,
+    Metric,
+    Models,
+    Standing,
+    StoredFact,
+    encode,
+)
 from node.core.view import Picture, Sources, draw_row
 from placement.decide import decide
 from placement.explain import explain
@@ -19,7 +28,7 @@ MACHINE = inventory("ann", 8 * GIB, 4).inventory
 DOING = sample(8 * GIB, 4, ram_foreign=GIB).live
 
 
-def fact(topic: str, body: Inventory | Live | Standing | bytes, version: int = 1) -> Fact:
+def fact(topic: str, body: Inventory | Live | Models | Standing | bytes, version: int = 1) -> Fact:
     said = body if isinstance(body, bytes) else encode(body)
     return sign_fact(IDENTITY, bytes(8), topic, version, said)
 
@@ -34,6 +43,25 @@ def sources(live: Live = DOING, state: str = "open", problem: str | None = None)
 def test_true_room_is_what_is_free_and_not_promised() -> None:
     rooms = {pool.pool: pool.room for pool in draw_row(sources()).pools}
     assert rooms == {"ram": 7 * GIB, "cpu": 4000}
+
+
+def test_models_are_seen_where_their_owner_told_of_them_and_stand_in_the_versions() -> None:
+    told = Models(
+        (), (LoadedFact("llama3.1:8b", "ollama", 11434, 5 * GIB, None, None, None),),
+        (StoredFact("qwen2.5:7b", "ollama", "gguf", 4 * GIB),),
+    )  # fmt: skip
+    row = draw_row(sources()._replace(models=fact("models", told)))
+    assert [(one.engine, one.model) for one in row.loaded] == [("ollama", "llama3.1:8b")]
+    assert [(one.model, one.bytes) for one in row.stored] == [("qwen2.5:7b", 4 * GIB)]
+    assert "models" in dict(row.versions)
+    rubbish = draw_row(sources()._replace(models=fact("models", b"rubbish")))
+    assert (rubbish.loaded, rubbish.stored) == ((), ())
+
+
+def test_a_log_that_only_we_find_broken_is_told_apart_from_one_that_adds_up() -> None:
+    ours, theirs = draw_row(sources(problem="block 3 forks")), draw_row(sources())
+    assert (ours.standing, theirs.standing) == ("closed", "open")
+    assert ours.versions != theirs.versions, "else equal versions would be unequal answers"
 
 
 def test_what_is_not_told_is_unknown_and_promises_nothing() -> None:
