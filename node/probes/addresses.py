@@ -13,7 +13,7 @@ from typing import Final
 import psutil
 
 from node.core.topics import AddressFact
-from node.probes.sources import Roots, exists, read_text, read_word
+from node.probes.sources import Roots, exists, names_in, read_text, read_word
 
 KINDS_BY_USE: Final = ("ethernet", "wifi", "other", "tunnel", "bridge", "loopback")
 """Best first."""
@@ -35,6 +35,8 @@ class InterfaceMarks:
 
     arp_type: str | None = None
     is_bridge: bool = False
+    has_wire: bool = False
+    """A bridge: whether something real is plugged into it, and not containers alone."""
     is_wireless: bool = False
     is_tun: bool = False
     device_type: str | None = None
@@ -66,6 +68,8 @@ def kind_of(name: str, marks: InterfaceMarks) -> str:
     """ethernet | wifi | loopback | bridge | tunnel | other. The kernel's word before the name's."""
     if marks.arp_type == ARP_LOOPBACK or name == "lo":
         return "loopback"
+    if marks.is_bridge and marks.has_wire:
+        return "ethernet"  # how hosts of virtual machines stand on their own network
     if marks.is_bridge or name.startswith(BRIDGE_PREFIXES + BRIDGE_PREFIXES_MORE):
         return "bridge"
     if marks.is_tun or marks.device_type in ("wireguard", "vxlan") or marks.arp_type in ARP_TUNNELS:
@@ -139,6 +143,9 @@ def read_marks(roots: Roots, name: str) -> InterfaceMarks:
     return InterfaceMarks(
         arp_type=read_word(f"{folder}/type"),
         is_bridge=exists(f"{folder}/bridge"),
+        has_wire=any(
+            exists(f"{roots.sys}/class/net/{port}/device") for port in names_in(f"{folder}/brif")
+        ),
         is_wireless=exists(f"{folder}/wireless") or exists(f"{folder}/phy80211"),
         is_tun=exists(f"{folder}/tun_flags"),
         device_type=parse_device_type(read_text(f"{folder}/uevent") or ""),

@@ -8,12 +8,14 @@ An IPv6 address is not ours to use before the link has been asked whether somebo
 (RFC 4862): until then it is left out, and the end of that question is a change like any other. A
 link-local one means something only beside the name of its interface, and is written so:
 `fe80::1%eth0`. It is good for hearing and answering on that link, and is never told to others.
+
+Behind a bridge of containers nothing is found by link-local addresses; but each container that
+starts brings one, and if it counted as a change a busy host would call out at each.
 """
 
 import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from socket import AF_INET, AF_INET6, if_nametoindex
 from typing import Final
 
@@ -25,11 +27,11 @@ from node.probes.sources import Roots, read_text
 LOOPBACK: Final = "127.0.0.1"
 LOOPBACK_BROADCAST: Final = "127.255.255.255"
 LOOPBACK_KIND: Final = "loopback"
+BRIDGE_KIND: Final = "bridge"
 IPV6_TABLE: Final = "/net/if_inet6"
 TENTATIVE: Final = 0x40
 DUPLICATE: Final = 0x08
 """Flags of that table (linux/if_addr.h): not asked yet, and somebody else has it."""
-KINDS_REMEMBERED_MAX: Final = 256
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -82,6 +84,7 @@ def scan(only: tuple[str, ...] = ()) -> tuple[Interface, ...]:
         if address.family in (AF_INET, AF_INET6)
         and (name, address.address.partition("%")[0]) not in unsettled
         for interface in _interface(name, address.address, address.netmask, stats[name].flags)
+        if not (interface.kind == BRIDGE_KIND and interface.is_for_us_alone)
     ]
     return tuple(sorted(found))
 
@@ -136,15 +139,9 @@ def _interface(name: str, address: str, netmask: str | None, flags: str) -> list
             multicast="multicast" in words and not loopback,
             loopback=loopback,
             link_bits=_link_bits(str(bare), netmask),
-            kind=LOOPBACK_KIND if loopback else _kind(name, index),
+            kind=LOOPBACK_KIND if loopback else kind_of(name, read_marks(Roots(), name)),
         )
     ]
-
-
-@lru_cache(KINDS_REMEMBERED_MAX)
-def _kind(name: str, _index: int) -> str:
-    # An interface does not change its kind while it has its number.
-    return kind_of(name, read_marks(Roots(), name))
 
 
 def _link_bits(address: str, netmask: str | None) -> int:

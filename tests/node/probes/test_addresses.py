@@ -1,4 +1,5 @@
 import ipaddress
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from node.probes.addresses import (
     parse_device_type,
     ranked,
     read_addresses,
+    read_marks,
 )
 from node.probes.sources import Roots
 
@@ -35,6 +37,16 @@ def test_names_tell_what_the_kernel_does_not() -> None:
     assert kind_of("wlp3s0", ETHER) == "wifi"
     assert kind_of("enp0s31f6", InterfaceMarks()) == "ethernet"
     assert kind_of("eth0", ETHER) == "ethernet"
+
+
+def test_a_bridge_with_a_real_cable_in_it_is_the_machines_own_network(tmp_path: Path) -> None:
+    net = tmp_path / "class/net"
+    for made in ("br0/bridge", "br0/brif/tap0", "br0/brif/eno1", "docker0/bridge",
+                 "docker0/brif/veth1", "eno1/device", "tap0", "veth1"):  # fmt: skip
+        (net / made).mkdir(parents=True)
+    roots = Roots(sys=str(tmp_path))
+    assert kind_of("br0", read_marks(roots, "br0")) == "ethernet"
+    assert kind_of("docker0", read_marks(roots, "docker0")) == "bridge"
 
 
 def _address(host: str, kind: str, up: bool = True) -> InterfaceAddress:

@@ -1,5 +1,8 @@
 """What the machine's interfaces mean to a beacon."""
 
+from socket import AF_INET, AF_INET6
+from typing import NamedTuple
+
 import psutil
 import pytest
 
@@ -73,3 +76,27 @@ nonsense
 zz800000000000000000000000000001 03 40 20 40     eth0
 """
     assert unsettled_addresses(table) == {("eth0", "fe80::1"), ("eth0", "fd00::3")}
+
+
+def test_a_container_that_starts_is_no_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = scan()
+    stats = {**psutil.net_if_stats(), "veth1a2b": _Up()}
+    addresses = {**psutil.net_if_addrs(), "veth1a2b": [_At("fe80::42%veth1a2b")]}
+    monkeypatch.setattr(psutil, "net_if_stats", lambda: stats)
+    monkeypatch.setattr(psutil, "net_if_addrs", lambda: addresses)
+    monkeypatch.setattr(interfaces, "if_nametoindex", lambda _: 99)
+    changed = {(found.name, found.address) for found in scan()}
+    assert changed == {(found.name, found.address) for found in before}
+    addresses["veth1a2b"].append(_At("10.9.9.9", AF_INET, "255.255.255.0"))
+    assert ("veth1a2b", "10.9.9.9") in {(found.name, found.address) for found in scan()}
+
+
+class _Up(NamedTuple):
+    isup: bool = True
+    flags: str = "up,broadcast,running,multicast"
+
+
+class _At(NamedTuple):
+    address: str
+    family: int = AF_INET6
+    netmask: str = "ffff:ffff:ffff:ffff::"

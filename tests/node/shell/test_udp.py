@@ -345,7 +345,11 @@ needs_namespaces = pytest.mark.skipif(
 TWO_LINKS = """
 set -e
 ip link set lo up
-ip link add left type veth peer name right
+echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad
+for end in left right; do
+    ip link add $end type veth peer name far-$end
+    ip link set far-$end addrgenmode none up
+done
 ip address add 10.8.1.1/24 dev left
 ip address add 10.8.2.1/24 dev right
 ip link set left up
