@@ -362,12 +362,8 @@ exec "$0" -m pytest -q -p no:cacheprovider "$1" -k each_interface_and_way
 def test_an_ear_does_not_hear_what_belongs_to_the_ear_of_another_interface() -> None:
     done = subprocess.run(
         ["unshare", "--net", "sh", "-c", TWO_LINKS, sys.executable, __file__],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=Path(__file__).parents[3],
-    )
+        capture_output=True, text=True, timeout=60, check=False, cwd=Path(__file__).parents[3],
+    )  # fmt: skip
     if "Operation not permitted" in done.stderr or "not supported" in done.stderr:
         pytest.skip("this kernel lets us make no links in a namespace")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -384,12 +380,8 @@ def test_agents_in_namespaces_find_each_other_when_the_cable_is_plugged_in() -> 
         pytest.skip("this kernel lets us make no bridge in a namespace")
     done = subprocess.run(
         ["unshare", "--net", sys.executable, "-c", BRIDGE, NODE],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=Path(__file__).parents[3],
-    )
+        capture_output=True, text=True, timeout=60, check=False, cwd=Path(__file__).parents[3],
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     nodes = dict(zip("abcd", json.loads(done.stdout), strict=True))
     for name, node in nodes.items():
