@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mesh.identity import NodeId
+from mesh.identity import NodeId, id_text
 from mesh.logs import Block
 from mesh.persistence import SPACE_BLOCK
 from mesh.rejections import Rejection
@@ -19,8 +19,12 @@ from mesh.wire import parse_block
 from node.cli.exits import Unable
 from node.cli.folders import explained
 from node.cli.settings import settled
-from node.config import Settled
+from node.config import VERSION, Settled
 from node.core.alone import picture
+from node.core.diagnoses import diagnose
+from node.core.findings import Scene
+from node.core.links import Telling
+from node.core.matrix import Survey
 from node.core.topics import Inventory, Live, Models
 from node.probes.instruments import instruments
 from node.probes.inventory import read_inventory
@@ -29,7 +33,8 @@ from node.probes.models.stores import Stores
 from node.probes.models.telling import models_fact
 from node.probes.sampler import Sampler
 from node.probes.shares import Onlooker, registry_folder
-from node.shell import clock
+from node.shell import clock, terrain
+from node.shell.interfaces import scan
 from node.shell.journal import read_only
 from node.shell.privacy import state_folder
 from node.shell.state import StateFolder
@@ -127,7 +132,24 @@ def examine(state: Path, no_agent: str) -> dict[str, Any]:
         hint = "" if known else "what cannot be read is never promised; `holdfast facts` says why"
         checks.append(_check(f"pool {pool.pool}", known or None, sentence, hint))
     checks.append(_check("journal", True, f"readable; {here.holds} live holds in it", ""))
-    return {"checks": checks, "rejections": {}, "interfaces": [], "peers": []}
+    return {
+        "checks": checks,
+        "rejections": {},
+        "interfaces": [],
+        "peers": [],
+        "links": [],
+        "diagnoses": _diagnoses(settled(state, {}), here),
+        "surveyed": {"asked": 0, "told": []},
+    }
+
+
+def _diagnoses(settings: dict[str, Settled], here: Here) -> list[dict[str, Any]]:
+    """What stands in the way of meeting others, should they be there: nobody was asked."""
+    seen = scan(tuple(settings["interfaces"].value))
+    evidence = terrain.evidence(terrain.look(), seen, {}, {}, "")
+    us = Telling(id_text(here.node), "", VERSION, "", int(settings["port"].value), (), evidence)
+    found = diagnose(Scene(Survey(us.id, {us.id: us}), {}))
+    return [finding._replace(ok=None).body for finding in found]
 
 
 def private_files(state: Path) -> list[dict[str, Any]]:

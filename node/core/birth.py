@@ -51,4 +51,4 @@ class Birth:
 
     def as_told(self) -> Self:
         """What we say of ourselves beside our links."""
-        return Self(self.version, self.keys.primary.key_id.hex(), self.port)
+        return Self(self.version, self.port)

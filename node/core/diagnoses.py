@@ -261,15 +261,22 @@ def wrong_key(scene: Scene) -> Finding | None:
 
 
 def old_version(scene: Scene) -> Finding | None:
-    """Somebody near speaks a protocol or a kind of datagram that we do not know."""
+    """Somebody speaks a later version than we do, or one that we do not speak at all."""
     strays = strays_of(scene, Rejection.UNKNOWN_VERSION, Rejection.UNKNOWN_KIND)
-    if not strays:
+    ahead = [link for link in scene.us.links if link.passed_over]
+    ours = scene.us.version or "this version"
+    told = [f"of a version or kind that {ours} does not speak: {told_from(strays)}"]
+    told = told if strays else []
+    for link in ahead:
+        what = listed(f"{count} {sort}" for sort, count in sorted(link.passed_over.items()))
+        told.append(f"{link.name}, which runs {link.version or 'another version'}, said {what}")
+    if not told:
         return None
     return Finding(
-        Diagnosis.OLD_VERSION, False if scene.alone else None,
-        f"of a version or kind that {scene.us.version or 'this version'} does not speak: "
-        f"{told_from(strays)}",
-        "`holdfast version` on both; upgrade the older one. What both know goes on meanwhile",
+        Diagnosis.OLD_VERSION, False if strays and scene.alone else None, "; ".join(told),
+        f"`holdfast version` on both; upgrade the older one (here: {ours}). What both know goes on "
+        "meanwhile",
+        tuple(link.id for link in ahead),
     )  # fmt: skip
 
 

@@ -166,6 +166,7 @@ def _peer(knowledge: Knowledge, member: Member) -> dict[str, Any]:
         "session": mesh.has_session(node),
         "last_probe_ms": answers.ms(trip),
         "address": None if address is None else address.text,
+        "passed_over": {sort.value: count for sort, count in mesh.novelties.of(node).items()},
         "problem": problem_of(knowledge, member),
     }
 

@@ -23,6 +23,7 @@ LINKS_MAX: Final = 512
 """Peers in one answer: some 130 kB. Of a larger mesh those who do not answer come first."""
 BEACONS_MAX: Final = 8
 PLACES_MAX: Final = 8
+NOVELTIES_MAX: Final = 16
 ANSWER_BYTES_MAX: Final = 512 * 1024
 
 Age = Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None
@@ -57,6 +58,8 @@ class Link(msgspec.Struct, frozen=True):
     round_trip_us: Age = None
     streamed_ms: Age = None
     """Since it last asked the teller something over a stream."""
+    passed_over: Annotated[dict[Word, Count], msgspec.Meta(max_length=NOVELTIES_MAX)] = {}
+    """What it said that the teller's version does not know: sort → how often."""
     helper: Word | None = None
     """Who last reached it for the teller (an id)."""
     helper_ms: Age = None
@@ -92,7 +95,6 @@ class Self(msgspec.Struct, frozen=True):
     """What only this start of an agent knows of itself."""
 
     version: str
-    key_id: str
     port: int
 
 
@@ -106,7 +108,7 @@ def told_by(knowledge: Knowledge, us: Self) -> Telling:
     ]
     return Telling(
         id=id_text(knowledge.us), name=_word(knowledge.our_name), version=_word(us.version),
-        key_id=us.key_id, port=us.port,
+        key_id=knowledge.keys.primary.key_id.hex(), port=us.port,
         links=tuple(_link(knowledge, member, evidence) for member in members[:LINKS_MAX]),
         evidence=evidence, strays=tuple(strays), wall_ms=wall_ms(knowledge),
         left_out=max(0, len(members) - LINKS_MAX),
@@ -147,6 +149,9 @@ def _link(knowledge: Knowledge, member: Member, evidence: Evidence) -> Link:
         places=_places(member),
         version=member.record.version if member.record else "",
         heard_ms=_ago(now, member.last_heard),
+        passed_over={
+            novelty.value: count for novelty, count in knowledge.mesh.novelties.of(node).items()
+        },
     )
     sight = knowledge.mesh.sightings.of(node)
     if sight is None:

@@ -178,11 +178,13 @@ class ChangeKeys(msgspec.Struct, frozen=True, tag="change_keys", forbid_unknown_
 class Doctor(msgspec.Struct, frozen=True, tag="doctor", forbid_unknown_fields=True):
     """→ {checks: [{name, ok: true|false|null, sentence, hint}], rejections: {cause: count},
     interfaces: [{name, kind, addresses, beacons_sent, beacons_heard, problem}],
-    peers: [{name, id, beacon_heard, session, last_probe_ms, address, problem}],
+    peers: [{name, id, beacon_heard, session, last_probe_ms, address, passed_over: {sort: count},
+    problem}],
     links: [{from: {id, name}, to: {id, name}, liveness, address, interfaces: [{name, kind,
     beacon_ms, in_use}], probe_out, probe_back, stream: "ok"|"lost"|"unknown", round_trip_ms,
-    clock_offset_ms, clock_within_ms, key_id, ok: false|null, sentence}], diagnoses: [{name, ok:
-    false|null, sentence, hint, nodes: [id…]}], surveyed: {asked, told: [name…]}}
+    clock_offset_ms, clock_within_ms, key_id, ok: false|null, sentence}],
+    diagnoses: [{name, ok: false|null, sentence, hint, nodes: [id…]}],
+    surveyed: {asked, told: [name…]}}
 
     `beacon_heard`: milliseconds ago, null when not since our start; `session`: whether we share
     keys; `last_probe_ms`: the last round trip; `problem`: one sentence, or null. `links`: what each

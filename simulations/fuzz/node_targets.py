@@ -21,13 +21,19 @@ from node.cli.exits import Unable
 from node.cli.joining import _keys_in
 from node.cli.settings import read_document
 from node.config import ConfigError, settle
-from node.core import links, topics
+from node.core import links, matrix, topics
 from node.core.choosing import request_of
+from node.core.diagnoses import diagnose
+from node.core.evidence import Airway, Evidence
+from node.core.findings import Scene
 from node.core.inviting import Inviting
+from node.core.links import Link, Stray, Telling
+from node.core.matrix import Survey
 from node.core.reports import Found
 from node.core.requests import Refused, decode_request
 from node.probes.offers import ShareRefused, parse_offer
 from node.probes.shares import parse_use
+from node.probes.walls import iptables_drops_input, nft_drops_input
 from node.shell.frames import Frame, FrameError, FrameParser, Kind, encode
 from node.shell.interfaces import Interface
 from node.shell.local import parse_line
@@ -48,6 +54,11 @@ offer = "ram=2GiB,cores=1"
 labels = { room = "attic" }
 mdns = false
 """
+NFT: Final = (
+    b"table inet filter {\n\tchain input {\n\t\ttype filter hook input priority 0; policy drop;\n"
+    b"\t\tjump other\n\t}\n\tchain other {\n\t\tcounter drop\n\t}\n}\n"
+)
+RULES: Final = (NFT, b"-P INPUT ACCEPT\n-A INPUT -j LOGDROP\n-A LOGDROP -j DROP\n")
 REQUESTS: Final = (
     b'{"type":"status"}', b'{"type":"facts","node":"ann"}', b'{"type":"doctor"}',
     b'{"type":"where","ask":{"memory":"8GiB","gpu":["nvidia:24GB..:1..2"],"tools":["git"]}}',
@@ -114,6 +125,7 @@ def _surfaces() -> list[Target]:
     return [
         Target("local line", REQUESTS, _line, Shape.JSON),
         Target("peer's question", REQUESTS[:5], _query, Shape.JSON, COSTLY),
+        Target("packet filter's rules", RULES, _rules, Shape.TEXT),
         Target("join answer", (_join_answer(),), _joined, Shape.JSON),
     ]
 
@@ -133,6 +145,31 @@ def _query(data: bytes) -> bool:
     stage = the_stage()
     answer = stage.ann.alive.query(data, stage.world.shell.local(stage.ann))
     return b'"ok"' in answer[:8]
+
+
+def _telling() -> bytes:
+    seen = Link("bob", "bob", "dead", "trusted", True, "10.0.0.9:4653", waiting_ms=9_000,
+                beacons={"eth0": 900}, places={"172.17.0.1:4653": "bridge"})  # fmt: skip
+    airways = (Airway("eth0", "ethernet", ("10.0.0.5/24", "fe80::1/64")),)
+    here = Evidence("linux", "nat", ("ufw",), airways, "eth0", {"EPERM": 3})
+    stray = Stray("10.0.0.7", "made under another secret", 3, 100)
+    return links.encode(Telling("ann", "ann", "0.3", "00ff", 4653, (seen,), here, (stray,), 1))
+
+
+def _told(data: bytes) -> bool:
+    telling = links.decode(data)
+    if telling is None:
+        return False
+    survey = Survey(telling.id, {telling.id: telling}, {one.id: False for one in telling.links})
+    matrix.rows(survey)
+    diagnose(Scene(survey, {}))
+    assert links.decode(links.encode(telling)) == telling
+    return True
+
+
+def _rules(data: bytes) -> bool:
+    text = data.decode("utf-8", "replace")
+    return nft_drops_input(text) or iptables_drops_input(text)
 
 
 def _join_answer() -> bytes:
@@ -166,11 +203,7 @@ def _facts() -> list[Target]:
         feed = partial(_read, reader, msgspec.MsgspecError)
         made.append(Target(f"{topic} fact", (fact.body,), feed, Shape.MSGPACK))
     telling = the_stage().eve.alive.surveying.tell()
-    return [*made, Target("links", (telling,), _links, Shape.MSGPACK)]
-
-
-def _links(data: bytes) -> bool:
-    return links.decode(data) is not None
+    return [*made, Target("links", (telling, _telling()), _told, Shape.MSGPACK)]
 
 
 def _read(reader: Callable[[Any], object], refusal: type[Exception], data: Any) -> bool:

@@ -178,6 +178,14 @@ def test_another_version_is_told_apart_from_another_secret() -> None:
     assert "3 datagrams from 10.0.0.9" in found(scene(strays=(stray,)), Diagnosis.OLD_VERSION)[2]
 
 
+def test_a_peer_that_says_what_we_do_not_know_is_named_with_its_version() -> None:
+    newer = link("bob", version="0.9", passed_over={"letters of kinds we do not know": 3})
+    finding = found(scene(newer), Diagnosis.OLD_VERSION)
+    assert finding.ok is None
+    assert "bob, which runs 0.9, said 3 letters of kinds we do not know" in finding.sentence
+    assert "here: 0.3" in finding.hint
+
+
 def test_two_agents_on_one_machine_are_a_note() -> None:
     finding = found(scene(link(), housemates={"bob": "bob"}), Diagnosis.SHARED_MACHINE)
     assert finding.ok is None
