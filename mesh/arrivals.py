@@ -90,8 +90,7 @@ class Arrivals:
 
     def _hear_beacon(self, beacon: HeardBeacon, now: Instant) -> list[MeshEffect]:
         member = self._roll.member(beacon.node)
-        if member is not None:
-            self._sightings.beacon(beacon.node, beacon.address.host, now)
+        self._sightings.beacon(beacon.node, beacon.address.host, now)
         known = member is not None and beacon.epoch_counter <= member.epoch.counter
         if known and self._post.gate.has_session(beacon.node):
             self._beaconing.known_face()

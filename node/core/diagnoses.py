@@ -286,7 +286,7 @@ def shared_machine(scene: Scene) -> Finding | None:
         return None
     return Finding(
         Diagnosis.SHARED_MACHINE, None,
-        f"{listed(scene.housemates.values())} runs on this very machine",
+        f"on this very machine there is also {listed(scene.housemates.values())}",
         "that is fine when each has its own --state, --port and --offer; else stop one of them",
         tuple(scene.housemates),
     )  # fmt: skip

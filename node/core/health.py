@@ -14,7 +14,7 @@ from node.core.diagnoses import diagnose
 from node.core.findings import Scene
 from node.core.knowledge import Knowledge
 from node.core.matrix import Survey
-from node.core.reach import only_helper_of
+from node.core.reach import trouble
 from node.core.reports import Check
 
 SECONDS_TO_OPEN = "`holdfast status` shows how long; `holdfast ledger open` is a person's way out"
@@ -86,7 +86,7 @@ def _peers_answer(knowledge: Knowledge) -> Check:
     if not known:
         sentence = "no other node has joined yet"
         return Check("peers", None, sentence, "`holdfast invite` here, `holdfast join` there")
-    silent = sorted(m.name for m in known if m.liveness is not Liveness.ALIVE)
+    silent = sorted(m.name for m in known if not _answers(knowledge, m))
     sentence = f"{len(known) - len(silent)} of {len(known)} answer"
     if not silent:
         return Check("peers", True, sentence)
@@ -94,6 +94,11 @@ def _peers_answer(knowledge: Knowledge) -> Check:
     ok = None if len(silent) < len(known) else False
     hint = "the list of peers below says why"
     return Check("peers", ok, f"{sentence}; no word from {', '.join(silent)}", hint)
+
+
+def _answers(knowledge: Knowledge, member: Member) -> bool:
+    """Whether it answers *us*: what a helper hears of it is no use from here."""
+    return member.liveness is Liveness.ALIVE and trouble(knowledge, member) is None
 
 
 def _names(knowledge: Knowledge) -> Check:
@@ -178,8 +183,8 @@ def problem_of(knowledge: Knowledge, member: Member) -> str | None:
         return "it has left the mesh"
     if not member.met:
         return "it has not answered our hello: is its port open for UDP, has it the same secret?"
-    if (helper := only_helper_of(knowledge, member)) is not None:
-        return f"it is reachable only by helper {helper}: the way between us is cut"
+    if (wrong := trouble(knowledge, member)) is not None:
+        return wrong
     if member.liveness is Liveness.DEAD:
         return "it stopped answering: is it switched off, or cut off?"
     if member.liveness is Liveness.SUSPECT:

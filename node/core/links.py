@@ -53,7 +53,8 @@ class Link(msgspec.Struct, frozen=True):
     """Since its newest proven word, of whatever kind."""
     asked_ms: Age = None
     waiting_ms: Age = None
-    """Since the first question to it that has no answer yet; None: it owes none."""
+    """Since the first of several questions that it has not answered; None: it owes no answer, or
+    one that may have been lost."""
     answered_ms: Age = None
     round_trip_us: Age = None
     streamed_ms: Age = None
@@ -162,7 +163,7 @@ def _link(knowledge: Knowledge, member: Member, evidence: Evidence) -> Link:
         beacons=_beacons(sight.beacons, evidence.airways, now),
         knocked_ms=_ago(now, sight.knocked),
         asked_ms=_ago(now, sight.asked),
-        waiting_ms=_ago(now, sight.waiting),
+        waiting_ms=_ago(now, sight.silent_since),
         answered_ms=_ago(now, sight.answered),
         round_trip_us=None if sight.round_trip is None else sight.round_trip // 1_000,
         streamed_ms=_ago(now, sight.streamed),

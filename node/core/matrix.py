@@ -86,7 +86,10 @@ def delivered(sender: Link | None, receiver: Link | None) -> Way:
     """Whether datagrams arrive, by what the sender saw of the receiver and the other way round."""
     waiting = None if sender is None else sender.waiting_ms
     came = _newest(receiver)
-    if came is not None and (waiting is None or came <= waiting):
+    since = waiting
+    if sender is None and receiver is not None:
+        since = receiver.waiting_ms  # who owes an answer may have been cut off since its last word
+    if came is not None and (since is None or came <= since):
         return Way.OK
     if waiting is None or waiting < PATIENCE_MS:
         answered = sender is not None and sender.answered_ms is not None

@@ -176,6 +176,29 @@ def _half_cut(site: Site) -> tuple[Machine, Machine]:
     return a, b
 
 
+def by_a_helper_alone(site: Site) -> Measured:
+    """What a sends to b is lost, and c hears both: b says who reaches a, c says which way fails."""
+    lan = site.segment("lan")
+    a, b, c = (site.machine(name) for name in "abc")
+    for number, machine in enumerate((a, b, c), 1):
+        machine.without_ipv6()
+        machine.plug(lan, "eth0", f"10.1.0.{number}/24")
+    begin(site, a, b, c)
+    took = {"join": met(a, b, c)}
+    a.ip("route add blackhole 10.1.0.2/32")
+
+    def helped() -> bool:
+        return peer(b, "a").get("reachable_by") == "c" and "b is heard here" in warnings(a)
+
+    took["both say so"] = until("b says that only c reaches a", helped, MEET_SECONDS_MAX)[1]
+    told = [row["sentence"] for row in c.node.granted(type="doctor")["links"] if row["ok"] is False]
+    expected = "a hears b on eth0 but b never hears a: UDP 4653 is blocked inbound on b"
+    if not told or any(sentence != expected for sentence in told):
+        raise StepFailed(f"c's doctor says {told}")
+    no_deaths(a, c)
+    return took
+
+
 def invited(site: Site) -> Measured:
     """An invite that is pasted on the other side of a router, IPv6 alone on one of its sides."""
     upper, lower = site.segment("upper"), site.segment("lower")
@@ -241,8 +264,7 @@ WIRINGS: Final = tuple(
     Wiring(made.__name__.replace("_", "-"), (made.__doc__ or "").strip(), made)
     for made in (
         two_cables, across_a_router, invited, ipv6_alone, link_local_alone, one_way, one_way_alone,
-        one_way_with_a_helper,
-        plugged_in_later, new_address,
+        one_way_with_a_helper, by_a_helper_alone, plugged_in_later, new_address,
     )
 )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, SECOND
 from mesh.rejections import Rejection
-from mesh.sightings import BEACON_SOURCES_MAX, SIGHTINGS_MAX, Sightings
+from mesh.sightings import BEACON_SOURCES_MAX, SIGHTINGS_MAX, UNANSWERED_MIN, Sightings
 from mesh.strangers import STRANGERS_MAX, Strangers
 from tests.mesh.network import Network
 
@@ -81,6 +81,19 @@ def test_we_wait_since_the_first_question_that_has_no_answer() -> None:
     assert (sight.asked, sight.waiting) == (200, 100)
     seen.answered(ANN, 2, 210)
     assert (sight.answered, sight.waiting) == (210, None)
+
+
+def test_one_lost_answer_makes_nobody_silent_and_several_do() -> None:
+    seen = Sightings()
+    for number in range(UNANSWERED_MIN - 1):
+        seen.pinged(ANN, number, 100 + number)
+    sight = seen.of(ANN)
+    assert sight is not None
+    assert sight.silent_since is None
+    seen.greeted(ANN, 200)
+    assert sight.silent_since == 100
+    seen.answered(ANN, 0, 210)
+    assert sight.silent_since is None
 
 
 def test_a_one_way_cut_is_seen_from_both_ends() -> None:

@@ -12,8 +12,8 @@ from node.shell.surroundings import Surroundings
 from node.shell.terrain import Terrain
 from tests.node.test_app import Village, village
 
-DEAF_SECONDS = 2.5
-"""A little over the time for which a question may stay open."""
+DEAF_SECONDS = 6
+"""Each second one question, and several make a silence."""
 
 SHUT = (
     "bob hears ann on lo but ann never hears bob: UDP {} is blocked inbound on ann "

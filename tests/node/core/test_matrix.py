@@ -41,6 +41,11 @@ def test_a_young_question_says_nothing_yet_and_an_unheard_end_never_does() -> No
     assert delivered(link("bob", waiting_ms=9_000), None) is Way.UNKNOWN
 
 
+def test_an_old_word_of_one_that_owes_an_answer_proves_nothing_any_more() -> None:
+    assert delivered(None, link("ann", heard_ms=300)) is Way.OK
+    assert delivered(None, link("ann", heard_ms=300, waiting_ms=100)) is Way.UNKNOWN
+
+
 def test_an_answer_proves_both_ways() -> None:
     assert delivered(link("bob", answered_ms=200), None) is Way.OK
 

@@ -10,7 +10,7 @@ from simulations.networks.wirings import WIRINGS
 from simulations.truth import sandbox
 
 NOT_HERE = sandbox.why_not()
-ON_DEMAND = ("one-way-alone", "one-way-with-a-helper")
+ON_DEMAND = ("one-way-alone", "one-way-with-a-helper", "by-a-helper-alone")
 """A death takes its time, and so does waiting for none."""
 HERE = [wiring.name for wiring in WIRINGS if wiring.name not in ON_DEMAND]
 
