@@ -250,6 +250,13 @@ def _of_a_silent_one(survey: Survey, ends: Ends) -> Fault | None:
     ]
     if not reaching and link.helper_ms is not None and link.helper_ms <= (link.waiting_ms or 0):
         reaching = [other.name for other in here.links if other.id == link.helper]
+    if link.heard_ms is not None and link.heard_ms < (link.waiting_ms or 0):
+        helped = f"; {link.name} is reachable only by helper {listed(reaching)}" if reaching else ""
+        return Fault(
+            False,
+            f"{here.name} hears {link.name}{_where(link, here)} but {link.name} answers nothing: "
+            f"what {here.name} sends does not arrive there{helped}",
+        )
     if reaching:
         return Fault(
             False,

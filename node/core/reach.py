@@ -36,11 +36,12 @@ def trouble(knowledge: Knowledge, member: Member) -> str | None:
     """What is wrong with the way between this member and us; None: nothing that we can see."""
     if member.liveness is Liveness.LEFT:
         return None
-    if (helper := only_helper_of(knowledge, member)) is not None:
-        return f"{member.name} is reachable only by helper {helper}"
+    helper = only_helper_of(knowledge, member)
+    by_helper = "" if helper is None else f"it is reachable only by helper {helper}"
     if hears_us_not(knowledge, member):
-        return f"{member.name} is heard here and answers nothing: what we send does not reach it"
-    return None
+        told = f"{member.name} is heard here and answers nothing: what we send does not reach it"
+        return f"{told}; {by_helper}" if by_helper else told
+    return by_helper.replace("it is", f"{member.name} is") or None
 
 
 def unreached(knowledge: Knowledge) -> list[str]:

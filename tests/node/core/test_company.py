@@ -93,3 +93,17 @@ def test_grants_and_their_ends_are_events_of_their_owner() -> None:
     ]  # fmt: skip
     assert told[0].sentence == "granted: ram 1 GiB for train (ann)"
     assert told[1].sentence == "released, asked"
+
+
+def test_both_ends_of_a_one_way_cut_say_what_they_see_of_it() -> None:
+    world = mesh("ann", "bob", "cyd")
+    cut = world.network.cut(["ann"], ["bob"], one_way=True)
+    world.run(seconds(40))
+    (deaf,) = warnings(world, "ann")
+    assert deaf.startswith("bob is heard here and answers nothing: what we send does not reach it")
+    (cut_off,) = warnings(world, "bob")
+    assert cut_off.startswith("ann is reachable only by helper cyd")
+    assert warnings(world, "cyd") == []
+    world.network.mend(cut)
+    world.run(seconds(20))
+    assert warnings(world, "ann") == warnings(world, "bob") == []

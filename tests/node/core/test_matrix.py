@@ -98,6 +98,16 @@ def test_beacons_of_a_node_that_never_answers_point_at_the_two_doors() -> None:
     assert "UDP 4653 is blocked inbound on bob" in said
 
 
+def test_one_that_is_heard_and_answers_nothing_does_not_hear_us() -> None:
+    ann = telling("ann", link("bob", waiting_ms=9_000, heard_ms=100), link("cyd", answered_ms=9))
+    cyd = telling("cyd", link("bob", answered_ms=9, heard_ms=9), link("ann", heard_ms=9))
+    (said,) = sentences(survey(ann, cyd, cyd=True, bob=False))
+    assert said == (
+        "ann hears bob on wlan0 but bob answers nothing: what ann sends does not arrive there; "
+        "bob is reachable only by helper cyd"
+    )
+
+
 def test_who_is_reached_only_by_a_helper_is_said_so() -> None:
     ann = telling("ann", link("bob", waiting_ms=9_000), link("cyd", answered_ms=9, heard_ms=9))
     cyd = telling("cyd", link("bob", answered_ms=9, heard_ms=9), link("ann", heard_ms=9))
