@@ -37,11 +37,10 @@ def trouble(knowledge: Knowledge, member: Member) -> str | None:
     if member.liveness is Liveness.LEFT:
         return None
     helper = only_helper_of(knowledge, member)
-    by_helper = "" if helper is None else f"it is reachable only by helper {helper}"
     if hears_us_not(knowledge, member):
-        told = f"{member.name} is heard here and answers nothing: what we send does not reach it"
-        return f"{told}; {by_helper}" if by_helper else told
-    return by_helper.replace("it is", f"{member.name} is") or None
+        but = "" if helper is None else f", but helper {helper} does"
+        return f"{member.name} is heard here and answers nothing: we do not reach it{but}"
+    return None if helper is None else f"{member.name} is reachable only by helper {helper}"
 
 
 def unreached(knowledge: Knowledge) -> list[str]:

@@ -100,7 +100,7 @@ def test_both_ends_of_a_one_way_cut_say_what_they_see_of_it() -> None:
     cut = world.network.cut(["ann"], ["bob"], one_way=True)
     world.run(seconds(40))
     (deaf,) = warnings(world, "ann")
-    assert deaf.startswith("bob is heard here and answers nothing: what we send does not reach it")
+    assert deaf.startswith("bob is heard here and answers nothing: we do not reach it")
     (cut_off,) = warnings(world, "bob")
     assert cut_off.startswith("ann is reachable only by helper cyd")
     assert warnings(world, "cyd") == []
