@@ -280,7 +280,10 @@ class App:
             health.calls(self.dialler.counts, self.stream_counts),
         )
         mdns = "" if self.mdns.warning is None else self.mdns.warning.sentence
-        seen = evidence(self._terrain, self.gate.interfaces, counts.air, counts.send_failed, mdns)
+        seen = evidence(
+            self._terrain, self.gate.interfaces, counts.air, counts.send_failed, mdns,
+            self.gate.warnings,
+        )  # fmt: skip
         self._ahead = moved(self._ahead, self.around.wall() - self.around.now())
         refused = {cause: count for cause, count in refused.items() if count}
         return ShellNews(warnings, refused, air, checks, seen, self._ahead)

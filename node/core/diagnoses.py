@@ -292,6 +292,18 @@ def shared_machine(scene: Scene) -> Finding | None:
     )  # fmt: skip
 
 
+def port_taken(scene: Scene) -> Finding | None:
+    """Another program keeps the port of beacons to itself."""
+    taken = scene.us.evidence.taken
+    if not taken:
+        return None
+    return Finding(
+        Diagnosis.PORT_TAKEN, False if scene.alone else None,
+        f"another program keeps UDP 4653 to itself on {listed(taken)}: no beacon is heard there",
+        "`ss -ulpn sport = :4653` shows which; until it is stopped, join by invite or `--seed`",
+    )  # fmt: skip
+
+
 def mdns(scene: Scene) -> Finding | None:
     """Found by beacons and seeds only."""
     trouble = scene.us.evidence.mdns
@@ -305,5 +317,5 @@ def mdns(scene: Scene) -> Finding | None:
 
 LOOKS: Final[tuple[Callable[[Scene], Finding | None], ...]] = (
     no_network, bridges, tailscale, vpn, two_tunnels, wsl_nat, windows_firewall, isolation, macos,
-    firewall, wrong_key, old_version, shared_machine, mdns,
+    firewall, wrong_key, old_version, shared_machine, port_taken, mdns,
 )  # fmt: skip

@@ -55,6 +55,8 @@ class Evidence(msgspec.Struct, frozen=True):
     """The interface by which this machine goes to the outside; "" when there is no such route."""
     send_failed: dict[Word, Count] = {}
     """Datagrams that the system refused to send, by its name for why (EHOSTUNREACH, EPERM)."""
+    taken: Annotated[tuple[Word, ...], msgspec.Meta(max_length=WORDS_MAX)] = ()
+    """Interfaces on which another program keeps the port of beacons to itself."""
     mdns: Word = ""
     """What keeps mDNS from working; "" when nothing does, or when it is switched off."""
 

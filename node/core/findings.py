@@ -38,6 +38,7 @@ class Diagnosis(Enum):
     WRONG_KEY = "wrong key"
     OLD_VERSION = "old version"
     SHARED_MACHINE = "two agents on one machine"
+    PORT_TAKEN = "port taken"
     MDNS = "mdns"
 
 

@@ -5,7 +5,7 @@ what the sockets have counted anyway. It only looks: nothing here opens a port o
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -24,7 +24,7 @@ from node.probes.sources import Roots, run_in_thread
 from node.probes.tools import VERSION_SECONDS_MAX, what_it_says
 from node.probes.walls import RULES_BYTES_MAX, read_walls
 from node.probes.ways_out import interface_of, own_address_outwards, platform, wsl_mode
-from node.shell.beacons import AirCounts
+from node.shell.beacons import AirCounts, NetworkWarning, Trouble
 from node.shell.interfaces import Interface
 
 LOOK_EVERY_SECONDS: Final = 300
@@ -65,6 +65,7 @@ def evidence(
     air: Mapping[str, AirCounts],
     send_failed: Mapping[str, int],
     mdns: str,
+    warnings: Sequence[NetworkWarning] = (),
 ) -> Evidence:
     """All of it, as it is told."""
     names = list(dict.fromkeys(interface.name for interface in seen))[:AIRWAYS_MAX]
@@ -75,8 +76,15 @@ def evidence(
         airways=tuple(_airway(name, seen, air.get(name, AirCounts())) for name in names),
         route=terrain.route[:WORD_CHARS_MAX],
         send_failed=dict(sorted(send_failed.items())[:WORDS_MAX]),
+        taken=tuple(dict.fromkeys(_deaf_on(warnings)))[:WORDS_MAX],
         mdns=mdns[:WORD_CHARS_MAX],
     )
+
+
+def _deaf_on(warnings: Sequence[NetworkWarning]) -> Iterator[str]:
+    for warning in warnings:
+        if warning.trouble is Trouble.BEACON_PORT_TAKEN:
+            yield warning.interface[:WORD_CHARS_MAX]
 
 
 def _airway(name: str, seen: Sequence[Interface], counted: AirCounts) -> Airway:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import trio
+import trio.testing
 
 from mesh.instant import SECOND
 from node.core import requests
@@ -12,7 +13,7 @@ from node.shell.surroundings import Surroundings
 from node.shell.terrain import Terrain
 from tests.node.test_app import Village, village
 
-DEAF_SECONDS = 6
+DEAF_SECONDS_MAX = 15
 """Each second one question, and several make a silence."""
 
 SHUT = (
@@ -25,6 +26,10 @@ async def examined(here: Village, name: str) -> dict[str, Any]:
     reply = await here.ask(name, requests.Doctor())
     assert reply.ok
     return reply.body
+
+
+def faults(body: dict[str, Any]) -> set[str]:
+    return {row["sentence"] for row in body["links"] if row["ok"] is False}
 
 
 def row(body: dict[str, Any], one: str, other: str) -> dict[str, Any]:
@@ -52,13 +57,42 @@ async def test_a_shut_door_and_a_clock_that_is_off_are_named_over_real_sockets(
 
         here.muted.add("bob")
         ann._terrain = Terrain("linux", walls=("nftables",))
-        await trio.sleep(DEAF_SECONDS)
         for name in ("ann", "bob"):
-            body = await examined(here, name)
-            said = [row["sentence"] for row in body["links"] if row["ok"] is False]
-            assert set(said) == {SHUT.format(ann.gate.port)}
+            with trio.fail_after(DEAF_SECONDS_MAX):
+                while not (said := faults(body := await examined(here, name))):
+                    await trio.sleep(0.5)
+            assert said == {SHUT.format(ann.gate.port)}
         (finding,) = [
             one for one in (await examined(here, "ann"))["diagnoses"] if one["name"] == "firewall"
         ]
         assert finding["ok"] is False
         assert finding["nodes"] == [row(body, "ann", "bob")["to"]["id"]]
+
+
+async def test_events_are_followed_over_the_door_and_a_peer_that_goes_is_among_them(
+    tmp_path: Path,
+) -> None:
+    async with village(tmp_path, "ann", "bob") as here:
+        told: list[dict[str, Any]] = []
+
+        async def progress(line: dict[str, Any]) -> None:
+            told.append(line)
+
+        past = {"type": "events", "follow": False, "since_ms": None}
+        granted, body = await here.apps["ann"]._serve_local(past, progress)
+        assert granted
+        assert body == {"events": len(told)}
+        assert [line["number"] for line in told] == list(range(1, len(told) + 1))
+        assert {"up", "peer.alive"} <= {line["kind"] for line in told}
+
+        told.clear()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(here.apps["ann"]._serve_local, {"type": "events"}, progress)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            here.apps["bob"].leaving = True
+            await here.stop("bob")
+            with trio.fail_after(5):
+                while not any(line["kind"] == "peer.left" for line in told):
+                    await trio.sleep(0.02)
+            nursery.cancel_scope.cancel()
+        assert not here.apps["ann"].chronicle.is_full

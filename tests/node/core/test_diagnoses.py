@@ -192,6 +192,13 @@ def test_two_agents_on_one_machine_are_a_note() -> None:
     assert "--offer" in finding.hint
 
 
+def test_a_port_of_beacons_that_is_not_shared_is_named_with_its_interface() -> None:
+    finding = found(scene(taken=("eth0",)), Diagnosis.PORT_TAKEN)
+    assert finding.ok is False
+    assert "on eth0" in finding.sentence
+    assert found(scene(link(), taken=("eth0",)), Diagnosis.PORT_TAKEN).ok is None
+
+
 def test_mdns_without_its_port_is_a_note() -> None:
     assert found(scene(mdns="UDP 5353 is taken"), Diagnosis.MDNS).ok is None
 
