@@ -71,9 +71,15 @@ class Ends(NamedTuple):
 
 def rows(survey: Survey) -> list[dict[str, Any]]:
     """One row per teller and peer: what fails first, then by name. At most PAIRS_TOLD_MAX."""
-    told = [_row(survey, ends) for ends in _every(survey)]
-    told.sort(key=lambda row: (row["sentence"] is None, row["from"]["name"], row["to"]["name"]))
-    return told[:PAIRS_TOLD_MAX]
+    found = [(ends, _fault(survey, ends)) for ends in _every(survey)]
+    # The failing ones first; and no row is written out that is cut off again.
+    found.sort(key=lambda one: (one[1] is None, _names(survey, one[0])))
+    return [_row(survey, ends, fault) for ends, fault in found[:PAIRS_TOLD_MAX]]
+
+
+def _names(survey: Survey, ends: Ends) -> tuple[str, str]:
+    assert ends.out is not None, "a row is made of what its teller saw"
+    return survey.tellings[ends.here].name, ends.out.name
 
 
 def sentences(survey: Survey) -> list[str]:
@@ -122,13 +128,12 @@ def _every(survey: Survey) -> Iterator[Ends]:
                 yield Ends(here, there, link, seen.get(there, {}).get(here))
 
 
-def _row(survey: Survey, ends: Ends) -> dict[str, Any]:
+def _row(survey: Survey, ends: Ends, fault: Fault | None) -> dict[str, Any]:
     link = ends.out
     assert link is not None, "a row is made of what its teller saw"
     here, there = survey.tellings[ends.here], survey.tellings.get(ends.there)
     out, back = ways(ends)
     clock = _between(survey, ends)
-    fault = _fault(survey, ends)
     return {
         "from": {"id": here.id, "name": here.name},
         "to": {"id": link.id, "name": link.name},

@@ -74,6 +74,7 @@ def network_of(text: str) -> IpNetwork | None:
         return None
 
 
+@lru_cache(NETWORKS_REMEMBERED_MAX)
 def _read(host: str) -> tuple[IpAddress | None, str]:
     bare, _, zone = host.partition("%")
     try:
