@@ -124,6 +124,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Hints._sent": HINTS_MAX,
     "Intake._reported": OWN_BLOCKS_REPORTED_MAX,
     "Inventory.labels": POOLS_MAX,
+    "Inventory.runtimes": POOLS_MAX,
     "Inviting._kept": INVITES_MAX,
     "Inviting._over": OVER_REMEMBERED_MAX,
     "Inviting._wrong": WRONG_TOKENS_PER_MINUTE_MAX,
