@@ -11,6 +11,8 @@ from typing import Any, Final
 from node.cli.exits import wrong_usage
 
 DURATION_DEFAULT: Final = "1h"
+SIZING: Final = ("model", "quant", "ctx", "parallel", "cards")
+"""Flags that say which model is to run, and how."""
 UNITS: Final = "units: s, m, h, d"
 PID_MAX: Final = 1 << 22
 """The kernel's own limit on 64-bit machines."""
@@ -27,6 +29,10 @@ _STARTED_FIELD: Final = 22
 def document(flags: Namespace) -> dict[str, Any]:
     """What is asked for: plain words, flags, or both; a flag says more exactly what words guess."""
     written = {key: value for key, value in _written(flags).items() if value}
+    if any(getattr(flags, word, None) is not None for word in SIZING):
+        from node.cli.model_needs import needs
+
+        written = {**needs(flags), **written}
     if not flags.words and not written:
         raise wrong_usage("say what is needed", _EXAMPLE)
     _check(written)

@@ -59,16 +59,21 @@ def question(flags: Namespace) -> Asked:
     """The flags as a question."""
     engine = flags.engine.lower()
     metal = engine in BY_WORD and BY_WORD[engine].name == "mlx"
-    quant = flags.quant
-    if quant is None:
-        plain = engine in BY_WORD and not BY_WORD[engine].gguf
-        quant = "mlx-4bit" if metal else "bf16" if plain else "q4_k_m"
     return Asked(
-        engine=engine, quant=quant, context=tokens(flags.ctx), parallel=flags.parallel,
+        engine=engine, quant=flags.quant or usual_quant(engine),
+        context=tokens(flags.ctx), parallel=flags.parallel,
         ubatch=flags.ubatch, flash=not flags.no_flash, key_type=flags.cache_type,
         value_type=flags.cache_type, swa_full=flags.swa_full,
         backend=flags.backend or ("metal" if metal else "cuda"), lora_rank=flags.lora_rank,
     )  # fmt: skip
+
+
+def usual_quant(engine: str) -> str:
+    """What most people run with this engine."""
+    profile = BY_WORD.get(engine)
+    if profile is None or profile.gguf:
+        return "q4_k_m"
+    return "mlx-4bit" if profile.name == "mlx" else "bf16"
 
 
 def tokens(words: str) -> int:
@@ -122,7 +127,7 @@ def answered(found: Found, asked: Asked, flags: Namespace) -> dict[str, Any]:
     """The JSON answer."""
     if flags.quant is None and found.bytes is not None:
         asked = replace(asked, weight_bytes=found.bytes)
-    made, model = _estimated(found, asked), found.model
+    made, model = estimated(found, asked), found.model
     if flags.draft and isinstance(model, Model):
         made = _drafted(made, asked, flags.draft)
     body: dict[str, Any] = {
@@ -161,7 +166,8 @@ def interval(amount: Interval, only_high: bool = False) -> dict[str, int | None]
     return {"low": amount.low, "likely": amount.likely, "high": amount.high}
 
 
-def _estimated(found: Found, asked: Asked) -> Estimate:
+def estimated(found: Found, asked: Asked) -> Estimate:
+    """The estimate, or why there is none."""
     if isinstance(found.model, Undescribed):
         if found.model.known:
             raise Unable(

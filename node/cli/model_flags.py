@@ -24,3 +24,14 @@ def model_flags(parser: ArgumentParser) -> None:
     add("--draft", metavar="MODEL", help="a second model that guesses ahead")
     add("--lora-rank", type=int, metavar="RANK", default=0, help="with an adapter of this rank")
     add("--card", metavar="NAME", help="for the speed: rtx4090, h100, or GB/s as a number")
+
+
+def sizing_flags(parser: ArgumentParser) -> None:
+    """Of a request that is for a model: the room follows from these."""
+    group = parser.add_argument_group("for a model (`holdfast model estimate` shows the sum)")
+    add = group.add_argument
+    add("--model", metavar="NAME", help="as in llama3.1:70b; asks for the room that it needs")
+    add("--quant", metavar="NAME", help="as in q4_k_m")
+    add("--ctx", metavar="TOKENS", help="for each sequence, as in 32k (default 8k)")
+    add("--parallel", type=int, metavar="COUNT", help="sequences at once (default 1)")
+    add("--cards", type=int, metavar="COUNT", help="split over so many (default 1)")

@@ -3,6 +3,8 @@
 import argparse
 from typing import Final
 
+from node.cli.model_flags import sizing_flags
+
 OBJECTIVES: Final = ("headroom", "pack", "local", "soonest", "fastest", "spread")
 
 
@@ -33,6 +35,7 @@ def request(parser: argparse.ArgumentParser) -> None:
     add("--engine", dest="engines", action="append", metavar="NAME", help="better, as in vllm")
     add("--prefer", action="append", metavar="NODE", help="first, if it fits; may be repeated")
     add("--avoid", action="append", metavar="NODE", help="last, if it fits; may be repeated")
+    sizing_flags(parser)
     add("--despite-failures", action="store_true", help="also where such work crashed of late")
 
 

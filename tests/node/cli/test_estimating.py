@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from node.cli import main as command
+from node.cli import parser
+from node.cli.asks import document
 from node.cli.estimating import catalogue, tokens
 from node.cli.exits import Unable
 from placement.memory.description import describe
@@ -84,3 +86,32 @@ def test_every_model_of_the_catalogue_has_the_size_its_makers_give() -> None:
         assert isinstance(made, Model), name
         assert abs(made.text_parameters() / 1e9 / row["billions"] - 1) < 0.01, name
         assert row["source"].startswith("https://"), name
+
+
+def asked(*words: str) -> dict[str, Any]:
+    return document(parser.build().parse_args(["where", *words]))
+
+
+def test_a_request_for_a_model_asks_for_the_high_side_of_its_estimate(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = ask(capsys, "llama3.1:8b", "--ctx", "32k")
+    room = -(-told["needs"]["high"] // (1 << 20))
+    assert asked("--model", "llama3.1:8b", "--ctx", "32k")["gpus"] == [f"{room}MiB:1"]
+    two = asked("--model", "llama3.1:8b", "--ctx", "32k", "--cards", "2")["gpus"][0]
+    assert two.endswith(":2")
+    assert room // 2 < int(two.partition("MiB")[0]) < room
+    assert "high side" in capsys.readouterr().err
+
+
+def test_an_amount_that_is_written_comes_before_what_the_model_needs() -> None:
+    said = asked("--model", "llama3.1:8b", "--gpu", "nvidia:24GB")
+    assert said["gpus"] == ["nvidia:24GB"]
+    assert said["ram"].endswith("MiB")
+
+
+def test_how_a_model_runs_means_nothing_without_the_model() -> None:
+    with pytest.raises(Unable):
+        asked("--ram", "4GiB", "--ctx", "32k")
+    with pytest.raises(Unable):
+        asked("--model", "llama3.1:8b", "--cards", "33")
