@@ -19,7 +19,7 @@ cut off, we know in a second, and not after a quarter of the mesh was accused.
 from collections import Counter
 from hashlib import blake2b
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
 from mesh.beat import Beat, Ring
 from mesh.config import MeshConfig
@@ -47,6 +47,17 @@ AT_ONCE: Final = 64
 ROLL_CALL_EVERY: Final[Duration] = 30 * SECOND
 TOO_MANY: Final = "accusation: more than a quarter of us by one node"
 _HASHES: Final = 1 << 64
+
+
+class Footing(NamedTuple):
+    """How far our own word about others may be trusted."""
+
+    cut_off: bool
+    """More than half turned suspect at once, and nobody is declared dead for a while."""
+    degraded: bool
+    """We would have to accuse more than a quarter of all, and accuse nobody."""
+    score: int
+    """What `fitness.py` counts: 0 is well."""
 
 
 class Lookout:
@@ -79,6 +90,11 @@ class Lookout:
     @property
     def next_wake(self) -> Instant | None:
         return earliest(self._turn_at, self._prober.next_wake, self._suspicions.next_wake)
+
+    def footing(self, now: Instant) -> Footing:
+        """How far our own word about others may be trusted."""
+        degraded = self.accuses_too_many(now)
+        return Footing(self.is_cut_off(now), degraded, self.fitness.score(now))
 
     def is_cut_off(self, now: Instant) -> bool:
         """Whether more than half turned suspect at once, and we blame ourselves for a while."""

@@ -39,7 +39,7 @@ from mesh.instant import Instant, earliest
 from mesh.intake import Intake
 from mesh.keyring import Keyring
 from mesh.logs import Block
-from mesh.lookout import Lookout
+from mesh.lookout import Footing, Lookout
 from mesh.membership import Roll
 from mesh.messages import FactNews
 from mesh.novelties import Novelties
@@ -140,6 +140,10 @@ class Mesh:
             self._post.gate.next_wake, self._greeter.next_wake, self._lookout.next_wake,
             self._gossip.next_wake, self._beaconing.next_wake, self._reconciler.next_wake,
         )  # fmt: skip
+
+    def footing(self, now: Instant) -> Footing:
+        """How far our own word about others may be trusted."""
+        return self._lookout.footing(now)
 
     def look_around(self, now: Instant) -> list[MeshEffect]:
         """Ping everyone in reach, because a person wants to know now; but not a thousand."""

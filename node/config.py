@@ -18,6 +18,7 @@ PORT_MAX: Final = 65_535
 NAME_CHARS_MAX: Final = 63
 LABELS_MAX: Final = 64
 SEEDS_MAX: Final = 64
+MESH_PROFILES: Final = ("balanced", "fast")
 CONFIG_NAME: Final = "config.toml"
 CONFIG_BYTES_MAX: Final = 64 * 1024
 SERVICE_STATE: Final = "/var/lib/holdfast"
@@ -55,6 +56,8 @@ class UpOptions:
     """Names of the interfaces to speak on. Empty: every usable one."""
     mdns: bool = True
     """Whether to be found by mDNS too."""
+    mesh_profile: str = "balanced"
+    """How soon a silent machine is taken for dead: a name in `mesh.config.PROFILES`."""
     system_reserve: int | None = None
     """Bytes of RAM never promised. None: the probes' own rule."""
     first: bool = False
@@ -241,6 +244,12 @@ def _read_interfaces(said: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(entry) for entry in _listed(said, SEEDS_MAX)))
 
 
+def _read_profile(said: object) -> str:
+    if said not in MESH_PROFILES:
+        raise ConfigError(f"{said!r} is no profile of the mesh: {' or '.join(MESH_PROFILES)}")
+    return str(said)
+
+
 def _read_text(said: object) -> str:
     if not isinstance(said, str):
         raise ConfigError(f"{said!r} is not text")
@@ -270,6 +279,7 @@ SETTINGS: Final = (
     Setting("seeds", _read_seeds, (), "--seed"),
     Setting("interfaces", _read_interfaces, (), "--interface"),
     Setting("mdns", read_flag, True, "--no-mdns"),
+    Setting("mesh_profile", _read_profile, MESH_PROFILES[0], "--profile"),
     Setting("system_reserve", read_bytes, None, "--system-reserve"),
     Setting("first", read_flag, False, "--first", this_start_only=True),
     Setting("moved", read_flag, False, "--moved", this_start_only=True),

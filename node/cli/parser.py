@@ -221,6 +221,7 @@ def _up(parser: Parser) -> None:
     add("--seed", dest="seeds", action="append", metavar="HOST:PORT", help="may be repeated")
     add("--interface", dest="interfaces", action="append", metavar="NAME", help="only these")
     add("--no-mdns", dest="mdns", action="store_false", default=None, help="beacons and seeds only")
+    add("--profile", dest="mesh_profile", help="find the dead: balanced (default) or fast")
     add("--system-reserve", metavar="AMOUNT", help="memory never promised, as in 2GiB")
     add("--secret-file", metavar="FILE", help="take the mesh's secret from this file")
     add("--json-logs", action="store_true", default=None, help="log as one JSON object per line")

@@ -24,6 +24,7 @@ from mesh.identity import NodeId, id_text
 from mesh.instant import MILLISECOND, Duration
 from mesh.keyring import Keyring
 from mesh.logs import Block
+from mesh.lookout import Footing
 from node.core.asking import Granted
 from node.core.birth import Birth
 from node.core.knowledge import TOPICS, Knowledge
@@ -50,7 +51,7 @@ def ms(duration: Duration | None) -> int | None:
 
 
 def ourselves(
-    birth: Birth, keys: Keyring, uptime: Duration, addresses: Sequence[Address]
+    birth: Birth, keys: Keyring, uptime: Duration, addresses: Sequence[Address], footing: Footing
 ) -> dict[str, Any]:
     """What only this start of the agent knows: for `status`."""
     return {
@@ -64,6 +65,10 @@ def ourselves(
             "id": keys.mesh_id.hex(),
             "key_id": keys.primary.key_id.hex(),
             "address": ", ".join(address.text for address in addresses),
+            "profile": birth.mesh_profile,
+            "partitioned": footing.cut_off,
+            "degraded": footing.degraded,
+            "late_score": footing.score,
         },
     }
 

@@ -41,6 +41,8 @@ class Birth:
     seeds: tuple[Address, ...] = ()
     region: str = ""
     mesh_config: MeshConfig = field(default_factory=MeshConfig)
+    mesh_profile: str = "balanced"
+    """What `mesh_config` is called."""
     limits: Limits = field(default_factory=Limits)
 
     @property

@@ -378,7 +378,8 @@ class Agent:
 
     def _about(self, now: Instant) -> dict[str, Any]:
         uptime = now - self._started
-        return answers.ourselves(self.birth, self.knowledge.keys, uptime, self._addresses)
+        footing = self.mesh.footing(now)
+        return answers.ourselves(self.birth, self.knowledge.keys, uptime, self._addresses, footing)
 
     # What we say of ourselves --------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from random import Random, SystemRandom
 from typing import Final, Protocol
 
 from ledger.machine import Continuity
+from mesh.config import PROFILES
 from mesh.identity import NONCE_BYTES, Epoch, Identity, NodeId, id_text
 from mesh.keyring import Keyring
 from mesh.logs import Position
@@ -206,6 +207,8 @@ def _birth(ground: Ground, options: UpOptions, keys: Keyring, saved: Saved) -> B
         boot=ground.boot_id,
         version=VERSION,
         seeds=literal_seeds(options.seeds),
+        mesh_profile=options.mesh_profile,
+        mesh_config=PROFILES[options.mesh_profile](),
     )
 
 

@@ -39,6 +39,7 @@ def _drawn(body: dict[str, Any], ink: Ink) -> list[str]:
             ("node", f"{clean(node['name'])} ({short(node['id'])})"),
             ("up for", f"{span(node.get('uptime_ms'))}, epoch {node['epoch']}"),
             ("mesh", f"{mesh['id']}, here {or_unknown(mesh['address'])}"),
+            *(("detector", told) for told in _detector(mesh)),
             ("standing", standing(body["standing"])),
             ("peers", f"{live} alive of {len(body['peers'])} known"),
             ("holds", str(body["holds"]["live"])),
@@ -55,6 +56,20 @@ def _drawn(body: dict[str, Any], ink: Ink) -> list[str]:
         told = ", ".join(f"{count} {clean(cause)}" for cause, count in refused)
         lines += ["", f"datagrams refused: {told}"]
     return lines
+
+
+def _detector(mesh: dict[str, Any]) -> list[str]:
+    """Which profile, and what speaks against our own word about others."""
+    if mesh.get("profile") is None:
+        return []
+    told = clean(mesh["profile"])
+    if mesh["partitioned"]:
+        told += "; partitioned: more than half fell silent at once, nobody is declared dead yet"
+    if mesh["degraded"]:
+        told += "; degraded: this machine reaches so few that it accuses nobody any more"
+    if mesh["late_score"]:
+        told += f"; this machine is late itself ({mesh['late_score']} of 7): it looks longer"
+    return [told]
 
 
 def _ledger(log: dict[str, Any] | None) -> str:

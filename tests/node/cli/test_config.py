@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mesh.config import PROFILES
 from node.cli.parser import build, parse
 from node.cli.settings import up_options
 from node.config import (
+    MESH_PROFILES,
     SETTINGS,
     VERSION,
     ConfigError,
@@ -108,6 +110,7 @@ def test_every_flag_of_up_becomes_an_option(state: Path, tmp_path: Path) -> None
         "up", "--name", "ann", "--port", "5000", "--offer",
         "ram=2GiB,cores=1", "--label", "room=attic", "--label", "a=b", "--seed", "10.0.0.2:7",
         "--seed", "bob", "--interface", "eth0", "--system-reserve", "1GiB", "--first",
+        "--profile", "fast",
         "--new-identity", "--json-logs", "--secret-file", str(tmp_path / "s"),
     ]  # fmt: skip
     options = up_options(state, parse(build(), line))
@@ -118,9 +121,16 @@ def test_every_flag_of_up_becomes_an_option(state: Path, tmp_path: Path) -> None
     assert options.seeds == (("10.0.0.2", 7), ("bob", 4653))
     assert options.interfaces == ("eth0",)
     assert options.system_reserve == 1 << 30
+    assert options.mesh_profile == "fast"
     assert (options.first, options.moved, options.new_identity) == (True, False, True)
     assert options.json_logs is True
     assert options.secret_file == tmp_path / "s"
+
+
+def test_the_profiles_that_may_be_named_are_those_of_the_mesh() -> None:
+    assert list(MESH_PROFILES) == list(PROFILES)
+    with pytest.raises(ConfigError, match="balanced or fast"):
+        settle({}, {"HOLDFAST_MESH_PROFILE": "slow"}, {})
 
 
 def test_without_flags_everything_has_its_default(state: Path) -> None:

@@ -1,0 +1,120 @@
+"""Many machines, and doubt: who is believed, who is cut off, and what loss does."""
+
+import pytest
+
+from mesh.effects import MeshEffect, OurselvesChange, OurselvesChanged, PeerChange, PeerChanged
+from mesh.identity import NodeId
+from mesh.instant import SECOND, Instant
+from mesh.lookout import TOO_MANY, Lookout
+from mesh.membership import Liveness
+from mesh.messages import Accuse
+from tests.mesh.network import Network, Node
+from tests.mesh.test_machine_failing import changes, liveness, settled
+
+
+def said(node: Node) -> list[OurselvesChange]:
+    return [e.change for e in node.told if isinstance(e, OurselvesChanged)]
+
+
+def accuse(network: Network, accuser: Node, target: Node, listener: Node) -> None:
+    member = listener.mesh.roll.member(target.id)
+    assert member is not None
+    word = Accuse(target.id, member.epoch.counter)
+    network.carry_out(accuser, accuser.mesh._post.letter(listener.id, word, network.now))
+
+
+def names(count: int) -> list[str]:
+    return [f"node-{index:02}" for index in range(count)]
+
+
+def test_a_death_is_known_to_the_first_within_two_seconds_and_to_all_within_six() -> None:
+    network, nodes = settled(*names(24))
+    victim, *others = nodes
+    for second in range(3):  # whatever the phase
+        network.run(second * SECOND // 3)
+        victim.kill()
+        died = network.now
+        assert network.run_until(
+            lambda: any(liveness(one, victim) is Liveness.SUSPECT for one in others), 3 * SECOND
+        )
+        assert network.now - died < 2 * SECOND
+        assert network.run_until(
+            lambda: all(liveness(one, victim) is Liveness.DEAD for one in others), 10 * SECOND
+        )
+        assert 4 * SECOND < network.now - died < 6 * SECOND
+        victim.start()
+        network.run(5 * SECOND)
+
+
+def test_at_a_fifth_of_all_datagrams_lost_nobody_dies_and_hardly_anybody_is_doubted() -> None:
+    network, nodes = settled(*names(12))
+    network.loss = 0.2
+    network.run(180 * SECOND)
+    told = [e.change for one in nodes for e in one.told if isinstance(e, PeerChanged)]
+    assert PeerChange.DEAD not in told
+    assert told.count(PeerChange.SUSPECT) <= 1
+
+
+def test_a_liar_is_heard_about_a_quarter_and_makes_nobody_silent() -> None:
+    network, nodes = settled(*names(24))
+    liar, listener, *others = nodes
+    for other in others:
+        accuse(network, liar, other, listener)
+    network.run(20 * SECOND)
+    assert listener.mesh.rejections[TOO_MANY] >= len(others) - 6
+    assert not any(changes(listener, other.id) for other in others)
+
+
+def test_the_accused_shows_itself_to_its_accuser(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, nodes = settled(*names(5))
+    anna, bert, cleo, *_ = nodes
+    pinged: list[NodeId] = []
+    ping = Lookout.ping
+
+    def counted(lookout: Lookout, to: NodeId, now: Instant) -> list[MeshEffect]:
+        if lookout is cleo.mesh._lookout:
+            pinged.append(to)
+        return ping(lookout, to, now)
+
+    accuse(network, anna, cleo, bert)
+    monkeypatch.setattr(Lookout, "ping", counted)
+    network.run(SECOND // 20)
+    assert {anna.id, bert.id} <= {*pinged}
+
+
+def test_who_is_cut_off_alone_says_so_and_declares_nobody_dead_for_a_minute() -> None:
+    network, nodes = settled(*names(8))
+    anna, *others = nodes
+    network.cut(["node-00"], names(8)[1:])
+    network.run(5 * SECOND)
+    assert said(anna) == [OurselvesChange.CUT_OFF]
+    assert anna.mesh.footing(network.now).cut_off
+    network.run(50 * SECOND)
+    assert not any(PeerChange.DEAD in changes(anna, other.id) for other in others)
+    assert all(liveness(other, anna) is Liveness.DEAD for other in others)
+    assert not any(said(other) for other in others)
+    network.run(20 * SECOND)  # bounded: whoever outlives all others must come to say so
+    assert all(liveness(anna, other) is Liveness.DEAD for other in others)
+    assert not anna.mesh.footing(network.now).cut_off
+
+
+def test_a_cut_that_mends_within_the_minute_has_killed_nobody_here() -> None:
+    network, nodes = settled(*names(8))
+    anna, *others = nodes
+    network.cut(["node-00"], names(8)[1:])
+    network.run(20 * SECOND)
+    network.heal()
+    assert network.run_until(lambda: OurselvesChange.BACK in said(anna), 30 * SECOND)
+    network.run(10 * SECOND)
+    assert all(liveness(anna, other) is Liveness.ALIVE for other in others)
+    assert not any(PeerChange.DEAD in changes(anna, other.id) for other in others)
+
+
+def test_who_hears_from_a_peer_through_helpers_alone_asks_for_a_new_session() -> None:
+    network, nodes = settled(*names(4))
+    anna, bert, *_ = nodes
+    for session in list(anna.mesh._post.gate._sessions._of_peer[bert.id]):
+        anna.mesh._post.gate._sessions.drop_peer(session.agreed.peer)
+    network.run(15 * SECOND)
+    assert anna.mesh.has_session(bert.id)
+    assert changes(bert, anna.id) == changes(anna, bert.id) == []
