@@ -128,7 +128,7 @@ class Lookout:
         self._plan(now)
 
     def unsent(self, now: Instant) -> None:
-        """The machine has no way to a member's address: that is its own trouble first."""
+        """The machine has no way to somebody's address: that is its own trouble first."""
         self.fitness.ill(now)
 
     def wake(self, now: Instant) -> list[MeshEffect]:

@@ -125,6 +125,8 @@ class Driver:
     _came: trio.Event = field(default_factory=trio.Event)
     _queued: trio.Event = field(default_factory=trio.Event)
     _closing: bool = False
+    _parted: bool = False
+    """Closing, and the last word was said."""
     _closed: trio.Event = field(default_factory=trio.Event)
     _token: int = 0
     _conversations: dict[int, _Conversation] = field(default_factory=dict)
@@ -190,13 +192,17 @@ class Driver:
                 effects += self._put_to_agent(self._inbox.popleft(), now)
             effects += self.agent.seal(now)
             self._queue(effects)
+        while (at := self.agent.next_farewell) is not None:
+            await trio.sleep(max(0.0, (at - self.now()) / SECOND))
+            self._queue(self.agent.farewell(self.now()))
+        self._parted = True
         self._queued.set()  # the other half must hear of the end even if nothing was left to say
 
     async def carry_out(self, nursery: trio.Nursery) -> None:
         """Own the disk: what is queued is committed together, then done in order."""
         while True:
             if not self._outbox:
-                if self._closing:
+                if self._parted:
                     self._closed.set()
                 self._queued = trio.Event()
                 await self._queued.wait()

@@ -8,6 +8,7 @@ from mesh.instant import SECOND, Instant
 from mesh.lookout import TOO_MANY, Lookout
 from mesh.membership import Liveness
 from mesh.messages import Accuse
+from mesh.suspicion import Due, Suspicions
 from tests.mesh.network import Network, Node
 from tests.mesh.test_machine_failing import changes, liveness, settled
 
@@ -118,3 +119,91 @@ def test_who_hears_from_a_peer_through_helpers_alone_asks_for_a_new_session() ->
     network.run(15 * SECOND)
     assert anna.mesh.has_session(bert.id)
     assert changes(bert, anna.id) == changes(anna, bert.id) == []
+
+
+def test_a_good_bye_that_is_lost_is_said_again() -> None:
+    network, (anna, bert) = settled("anna", "bert")
+    network.loss = 1.0
+    network.carry_out(bert, bert.mesh.stop(network.now))
+    network.loss = 0.0
+    said_at = []
+    while (at := bert.mesh.next_farewell) is not None:
+        network.run(at - network.now)
+        said_at.append(at)
+        network.carry_out(bert, bert.mesh.farewell(network.now))
+    assert len(said_at) == 2
+    network.run(SECOND // 10)
+    assert liveness(anna, bert) is Liveness.LEFT
+    network.run(20 * SECOND)
+    assert changes(anna, bert.id) == [PeerChange.LEFT]
+
+
+def test_who_cannot_send_looks_longer_for_a_while() -> None:
+    network, (anna, *_) = settled("anna", "bert")
+    anna.mesh.unsent(network.now)
+    assert anna.mesh.footing(network.now).score == 1
+
+
+# Planted faults: each breaks one rule, and the story above it must fail. -------------------------
+
+
+def test_a_freeze_without_end_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mesh.suspicion.FREEZE", 1_000_000 * SECOND)
+    with pytest.raises(AssertionError):
+        test_who_is_cut_off_alone_says_so_and_declares_nobody_dead_for_a_minute()
+
+
+def test_a_freeze_that_begins_again_and_again_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    frozen_until = Suspicions.frozen_until
+
+    def for_ever(self: Suspicions, now: Instant) -> Instant | None:
+        until = frozen_until(self, now)
+        return now + SECOND if until is None and self._spent else until
+
+    monkeypatch.setattr(Suspicions, "frozen_until", for_ever)
+    with pytest.raises(AssertionError):
+        test_who_is_cut_off_alone_says_so_and_declares_nobody_dead_for_a_minute()
+
+
+def test_an_accusation_that_is_believed_without_a_look_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    accused = Lookout.accused
+
+    def believed(
+        self: Lookout, target: NodeId, epoch: int, accuser: NodeId, now: Instant
+    ) -> list[MeshEffect]:
+        effects = accused(self, target, epoch, accuser, now)
+        return [*effects, *self._roll.suspect(target)]
+
+    monkeypatch.setattr(Lookout, "accused", believed)
+    with pytest.raises(AssertionError):
+        test_a_liar_is_heard_about_a_quarter_and_makes_nobody_silent()
+
+
+def no_last_look(self: Suspicions, now: Instant) -> list[Due]:
+    return [Due(target, over=True) for target in self._timers.due(now)]
+
+
+def hears_nothing_until_the_end(network: Network, anna: Node, bert: Node) -> None:
+    """Bert stands still from now on, until just before his time is over."""
+    bert.up = False
+    assert network.run_until(lambda: liveness(anna, bert) is Liveness.SUSPECT, 5 * SECOND)
+    due = anna.mesh._lookout._suspicions.next_wake
+    assert due is not None
+    network.run(due - network.now - SECOND // 20)
+    bert.up = True
+
+
+def test_who_is_back_for_the_last_look_is_not_buried() -> None:
+    network, (anna, bert) = settled("anna", "bert")
+    hears_nothing_until_the_end(network, anna, bert)
+    bert.mesh._lookout._turn_at = anna.mesh._lookout._turn_at = None  # nobody looks by turn
+    network.run(2 * SECOND)
+    assert changes(anna, bert.id)[:2] == [PeerChange.SUSPECT, PeerChange.ALIVE]
+
+
+def test_a_death_without_a_last_look_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Suspicions, "due", no_last_look)
+    with pytest.raises(AssertionError):
+        test_who_is_back_for_the_last_look_is_not_buried()
