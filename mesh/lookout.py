@@ -43,7 +43,9 @@ SEQUENCES: Final = SEQUENCE_MAX + 1
 CONFIRMERS: Final = 8
 """So many, on average, confirm an accusation: with eight, three are all but sure to be there."""
 AT_ONCE: Final = 64
-"""So many, on average, take their look at an accused at once; the others within a period."""
+"""So many, on average, take their look at an accused soon; the others within a period."""
+SOON: Final = 5
+"""In the first of so many parts of a period."""
 ROLL_CALL_EVERY: Final[Duration] = 30 * SECOND
 TOO_MANY: Final = "accusation: more than a quarter of us by one node"
 _HASHES: Final = 1 << 64
@@ -124,7 +126,7 @@ class Lookout:
             self._suspicions.slept(lag)
             return
         self._prober.forget_all()
-        self._suspicions.begin_again(now)
+        self._suspicions.slept(lag, look_again=True)
         self._plan(now)
 
     def unsent(self, now: Instant) -> None:
@@ -317,7 +319,8 @@ class Lookout:
             detail = f"{suspects} of {len(self._roll.reachable())} members do not answer any more"
             effects.append(OurselvesChanged(OurselvesChange.CUT_OFF, detail))
         self._suspicions.alive(self._roll.count(Liveness.ALIVE))
-        if look.kind is Kind.CAREFUL or self._confirms(member):
+        enough = self._suspicions.is_confirmed(look.target)
+        if look.kind is Kind.CAREFUL or (self._confirms(member) and not enough):
             effects += self._accuse(member, now)
         return effects
 
@@ -388,9 +391,11 @@ class Lookout:
         )
 
     def _wait_for(self, member: Member) -> Duration:
-        """How long after an accusation we take our look."""
+        """How long after an accusation we take our look: one after the other, so that most of
+        those who could confirm it find that others have."""
+        period = self._config.probe_period
         lot = self._lot(member, b"look") * len(self._roll.reachable()) // AT_ONCE
-        return 0 if lot < _HASHES else lot % _HASHES * self._config.probe_period // _HASHES
+        return lot % _HASHES * (period // SOON if lot < _HASHES else period) // _HASHES
 
     def _lot(self, member: Member, what: bytes) -> int:
         epoch = member.epoch.counter.to_bytes(8, "big")

@@ -87,7 +87,7 @@ class Suspicions:
             if len(self._cases) >= self._config.members_max:
                 return  # everyone we know is a suspect already
             case = self._cases[target] = _Case(now)
-        if len(case.doubters) <= CONFIRMATIONS:
+        if len(case.doubters) <= CONFIRMATIONS + 1:
             case.doubters[doubter] = None
         self._set(target, case)
 
@@ -119,14 +119,22 @@ class Suspicions:
                 self._timers.set(target, max(now + self._last_look, self._deadline(case)))
         return found
 
-    def slept(self, lag: Duration) -> None:
-        """We were not there for so long: nobody's silence counts."""
+    def is_confirmed(self, target: NodeId) -> bool:
+        """Whether one doubter more would change nothing."""
+        case = self._cases.get(target)
+        return case is not None and len(case.doubters) > CONFIRMATIONS + 1
+
+    def slept(self, lag: Duration, *, look_again: bool = False) -> None:
+        """We were not there for so long: nobody's silence counts. `look_again`: nor any look."""
         for target, case in self._cases.items():
             case.since += lag
+            case.last_look = case.last_look and not look_again
+            if case.last_look:
+                self._timers.set(target, self._deadline(case))
             self._set(target, case)
 
     def begin_again(self, now: Instant) -> None:
-        """We were away for long: every doubt is as new as now, and whoever shared it may not."""
+        """A new run of ours: every doubt is as new as now, and whoever shared it may not."""
         for target, case in self._cases.items():
             case.since, case.last_look = now, False
             case.doubters = dict.fromkeys(list(case.doubters)[:1])

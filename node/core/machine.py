@@ -55,8 +55,6 @@ FOR_THE_SHELL: Final = (
     mesh_effects.Send, mesh_effects.Broadcast, mesh_effects.Call, mesh_effects.Answer, Persist,
 )  # fmt: skip
 """What the mesh asks of the world, and not of us."""
-NO_WAY: Final = ("send: ENETUNREACH", "send: EHOSTUNREACH", "send: ENETDOWN")
-"""Causes for which a datagram did not leave that speak against this machine, not the far one."""
 IN_DOUBT: Final = (CLOSED, QUARANTINED)
 """Standings in which nothing may vouch for what is on our disk."""
 
@@ -203,8 +201,7 @@ class Agent:
             case SeedsFound(addresses):
                 effects = self._mesh(self.mesh.seed(addresses, now), now)
             case ShellNews():
-                before = sum(self.knowledge.news.refused.get(cause, 0) for cause in NO_WAY)
-                if sum(report.refused.get(cause, 0) for cause in NO_WAY) > before:
+                if report.without_a_way > self.knowledge.news.without_a_way:
                     self.mesh.unsent(now)
                 self.knowledge.news = report
                 effects = []
@@ -236,15 +233,6 @@ class Agent:
         """
         effects = self._books(self.ledger.put_away(now), now)
         return effects + self._mesh(self.mesh.stop(now), now) if leaving else effects
-
-    @property
-    def next_farewell(self) -> Instant | None:
-        """After `stop`: when `farewell` is wanted. None: we may go."""
-        return self.mesh.next_farewell
-
-    def farewell(self, now: Instant) -> list[Effect]:
-        """Good-bye once more: a datagram may be lost."""
-        return self._mesh(self.mesh.farewell(now), now)
 
     @property
     def next_wake(self) -> Instant | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from ledger.observations import PoolReading
 from mesh.effects import Address
@@ -66,6 +66,9 @@ class Check:
     hint: str = ""
 
 
+NO_WAY: Final = ("send: ENETUNREACH", "send: EHOSTUNREACH", "send: ENETDOWN")
+
+
 @dataclass(frozen=True, slots=True)
 class ShellNews:
     """What the shell counts and cannot mend, for `status` and `doctor`."""
@@ -77,6 +80,11 @@ class ShellNews:
     evidence: Evidence = NO_EVIDENCE
     wall_ahead: Duration | None = None
     """How far a clock on the wall is ahead of ours. It is shown to people, and decides nothing."""
+
+    @property
+    def without_a_way(self) -> int:
+        """Datagrams that did not leave for want of a way: that speaks against this machine."""
+        return sum(self.refused.get(cause, 0) for cause in NO_WAY)
 
 
 Report: TypeAlias = (

@@ -192,9 +192,9 @@ class Driver:
                 effects += self._put_to_agent(self._inbox.popleft(), now)
             effects += self.agent.seal(now)
             self._queue(effects)
-        while (at := self.agent.next_farewell) is not None:
+        while (at := self.agent.mesh.next_farewell) is not None:
             await trio.sleep(max(0.0, (at - self.now()) / SECOND))
-            self._queue(self.agent.farewell(self.now()))
+            self._queue([*self.agent.mesh.farewell(self.now())])
         self._parted = True
         self._queued.set()  # the other half must hear of the end even if nothing was left to say
 

@@ -182,7 +182,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Suspicions._cases": lambda config: config.members_max,
     "Suspicions._turned": lambda config: config.members_max,
     "Timers._set": _sought,
-    "_Case.doubters": CONFIRMATIONS + 1,
+    "_Case.doubters": CONFIRMATIONS + 2,
     "_Look.asked": lambda config: 2 * config.helpers_count,
     "_Look.denied": lambda config: 2 * config.helpers_count,
     "_Look.knocks": KNOCKS_MAX,
