@@ -251,10 +251,10 @@ class Mesh:
         """When to say good-bye once more; None: enough was said."""
         return self._farewells[0] if self._farewells else None
 
-    def farewell(self, now: Instant) -> list[MeshEffect]:
+    def farewell(self, now: Instant) -> list[Send]:
         """Good-bye once more."""
         self._farewells = [at for at in self._farewells if at > now]
-        return self._say_good_bye(now)
+        return [effect for effect in self._say_good_bye(now) if isinstance(effect, Send)]
 
     def unsent(self, now: Instant) -> None:
         """This machine could not send for want of a way: its own trouble before anyone else's."""
