@@ -17,7 +17,6 @@ cut off, we know in a second, and not after a quarter of the mesh was accused.
 """
 
 from collections import Counter
-from hashlib import blake2b
 from random import Random
 from typing import Final, NamedTuple
 
@@ -29,6 +28,7 @@ from mesh.fitness import LATE, Fitness
 from mesh.greeter import Greeter
 from mesh.identity import NodeId
 from mesh.instant import SECOND, Duration, Instant, earliest
+from mesh.lots import Lots
 from mesh.membership import Liveness, Member, Roll
 from mesh.messages import SEQUENCE_MAX, Accuse, Ack, Ping, ProbeFor, ProbeResult
 from mesh.patience import Patience
@@ -40,15 +40,8 @@ from mesh.sightings import Sightings
 from mesh.suspicion import Suspicions
 
 SEQUENCES: Final = SEQUENCE_MAX + 1
-CONFIRMERS: Final = 8
-"""So many, on average, confirm an accusation: with eight, three are all but sure to be there."""
-AT_ONCE: Final = 64
-"""So many, on average, take their look at an accused soon; the others within a period."""
-SOON: Final = 5
-"""In the first of so many parts of a period."""
 ROLL_CALL_EVERY: Final[Duration] = 30 * SECOND
 TOO_MANY: Final = "accusation: more than a quarter of us by one node"
-_HASHES: Final = 1 << 64
 
 
 class Footing(NamedTuple):
@@ -76,6 +69,7 @@ class Lookout:
         self.fitness = Fitness()
         self._beat = Beat()
         self._ring = Ring(own, mesh_id, config.probe_period)
+        self._lots = Lots(own, config.probe_period)
         self._patience = Patience()
         self._prober = Prober(config)
         self._suspicions = Suspicions(config)
@@ -212,7 +206,12 @@ class Lookout:
             return []
         self._suspicions.doubt(target, accuser, now)
         if member.liveness is Liveness.ALIVE:
-            self._look(target, Kind.QUICK, now, now + self._wait_for(member))
+            self._look(
+                target,
+                Kind.QUICK,
+                now,
+                now + self._lots.wait_for(member, len(self._roll.reachable())),
+            )
         return self.wake(now)
 
     def accused_ourselves(
@@ -320,7 +319,9 @@ class Lookout:
             effects.append(OurselvesChanged(OurselvesChange.CUT_OFF, detail))
         self._suspicions.alive(self._roll.count(Liveness.ALIVE))
         enough = self._suspicions.is_confirmed(look.target)
-        if look.kind is Kind.CAREFUL or (self._confirms(member) and not enough):
+        if look.kind is Kind.CAREFUL or (
+            self._lots.confirms(member, len(self._roll.reachable())) and not enough
+        ):
             effects += self._accuse(member, now)
         return effects
 
@@ -348,7 +349,11 @@ class Lookout:
     def _tell_accused(self, node: NodeId, accuser: NodeId | None, now: Instant) -> list[MeshEffect]:
         """It lives, and somebody doubts it: some of us say so to it."""
         member = self._roll.member(node)
-        if member is None or accuser in (None, self._own) or not self._confirms(member):
+        if (
+            member is None
+            or accuser in (None, self._own)
+            or not self._lots.confirms(member, len(self._roll.reachable()))
+        ):
             return []
         word = Accuse(node, member.epoch.counter, by=accuser)
         return self._post.letter(node, word, now, urgent=True)
@@ -381,23 +386,3 @@ class Lookout:
         if not self._suspicions.calm(suspects, len(self._roll.reachable())):
             return []
         return [OurselvesChanged(OurselvesChange.BACK, "most of the others answer again")]
-
-    # By hash -----------------------------------------------------------------------------------
-
-    def _confirms(self, member: Member) -> bool:
-        """Whether we are one of the few who say aloud what they found of this accusation."""
-        return self._lot(member, b"confirm") * max(1, len(self._roll.reachable())) < (
-            CONFIRMERS * _HASHES
-        )
-
-    def _wait_for(self, member: Member) -> Duration:
-        """How long after an accusation we take our look: one after the other, so that most of
-        those who could confirm it find that others have."""
-        period = self._config.probe_period
-        lot = self._lot(member, b"look") * len(self._roll.reachable()) // AT_ONCE
-        return lot % _HASHES * (period // SOON if lot < _HASHES else period) // _HASHES
-
-    def _lot(self, member: Member, what: bytes) -> int:
-        epoch = member.epoch.counter.to_bytes(8, "big")
-        content = what + member.id + epoch + self._own
-        return int.from_bytes(blake2b(content, digest_size=8).digest(), "big")

@@ -28,6 +28,7 @@ from mesh.effects import (
     Broadcast,
     FactLearned,
     MeshEffect,
+    Send,
 )
 from mesh.facts import Fact
 from mesh.fitness import LATE

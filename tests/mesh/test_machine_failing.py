@@ -5,7 +5,7 @@ import pytest
 from mesh.effects import Address, MeshEffect, PeerChange, PeerChanged
 from mesh.identity import NodeId
 from mesh.instant import SECOND, Instant
-from mesh.lookout import CONFIRMERS
+from mesh.lots import CONFIRMERS
 from mesh.membership import Liveness
 from mesh.messages import Accuse, Message
 from mesh.post import Post
