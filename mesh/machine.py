@@ -90,7 +90,7 @@ class Mesh:
         self._identity, self._keys, self._config, self._random = identity, keys, config, random
         self._port = port
         self._running = False
-        self._farewells: list[Instant] = []
+        self._farewells: tuple[Instant, ...] = ()
         self._last_input: Instant = 0
         self._intake = Intake(self.id, self.roll, self.board, self.chains, self.rejections)
         record = NodeRecord(name, (), region, version, epoch.nonce)
@@ -178,7 +178,7 @@ class Mesh:
     def start(self, now: Instant, addresses: Sequence[tuple[str, int, str]]) -> list[MeshEffect]:
         """Go among people: say where we are, call out, greet everyone we remember."""
         self._running = True
-        self._farewells = []
+        self._farewells = ()
         fact = self._stand_at(_endpoints(addresses))
         self._gossip.tell_fact(fact, (), now)
         self._lookout.begin(now)
@@ -244,7 +244,7 @@ class Mesh:
         fact = self._voice.say_record(self._voice.endpoints, left=True)
         self._running = False
         self._beaconing.stop()
-        self._farewells = [now + after for after in FAREWELLS_AFTER]
+        self._farewells = tuple(now + after for after in FAREWELLS_AFTER)
         return [FactLearned(fact), *self._say_good_bye(now)]
 
     @property
@@ -254,7 +254,7 @@ class Mesh:
 
     def farewell(self, now: Instant) -> list[Send]:
         """Good-bye once more."""
-        self._farewells = [at for at in self._farewells if at > now]
+        self._farewells = tuple(at for at in self._farewells if at > now)
         return [effect for effect in self._say_good_bye(now) if isinstance(effect, Send)]
 
     def unsent(self, now: Instant) -> None:
