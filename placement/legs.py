@@ -54,6 +54,11 @@ class _Search:
     def __init__(self, slots: list[_Slot]) -> None:
         self.slots = slots
         self.left: dict[str, int] = {}
+        self.rooms: dict[str, int] = {}
+        """By pool: the most that any offer sees of it. A card may see less of main memory."""
+        for offer in (offer for slot in slots for offer in slot.offers):
+            seen = self.rooms.get(offer.pool.pool, 0)
+            self.rooms[offer.pool.pool] = max(seen, offer.pool.room or 0)
         self.used: set[str] = set()
         self.steps = 0
 
@@ -73,8 +78,9 @@ class _Search:
         return None
 
     def _take(self, slot: _Slot, offer: Offer) -> bool:
-        room = self.left.get(offer.pool.pool, offer.pool.room or 0)
-        if room < slot.amount or offer.device in self.used:
+        room = self.left.get(offer.pool.pool, self.rooms[offer.pool.pool])
+        # A card may be able to take less of its pool than is left there.
+        if min(room, offer.pool.room or 0) < slot.amount or offer.device in self.used:
             return False
         self.left[offer.pool.pool] = room - slot.amount
         if offer.device:

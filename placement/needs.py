@@ -6,6 +6,7 @@ of which pools count: those that admit holds, or, when there are too few of them
 closed pool that is also too small gets both reasons.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from placement.reasons import Miss, Reason, short_of
@@ -157,7 +158,13 @@ def can_meet(needs: tuple[Need, ...], *, shares: bool) -> bool:
 def shares_pools(node: NodeView) -> bool:
     """Whether this node has unified memory, or cards that draw on one pool."""
     pools = [device.pool for device in node.devices]
-    return len({*pools}) < len(pools) or any(pool.kind == "unified" for pool in node.pools)
+    if len({*pools}) < len(pools):
+        return True
+    # By where its cards draw, too, and not by the kind alone: a peer may have told them apart.
+    return any(
+        pool.kind == "unified" or (pool.kind in MAIN_MEMORY and pool.pool in pools)
+        for pool in node.pools
+    )
 
 
 def describe(source: Source) -> str:
@@ -204,11 +211,17 @@ def _is_asked_for(source: Source, node: NodeView, device: DeviceView) -> bool:
 
 
 def _pool_of(node: NodeView, device: DeviceView) -> PoolView:
+    """The pool as the card may use it: of main memory often only a part."""
     for pool in node.pools:
         if pool.pool == device.pool:
-            return pool
+            return pool if device.most is None else _at_most(pool, device.most)
     # A card whose pool nobody opened: it is there, and nothing is known about its room.
     return PoolView(device.pool, "vram", "bytes", None, None, "unknown", device.model)
+
+
+def _at_most(pool: PoolView, most: int) -> PoolView:
+    room = None if pool.room is None else min(pool.room, most)
+    return replace(pool, room=room, total=None if pool.total is None else min(pool.total, most))
 
 
 def _main_memory(node: NodeView) -> list[Offer]:

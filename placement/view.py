@@ -40,6 +40,9 @@ class DeviceView:
     model: str
     pool: str
     capability: str | None = None
+    most: int | None = None
+    """Of a card without memory of its own: the most it may take of its pool, where that is less
+    than the pool."""
 
 
 @dataclass(frozen=True, slots=True)

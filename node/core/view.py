@@ -16,6 +16,7 @@ from mesh.facts import Fact
 from mesh.identity import NodeId, id_text
 from mesh.logs import Position
 from node.core.topics import (
+    GpuFact,
     Inventory,
     Live,
     Models,
@@ -44,6 +45,10 @@ LARGEST: Final = {
     "ram": 256 * TIB, "unified": 256 * TIB, "vram": 16 * TIB, "disk": 1 << 60, "cpu": 1 << 25,
 }  # fmt: skip
 """Several times the largest single machine that can be bought, in the pool's own unit."""
+KINDS: Final = {
+    "ram": ("ram", "unified"), "cpu": ("cpu",), "disk": ("disk",), "gpu": ("vram",),
+}  # fmt: skip
+"""What a pool may be, by the front of its name. Two kinds on one memory would sell it twice."""
 
 
 class Sources(NamedTuple):
@@ -163,6 +168,8 @@ def _pool(
 
 def is_possible(fact: PoolFact) -> bool:
     """Whether a pool can be as its owner says. A fact is signed, and may be wrong all the same."""
+    if fact.kind not in KINDS.get(fact.pool.partition(":")[0], ()):
+        return False
     if fact.total is None:
         return True
     return fact.system_reserve >= 0 and 0 <= fact.total <= LARGEST.get(fact.kind, 0)
@@ -172,7 +179,14 @@ def _devices(inventory: Inventory | None) -> tuple[DeviceView, ...]:
     if inventory is None:
         return ()
     return tuple(
-        DeviceView(gpu.uuid, gpu.vendor, gpu.model, gpu.pool, gpu.capability)
+        DeviceView(
+            gpu.uuid,
+            gpu.vendor,
+            gpu.model,
+            _pool_of(gpu),
+            gpu.capability,
+            gpu.memory_total if gpu.unified and (gpu.memory_total or 0) >= 0 else None,
+        )
         for gpu in sorted(inventory.gpus, key=lambda gpu: gpu.uuid)
     )
 
@@ -188,6 +202,12 @@ def _stored(fact: Fact | None) -> tuple[StoredModel, ...]:
     if models is None:
         return ()
     return tuple(StoredModel(one.name, one.bytes, one.store) for one in models.stored)
+
+
+def _pool_of(gpu: GpuFact) -> str:
+    """Where its memory is charged: to main memory, or to a card's pool; to nothing else."""
+    shares = gpu.pool == "ram" or gpu.pool.startswith("gpu:")
+    return gpu.pool if shares else f"gpu:{gpu.uuid}"
 
 
 def _figure(live: Live | None, name: str) -> float | None:

@@ -7,11 +7,13 @@ from mesh.facts import Fact, sign_fact
 from mesh.identity import Identity
 from node.core.choosing import request_of
 from node.core.topics import (
+    GpuFact,
     Inventory,
     Live,
     LoadedFact,
     Metric,
     Models,
+    PoolFact,
     Standing,
     StoredFact,
     encode,
@@ -89,6 +91,15 @@ def test_what_no_machine_has_is_called_impossible_and_never_fits(total: int, res
     assert decision.chosen is None
     assert any("impossible" in line for line in explain(decision))
     assert next(pool for pool in row.pools if pool.pool == "cpu").room == 4000
+
+
+def test_a_memory_told_as_two_kinds_is_impossible_and_a_card_draws_on_no_disk() -> None:
+    card = GpuFact("G", "nvidia", "H1", "disk:/", 8 * GIB, None, None)
+    lie = PoolFact("gpu:G", "disk", "bytes", 8 * GIB, 0, "", "")
+    said = replace(MACHINE, pools=(*MACHINE.pools, lie), gpus=(card,))
+    row = draw_row(sources()._replace(inventory=fact("inventory", said)))
+    assert [pool.state for pool in row.pools if pool.pool == "gpu:G"] == ["impossible"]
+    assert [device.pool for device in row.devices] == ["gpu:G"]
 
 
 def test_bytes_that_are_no_facts_are_unknown_and_no_crash() -> None:
