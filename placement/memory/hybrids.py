@@ -38,12 +38,12 @@ class KimiK3(Decoder):
 
     def latent_attention(self, layer: int) -> Latent:
         made = super().latent_attention(layer)
-        gated = self.told.yes("mla_use_output_gate")
+        gated = self.told.yes("mla_use_output_gate", default=True)
         return replace(made, gate=made.heads * made.value if gated else 0)
 
     def block(self, layer: int) -> Block:
-        # Each sub-block weighs the residuals of the blocks before it: a norm and a vector, twice.
-        return replace(super().block(layer), norms=6)
+        # Each half scores the residuals of the blocks before it: a norm and a vector, twice.
+        return replace(super().block(layer), norms=4)
 
 
 class Jamba(Decoder):

@@ -24,6 +24,7 @@ PLAIN: Final = {
     "hidden_size_per_layer_input": "embedding_length_per_layer_input",
     "conv_L_cache": "shortconv.l_cache",
     "moe_latent_size": "moe_latent_size",
+    "routed_expert_hidden_size": "expert_latent_length",
     "max_position_embeddings": "context_length",
 }
 
