@@ -13,6 +13,7 @@ from mesh.beaconing import Beaconing
 from mesh.board import Board
 from mesh.effects import (
     Address,
+    FactLearned,
     MeshEffect,
     PeerChange,
     PeerChanged,
@@ -21,7 +22,7 @@ from mesh.effects import (
 from mesh.facts import Fact
 from mesh.greeter import Greeter
 from mesh.identity import NodeId
-from mesh.instant import Instant
+from mesh.instant import SECOND, Duration, Instant
 from mesh.intake import Harvest, Intake, peer_writes
 from mesh.judgements import (
     CloneSeen,
@@ -34,7 +35,7 @@ from mesh.judgements import (
     Verified,
 )
 from mesh.lookout import Lookout
-from mesh.membership import Roll
+from mesh.membership import Liveness, Roll
 from mesh.messages import FactNews
 from mesh.persistence import Persist, Write
 from mesh.post import Post
@@ -47,6 +48,8 @@ from mesh.voice import Voice
 from mesh.wire import encode, fact_bytes, parse_fact
 
 CLONES_TOLD_MAX: Final = 256
+SAID_AGAIN_EVERY: Final[Duration] = 5 * SECOND
+"""Half of a mesh may come back within one; they all hear of one new record."""
 
 
 class Arrivals:
@@ -64,6 +67,7 @@ class Arrivals:
         self._reconciler, self._lookout, self._voice = reconciler, lookout, voice
         self._intake, self._table, self._rejections = intake, table, rejections
         self._clones_told: dict[tuple[NodeId, bytes], None] = {}
+        self._said_again_at: Instant | None = None
 
     def act_on(self, judged: Judgement, source: Address, now: Instant) -> list[MeshEffect]:
         """Whatever `judged`, come from `source`, has to change or to answer."""
@@ -84,7 +88,9 @@ class Arrivals:
                 return self._name_clone(judged, now)
             case Verified():
                 if self._roll.admits(judged.sender):
-                    return self._table.read(judged, now)
+                    returns = self._was_dead(judged.sender)
+                    effects = self._table.read(judged, now)
+                    return effects + self._say_again(now) if returns else effects
                 self._rejections[Rejection.TABLE_FULL] += 1
                 return []
 
@@ -102,7 +108,7 @@ class Arrivals:
         return [*changes, *self._greeter.wake(now)]
 
     def _meet(self, met: Established, now: Instant) -> list[MeshEffect]:
-        before = self._roll.member(met.peer)
+        before, returns = self._roll.member(met.peer), self._was_dead(met.peer)
         row = peer_writes(before) if before else ()
         changes = self._roll.greeted(met.peer, met.public, met.epoch, met.address, now)
         if changes is None:
@@ -123,7 +129,24 @@ class Arrivals:
         if met.letters:
             said = Verified(met.peer, met.epoch, met.letters, met.address)
             effects += self._table.read(said, now)
+        if returns:
+            effects += self._say_again(now)
         return effects + self._reconciler.wake(now)
+
+    def _was_dead(self, peer: NodeId) -> bool:
+        member = self._roll.member(peer)
+        return member is not None and member.liveness is Liveness.DEAD
+
+    def _say_again(self, now: Instant) -> list[MeshEffect]:
+        """One who was dead to us is back, so we are likely to have been dead to it, and to others
+        around it. A new record of ours is news to them all, and news of the dead earn a hello."""
+        said = self._said_again_at
+        if self._voice.has_left or (said is not None and now - said < SAID_AGAIN_EVERY):
+            return []
+        self._said_again_at = now
+        record = self._voice.say_record(self._voice.endpoints, left=False)
+        self._table.gossip.tell_fact(record, (), now)
+        return [FactLearned(record)]
 
     def _first_letters(self, peer: NodeId) -> bytes:
         """What `peer` should know at once: our root, its log as we keep it, and our record, unless

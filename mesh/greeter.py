@@ -7,6 +7,7 @@ first may have come to it in its line, and usually need not speak at all.
 """
 
 from collections.abc import Iterable
+from hashlib import sha256
 from typing import Final
 
 from mesh.challenges import speaks_first
@@ -19,6 +20,7 @@ from mesh.instant import MILLISECOND, Duration, Instant, earliest
 from mesh.membership import Liveness, Member, Roll
 from mesh.post import Post
 
+_LOTS: Final = 1 << 16
 TURN: Final[Duration] = 100 * MILLISECOND
 """How long the second to speak waits for the first one's hello, beside their lines."""
 
@@ -106,13 +108,24 @@ class Greeter:
     def introduced(self, node: NodeId, now: Instant) -> None:
         """Its newest record is on the board."""
         member = self._roll.member(node)
-        if member and not member.has_left and not self._post.gate.has_session(node):
+        if member is None or member.has_left:
+            return
+        # Whoever signs something new is likely to live, whatever we have concluded.
+        if member.liveness is Liveness.DEAD or not self._post.gate.has_session(node):
             self.sign_of(node, now)
 
     def lost(self, node: NodeId, now: Instant) -> None:
-        """Declared dead: try again later, and for ever."""
+        """Declared dead: try again later, and for ever.
+
+        All who miss it take turns, each at moments of its own: so it is tried by somebody every ten
+        seconds or sooner, and a cut that is mended is crossed at once by the first of many.
+        """
         first = self._config.dead_retry_first
-        self._contacts.seek(node, now + first, first * 2, self._config.dead_retry_longest)
+        alive = sum(one.liveness is Liveness.ALIVE for one in self._roll.reachable())
+        longest = min(self._config.dead_retry_longest, (alive + 1) * first)
+        lot = int.from_bytes(sha256(self._own + node).digest()[:2], "big")
+        turn = first // 2 + first * lot // _LOTS
+        self._contacts.seek(node, now + turn, min(2 * turn, longest), longest)
         member = self._roll.member(node)
         for address in member.answered if member else ():
             if address in self._seeds:  # another node may live there by now

@@ -66,6 +66,11 @@ class Voice:
         return [self._say_record(), *again]
 
     @property
+    def has_left(self) -> bool:
+        """Whether our last word was good-bye."""
+        return self._record.left
+
+    @property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Where we last said we are."""
         return self._record.endpoints

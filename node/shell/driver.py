@@ -185,11 +185,12 @@ class Driver:
             await self._until_something()
             now = self.now()
             effects: list[Effect] = []
+            for _ in range(min(BATCH_MAX, len(self._inbox))):
+                effects += self._put_to_agent(self._inbox.popleft(), now)
+            # Behind what has come in: who has answered in time is not to be missed.
             wake_at = self.agent.next_wake
             if wake_at is not None and wake_at <= now:
                 effects += self.agent.wake(now)
-            for _ in range(min(BATCH_MAX, len(self._inbox))):
-                effects += self._put_to_agent(self._inbox.popleft(), now)
             effects += self.agent.seal(now)
             self._queue(effects)
         while (at := self.agent.mesh.next_farewell) is not None:

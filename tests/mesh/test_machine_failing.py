@@ -9,6 +9,7 @@ from mesh.lots import CONFIRMERS
 from mesh.membership import Liveness
 from mesh.messages import Accuse, Message
 from mesh.post import Post
+from mesh.record import parse_record
 from tests.mesh.network import Network, Node
 from tests.mesh.test_machine_joining import alive, all_agree, check
 
@@ -155,7 +156,7 @@ def test_a_partition_heals_by_itself_after_each_side_declared_the_other_dead(see
     nodes[0].publish("live", b"said on one side")
     nodes[4].append(b"granted on the other")
     network.heal()
-    assert network.run_until(lambda: all_agree(nodes, 6), 70 * SECOND)
+    assert network.run_until(lambda: all_agree(nodes, 6), 30 * SECOND)
     check(nodes)
 
 
@@ -221,3 +222,40 @@ def test_a_remembered_peer_that_never_answers_is_told_dead_once() -> None:
     anna.start()
     network.run(30 * SECOND)
     assert changes(anna, bert.id) == [PeerChange.DEAD]
+
+
+def test_two_halves_that_buried_each_other_are_one_mesh_within_seconds() -> None:
+    network = Network(seed=21)
+    network.beacons = False
+    names = [f"node-{index:02}" for index in range(10)]
+    nodes = network.start(*names)
+    for node in nodes[1:]:
+        network.carry_out(node, node.mesh.seed([nodes[0].address], network.now))
+    network.run(2 * SECOND)
+    network.cut(names[:5], names[5:])
+    network.run(100 * SECOND)  # deaths may be put off for a minute
+    assert all(states(node).count(Liveness.DEAD) == 5 for node in nodes)
+    network.heal()
+    network.run(15 * SECOND)
+    assert all(states(node) == [Liveness.ALIVE] * 9 for node in nodes)
+
+
+def states(node: Node) -> list[Liveness | None]:
+    return [member.liveness for member in node.mesh.roll.members()]
+
+
+def test_who_has_left_does_not_speak_again_when_the_dead_return() -> None:
+    network = Network(seed=22)
+    anna, bert = network.start("anna", "bert")
+    network.run(2 * SECOND)
+    bert.kill()
+    network.run(10 * SECOND)
+    assert states(anna) == [Liveness.DEAD]
+    network.carry_out(anna, anna.mesh.stop(network.now))
+    bert.start()
+    network.run(3 * SECOND)
+    record = anna.mesh.board.fact(anna.id, "node")
+    assert record is not None
+    said = parse_record(record.body)
+    assert said is not None
+    assert said.left
