@@ -119,6 +119,7 @@ class Arrivals:
             self._beaconing.new_face(now)
         self._beaconing.known_face()
         self._greeter.met(met.peer, met.address, now)
+        self._table.gossip.met(now)
         self._sightings.met(met.peer, now)
         self._reconciler.met(met.peer, now + KEPT_PATIENCE)
         effects = [*self._remember(met.peer, row), *changes]

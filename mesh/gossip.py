@@ -119,6 +119,11 @@ class Gossip:
             self._next_round = now + self._config.gossip_delay
         return True
 
+    def met(self, now: Instant) -> None:
+        """There is somebody to tell: what was said to nobody has waited for that."""
+        if self._rumours and self._next_round is None:
+            self._next_round = now + self._config.gossip_delay
+
     def wake(self, now: Instant, members: Sequence[NodeId]) -> list[Telling]:
         """One round, if it is time."""
         if not self.is_due(now):
@@ -163,6 +168,11 @@ class Gossip:
         return self._random.sample(curious, min(self._config.gossip_fanout, len(curious)))
 
     def _drop_told(self, members: Sequence[NodeId]) -> None:
+        if not members:
+            # Said to nobody, it waits for somebody; not all that a hermit ever said.
+            for subject in list(self._rumours)[:-FLOOD]:
+                del self._rumours[subject]
+            return
         for subject, rumour in list(self._rumours.items()):
             all_told = len(rumour.told) >= len(members) and all(m in rumour.told for m in members)
             if rumour.left <= 0 or all_told:

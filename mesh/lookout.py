@@ -85,7 +85,7 @@ class Lookout:
 
     @property
     def next_wake(self) -> Instant | None:
-        return earliest(self._turn_at, self._prober.next_wake, self._suspicions.next_wake)
+        return earliest(self._turn_at, self._next_find)
 
     def footing(self, now: Instant) -> Footing:
         """How far our own word about others may be trusted."""
@@ -132,14 +132,19 @@ class Lookout:
         if self._turn_at is not None and now >= self._turn_at:
             self._take_turn(now)
         effects: list[MeshEffect] = []
-        for due in self._suspicions.due(now):
-            if due.over:
-                effects += self._bury(due.target, now)
-            else:
-                self._last_look(due.target, now)
-        while (at := self._prober.next_wake) is not None and at <= now:
+        # What one of the two finds may be due at the other at once.
+        while (at := self._next_find) is not None and at <= now:
+            for due in self._suspicions.due(now):
+                if due.over:
+                    effects += self._bury(due.target, now)
+                else:
+                    self._last_look(due.target, now)
             effects += self._carry_out(self._prober.wake(now), now)
         return effects
+
+    @property
+    def _next_find(self) -> Instant | None:
+        return earliest(self._prober.next_wake, self._suspicions.next_wake)
 
     def _take_turn(self, now: Instant) -> None:
         assert self._turn is not None, "a time without a target"

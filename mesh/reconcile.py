@@ -182,7 +182,7 @@ class Reconciler:
                 self._due.set(peer, now + BUSY_RETRY)
             elif peer not in self._unasked and not self._roots.may_differ(peer, now):
                 pass  # rumours have made us equal meanwhile, or its next ping will say
-            elif peer not in self._unasked and (settled := self._roots.settled_at(now)) > now:
+            elif peer not in self._unasked and (settled := self._roots.settled_at(peer, now)) > now:
                 self._due.set(peer, now)
                 self._rested = settled
             else:

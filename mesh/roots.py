@@ -65,21 +65,21 @@ class Roots:
         heard = self._heard.get(peer)
         if heard is None:
             return True
-        if heard.root == self._ours.root or now - heard.at > ROOT_FRESH:
-            return False
-        if heard.at >= self._ours.at:
-            return True
-        # We have moved since it spoke, and what moved us may be what it had: one answer out of a
-        # forming mesh makes us equal to many, and to ask them all would be most of the work. So
-        # one is asked each time that we have moved.
-        return self._asked_at < self._ours.at
+        return heard.root != self._ours.root and now - heard.at <= ROOT_FRESH
 
-    def settled_at(self, now: Instant) -> Instant:
-        """From when on no news will have come in for a moment. While it does, what a peer has and
-        we have not is probably under way to us, and much of what we ask for would come twice."""
+    def settled_at(self, peer: NodeId, now: Instant) -> Instant:
+        """From when on `peer` is worth asking: no news will have come in for a moment. While it
+        does, what a peer has and we have not is probably under way to us, and much of what we ask
+        for would come twice."""
         if self._unsettled is None:
             self._unsettled = now
-        return min(self._ours.at + self._settled_after, self._unsettled + HURRY_AFTER)
+        settled = min(self._ours.at + self._settled_after, self._unsettled + HURRY_AFTER)
+        heard = self._heard.get(peer)
+        if heard is None or heard.at >= self._ours.at or self._asked_at < self._ours.at:
+            return settled
+        # We have moved since it spoke, and what moved us may be what it had: one answer out of a
+        # forming mesh makes us equal to many, and to ask them all would be most of the work.
+        return max(settled, self._asked_at + self._settled_after)
 
     def asked(self, now: Instant) -> None:
         """Somebody is asked now: whoever waits next waits from the beginning."""

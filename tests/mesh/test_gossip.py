@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from mesh.config import MeshConfig, lan
 from mesh.facts import sign_fact
-from mesh.gossip import Gossip, branches
+from mesh.gossip import FLOOD, Gossip, branches
 from mesh.identity import Identity, NodeId
 from mesh.instant import MILLISECOND
 from mesh.messages import FactNews
@@ -108,3 +108,16 @@ def test_a_rumour_of_someone_we_do_not_know_is_told_at_random() -> None:
         if stranger not in ring:
             assert branches(ring, ring[0], stranger, 5, 3) == []
     assert branches(ring[:1], ring[0], ring[0], 5, 3) == []
+
+
+def test_what_was_said_to_nobody_waits_for_somebody_and_only_the_newest_of_it() -> None:
+    rumours = gossip()
+    for index in range(FLOOD + 9):
+        rumours.tell_fact(fact(f"topic-{index}").fact, (), 0)
+    assert told(rumours, []) == []
+    assert rumours.next_wake is None
+    rumours.met(0)
+    heard = {news.fact.topic for _, news in told(rumours, MEMBERS[:1])}
+    assert heard == {f"topic-{index}" for index in range(9, FLOOD + 9)}
+    rumours.met(0)
+    assert rumours.next_wake is None

@@ -106,7 +106,7 @@ def test_nodes_that_know_a_seed_meet_once_each_and_ask_little() -> None:
     kinds = Counter(header.kind for header in heads(network))
     pairs = 20 * 19 // 2
     assert pairs <= kinds[Kind.CONFIRM] <= pairs * 11 // 10
-    assert network.calls < 6 * len(nodes)
+    assert network.calls < 8 * len(nodes)
 
 
 def heads(network: Network) -> list[Header]:

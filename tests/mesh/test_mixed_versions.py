@@ -91,8 +91,8 @@ def test_things_of_new_kinds_in_a_parcel_are_passed_over(
     upgrade: tuple[Network, Node, Node],
 ) -> None:
     network, anna, bert = upgrade
-    for number in range(40):  # more than rumours carry: some of it comes in parcels
-        anna.publish(f"topic {number % 14}", b"%d" % number * 400)
+    for number in range(14):  # larger than a datagram: they come in parcels
+        anna.publish(f"topic {number}", b"%d" % number * 1500)
     assert network.run_until(lambda: equal(anna, bert), 30 * SECOND)
     assert bert.mesh.novelties.of(anna.id)[Novelty.ITEM] >= 1
 

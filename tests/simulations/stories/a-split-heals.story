@@ -42,7 +42,7 @@ d reserves 2GiB at c as y
 
 mend
 until everyone sees everyone
-  -> within 10 s
+  -> within 5 s
 until a shows y posted
   -> at once
 until c shows x posted
