@@ -11,10 +11,16 @@ import msgspec
 
 from mesh.identity import NodeId, id_text
 from mesh.membership import Liveness, Member
+from mesh.rejections import Rejection
 from node.core.knowledge import Knowledge
 from node.core.topics import TOPIC_KEYS, KeysHeld, decode_keys
 
 PRESENT: Final = (Liveness.ALIVE, Liveness.SUSPECT)
+SLEPT_THROUGH_IT: Final = (
+    "nobody whom this node remembers answers, and datagrams come in under a key that it does not "
+    "have: was the mesh's secret changed while it was off? `holdfast invite` on a member, then "
+    "`holdfast join` here; identity, ledger and holds stay"
+)
 _INVITE_IT: Final = "`holdfast invite` here and `holdfast join` there"
 _JOIN_AGAIN: Final = "`holdfast invite` there and `holdfast join` here"
 
@@ -85,7 +91,7 @@ def amiss(knowledge: Knowledge) -> list[str]:
     ours = [keys.key_id.hex() for keys in knowledge.keys.keys]
     removed = [key_id.hex() for key_id in knowledge.keys.retired]
     others: list[Member] = []
-    told: list[str] = []
+    told = [SLEPT_THROUGH_IT] if _hears_only_another_key(knowledge) else []
     for member in _members(knowledge, there=True):
         theirs = held(knowledge, member.id)
         if ours[0] not in theirs.installed:
@@ -98,6 +104,13 @@ def amiss(knowledge: Knowledge) -> list[str]:
     if others:
         told.append(_two(others, held(knowledge, others[0].id).primary, ours[0]))
     return told
+
+
+def _hears_only_another_key(knowledge: Knowledge) -> bool:
+    """Whether those whom we remember are silent, and somebody speaks whom we cannot read."""
+    known = [one for one in knowledge.members() if one.liveness is not Liveness.LEFT]
+    silent = bool(known) and not any(one.liveness is Liveness.ALIVE for one in known)
+    return silent and knowledge.mesh.rejections[Rejection.UNKNOWN_KEY] > 0
 
 
 def absent(knowledge: Knowledge) -> list[str]:

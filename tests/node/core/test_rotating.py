@@ -206,3 +206,16 @@ def test_who_comes_back_with_no_memory_and_an_old_key_is_greeted_under_it(world:
     world.start("cyd")
     world.run(30 * SECOND)
     assert everybody_meets(world)
+
+
+def test_who_slept_through_all_of_it_is_told_so_on_both_sides(world: World) -> None:
+    world.crash("cyd")
+    world.run(8 * SECOND)
+    for what, key in (("install", ""), ("use", NEW), ("remove", old_key(world))):
+        done(world, "ann", what, key=key, secret=NEXT.text if what == "install" else "")
+        world.run(SECOND)
+    assert "cyd was off" in warnings(world, "ann")
+    world.start("cyd")
+    world.run(5 * SECOND)
+    assert "was the mesh's secret changed while it was off?" in warnings(world, "cyd")
+    assert "was the mesh's secret changed" not in warnings(world, "bob")
