@@ -46,7 +46,7 @@ from node.core.knowledge import GRANTS_REMEMBERED_MAX
 from node.core.machine import Agent
 from node.core.revoking import REVOKED_MAX
 from node.core.surveying import ASKED_MAX, SURVEYS_MAX
-from placement.columns import COLUMNS_MAX
+from placement.columns import COLUMNS_MAX, FIGURED_MAX
 from simulations.checks.check import Check
 from simulations.host import Host
 from simulations.world import World
@@ -146,6 +146,8 @@ TABLES: Final[Mapping[str, Bound]] = {
     "PoolLive.used": ENTRIES_MAX,
     "PoolReading.used": ENTRIES_MAX,
     "Prepared.columns": COLUMNS_MAX,
+    "Prepared.figured": FIGURED_MAX,
+    "Prepared.keys": _members,
     "Prepared.named": WORDS_MAX,
     "Prepared.named[]": _members,
     "Prepared.words": WORDS_MAX,
