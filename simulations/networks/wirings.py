@@ -192,7 +192,7 @@ def by_a_helper_alone(site: Site) -> Measured:
     def helped() -> bool:
         return peer(b, "a").get("reachable_by") == "c" and "b is heard here" in warnings(a)
 
-    took["both say so"] = until("b says that only c reaches a", helped, MEET_SECONDS_MAX)[1]
+    took["both say so"] = until("b says that only c reaches a", helped, UP_SECONDS_MAX)[1]
     told = [row["sentence"] for row in c.node.granted(type="doctor")["links"] if row["ok"] is False]
     expected = "a hears b on eth0 but b never hears a: UDP 4653 is blocked inbound on b"
     if not told or not all(sentence.startswith(expected) for sentence in told):
