@@ -40,6 +40,8 @@ from mesh.sightings import Sightings
 from mesh.suspicion import Suspicions
 
 SEQUENCES: Final = SEQUENCE_MAX + 1
+TURNS_MAX: Final = 256
+"""Within one instant. What is found may be due elsewhere at once, but not for ever."""
 ROLL_CALL_EVERY: Final[Duration] = 30 * SECOND
 TOO_MANY: Final = "accusation: more than a quarter of us by one node"
 
@@ -133,13 +135,17 @@ class Lookout:
             self._take_turn(now)
         effects: list[MeshEffect] = []
         # What one of the two finds may be due at the other at once.
-        while (at := self._next_find) is not None and at <= now:
+        for _ in range(TURNS_MAX):
+            if (at := self._next_find) is None or at > now:
+                break
             for due in self._suspicions.due(now):
                 if due.over:
                     effects += self._bury(due.target, now)
                 else:
                     self._last_look(due.target, now)
             effects += self._carry_out(self._prober.wake(now), now)
+        else:
+            raise AssertionError("what is due comes to an end")
         return effects
 
     @property

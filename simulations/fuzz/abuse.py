@@ -26,7 +26,7 @@ from mesh.wire import encode
 from node.core.machine import Agent
 from simulations.fuzz.invented import invented
 from simulations.fuzz.row import Row
-from simulations.fuzz.stage import BOB, EVE, Stage, staged
+from simulations.fuzz.stage import ANN, BOB, EVE, Stage, staged
 from simulations.world import World
 
 FLOOD: Final = 20_000
@@ -335,7 +335,10 @@ def _headed(dice: Random) -> Callable[[Stage, int], bytes]:
 
 def _recorded(kind: Kind) -> Callable[[Stage, int], bytes]:
     def make(stage: Stage, _number: int) -> bytes:
-        return next(d for _, d in stage.heard if d[3] == kind and NodeId(d[8:24]) == _id_of(stage))
+        said = [(to, d) for to, d in stage.heard if d[3] == kind]
+        if kind is Kind.HELLO:  # of two who meet, only one greets: whoever it was that greeted her
+            return next(d for to, d in said if to == ANN)
+        return next(d for _, d in said if NodeId(d[8:24]) == _id_of(stage))
 
     return make
 

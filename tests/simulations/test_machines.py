@@ -303,7 +303,7 @@ def test_an_agent_that_is_outrun_again_and_again_gives_up() -> None:
 
     def outrun() -> None:
         if host.agent is not None:
-            world.shell.take(host, host.agent._rise_above(host.agent.birth.epoch))
+            world.shell.take(host, host.agent.bulletin.behind(host.agent.birth.epoch))
         world.at(SECOND, outrun)
 
     world.at(0, outrun)

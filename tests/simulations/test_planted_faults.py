@@ -18,7 +18,7 @@ from mesh.instant import MILLISECOND, SECOND, seconds
 from mesh.parcels import Item, parcel_bytes
 from mesh.reconcile import SERVICE_PUSH
 from mesh.wire import block_bytes
-from node.core import asking, counter, requests
+from node.core import asking, planning, requests
 from node.core.custody import Answered, Custody
 from node.core.machine import Agent
 from node.core.replicas import Replicas
@@ -217,7 +217,7 @@ def local_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer holds something of whoever gives it."""
     answers = count()
     bent = lambda decision: decision_bytes(decision) + b" " * next(answers)  # noqa: E731
-    monkeypatch.setattr(counter, "decision_bytes", bent)
+    monkeypatch.setattr(planning, "decision_bytes", bent)
 
 
 def no_second_try(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,7 @@ MAY_BE_NOTHING = {
 def quick_placement(monkeypatch):
     monkeypatch.setattr(placement, "SIZES", (50,))
     monkeypatch.setattr(placement, "ROUNDS", {50: 1})
+    monkeypatch.setattr(placement, "DECISION_SIZES", (50,))
 
 
 def test_the_targets_and_the_declared_rows_name_the_same_figures():
@@ -79,10 +80,7 @@ def test_the_ledger_measures_all_that_it_declares():
 
 def test_the_mesh_measures_all_that_it_declares(monkeypatch):
     monkeypatch.setattr(mesh_measures, "SETTLE_SECONDS", 0.5)
-    hasty = replace(
-        fast(), suspicion=SECOND // 4, probe_period=SECOND // 5, probe_tries=(0,),
-        helpers_after=SECOND // 10, helper_patience=SECOND // 20,
-    )  # fmt: skip
+    hasty = replace(fast(), suspicion=SECOND // 4, suspicion_stretch=1, probe_period=SECOND // 5)
     plan = mesh.Plan(
         nodes=4, joins=1, idle_seconds=0.5, facts=1, restarts=1, loss_seconds=1.0,
         split_seconds=0.5, kills=1, kill_spacing_seconds=0.1, profiles=(hasty, hasty), agent=False,
@@ -136,7 +134,8 @@ def test_the_rows_of_an_area_are_written_as_they_were_printed(quick_placement, t
     assert bench.main(["placement", "--json", str(file)]) == 0
     rows = json.loads(file.read_text(encoding="utf-8"))
     assert [row["name"] for row in rows] == [
-        "where over 50 nodes", "where over 50 nodes after one changed",
+        "where over 50 nodes", "where over 50 nodes after one changed", "decision over 50 nodes",
+        "upkeep per changed fact over 50 nodes", "full explanation of 1,000 nodes",
     ]  # fmt: skip
     printed = capsys.readouterr().out
     for row in rows:

@@ -176,7 +176,7 @@ def test_a_peer_that_lies_about_a_length_is_cut(bob: Node) -> None:
 
 def test_a_frame_that_is_not_what_it_says_is_cut(bob: Node) -> None:
     def act() -> None:
-        for body in (b"\xc1" * 9, b"\x94\x00\x09\xa1x\xc4\x00", b"\x80"):
+        for body in (b"\xc1" * 9, b"\x94\xa1x\x01\xa1x\xc4\x00", b"\x80"):
             with member(bob) as peer:
                 peer.sendall(len(body).to_bytes(4) + body)
                 _until_closed(peer)

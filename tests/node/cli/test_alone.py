@@ -66,7 +66,7 @@ def test_where_without_an_agent_answers_for_this_machine_and_says_so(state: Path
         "no agent: this machine alone, live figures of just now; in its journal 0 holds count\n"
     )
     body = json.loads(ran.out)
-    assert set(body) == {"decision", "digest", "view", "ages_ms", "text", "bytes"}
+    assert set(body) == {"decision", "digest", "view", "ages_ms", "text", "bytes", "plan"}
     assert body["decision"] == json.loads(body["bytes"])
     assert run("where", "--ram", "16MiB").out.strip()
     assert list(state.iterdir()) == []

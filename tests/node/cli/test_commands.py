@@ -228,7 +228,7 @@ def test_the_other_flags_reach_the_agent(state: Path, run: Run) -> None:
         run("release", HOLD_ID)
     assert agent.heard == [
         {"type": "holds", "ended": True},
-        {"type": "invite", "ttl_ms": 600_000},
+        {"type": "invite", "ttl_ms": 600_000, "uses": 1},
         {"type": "facts", "node": "bob"},
         {"type": "ledger_show", "node": "bob", "last": 7},
         {
@@ -236,12 +236,18 @@ def test_the_other_flags_reach_the_agent(state: Path, run: Run) -> None:
             "ask": {"ram": "1GiB", "for": "2h"},
             "list_all": True,
             "brief": False,
+            "without": [],
+            "plus": [],
+            "freed": [],
         },
         {
             "type": "where",
             "ask": {"ram": "1GiB", "prefer": ["bob"], "engines": ["vllm"]},
             "list_all": False,
             "brief": True,
+            "without": [],
+            "plus": [],
+            "freed": [],
         },
         {"type": "release", "id": HOLD_ID},
     ]
