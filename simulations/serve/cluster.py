@@ -86,9 +86,20 @@ class Served:
     def meet(self) -> None:
         """Everybody starts for the first time, and knows everybody's figures. Raises Stalled."""
         self.cluster.switch_on(first=True)
-        if not self.until(lambda: self._met() and self.cluster.all_informed(), MEETING):
+        if not self.until(
+            lambda: self._met() and self.cluster.all_informed() and self._all_kept(), MEETING
+        ):
             raise Stalled("V2", f"seed {self.world.seed}: the nodes never met")
         self.misfortune.unleash(self.faults, self.operations)
+
+    def _all_kept(self) -> bool:
+        """Whether everybody has everybody's log to its end: a pool is known by its first entry."""
+        up = list(self.world.hosts.values())
+        return all(
+            host.alive.knowledge.log_position(of.id) == of.alive.knowledge.log_position(of.id)
+            for host in up
+            for of in up
+        )
 
     def _met(self) -> bool:
         others = len(self.world.hosts) - 1
