@@ -1,5 +1,5 @@
-"""What holds for every test, whoever runs it and where: a table is as wide as it likes, and Ctrl-C is
-heard, which a shell's `&` would have taken from every process that is started from here."""
+"""What holds for every test, whoever runs it: a table is as wide as it likes, and Ctrl-C is heard,
+which a shell's `&` would have taken from every process that is started from here."""
 
 import os
 import signal
