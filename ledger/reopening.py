@@ -110,13 +110,16 @@ def _arm(desk: Desk, hold: LiveHold, remaining: Mapping[bytes, Duration], now: I
 
 
 def _why_it_does_not_fit(desk: Desk, claim: Claim) -> ClosedHow:
-    """A newer grant in its place proves that it had been released; else the promise is broken."""
-    at = (claim.origin.era.counter, claim.origin.height)
+    """A newer grant in its place proves that it had been released; else the promise is broken.
+
+    Newer is what a later era granted. Within one number of an era heights prove nothing: a disk
+    that was lost with its first start begins a second one under the same number.
+    """
     for leg in claim.held.legs:
         if desk.books.free(leg.pool) >= leg.amount:
             continue
         newer = any(
-            (desk.books.live[hold].origin.era, desk.books.live[hold].origin.height) > at
+            desk.books.live[hold].origin.era > claim.origin.era.counter
             for hold in desk.books.holds_on(leg.pool)
         )
         if not newer:
