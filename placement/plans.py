@@ -31,6 +31,7 @@ JOBS_MAX: Final = 1000
 LIVE: Final = "live"
 """The topic whose versions change all day: rooms stand for it."""
 VERSION_CHARS: Final = 48
+QUESTION_CHARS: Final = 32
 
 
 class _Rested(msgspec.Struct, frozen=True, array_like=True):
@@ -85,7 +86,8 @@ def changed_since(token: str, request: Request, view: ClusterView) -> list[str]:
 
 def _asked(request: Request) -> str:
     """The question, but for what may be said only when a plan is taken: where, how long, how."""
-    return question_digest(request.but(node=None, duration=None, kind=Kind.BOOKING, guesses=()))
+    asked = request.but(node=None, duration=None, kind=Kind.BOOKING, guesses=())
+    return question_digest(asked)[:QUESTION_CHARS]
 
 
 def plan_all(

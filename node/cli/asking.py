@@ -18,6 +18,7 @@ EXPECTED: Final = {
     "status": ("node", "mesh", "standing", "peers", "holds", "log", "warnings", "rejections"),
     "facts": ("nodes",),
     "where": ("decision", "text"),
+    "plan": ("jobs",),
     "reserve": ("id", "owner", "state", "legs", "kind", "remaining_ms", "warnings"),
     "post": ("id", "owner", "remaining_ms"),
     "release": ("id", "owner", "outcome", "detail"),

@@ -171,7 +171,10 @@ FACTS: Line = {
     ]
 }  # fmt: skip
 
-DECISION: Line = {"chosen": {"node": PEER_ID, "name": "bob"}, "runners_up": []}
+DECISION: Line = {
+    "chosen": {"node": PEER_ID, "name": "bob", "verdict": "fits"}, "runners_up": [],
+    "passed_over": [], "counts": [],
+}  # fmt: skip
 WHERE: Line = {
     "decision": DECISION, "digest": "d" * 64, "view": {PEER_ID: {"live": "9"}},
     "ages_ms": {"bob": {"live": 400}}, "text": ["bob fits: 3 GiB of room"], "bytes": "{}",
@@ -197,6 +200,7 @@ BODIES: dict[str, Any] = {
     "status": STATUS,
     "facts": FACTS,
     "where": WHERE,
+    "plan": {"jobs": [{**WHERE, "plan": "plan1-abcd"}], "ages_ms": {}},
     "reserve": RESERVED,
     "post": RESERVED,
     "release": {"id": HOLD_ID, "owner": {"id": PEER_ID, "name": "bob"}, "outcome": "released",

@@ -29,7 +29,8 @@ def _drawn(jobs: list[dict[str, Any]]) -> list[str]:
     if len(jobs) == 1:
         name, node, verdict, token = rows[0]
         return [f"{name}: {node} ({verdict})", f"take it with: holdfast reserve … --plan {token}"]
-    return table(("JOB", "ON", "VERDICT", "PLAN"), rows)
+    lines = table(("JOB", "ON", "VERDICT"), [row[:3] for row in rows])
+    return [*lines, "", "with --json each job has its token, for `holdfast reserve --plan`"]
 
 
 def _node(job: dict[str, Any]) -> str:
