@@ -396,25 +396,3 @@ def test_plain_words_and_flags_go_together(state: Path, run: Run) -> None:
     where, reserve = agent.heard
     assert where["ask"] == {"words": "run ollama", "node": "bob", "for": "2h"}
     assert reserve["ask"] == {"words": "run ollama", "ram": "4GiB"}
-
-
-def test_a_plan_says_how_to_take_it_and_a_batch_has_its_tokens_in_json(
-    state: Path, run: Run, tmp_path: Path
-) -> None:
-    jobs = tmp_path / "jobs.toml"
-    jobs.write_text('[[job]]\nname = "one"\nram = "1GiB"\n[[job]]\nname = "two"\nram = "2GiB"\n')
-    with FakeAgent(state) as agent:
-        ran = run("plan", "--ram", "1GiB")
-        assert ran.status == 0
-        assert "holdfast reserve … --plan plan1-abcd" in ran.out
-        agent.say("plan", {"jobs": [{**WHERE, "plan": "plan1-abcd"}] * 2, "ages_ms": {}})
-        assert "two" in run("plan", "--jobs", str(jobs)).out
-        assert [
-            job["name"]
-            for job in json.loads(run("plan", "--jobs", str(jobs), "--json").out)["jobs"]
-        ] == ["one", "two"]
-        assert run("plan", "--jobs", str(tmp_path / "none.toml")).status == 2
-        assert run("why-not", "bob", "--ram", "1GiB").status == 0
-        assert run("why-not", "nobody", "--ram", "1GiB").status == 1
-        assert run("explain", "--ram", "1GiB").status == 0
-    assert run("profile", "match", "run", "go", "tests", "--json").status == 0

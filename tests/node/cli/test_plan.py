@@ -1,0 +1,32 @@
+"""`plan`, `explain`, `why-not` and `profile match` from the command."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.node.cli.conftest import Ran
+from tests.support.fake_agent import WHERE, FakeAgent
+
+Run = Callable[..., Ran]
+
+
+def test_a_plan_says_how_to_take_it_and_a_batch_has_its_tokens_in_json(
+    state: Path, run: Run, tmp_path: Path
+) -> None:
+    jobs = tmp_path / "jobs.toml"
+    jobs.write_text('[[job]]\nname = "one"\nram = "1GiB"\n[[job]]\nname = "two"\nram = "2GiB"\n')
+    with FakeAgent(state) as agent:
+        ran = run("plan", "--ram", "1GiB")
+        assert ran.status == 0
+        assert "holdfast reserve … --plan plan1-abcd" in ran.out
+        agent.say("plan", {"jobs": [{**WHERE, "plan": "plan1-abcd"}] * 2, "ages_ms": {}})
+        assert "two" in run("plan", "--jobs", str(jobs)).out
+        assert [
+            job["name"]
+            for job in json.loads(run("plan", "--jobs", str(jobs), "--json").out)["jobs"]
+        ] == ["one", "two"]
+        assert run("plan", "--jobs", str(tmp_path / "none.toml")).status == 2
+        assert run("why-not", "bob", "--ram", "1GiB").status == 0
+        assert run("why-not", "nobody", "--ram", "1GiB").status == 1
+        assert run("explain", "--ram", "1GiB").status == 0
+    assert run("profile", "match", "run", "go", "tests", "--json").status == 0
