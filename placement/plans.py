@@ -19,7 +19,7 @@ from typing import Final
 
 import msgspec
 
-from placement.columns import prepare
+from placement.columns import prepare, redraw
 from placement.decide import BRIEF, TELL_THE_NEAREST, Policy, decide
 from placement.decision import Decision, Fit, Leg
 from placement.request import Kind, Request, RequestError, question_digest
@@ -98,11 +98,12 @@ def plan_all(
     if len(requests) > JOBS_MAX:
         raise RequestError(f"{len(requests)} jobs: {JOBS_MAX} is the most that is planned at once")
     planned: list[tuple[Decision, str | None]] = []
+    prepared = prepare(view)  # laid out once: a thousand jobs must not hold up an agent's own life
     for request in requests:
-        decision = decide(request, prepare(view), policy if len(requests) == 1 else BRIEF)
-        planned.append((decision, token_of(request, decision, view)))
+        decision = decide(request, prepared, policy if len(requests) == 1 else BRIEF)
+        planned.append((decision, token_of(request, decision, prepared.view)))
         if decision.chosen is not None:
-            view = less(view, decision.chosen)
+            prepared = redraw(prepared, less(prepared.view, decision.chosen))
     return planned
 
 
