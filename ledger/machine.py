@@ -11,7 +11,7 @@ An owner is in one of four states, and `standing` says which:
     open              grants
     closed            this log belongs to another machine: waits for a person's word
 
-What an open owner does is in desk.py; how a log is put together again is in recovery.py.
+What an open owner does is in desk.py and visits.py; recovery.py puts a log together again.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,10 +23,7 @@ from ledger.bookings import BookingGate
 from ledger.books import Books
 from ledger.capacity import readings_of, room_now
 from ledger.checking import checked
-from ledger.commands import (
-    Answer,
-    SignedCommand,
-)
+from ledger.commands import Answer, SignedCommand
 from ledger.desk import Desk
 from ledger.effects import Alarm, Fence, LedgerEffect, Rebase, Reply, StandingChanged
 from ledger.entries import BookingsOpened, EraOpened, OpenedBy
@@ -57,6 +54,7 @@ from ledger.reopening import (
     settle,
     take_back,
 )
+from ledger.visits import Visit
 from mesh.identity import NONCE_BYTES, Epoch, Identity
 from mesh.instant import Duration, Instant, earliest
 from mesh.logs import Block, Era
@@ -197,7 +195,7 @@ class Ledger:
         if self._quarantine is not None:
             reply = self._quarantine.ask(token, command, signed.public, self.books, now)
             return [*effects, reply]
-        return [*effects, *self._desk.answer(token, command, signed.public, now)]
+        return [*effects, *Visit(self._desk, token, signed.public, now).answer(command)]
 
     def report(self, observation: Observation, now: Instant) -> list[LedgerEffect]:
         """Take note of something about the world."""

@@ -5,7 +5,17 @@ from typing import Any
 
 import pytest
 
-from ledger import answers, capacity, desk, granting, machine, quarantine, recovery, reopening
+from ledger import (
+    answers,
+    capacity,
+    desk,
+    granting,
+    machine,
+    quarantine,
+    recovery,
+    reopening,
+    visits,
+)
 from ledger.answers import Counter, Draft
 from ledger.audit import AuditError
 from ledger.books import Books
@@ -122,11 +132,11 @@ FAULTS: dict[str, tuple[Patch, Test]] = {
     ),
     "refusals are forgotten": (set_to(answers.Refusals, "get", lambda *_: None), lives),
     "another body passes for the same request": (
-        set_to(desk, "request_digest", lambda *_: bytes(32)),
+        set_to(visits, "request_digest", lambda *_: bytes(32)),
         test_outcomes.test_the_same_id_with_another_body_is_a_conflict,
     ),
     "anyone may act on a hold": (
-        set_to(desk, "id_of", lambda _: ALICE.id),
+        set_to(visits, "id_of", lambda _: ALICE.id),
         test_outcomes.test_only_the_holder_posts_and_renews,
     ),
     "the session is not looked at": (

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pytest
 
-from ledger import books, desk, granting
+from ledger import books, desk, granting, visits
 from ledger.answers import Draft, Refusals
 from ledger.commands import Outcome, Post, Renew
 from ledger.desk import Desk
@@ -13,6 +13,7 @@ from ledger.effects import Reply as BooksReply
 from ledger.holds import EndedHold
 from ledger.lifecycle import Step
 from ledger.postings import Posting, step_postings
+from ledger.visits import Visit
 from mesh.effects import Answer
 from mesh.persistence import Persist
 from node.core import asking
@@ -27,7 +28,7 @@ QUIET: Final = Course()
 SENT_AGAIN: Final = Course("repeated-id=8,other-body=8", operations=16)
 LAPSING: Final = Course(seconds=60)
 
-_seal, _take, _step = Desk.seal, Shell.take, Desk._step
+_seal, _take, _step = Desk.seal, Shell.take, Visit._step
 
 
 # When it speaks ----------------------------------------------------------------------------------
@@ -66,19 +67,19 @@ def _is_said_by_a_ledger(host: Host, effect: Any) -> bool:
 
 def digests_of_nothing(patch: pytest.MonkeyPatch) -> None:
     dice = Random("digests")
-    patch.setattr(desk, "request_digest", lambda *_: dice.randbytes(32))
+    patch.setattr(visits, "request_digest", lambda *_: dice.randbytes(32))
 
 
 def yes_to_what_ended(command: type, outcome: Outcome) -> Plant:
     """A command about a hold that has ended is answered as if it had not."""
 
-    def step(self: Desk, asker: int, said: Any, hold: Any, who: Any, now: int) -> list[Any]:
+    def step(self: Visit, said: Any, hold: Any) -> list[Any]:
         if isinstance(said, command) and isinstance(hold, EndedHold):
             nonce = getattr(said, "nonce", b"")
-            return [*self.counter.say(Draft(asker, outcome, hold.id, nonce=nonce))]
-        return _step(self, asker, said, hold, who, now)
+            return [*self.desk.counter.say(Draft(self.asker, outcome, hold.id, nonce=nonce))]
+        return _step(self, said, hold)
 
-    return set_to(Desk, "_step", step)
+    return set_to(Visit, "_step", step)
 
 
 # How it counts -----------------------------------------------------------------------------------
@@ -143,7 +144,7 @@ BUGS: Final = (
     ),
     Bug(
         "any-body-will-do", "another request under a used id passes for the first one", ("I6",),
-        SENT_AGAIN, set_to(desk, "request_digest", lambda *_: bytes(32)),
+        SENT_AGAIN, set_to(visits, "request_digest", lambda *_: bytes(32)),
     ),
     Bug(
         "forgotten-rejection", "a refusal is forgotten, and the same request granted later",
