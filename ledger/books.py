@@ -14,11 +14,11 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 
-from ledger.accounts import EMPTY, AccountId, Counters, PoolState, offline, pool_account, supply
+from ledger.accounts import PoolState, offline, pool_account, supply
 from ledger.commands import Leg
 from ledger.entries import (
     Adopted,
@@ -45,17 +45,12 @@ from ledger.holds import EndedHold, LiveHold, Token
 from ledger.lifecycle import HoldState, Step, after
 from ledger.postings import (
     Motion,
-    Posting,
     affordable,
     capacity_posting,
-    credited,
-    debited,
     step_postings,
 )
+from ledger.shelves import Shelves
 from mesh.logs import NO_BLOCK, Block, Era, Position
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 class Refusal(Enum):
@@ -95,22 +90,17 @@ class _Saved:
     bookings_open: bool
 
 
-class Books:
+class Books(Shelves):
     """The state that one log folds to. `live`, `ended`, `pools` and `accounts` are for reading."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.era: Era | None = None
         self.opening: EraOpened | None = None
         """The entry that opened the present era."""
         self.bookings_open = False
         self.height = -1
         self.head = NO_BLOCK
-        self.accounts: dict[AccountId, Counters] = {}
-        self.pools: dict[str, PoolState] = {}
-        self.live: dict[bytes, LiveHold] = {}
-        self.ended: dict[bytes, EndedHold] = {}
-        self._on_pool: dict[str, dict[bytes, int]] = {}
-        self._undo: list[tuple[dict[object, object], object, object]] = []
 
     # Reading -----------------------------------------------------------------------------------
 
@@ -288,50 +278,10 @@ class Books:
         self._put(self.ended, entry.id, ended)
         return None
 
-    # Changing, with a note of what was there ---------------------------------------------------
-
-    def _post_all(self, postings: tuple[Posting, ...]) -> None:
-        for posting in postings:
-            debit = debited(self._counters(posting.debit), posting.amount, posting.phase)
-            credit = credited(self._counters(posting.credit), posting.amount, posting.phase)
-            self._put(self.accounts, posting.debit, debit)
-            self._put(self.accounts, posting.credit, credit)
-
-    def _set_live(self, hold: LiveHold) -> None:
-        self._put(self.live, hold.id, hold)
-        for leg in hold.legs:
-            self._put(self._on_pool.setdefault(leg.pool, {}), hold.id, leg.amount)
-
-    def _set_ended(self, hold: LiveHold, state: HoldState, at: Token) -> None:
-        self._put(self.live, hold.id, None)
-        for leg in hold.legs:
-            self._put(self._on_pool[leg.pool], hold.id, None)
-        ended = EndedHold(
-            hold.id, state, hold.digest, hold.holder, hold.held_at, hold.posted_at, at
-        )
-        self._put(self.ended, hold.id, ended)
-
-    def _put(self, table: dict[K, V], key: K, value: V | None) -> None:
-        # One place that changes a table, so that nothing can change without being noted. The cast
-        # is what a list of differently typed tables costs.
-        self._undo.append((table, key, table.get(key)))  # type: ignore[arg-type]  # see above
-        if value is None:
-            del table[key]
-        else:
-            table[key] = value
-
     def _take_back(self, saved: _Saved) -> None:
-        for table, key, before in reversed(self._undo):
-            if before is None:
-                table.pop(key, None)
-            else:
-                table[key] = before
-        self._undo.clear()
+        self._restore()
         self.era, self.opening = saved.era, saved.opening
         self.bookings_open = saved.bookings_open
-
-    def _counters(self, account: AccountId) -> Counters:
-        return self.accounts.get(account, EMPTY)
 
 
 def _live_hold(entry: Held | Adopted, state: HoldState, at: Token) -> LiveHold:

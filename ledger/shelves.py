@@ -1,0 +1,69 @@
+"""Shelves: the tables of the books, and the one way in which they change.
+
+A stranger may write the log, and a block that fails half-way is taken back whole. So nothing is put
+on a shelf without a note of what stood there before.
+"""
+
+from typing import TypeVar
+
+from ledger.accounts import EMPTY, AccountId, Counters, PoolState
+from ledger.holds import EndedHold, LiveHold, Token
+from ledger.lifecycle import HoldState
+from ledger.postings import Posting, credited, debited
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Shelves:
+    """`live`, `ended`, `pools` and `accounts` are for reading; `_put` alone changes them."""
+
+    def __init__(self) -> None:
+        self.accounts: dict[AccountId, Counters] = {}
+        self.pools: dict[str, PoolState] = {}
+        self.live: dict[bytes, LiveHold] = {}
+        self.ended: dict[bytes, EndedHold] = {}
+        self._on_pool: dict[str, dict[bytes, int]] = {}
+        self._undo: list[tuple[dict[object, object], object, object]] = []
+
+    def _post_all(self, postings: tuple[Posting, ...]) -> None:
+        for posting in postings:
+            debit = debited(self._counters(posting.debit), posting.amount, posting.phase)
+            credit = credited(self._counters(posting.credit), posting.amount, posting.phase)
+            self._put(self.accounts, posting.debit, debit)
+            self._put(self.accounts, posting.credit, credit)
+
+    def _set_live(self, hold: LiveHold) -> None:
+        self._put(self.live, hold.id, hold)
+        for leg in hold.legs:
+            self._put(self._on_pool.setdefault(leg.pool, {}), hold.id, leg.amount)
+
+    def _set_ended(self, hold: LiveHold, state: HoldState, at: Token) -> None:
+        self._put(self.live, hold.id, None)
+        for leg in hold.legs:
+            self._put(self._on_pool[leg.pool], hold.id, None)
+        ended = EndedHold(
+            hold.id, state, hold.digest, hold.holder, hold.held_at, hold.posted_at, at
+        )
+        self._put(self.ended, hold.id, ended)
+
+    def _put(self, table: dict[K, V], key: K, value: V | None) -> None:
+        # One place that changes a table, so that nothing can change without being noted. The cast
+        # is what a list of differently typed tables costs.
+        self._undo.append((table, key, table.get(key)))  # type: ignore[arg-type]  # see above
+        if value is None:
+            del table[key]
+        else:
+            table[key] = value
+
+    def _restore(self) -> None:
+        """Everything as it was when the notes were last thrown away."""
+        for table, key, before in reversed(self._undo):
+            if before is None:
+                table.pop(key, None)
+            else:
+                table[key] = before
+        self._undo.clear()
+
+    def _counters(self, account: AccountId) -> Counters:
+        return self.accounts.get(account, EMPTY)
