@@ -25,7 +25,8 @@ from mesh.logs import Position
 from mesh.machine import Mesh
 from mesh.persistence import SPACE_ASK, SPACE_CARRY, SPACE_REVOKED, Persist
 from mesh.rejections import Rejection
-from node.core import answers, counter, health, requests
+from node.core import answers, counter, health
+from node.core.asked import asked
 from node.core.birth import Birth
 from node.core.bulletin import Bulletin
 from node.core.copies import Copies
@@ -85,7 +86,7 @@ class Agent:
         word = partial(health.doctor, self.knowledge)
         self.surveying = Surveying(self.knowledge, birth.as_told, word)
         self._started: Instant = 0
-        self._addresses: tuple[mesh_effects.Address, ...] = ()
+        self.addresses: tuple[mesh_effects.Address, ...] = ()
         self._copies = Copies(self.knowledge)
         self._forgot_a_start = False
 
@@ -94,21 +95,21 @@ class Agent:
     def start(self, now: Instant, addresses: tuple[tuple[str, int, str], ...]) -> list[Effect]:
         """The first effects: the mesh, then the books. Our epoch is on disk before this."""
         self._started = now
-        self._addresses = _hosts(addresses)
+        self.addresses = _hosts(addresses)
         self.knowledge.refold()
         kept_out = self.revoking.restore(self.birth.saved.get(SPACE_REVOKED, {}))
-        effects = self._policy(kept_out, now)
-        effects += self._mesh(self.mesh.start(now, addresses), now)
+        effects = self.from_policy(kept_out, now)
+        effects += self.from_mesh(self.mesh.start(now, addresses), now)
         if self.birth.seeds:
-            effects += self._mesh(self.mesh.seed(self.birth.seeds, now), now)
-        effects += self._books(self.ledger.boot(now), now)
+            effects += self.from_mesh(self.mesh.seed(self.birth.seeds, now), now)
+        effects += self.from_books(self.ledger.boot(now), now)
         if self.birth.moved and self.ledger.standing[0] == CLOSED:
             word = Override("the disk moved to this machine, by a person's word")
-            effects += self._books(self.ledger.report(word, now), now)
+            effects += self.from_books(self.ledger.report(word, now), now)
         self._copies.begin()
-        effects += self._books(self.ledger.report(self._copies.known, now), now)
+        effects += self.from_books(self.ledger.report(self._copies.known, now), now)
         saved = self.birth.saved
-        effects += self._errands(self.errands.restore(saved.get(SPACE_CARRY, {}), now), now)
+        effects += self.from_errands(self.errands.restore(saved.get(SPACE_CARRY, {}), now), now)
         effects += self.inviting.restore(saved, now)
         effects += self.bulletin.cut_off(saved.get(SPACE_ASK, {}))
         effects += self._publish(self.image.keys_are(self.knowledge.keys), now)
@@ -116,14 +117,14 @@ class Agent:
 
     def receive(self, datagram: bytes, source: mesh_effects.Address, now: Instant) -> list[Effect]:
         """One datagram as it came off the wire."""
-        return self._mesh(self.mesh.receive(datagram, source, now), now)
+        return self.from_mesh(self.mesh.receive(datagram, source, now), now)
 
     def wake(self, now: Instant) -> list[Effect]:
         """A deadline is reached (or passed: nothing breaks when we are late)."""
         self.knowledge.now = now  # who waits for a quarantine looks again, and counts its seconds
-        effects = self._mesh(self.mesh.wake(now), now)
-        effects += self._books(self.ledger.wake(now), now)
-        effects += self._errands(self.errands.wake(now), now)
+        effects = self.from_mesh(self.mesh.wake(now), now)
+        effects += self.from_books(self.ledger.wake(now), now)
+        effects += self.from_errands(self.errands.wake(now), now)
         effects += self.inviting.wake(now)
         effects += self.bulletin.watch(now)
         return effects + self._publish_standing(now)
@@ -135,14 +136,14 @@ class Agent:
         # was sealed for that goes out whatever becomes of the request.
         effects = self.seal(now)
         try:
-            return effects + self._asked(token, request, now)
+            return effects + asked(self, token, request, now)
         except Refused as refused:
             return [*effects, Reply(token, ok=False, body=refused.body)]
 
     def cancel(self, token: int, now: Instant) -> list[Effect]:
         """Whoever asked under `token` is gone."""
         self.surveying.cancel(token)
-        return self._errands(self.errands.cancel(token, now), now)
+        return self.from_errands(self.errands.cancel(token, now), now)
 
     def serve(
         self, token: int, peer: NodeId | None, service: str, body: bytes, now: Instant
@@ -163,22 +164,22 @@ class Agent:
         if service == SERVICE_QUERY:
             return [mesh_effects.Answer(token, self.query(body, now))]
         if service == SERVICE_LEDGER:
-            return self._errands(self.errands.came(token, body), now)
+            return self.from_errands(self.errands.came(token, body), now)
         if service == SERVICE_KEYS:
-            return self._policy(self.rotating.came(token, peer, body), now)
-        return self._mesh(self.mesh.serve(token, peer, service, body, now), now)
+            return self.from_policy(self.rotating.came(token, peer, body), now)
+        return self.from_mesh(self.mesh.serve(token, peer, service, body, now), now)
 
     def answered(self, call: int, body: bytes | None, now: Instant) -> list[Effect]:
         """The answer to one of our stream requests, or None: there was none in time."""
         self.knowledge.now = now
         if call in self.rotating.calls:
-            return self._policy(self.rotating.answered(call, body), now)
+            return self.from_policy(self.rotating.answered(call, body), now)
         if (told := self.surveying.answered(call, body, now)) is not None:
             return [*told]
         effects = self.errands.answered(call, body, now)
         if effects is None:
-            return self._mesh(self.mesh.answered(call, body, now), now)
-        return self._errands(effects, now)
+            return self.from_mesh(self.mesh.answered(call, body, now), now)
+        return self.from_errands(effects, now)
 
     def report(self, report: Report, now: Instant) -> list[Effect]:
         """News from the shell and its probes."""
@@ -188,18 +189,18 @@ class Agent:
             case Sampled(live, readings):
                 self.knowledge.seen, self.knowledge.seen_at = live, now
                 seen = CapacitySeen(readings)
-                effects = self._books(self.ledger.report(seen, now), now)
+                effects = self.from_books(self.ledger.report(seen, now), now)
                 effects += self._publish(self.image.sampled(live), now)
             case WorkEnded(hold):
-                effects = self._errands(self.errands.work_ended(hold), now)
-                effects += self._books(self.ledger.report(Fenced(hold, gone=True), now), now)
+                effects = self.from_errands(self.errands.work_ended(hold), now)
+                effects += self.from_books(self.ledger.report(Fenced(hold, gone=True), now), now)
             case AddressesChanged(addresses):
-                self._addresses = _hosts(addresses)
-                effects = self._mesh(self.mesh.set_addresses(addresses, now), now)
+                self.addresses = _hosts(addresses)
+                effects = self.from_mesh(self.mesh.set_addresses(addresses, now), now)
             case Found(node, addresses):
-                effects = self._mesh(self.mesh.hint(node, addresses, now), now)
+                effects = self.from_mesh(self.mesh.hint(node, addresses, now), now)
             case SeedsFound(addresses):
-                effects = self._mesh(self.mesh.seed(addresses, now), now)
+                effects = self.from_mesh(self.mesh.seed(addresses, now), now)
             case ShellNews():
                 if report.without_a_way > self.knowledge.news.without_a_way:
                     self.mesh.unsent(now)
@@ -211,7 +212,7 @@ class Agent:
         """End of a batch: sign what it wrote, and what its answers made us write in turn."""
         effects: list[Effect] = []
         while sealed := self.ledger.seal(now):
-            effects += self._books(sealed, now)
+            effects += self.from_books(sealed, now)
         return effects
 
     def vouches_for(self, head: Position | None) -> bool:
@@ -231,8 +232,8 @@ class Agent:
         A mere restart says nothing: who has left is no longer waited for when copies of a log are
         gathered, and a machine that is back in a minute should be.
         """
-        effects = self._books(self.ledger.put_away(now), now)
-        return effects + self._mesh(self.mesh.stop(now), now) if leaving else effects
+        effects = self.from_books(self.ledger.put_away(now), now)
+        return effects + self.from_mesh(self.mesh.stop(now), now) if leaving else effects
 
     @property
     def next_wake(self) -> Instant | None:
@@ -244,7 +245,7 @@ class Agent:
 
     # The sorting table: what the mesh tells ------------------------------------------------------
 
-    def _mesh(self, effects: Sequence[mesh_effects.MeshEffect], now: Instant) -> list[Effect]:
+    def from_mesh(self, effects: Sequence[mesh_effects.MeshEffect], now: Instant) -> list[Effect]:
         out: list[Effect] = []
         for effect in effects:
             if isinstance(effect, FOR_THE_SHELL):  # nearly all: asked first, and at once
@@ -254,7 +255,7 @@ class Agent:
                 case mesh_effects.FactLearned(fact):
                     self.knowledge.fact_learned(fact, now)
                     told = [*self.rotating.learned(fact), *self.revoking.learned(fact)]
-                    out += self._policy(told, now)
+                    out += self.from_policy(told, now)
                 case mesh_effects.LogExtended(author, blocks):
                     out += self.bulletin.extended(author, blocks, now)
                 case mesh_effects.LogCut(author, chain):
@@ -262,11 +263,11 @@ class Agent:
                 case mesh_effects.ForkProven(author, first, _):
                     out.append(self.bulletin.forked(author, first))
                 case mesh_effects.OwnLogAhead(peer, blocks):
-                    out += self._books(self.ledger.report(OwnLogSeen(peer, blocks), now), now)
+                    out += self.from_books(self.ledger.report(OwnLogSeen(peer, blocks), now), now)
                 case mesh_effects.PeerAnsweredForOurLog(peer):
                     out += self._told_of_copies(self._copies.answered(peer), now)
                 case mesh_effects.BlockStored(peer, position):
-                    out += self._errands(self.errands.stored(peer, position, now), now)
+                    out += self.from_errands(self.errands.stored(peer, position, now), now)
                 case mesh_effects.EpochBehind(highest):
                     self._forgot_a_start = True
                     out += self.bulletin.behind(highest)
@@ -278,22 +279,24 @@ class Agent:
         return out
 
     def _told_of_copies(self, known: PeersKnown | None, now: Instant) -> list[Effect]:
-        return [] if known is None else self._books(self.ledger.report(known, now), now)
+        return [] if known is None else self.from_books(self.ledger.report(known, now), now)
 
     # What the books ask --------------------------------------------------------------------------
 
-    def _books(self, effects: Sequence[books_effects.LedgerEffect], now: Instant) -> list[Effect]:
+    def from_books(
+        self, effects: Sequence[books_effects.LedgerEffect], now: Instant
+    ) -> list[Effect]:
         out: list[Effect] = []
         for effect in effects:
             match effect:
                 case books_effects.Append(block):
-                    out += self._mesh(self.mesh.append(block, now), now)
+                    out += self.from_mesh(self.mesh.append(block, now), now)
                     out += self.bulletin.written(block)
                 case books_effects.Rebase(chain):
                     self.errands.new_era()
-                    out += self._mesh(self.mesh.rebase_own(chain, now), now)
+                    out += self.from_mesh(self.mesh.rebase_own(chain, now), now)
                 case books_effects.Reply(token, answer):
-                    out += self._errands(self.errands.replied(token, answer, now), now)
+                    out += self.from_errands(self.errands.replied(token, answer, now), now)
                 case books_effects.Fence(hold, lapsed):
                     out += self._fence(hold, lapsed, now)
                 case books_effects.StandingChanged(state, reason):
@@ -312,20 +315,20 @@ class Agent:
         # but a lease that ran out over a sleep keeps its room until the watched process is gone.
         if lapsed and self.errands.still_runs(hold):
             return [Look("a lease ran out over work that goes on")]
-        out = self._errands(self.errands.fenced(hold), now)
-        out += self._books(self.ledger.report(Fenced(hold, gone=True), now), now)
+        out = self.from_errands(self.errands.fenced(hold), now)
+        out += self.from_books(self.ledger.report(Fenced(hold, gone=True), now), now)
         return [*out, Look("a grant ended")]
 
-    def _errands(self, effects: Sequence[ErrandEffect], now: Instant) -> list[Effect]:
+    def from_errands(self, effects: Sequence[ErrandEffect], now: Instant) -> list[Effect]:
         out: list[Effect] = []
         for effect in effects:
             if isinstance(effect, ToOurBooks):
-                out += self._books(self.ledger.ask(effect.token, effect.command, now), now)
+                out += self.from_books(self.ledger.ask(effect.token, effect.command, now), now)
             else:
                 out.append(effect)
         return out
 
-    def _policy(
+    def from_policy(
         self, effects: Sequence[RotatingEffect | RevokingEffect], now: Instant
     ) -> list[Effect]:
         out: list[Effect] = []
@@ -333,10 +336,10 @@ class Agent:
             if isinstance(effect, NewKeys):  # on disk before anybody hears of it
                 out.append(KeepKeys(effect.keys))
                 out.append(self.bulletin.event("keys.changed", effect.sentence, node=effect.by))
-                out += self._mesh(self.mesh.change_keys(effect.keys, now), now)
+                out += self.from_mesh(self.mesh.change_keys(effect.keys, now), now)
                 out += self._publish(self.image.keys_are(effect.keys), now)
             elif isinstance(effect, Bar):
-                out += self._mesh(self.mesh.revoke(effect.node, effect.sentence, now), now)
+                out += self.from_mesh(self.mesh.revoke(effect.node, effect.sentence, now), now)
                 out += self._publish(self.image.keeps_out(effect.statement), now)
             else:
                 out.append(effect)
@@ -344,51 +347,22 @@ class Agent:
 
     # What surfaces ask ---------------------------------------------------------------------------
 
-    def _asked(self, token: int, request: Request, now: Instant) -> list[Effect]:
-        body = counter.read(self.knowledge, request, self._about(now))
-        if body is not None:
-            return [Reply(token, ok=True, body=body)]
-        match request:
-            case requests.Reserve():
-                look = counter.opening(self.knowledge, request)
-                return self._errands(self.errands.reserve(token, request, look, now), now)
-            case requests.Post() | requests.Release():
-                owner, command = counter.command(self.knowledge, request)
-                return self._errands(self.errands.tell(token, owner, command, now), now)
-            case requests.Revoke():
-                return self._policy(self.revoking.ask(token, request), now)
-            case requests.ChangeKeys():
-                return self._policy(self.rotating.begin(token, request, now), now)
-            case requests.Invite():
-                wish, us = counter.invitation(request), self.identity.id
-                return [*self.inviting.invite(token, us, self._addresses, wish, now)]
-            case requests.Doctor(survey):
-                around = self._mesh(self.mesh.look_around(now), now) if survey else []
-                return [*around, *self.surveying.begin(token, now, alone=not survey)]
-            case requests.OpenBookings(reason):
-                counter.check_openable(self.knowledge)
-                effects = self._books(self.ledger.report(Override(reason), now), now)
-                body = {"standing": answers.standing(self.knowledge)}
-                return [*effects, Reply(token, ok=True, body=body)]
-            case _:
-                raise Refused("bad_request", f"{request!r} is for the process, not for the agent")
-
     def query(self, body: bytes, now: Instant) -> bytes:
         """A peer's read-only question (`--peer`), answered from our replica: one JSON line."""
         self.knowledge.now = now
-        return counter.query(self.knowledge, body, self._about(now))
+        return counter.query(self.knowledge, body, self.about(now))
 
-    def _about(self, now: Instant) -> dict[str, Any]:
+    def about(self, now: Instant) -> dict[str, Any]:
         uptime = now - self._started
         footing = self.mesh.footing(now)
-        return answers.ourselves(self.birth, self.knowledge.keys, uptime, self._addresses, footing)
+        return answers.ourselves(self.birth, self.knowledge.keys, uptime, self.addresses, footing)
 
     # What we say of ourselves --------------------------------------------------------------------
 
     def _publish(self, statement: Statement | None, now: Instant) -> list[Effect]:
         if statement is None:
             return []
-        return self._mesh(self.mesh.publish(statement.topic, statement.body, now), now)
+        return self.from_mesh(self.mesh.publish(statement.topic, statement.body, now), now)
 
     def _publish_standing(self, now: Instant) -> list[Effect]:
         state, reason, opens_at = self.ledger.standing

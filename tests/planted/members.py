@@ -16,7 +16,7 @@ from tests.planted.bug import Bug, Course, set_to
 
 AWAY: Final = Course("slow-restart=10,pause=5", 4, 40)
 
-_sources, _mesh, _fact = Knowledge._sources, Agent._mesh, Intake.fact
+_sources, _mesh, _fact = Knowledge._sources, Agent.from_mesh, Intake.fact
 
 
 def rumours_are_a_pulse(patch: pytest.MonkeyPatch) -> None:
@@ -62,7 +62,7 @@ def death_frees(patch: pytest.MonkeyPatch) -> None:
         ]
         return [effect for hold in mine for effect in desk.end(hold, None, agent.identity.id, now)]
 
-    patch.setattr(Agent, "_mesh", told)
+    patch.setattr(Agent, "from_mesh", told)
 
 
 def everybody_looks_alive(self: Knowledge, node: Any) -> Any:

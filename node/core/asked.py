@@ -1,0 +1,52 @@
+"""What surfaces ask of the agent: the switchboard, one case for each request that acts.
+
+Questions are answered at once from what this node knows (`counter`). Whatever changes something is
+handed to the part that does it, and that part's effects go through the agent's own sorting, so that
+what they bring about in the books and in the mesh follows in the same breath.
+"""
+
+from typing import TYPE_CHECKING
+
+from ledger.observations import Override
+from mesh.instant import Instant
+from node.core import answers, counter, requests
+from node.core.effects import Effect, Reply
+from node.core.requests import Refused, Request
+
+if TYPE_CHECKING:
+    from node.core.machine import Agent
+
+
+def asked(agent: "Agent", token: int, request: Request, now: Instant) -> list[Effect]:
+    """The effects of `request`; its Reply is among them, or comes later. May raise Refused."""
+    body = counter.read(agent.knowledge, request, agent.about(now))
+    if body is not None:
+        return [Reply(token, ok=True, body=body)]
+    match request:
+        case requests.Reserve():
+            look = counter.opening(agent.knowledge, request)
+            return agent.from_errands(agent.errands.reserve(token, request, look, now), now)
+        case requests.Post() | requests.Release():
+            owner, command = counter.command(agent.knowledge, request)
+            return agent.from_errands(agent.errands.tell(token, owner, command, now), now)
+        case requests.Revoke():
+            return agent.from_policy(agent.revoking.ask(token, request), now)
+        case requests.ChangeKeys():
+            return agent.from_policy(agent.rotating.begin(token, request, now), now)
+        case requests.Invite():
+            wish, us = counter.invitation(request), agent.identity.id
+            return [*agent.inviting.invite(token, us, agent.addresses, wish, now)]
+        case requests.Doctor(survey):
+            around = agent.from_mesh(agent.mesh.look_around(now), now) if survey else []
+            return [*around, *agent.surveying.begin(token, now, alone=not survey)]
+        case requests.OpenBookings(reason):
+            return _open_bookings(agent, token, reason, now)
+        case _:
+            raise Refused("bad_request", f"{request!r} is for the process, not for the agent")
+
+
+def _open_bookings(agent: "Agent", token: int, reason: str, now: Instant) -> list[Effect]:
+    counter.check_openable(agent.knowledge)
+    effects = agent.from_books(agent.ledger.report(Override(reason), now), now)
+    body = {"standing": answers.standing(agent.knowledge)}
+    return [*effects, Reply(token, ok=True, body=body)]
