@@ -50,7 +50,7 @@ def death_frees(patch: pytest.MonkeyPatch) -> None:
         out = _mesh(self, effects, now)
         for effect in effects:
             if isinstance(effect, PeerChanged) and effect.change is PeerChange.DEAD:
-                out += self._books(_ends_of(self, effect.peer, now), now)
+                out += self.from_books(_ends_of(self, effect.peer, now), now)
         return out
 
     def _ends_of(agent: Agent, node: Any, now: int) -> list[Any]:
