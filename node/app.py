@@ -24,6 +24,7 @@ from functools import partial
 import trio
 
 from mesh.effects import Address, Call
+from mesh.identity import NodeId
 from mesh.instant import SECOND, Duration, Instant, in_seconds
 from mesh.keyring import Keyring
 from mesh.logs import Position
@@ -33,6 +34,7 @@ from node.core import requests
 from node.core.effects import Effect, Event, Reply, Watch
 from node.core.machine import Agent
 from node.core.reports import AddressesChanged, Check, ShellNews
+from node.core.throughputs import TIMED_BYTES_MIN, StreamTimed
 from node.shell import health, streams
 from node.shell.beacons import Trouble
 from node.shell.chronicle import Chronicle, tell_all
@@ -108,7 +110,9 @@ class App:
     async def run(self) -> None:
         """Live until told to stop."""
         async with trio.open_nursery() as hands:
-            self.dialler = Dialler(self.tls.client, hands, self.around.dial, self.tls.others)
+            self.dialler = Dialler(
+                self.tls.client, hands, self.around.dial, self.tls.others, self._stream_timed
+            )  # fmt: skip
             async with trio.open_nursery() as nursery:
                 first = self._birth()
                 nursery.start_soon(self.gate.run, self.driver.datagram, self._interfaces_changed)
@@ -136,6 +140,10 @@ class App:
 
     def broadcast(self, datagram: bytes) -> None:
         self.gate.broadcast(datagram)
+
+    def _stream_timed(self, peer: NodeId, received: int, sent: int, seconds: float) -> None:
+        if max(received, sent) >= TIMED_BYTES_MIN:
+            self.driver.report(StreamTimed(peer, received, sent, round(seconds * SECOND)))
 
     async def call(self, call: Call) -> bytes | None:
         seconds_left = max(0.0, in_seconds(call.deadline - self.around.now()))

@@ -69,6 +69,16 @@ class StoredModel:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkView:
+    """What the link with a peer was seen to carry, in bytes a second, at least. None: not timed."""
+
+    peer: str
+    """`mesh.identity.id_text`"""
+    received: int | None
+    sent: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class NodeView:
     """One node of the mesh, as every peer with the same versions sees it."""
 
@@ -98,6 +108,8 @@ class NodeView:
     """What it remembers of past work, as far as that still counts."""
     loaded: tuple[LoadedModel, ...] = ()
     stored: tuple[StoredModel, ...] = ()
+    links: tuple[LinkView, ...] = ()
+    """As the node itself has timed them."""
 
 
 @dataclass(frozen=True, slots=True)

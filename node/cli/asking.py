@@ -31,6 +31,7 @@ EXPECTED: Final = {
     "keys": ("mesh", "keys", "nodes", "warnings"),
     "change_keys": ("change", "key", "complete", "nodes"),
     "doctor": ("checks", "rejections", "interfaces", "peers"),
+    "measure": ("links",),
     "leave": (),
 }
 """What we show of each answer, and so rely on."""

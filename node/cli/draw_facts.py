@@ -12,6 +12,7 @@ from node.cli.render import (
     metric,
     or_unknown,
     pairs,
+    rate,
     short,
     table,
 )
@@ -51,13 +52,14 @@ NOT_MEASURED: Final = "not measured"
 def facts_lines(body: Mapping[str, Any], ink: Ink) -> list[str]:
     """The answer to `facts`, node after node."""
     lines: list[str] = []
+    names = {node["id"]: node["name"] for node in body["nodes"]}
     for node in body["nodes"]:
         lines += [""] if lines else []
-        lines += _node_lines(node, ink)
+        lines += _node_lines(node, ink, names)
     return lines or ["no node is known by that name"]
 
 
-def _node_lines(node: Mapping[str, Any], ink: Ink) -> list[str]:
+def _node_lines(node: Mapping[str, Any], ink: Ink, names: Mapping[str, str]) -> list[str]:
     headline = f"{or_unknown(node['name'])} ({short(node['id'])}), {or_unknown(node['liveness'])}"
     lines = [ink.bold(headline)]
     inventory, live = node["inventory"], node["live"]
@@ -69,6 +71,7 @@ def _node_lines(node: Mapping[str, Any], ink: Ink) -> list[str]:
     lines += _titled("cards", _gpus(inventory["gpus"]))
     lines += _titled("disks", _volumes(inventory["volumes"]))
     lines += _titled("models", _models(node.get("models")))
+    lines += _titled("links, as it timed them", _links(node, names))
     lines += _titled(f"live figures, {age(ages.get('live'))}", _metrics(live))
     lines += _foreign(live)
     return lines
@@ -100,6 +103,22 @@ def _machine(
             ("inventory", f"told {age(ages.get('inventory'))}, by version {inventory['version']}"),
         ]
     )
+
+
+def _links(node: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
+    """What each was seen to carry, at least; nothing where none was timed."""
+    told = node.get("throughput") or {"links": ()}
+    since = node["ages_ms"].get("throughput")
+    return [
+        f"{clean(names.get(link['peer'], link['peer'][:8]))}: "
+        + ", ".join(
+            f"{rate(link[way])} {word} it"
+            for way, word in (("received", "from"), ("sent", "to"))
+            if link[way] is not None
+        )
+        + f" ({age(None if since is None else since + link['age_ms'])})"
+        for link in told["links"]
+    ]
 
 
 def _interfaces(interfaces: Sequence[Mapping[str, Any]]) -> str:

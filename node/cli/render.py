@@ -37,6 +37,15 @@ def amount(value: int | None, unit: str) -> str:
     return clean(format_amount(value, unit))
 
 
+def rate(per_second: int) -> str:
+    """What a link carries, by the unit that network cards are sold with: `94.1 Mbit/s`."""
+    bits = per_second * 8
+    for unit, size in (("Gbit/s", 10**9), ("Mbit/s", 10**6)):
+        if bits >= size:
+            return f"{bits / size:.1f} {unit}"
+    return f"{bits / 1000:.1f} kbit/s"
+
+
 def span(ms: int | None) -> str:
     """A duration, in its two largest units: `1 h 58 min`, `32 s`, `unknown`."""
     if ms is None:

@@ -21,7 +21,7 @@ def keys(parser: ArgumentParser) -> None:
 def peers(parser: ArgumentParser) -> None:
     """Of `holdfast peers`."""
     add = parser.add_argument
-    what = ("list", "revoke")
+    what = ("list", "revoke", "measure")
     add("what", nargs="?", default="list", choices=what, metavar="|".join(what), help="what to do")
-    add("node", nargs="?", metavar="NODE", help="with `revoke`: whom to keep out, for good")
+    add("node", nargs="?", metavar="NODE", help="whom to revoke, or to measure")
     add("--reason", metavar="TEXT", help="with `revoke`: why; everybody will read it")

@@ -25,6 +25,7 @@ from mesh.instant import MILLISECOND, Duration
 from mesh.keyring import Keyring
 from mesh.logs import Block
 from mesh.lookout import Footing
+from node.core import throughputs
 from node.core.asking import Granted
 from node.core.birth import Birth
 from node.core.knowledge import TOPICS, Knowledge
@@ -35,7 +36,12 @@ from node.core.topics import Live, decode_inventory, decode_live, decode_models
 MEASURED_BY_HOLD = ("ram", "unified", "gpu:", "mig:")
 """Memory. Of cores and disks nobody can tell which hold's work uses how much."""
 
-DECODERS = {"inventory": decode_inventory, "live": decode_live, "models": decode_models}
+DECODERS = {
+    "inventory": decode_inventory,
+    "live": decode_live,
+    "models": decode_models,
+    throughputs.TOPIC_THROUGHPUT: throughputs.decode,
+}
 
 ENDED_SHOWN_MAX = 50
 

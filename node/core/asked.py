@@ -39,6 +39,8 @@ def asked(agent: "Agent", token: int, request: Request, now: Instant) -> list[Ef
         case requests.Doctor(survey):
             around = agent.from_mesh(agent.mesh.look_around(now), now) if survey else []
             return [*around, *agent.surveying.begin(token, now, alone=not survey)]
+        case requests.Measure(node):
+            return [*agent.surveying.measuring.begin(token, node, now)]
         case requests.OpenBookings(reason):
             return _open_bookings(agent, token, reason, now)
         case _:

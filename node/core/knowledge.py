@@ -27,6 +27,7 @@ from mesh.membership import Liveness, Member, Trust
 from node.core.company import Company
 from node.core.replicas import Replicas
 from node.core.reports import ShellNews
+from node.core.throughputs import TOPIC_THROUGHPUT, Timings
 from node.core.topics import (
     TOPIC_INVENTORY,
     TOPIC_LIVE,
@@ -43,7 +44,7 @@ from node.core.view import Picture, Sources
 from placement.columns import Prepared, prepare, redraw
 from placement.view import ClusterView
 
-TOPICS = (TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_MODELS, TOPIC_STANDING)
+TOPICS = (TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_MODELS, TOPIC_STANDING, TOPIC_THROUGHPUT)
 NO_NEWS = ShellNews((), {}, ())
 GRANTS_REMEMBERED_MAX = 1024
 
@@ -67,6 +68,7 @@ class Knowledge:
     ledger: Ledger
     keys: Keyring
     replicas: Replicas = field(default_factory=Replicas)
+    timings: Timings = field(default_factory=Timings)
     news: ShellNews = NO_NEWS
     seen: Live | None = None
     """Our last look at this machine; what we published may be older, while it says the same."""
@@ -273,6 +275,7 @@ class Knowledge:
             books=self.books(node),
             problem=self.replicas.problem(node),
             models=self.fact(node, TOPIC_MODELS),
+            throughput=self.fact(node, TOPIC_THROUGHPUT),
         )
 
 

@@ -48,7 +48,8 @@ from node.core.requests import Refused, Request
 from node.core.revoking import Bar, Revoking, RevokingEffect
 from node.core.rotating import SERVICE_KEYS, NewKeys, Rotating, RotatingEffect
 from node.core.self_image import SelfImage, Statement
-from node.core.surveying import SERVICE_LINKS, Surveying
+from node.core.surveying import Surveying
+from node.core.throughputs import StreamTimed
 
 SERVICE_QUERY: Final = "query"
 SERVICE_JOIN: Final = "join"
@@ -151,16 +152,13 @@ class Agent:
         """A stream request from `peer` (None: someone without a certificate, who may only join)."""
         if service == SERVICE_JOIN:
             return [*self.inviting.redeem(token, body, self.knowledge.keys, now)]
-        if peer in self.mesh.roll.revoked:
-            self.mesh.rejections[Rejection.REVOKED] += 1
-            return [mesh_effects.Answer(token, b"")]
-        if peer is None:
-            self.mesh.rejections["stream: a stranger asked for what is for members"] += 1
+        if peer is None or peer in self.mesh.roll.revoked:
+            strange = "stream: a stranger asked for what is for members"
+            self.mesh.rejections[strange if peer is None else Rejection.REVOKED] += 1
             return [mesh_effects.Answer(token, b"")]
         self.mesh.streamed(peer, now)
-        if service == SERVICE_LINKS:
-            self.knowledge.now = now
-            return [mesh_effects.Answer(token, self.surveying.tell())]
+        if (told := self.surveying.serve(service, body, now)) is not None:
+            return [mesh_effects.Answer(token, told)]
         if service == SERVICE_QUERY:
             return [mesh_effects.Answer(token, self.query(body, now))]
         if service == SERVICE_LEDGER:
@@ -183,6 +181,7 @@ class Agent:
 
     def report(self, report: Report, now: Instant) -> list[Effect]:
         """News from the shell and its probes."""
+        effects: list[Effect] = []
         match report:
             case InventoryRead(inventory):
                 effects = self._publish(self.image.inventory_read(inventory), now)
@@ -191,6 +190,7 @@ class Agent:
                 seen = CapacitySeen(readings)
                 effects = self.from_books(self.ledger.report(seen, now), now)
                 effects += self._publish(self.image.sampled(live), now)
+                effects += self._publish(self.image.timed(self.knowledge.timings, now), now)
             case WorkEnded(hold):
                 effects = self.from_errands(self.errands.work_ended(hold), now)
                 effects += self.from_books(self.ledger.report(Fenced(hold, gone=True), now), now)
@@ -201,11 +201,12 @@ class Agent:
                 effects = self.from_mesh(self.mesh.hint(node, addresses, now), now)
             case SeedsFound(addresses):
                 effects = self.from_mesh(self.mesh.seed(addresses, now), now)
+            case StreamTimed():
+                self.knowledge.timings.timed(report, now)
             case ShellNews():
                 if report.without_a_way > self.knowledge.news.without_a_way:
                     self.mesh.unsent(now)
                 self.knowledge.news = report
-                effects = []
         return effects + self._publish_standing(now)
 
     def seal(self, now: Instant) -> list[Effect]:

@@ -9,6 +9,7 @@ from mesh.effects import Address
 from mesh.identity import NodeId
 from mesh.instant import Duration
 from node.core.evidence import NO_EVIDENCE, Evidence
+from node.core.throughputs import StreamTimed
 from node.core.topics import Inventory, Live, Models
 
 
@@ -88,5 +89,12 @@ class ShellNews:
 
 
 Report: TypeAlias = (
-    InventoryRead | Sampled | WorkEnded | AddressesChanged | Found | SeedsFound | ShellNews
+    InventoryRead
+    | Sampled
+    | WorkEnded
+    | AddressesChanged
+    | Found
+    | SeedsFound
+    | ShellNews
+    | StreamTimed
 )

@@ -193,6 +193,15 @@ class Doctor(msgspec.Struct, frozen=True, tag="doctor", forbid_unknown_fields=Tr
     survey: bool = True
 
 
+class Measure(msgspec.Struct, frozen=True, tag="measure", forbid_unknown_fields=True):
+    """Move some megabytes over the link with `node`, or with every live node, and time them.
+
+    → {links: [{id, name, received_bytes_per_second|null, sent_bytes_per_second|null, answered}]}
+    Each is the largest of late, and a lower bound; null: nothing was timed."""
+
+    node: str | None = None
+
+
 class OpenBookings(msgspec.Struct, frozen=True, tag="open_bookings", forbid_unknown_fields=True):
     """Open for bookings before every peer has answered; `reason` goes on record.
 
@@ -233,6 +242,7 @@ Request: TypeAlias = (
     | Keys
     | ChangeKeys
     | Doctor
+    | Measure
     | OpenBookings
     | Events
     | Leave

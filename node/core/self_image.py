@@ -7,8 +7,10 @@ idle mesh is silent, and every peer's picture of us is the one we last signed.
 from dataclasses import dataclass
 from typing import Final
 
+from mesh.instant import Instant
 from mesh.keyring import Keyring
 from node.core.hysteresis import worth_publishing
+from node.core.throughputs import TOPIC_THROUGHPUT, Timings
 from node.core.topics import (
     TOPIC_INVENTORY,
     TOPIC_KEYS,
@@ -64,6 +66,11 @@ class SelfImage:
             return None
         self.live = live
         return Statement(TOPIC_LIVE, encode(live))
+
+    def timed(self, timings: Timings, now: Instant) -> Statement | None:
+        """What our links carry; told once one has been timed, and when that says something new."""
+        body = timings.news(now)
+        return None if body is None else Statement(TOPIC_THROUGHPUT, body)
 
     def keys_are(self, ring: Keyring) -> Statement | None:
         """Which secrets we take for the mesh's; told once there has been a change of secret."""

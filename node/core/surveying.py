@@ -5,7 +5,7 @@ stream, those that look dead too: a node whose UDP is blocked may well answer th
 just what is to be found out. Each call has a deadline, so a survey ends by itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,8 +13,8 @@ from mesh.effects import Call
 from mesh.identity import NodeId, id_text
 from mesh.instant import MILLISECOND, SECOND, Duration, Instant
 from mesh.membership import Liveness, Member, Trust
-from node.core import links
-from node.core.effects import Reply
+from node.core import links, measuring
+from node.core.effects import Progress, Reply
 from node.core.knowledge import Knowledge
 from node.core.links import Self, Telling
 from node.core.matrix import Clock, Survey
@@ -58,6 +58,7 @@ class Surveying:
         self._surveys: dict[int, _Survey] = {}
         self._calls: dict[int, _Asked] = {}
         self._last_call = 0
+        self.measuring = measuring.Measuring(knowledge, self._number)
 
     def begin(self, token: int, now: Instant, *, alone: bool = False) -> list[Call | Reply]:
         """Ask everyone, or with `alone` only ourselves. With nobody to ask the reply comes at
@@ -73,16 +74,24 @@ class Surveying:
     def cancel(self, token: int) -> None:
         """Whoever asked is gone."""
         self._surveys.pop(token, None)
+        self.measuring.cancel(token)
 
-    def tell(self) -> bytes:
-        """Our own links, for a peer that asks."""
+    def serve(self, service: str, body: bytes, now: Instant) -> bytes | None:
+        """What a peer gets that surveys or measures. None: that is no service of ours."""
+        if service == measuring.SERVICE_MEASURE:
+            return measuring.served(body)
+        if service != SERVICE_LINKS:
+            return None
+        self._knowledge.now = now
         return links.encode(links.told_by(self._knowledge, self._us()))
 
-    def answered(self, call: int, body: bytes | None, now: Instant) -> list[Reply] | None:
+    def answered(
+        self, call: int, body: bytes | None, now: Instant
+    ) -> Sequence[Call | Progress | Reply] | None:
         """A node's answer, or its silence. None: that call was none of ours."""
         asked = self._calls.pop(call, None)
         if asked is None:
-            return None
+            return self.measuring.answered(call, body, now)
         survey = self._surveys.get(asked.survey)
         if survey is None:
             return []
@@ -123,9 +132,10 @@ class Surveying:
         return members[:ASKED_MAX]
 
     def _call(self, token: int, member: Member, now: Instant) -> Call:
+        call, wall = self._number(), links.wall_ms(self._knowledge)
+        self._calls[call] = _Asked(token, member.id, now, wall)
+        return Call(call, member.id, member.addresses, SERVICE_LINKS, b"", now + SURVEY_WAIT)
+
+    def _number(self) -> int:
         self._last_call -= 1  # negative: errands count up in even numbers, the mesh in odd ones
-        wall = links.wall_ms(self._knowledge)
-        self._calls[self._last_call] = _Asked(token, member.id, now, wall)
-        return Call(
-            self._last_call, member.id, member.addresses, SERVICE_LINKS, b"", now + SURVEY_WAIT
-        )
+        return self._last_call

@@ -15,6 +15,7 @@ from ledger.room import room
 from mesh.facts import Fact
 from mesh.identity import NodeId, id_text
 from mesh.logs import Position
+from node.core import throughputs
 from node.core.topics import (
     GpuFact,
     Inventory,
@@ -30,6 +31,7 @@ from node.core.topics import (
 from placement.view import (
     ClusterView,
     DeviceView,
+    LinkView,
     LoadedModel,
     NodeView,
     PoolView,
@@ -66,12 +68,19 @@ class Sources(NamedTuple):
     books: Books | None
     problem: str | None
     models: Fact | None = None
+    throughput: Fact | None = None
 
     @property
     def key(self) -> tuple[object, ...]:
         """Equal keys mean equal rows."""
-        facts = (self.record, self.inventory, self.live, self.standing, self.models)
-        return (self.name, self.liveness, facts, self.log, self.problem)
+        return (self.name, self.liveness, self.facts, self.log, self.problem)
+
+    @property
+    def facts(self) -> tuple[Fact | None, ...]:
+        """All that the row rests on, but for the log."""
+        return (
+            self.record, self.inventory, self.live, self.standing, self.models, self.throughput,
+        )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -124,6 +133,7 @@ def draw_row(source: Sources) -> NodeView:
         temperature_celsius=_figure(live, "temperature_max"),
         loaded=_loaded(source.models),
         stored=_stored(source.models),
+        links=_links(source.throughput),
         versions=_versions(source),
     )
 
@@ -204,6 +214,14 @@ def _stored(fact: Fact | None) -> tuple[StoredModel, ...]:
     return tuple(StoredModel(one.name, one.bytes, one.store) for one in models.stored)
 
 
+def _links(fact: Fact | None) -> tuple[LinkView, ...]:
+    try:
+        said = () if fact is None else throughputs.decode(fact.body).links
+    except msgspec.MsgspecError:
+        return ()
+    return tuple(LinkView(one.peer, one.received, one.sent) for one in said)
+
+
 def _pool_of(gpu: GpuFact) -> str:
     """Where its memory is charged: to main memory, or to a card's pool; to nothing else."""
     shares = gpu.pool == "ram" or gpu.pool.startswith("gpu:")
@@ -226,7 +244,7 @@ def _versions(source: Sources) -> tuple[tuple[str, str], ...]:
     # until a peer tells it so. The stamp beside it names what was said.
     rows = [
         (fact.topic, f"{fact.version}:{fact.stamp:016x}")
-        for fact in (source.record, source.inventory, source.live, source.standing, source.models)
+        for fact in source.facts
         if fact is not None
     ]
     if source.problem is not None:

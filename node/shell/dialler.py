@@ -53,6 +53,10 @@ Dial = Callable[[Address], Awaitable[trio.abc.Stream]]
 """Opens a connection to an address, with nothing said on it yet. Raises OSError."""
 
 
+Timed = Callable[[NodeId, int, int, float], None]
+"""(peer, bytes of the answer, bytes of the request, seconds from the first to the last)."""
+
+
 async def dial_tcp(address: Address) -> trio.abc.Stream:
     """A TCP connection of this machine."""
     return await trio.open_tcp_stream(*address)
@@ -63,10 +67,12 @@ class Dialler:
 
     def __init__(
         self, context: ssl.SSLContext, nursery: trio.Nursery, dial: Dial = dial_tcp,
-        others: Sequence[ssl.SSLContext] = (),
+        others: Sequence[ssl.SSLContext] = (), timed: Timed | None = None,
     ) -> None:  # fmt: skip
-        """`others`: what else we may come with, where `context` is not let in."""
+        """`others`: what else we may come with, where `context` is not let in. `timed` hears how
+        much each answered request to a named peer has moved, and in how long."""
         self.counts = DialCounts()
+        self._timed = timed
         self._open = dial
         self._contexts = (context, *others)
         self._nursery = nursery
@@ -117,7 +123,10 @@ class Dialler:
                 if seat.line is None or seat.line.closed:
                     seat.line = await self._dial(addresses, peer)
                 line = seat.line
-            return await line.ask(service, body)
+            answer, seconds = await line.ask(service, body)
+            if self._timed is not None and peer is not None:
+                self._timed(peer, len(answer), len(body), seconds)
+            return answer
         if seat.line is not None and seat.line.heard_at < began:
             seat.line.hang_up()
         raise StreamFailed(Failure.DEADLINE, f"no answer within {deadline_s:g} s")
@@ -207,6 +216,7 @@ class _Waiting:
 
     done: trio.Event = field(default_factory=trio.Event)
     answer: Frame | None = None
+    done_at: float = 0.0
 
 
 class _Line:
@@ -223,14 +233,16 @@ class _Line:
         self._last_id = 0
         self._scope = trio.CancelScope()
 
-    async def ask(self, service: str, body: bytes) -> bytes:
-        """One request, one answer. Raises StreamFailed; cancelling forgets the answer."""
+    async def ask(self, service: str, body: bytes) -> tuple[bytes, float]:
+        """One request, one answer, and the seconds from the first byte of one to the last of the
+        other. Raises StreamFailed; cancelling forgets the answer."""
         if len(body) > BODY_BYTES_MAX:
             raise StreamFailed(Failure.TOO_LONG, f"the request has {len(body)} bytes")
         async with self._places:
             self._last_id = self._last_id % REQUEST_ID_MAX + 1
             number = self._last_id
             waiting = self.waiting[number] = _Waiting()
+            began = trio.current_time()
             try:
                 await self._write(Frame(number, Kind.REQUEST, service, body))
                 await waiting.done.wait()
@@ -240,7 +252,7 @@ class _Line:
             raise StreamFailed(Failure.CUT_OFF, "the connection ended before the answer")
         if waiting.answer.kind is Kind.REFUSED:
             raise StreamFailed(Failure.REFUSED, waiting.answer.body.decode(errors="replace"))
-        return waiting.answer.body
+        return waiting.answer.body, waiting.done_at - began
 
     async def run(self) -> None:
         """Hand out answers until the far end closes, lies, or nobody needs us any more."""
@@ -285,7 +297,7 @@ class _Line:
             return False
         waiting = self.waiting.get(frame.id)
         if waiting is not None and not waiting.done.is_set():
-            waiting.answer = frame
+            waiting.answer, waiting.done_at = frame, self.heard_at
             waiting.done.set()
         return True  # an answer that nobody waits for any more is late, not wrong
 

@@ -44,8 +44,12 @@ from node.core.asking import ERRANDS_MAX
 from node.core.inviting import INVITES_MAX, OVER_REMEMBERED_MAX, WRONG_TOKENS_PER_MINUTE_MAX
 from node.core.knowledge import GRANTS_REMEMBERED_MAX
 from node.core.machine import Agent
+from node.core.measuring import MEASUREMENTS_MAX, ROUNDS
+from node.core.measuring import PEERS_AT_ONCE_MAX as MEASURED_MAX
 from node.core.revoking import REVOKED_MAX
 from node.core.surveying import ASKED_MAX, SURVEYS_MAX
+from node.core.throughputs import PEERS_MAX as TIMED_PEERS_MAX
+from node.core.throughputs import TIMINGS_MAX
 from placement.columns import COLUMNS_MAX, FIGURED_MAX
 from simulations.checks.check import Check
 from simulations.host import Host
@@ -138,6 +142,8 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Ledger._remaining": ENTRIES_MAX,
     "Live.metrics": POOLS_MAX,
     "Live.pools": POOLS_MAX,
+    "Measuring._calls": MEASUREMENTS_MAX,
+    "Measuring._under_way": MEASUREMENTS_MAX,
     "Mesh.rejections": CAUSES_MAX,
     "NodeView.labels": POOLS_MAX,
     "Notary._good": FACTS_VOUCHED_MAX,
@@ -184,7 +190,14 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Suspicions._cases": lambda config: config.members_max,
     "Suspicions._turned": lambda config: config.members_max,
     "Timers._set": _sought,
+    "Timings._peers": TIMED_PEERS_MAX,
+    "Timings._told": TIMED_PEERS_MAX,
+    "_Timed.received": TIMINGS_MAX,
+    "_Timed.sent": TIMINGS_MAX,
     "_Case.doubters": CONFIRMATIONS + 2,
+    "_Measurement.failed": MEASURED_MAX,
+    "_Measurement.peers": MEASURED_MAX,
+    "_Measurement.steps": 2 * ROUNDS * MEASURED_MAX,
     "_Look.asked": lambda config: 2 * config.helpers_count,
     "_Look.denied": lambda config: 2 * config.helpers_count,
     "_Look.knocks": KNOCKS_MAX,

@@ -21,7 +21,7 @@ from node.cli.exits import Unable
 from node.cli.joining import _keys_in
 from node.cli.settings import read_document
 from node.config import ConfigError, settle
-from node.core import links, matrix, topics
+from node.core import links, matrix, throughputs, topics
 from node.core.choosing import request_of
 from node.core.diagnoses import diagnose
 from node.core.evidence import Airway, Evidence
@@ -31,6 +31,7 @@ from node.core.links import Link, Stray, Telling
 from node.core.matrix import Survey
 from node.core.reports import Found
 from node.core.requests import Refused, decode_request
+from node.core.surveying import SERVICE_LINKS
 from node.probes.offers import ShareRefused, parse_offer
 from node.probes.shares import parse_use
 from node.probes.walls import iptables_drops_input, nft_drops_input
@@ -202,7 +203,12 @@ def _facts() -> list[Target]:
         assert fact is not None, f"nobody said anything on {topic}"
         feed = partial(_read, reader, msgspec.MsgspecError)
         made.append(Target(f"{topic} fact", (fact.body,), feed, Shape.MSGPACK))
-    telling = the_stage().eve.alive.surveying.tell()
+    telling = the_stage().eve.alive.surveying.serve(SERVICE_LINKS, b"", 0)
+    assert telling is not None, "links are its service"
+    link = throughputs.Throughput(id_text(eve), 1 << 20, None, 7)
+    body = throughputs.encode(throughputs.Throughputs((link,)))
+    feed = partial(_read, throughputs.decode, msgspec.MsgspecError)
+    made.append(Target("throughput fact", (body,), feed, Shape.MSGPACK))
     return [*made, Target("links", (telling, _telling()), _told, Shape.MSGPACK)]
 
 

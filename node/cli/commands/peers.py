@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from node.cli.asking import answer, show
-from node.cli.exits import YES, wrong_usage
+from node.cli.exits import NO, YES, wrong_usage
 from node.cli.render import (
     Ink,
     age,
@@ -15,7 +15,9 @@ from node.cli.render import (
     narrowed,
     or_unknown,
     pairs,
+    rate,
     short,
+    table,
     tell,
     width_of,
 )
@@ -34,6 +36,8 @@ def run(flags: Namespace) -> int:
     """The roll, from `status`; or 0 when the node is kept out from now on."""
     if flags.what == "revoke":
         return _revoke(flags)
+    if flags.what == "measure":
+        return _measure(flags)
     if flags.node is not None or flags.reason is not None:
         raise wrong_usage("`peers list` takes no node and no reason")
     if flags.watch:
@@ -62,6 +66,24 @@ def _revoke(flags: Namespace) -> int:
         "another identity: `holdfast keys` changes it"
     )
     return YES
+
+
+def _measure(flags: Namespace) -> int:
+    """Time the links from here. 0 when everyone asked has answered."""
+    body = answer(flags, {"type": "measure", "node": flags.node})
+    rows = [
+        [
+            clean(link["name"]), _rate(link["received_bytes_per_second"]),
+            _rate(link["sent_bytes_per_second"]), "yes" if link["answered"] else "no",
+        ]
+        for link in body["links"]
+    ]  # fmt: skip
+    show(flags, body, lambda _ink: table(("PEER", "FROM IT", "TO IT", "ANSWERED"), rows))
+    return YES if all(link["answered"] for link in body["links"]) else NO
+
+
+def _rate(per_second: int | None) -> str:
+    return or_unknown(None if per_second is None else rate(per_second))
 
 
 def peer_rows(peers: Sequence[dict[str, Any]]) -> list[str]:
