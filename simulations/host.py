@@ -103,8 +103,8 @@ class Host:
     probes_hang: bool = False
     inventory_told: tuple[object, ...] = ()
     work: dict[int, Work] = field(default_factory=dict)
-    watches: dict[bytes, tuple[int, int]] = field(default_factory=dict)
-    """Hold → the pid it is tied to, and when that process started."""
+    watches: dict[tuple[bytes, int, int], None] = field(default_factory=dict)
+    """(hold, a pid tied to it, when that process started)."""
 
     @property
     def id(self) -> NodeId:
@@ -174,12 +174,12 @@ class Host:
 
     def sample(self) -> Sampled:
         """A live look. Work that no hold is tied to is foreign."""
-        used = {
-            hold: self.work[pid].ram
-            for hold, (pid, started) in sorted(self.watches.items())
-            if pid in self.work and self.work[pid].started == started and self.work[pid].ram
-        }
-        tied = {pid for pid, _ in self.watches.values()}
+        used: dict[bytes, int] = {}
+        for hold, pid, started in sorted(self.watches):
+            work = self.work.get(pid)
+            if work is not None and work.started == started and work.ram:
+                used[hold] = used.get(hold, 0) + work.ram
+        tied = {pid for _, pid, _ in self.watches}
         loose = sum(work.ram for pid, work in self.work.items() if pid not in tied)
         if self.described is not None:
             now = self.described.but(self.ram, self.cards)

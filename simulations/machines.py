@@ -335,9 +335,9 @@ class Machines(Agenda):
         """It is gone; an agent that was told to watch it hears so."""
         host = self.hosts[name]
         gone = host.work.pop(pid)
-        for hold in sorted(host.watches):
-            if host.watches[hold] == (pid, gone.started):
-                self.at(0, self.shell.work_ended, host, host.life, hold)
+        for watched in sorted(host.watches):
+            if watched[1:] == (pid, gone.started):
+                self.at(0, self.shell.work_ended, host, host.life, watched)
 
     def report(self, name: str, report: Report) -> None:
         """Tell the host's agent what its shell would."""

@@ -282,16 +282,17 @@ class Shell:
             self._world.look(host.name)
 
     def _watch(self, host: Host, watch: Watch) -> None:
-        host.watches[watch.hold] = (watch.pid, watch.started)
+        watched = watch.hold, watch.pid, watch.started
+        host.watches[watched] = None
         running = host.work.get(watch.pid)
         if running is None or running.started != watch.started:
-            self._world.at(0, self.work_ended, host, host.life, watch.hold)
+            self._world.at(0, self.work_ended, host, host.life, watched)
 
-    def work_ended(self, host: Host, life: int, hold: bytes) -> None:
-        """The process that `hold` is tied to is gone."""
+    def work_ended(self, host: Host, life: int, watched: tuple[bytes, int, int]) -> None:
+        """A process that a hold is tied to is gone."""
         if host.life == life:
-            host.watches.pop(hold, None)
-            self.arrive(host, "report", WorkEnded(hold))
+            host.watches.pop(watched, None)
+            self.arrive(host, "report", WorkEnded(*watched))
 
     def _stop(self, host: Host) -> None:
         """The agent can't go on; a fresh start can, a few times in one process."""

@@ -21,6 +21,7 @@ EXPECTED: Final = {
     "plan": ("jobs",),
     "reserve": ("id", "owner", "state", "legs", "kind", "remaining_ms", "warnings"),
     "post": ("id", "owner", "remaining_ms"),
+    "adopt": ("id", "pid", "kind", "legs", "again"),
     "release": ("id", "owner", "outcome", "detail"),
     "holds": ("holds",),
     "ledger_show": ("author", "blocks", "balances"),

@@ -4,6 +4,7 @@ Checked here by placement's own reader before anything is sent, so a mistyped am
 (2) at once and with the same sentence everywhere, with or without an agent.
 """
 
+import os
 from argparse import Namespace
 from pathlib import Path
 from typing import Any, Final
@@ -53,19 +54,34 @@ def term_ms(text: str | None, flag: str = "--for", limit: str = "") -> int:
     return duration // MILLISECOND
 
 
-def process(text: str) -> tuple[int, int]:
+def process(text: str, flag: str = "--pid") -> tuple[int, int]:
     """A running process of this machine: (pid, when it started in clock ticks since boot)."""
     if not text.isascii() or not text.isdigit() or not 0 < int(text[:12]) <= PID_MAX:
-        raise wrong_usage(f"--pid: {text!r} is not a process id", "`ps` lists them")
+        raise wrong_usage(f"{flag}: {text!r} is not a process id", "`ps` lists them")
     try:
         # The name in brackets may hold blanks and brackets itself: count from the last one.
         after_name = Path(f"/proc/{int(text)}/stat").read_text().rpartition(")")[2].split()
     except OSError as error:
         raise wrong_usage(
-            f"--pid: no process {text} runs on this machine",
+            f"{flag}: no process {text} runs on this machine",
             "a grant that ends with a process needs one that has started: `ps` lists them",
         ) from error
     return int(text), int(after_name[_STARTED_FIELD - 3])
+
+
+def group_of(pid: int) -> str:
+    """The control group that a process has for itself and its own. Raises wrong usage where it
+    shares one with this very command: then everything that is started here would belong to it."""
+    from node.probes import processes
+    from node.probes.sources import Roots
+
+    group, ours = (processes.group_of(Roots(), one) for one in (pid, os.getpid()))
+    if not group or f"{ours}/".startswith(f"{group}/"):
+        raise wrong_usage(
+            f"--group: process {pid} has no control group of its own",
+            "leave it out: its children follow it all the same",
+        )
+    return group
 
 
 def _written(flags: Namespace) -> dict[str, Any]:

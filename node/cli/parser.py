@@ -258,6 +258,13 @@ def _one_hold(parser: Parser) -> None:
     parser.add_argument("id", metavar="ID", help="as printed by `reserve`; may be shortened")
 
 
+def _adopt(parser: Parser) -> None:
+    add = parser.add_argument
+    add("process", metavar="PID", help="a process that runs on this machine")
+    add("--hold", metavar="ID", required=True, help="a grant of this machine; may be shortened")
+    add("--group", action="store_true", help="and all of its control group")
+
+
 def _holds(parser: Parser) -> None:
     parser.add_argument("--ended", action="store_true", help="the last ended ones too")
     request_flags.peer(parser)
@@ -310,6 +317,7 @@ COMMANDS: Final = (
     Command("reserve", "reserve", "take that room and keep it", request_flags.reserve, SCORE),
     Command("post", "post", "confirm a hold made with `reserve --hold`", _one_hold),
     Command("release", "release", "give a hold back", _one_hold),
+    Command("adopt", "adopt", "what runs already is what a hold was taken for", _adopt),
     Command("holds", "holds", "who holds what", _holds),
     Command("ledger", "ledger", "show or verify the ledgers, or open ours by name", _ledger),
     Command(

@@ -202,7 +202,7 @@ def _hold(knowledge: Knowledge, owner: NodeId, books: Books, hold: LiveHold) -> 
         "owner": {**who(knowledge, owner), "liveness": knowledge.liveness_of(owner)},
         "state": hold.state.value,
         "kind": hold.kind.value,
-        "legs": [{**_leg(leg), "used": _used(live, leg, hold)} for leg in hold.legs],
+        "legs": [{**leg(one), "used": _used(live, one, hold)} for one in hold.legs],
         "principal": hold.principal,
         "label": hold.label,
         "holder": who(knowledge, NodeId(hold.holder)),
@@ -320,7 +320,7 @@ def granted(knowledge: Knowledge, done: Granted) -> dict[str, Any]:
         "id": answer.id.hex(),
         "owner": who(knowledge, owner),
         "state": answer.outcome.value,
-        "legs": [_leg(leg) for leg in done.choice.legs],
+        "legs": [leg(one) for one in done.choice.legs],
         "kind": "booking" if done.reserve.pid is None else "carried",
         "term_ms": term,
         **_proof(knowledge, answer, term),
@@ -357,9 +357,10 @@ def as_json(body: bytes) -> Any:
     return msgspec.json.decode(body)
 
 
-def _leg(leg: Leg) -> dict[str, Any]:
-    unit = unit_of(leg.pool)
-    return {"pool": leg.pool, "amount": leg.amount, "unit": None if unit is None else unit.value}
+def leg(one: Leg) -> dict[str, Any]:
+    """So much of one pool, with its unit."""
+    unit = unit_of(one.pool)
+    return {"pool": one.pool, "amount": one.amount, "unit": None if unit is None else unit.value}
 
 
 def _versions(knowledge: Knowledge, node: NodeId) -> dict[str, int]:

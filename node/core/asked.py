@@ -12,6 +12,7 @@ from mesh.instant import Instant
 from node.core import answers, counter, requests
 from node.core.effects import Effect, Reply
 from node.core.requests import Refused, Request
+from node.core.ties import adopt, check_free
 
 if TYPE_CHECKING:
     from node.core.machine import Agent
@@ -24,11 +25,16 @@ def asked(agent: "Agent", token: int, request: Request, now: Instant) -> list[Ef
         return [Reply(token, ok=True, body=body)]
     match request:
         case requests.Reserve():
+            ties, errands = agent.attribution.ties, agent.errands
+            check_free(ties, errands.carried, errands.asked_for, request)
             look = counter.opening(agent.knowledge, request)
             return agent.from_errands(agent.errands.reserve(token, request, look, now), now)
         case requests.Post() | requests.Release():
             owner, command = counter.command(agent.knowledge, request)
             return agent.from_errands(agent.errands.tell(token, owner, command, now), now)
+        case requests.Adopt():
+            ties, carried = agent.attribution.ties, agent.errands.carried
+            return adopt(agent.knowledge, ties, carried, token, request)
         case requests.Revoke():
             return agent.from_policy(agent.revoking.ask(token, request), now)
         case requests.ChangeKeys():

@@ -40,6 +40,7 @@ from mesh.instant import MILLISECOND, SECOND, Duration, Instant, earliest, in_se
 from mesh.persistence import SPACE_ASK, Persist, Write
 from node.core.effects import Progress, Reply
 from node.core.outlook import Choice, Outlook
+from node.core.processes import Process
 from node.core.requests import Refused, Reserve
 
 HOLD_SENDS_MAX: Final = 3
@@ -118,6 +119,12 @@ class Asking:
         if not self._errands:
             return None
         return earliest(*(errand.wake_at for errand in self._errands.values()))
+
+    @property
+    def processes(self) -> tuple[Process, ...]:
+        """For which a lease is being asked."""
+        wishes = [self._errands[key].reserve for key in sorted(self._errands)]
+        return tuple(Process(w.pid, w.pid_started) for w in wishes if w.pid and w.pid_started)
 
     def begin(
         self, token: int, reserve: Reserve, look: Callable[[], Outlook], now: Instant

@@ -40,6 +40,8 @@ from node.core.custody import Answered, Custody
 from node.core.effects import Effect, Look, Progress, Reply, Watch
 from node.core.knowledge import Knowledge
 from node.core.outlook import Outlook
+from node.core.processes import Process
+from node.core.reports import WorkEnded
 from node.core.requests import Reserve
 from node.core.telling import Tell, Tellable, Telling, Told
 
@@ -105,6 +107,11 @@ class Errands:
         """Hold id → the process that it is tied to, for the probes."""
         return self._carrying.holds()
 
+    @property
+    def asked_for(self) -> tuple[Process, ...]:
+        """The processes for which a lease is being asked."""
+        return self._asking.processes
+
     # Beginning, waiting, giving up ---------------------------------------------------------------
 
     def restore(self, rows: Mapping[bytes, bytes], now: Instant) -> Sequence[ErrandEffect]:
@@ -140,6 +147,12 @@ class Errands:
         for command in self._carrying.wake(self._knowledge.ledger.session, quarantined, now):
             effects.append(self._to_ourselves(command, _Route(_Desk.CARRYING, 0)))
         return effects
+
+    def is_carrier(self, ended: WorkEnded) -> bool:
+        """Whether a lease lives by the process that ended, or lived: it may be over already."""
+        carried = self._carrying.holds().get(ended.hold)
+        theirs = carried is None or (carried.pid, carried.started) == (ended.pid, ended.started)
+        return theirs or not ended.pid
 
     def work_ended(self, hold: bytes) -> list[ErrandEffect]:
         """The process that `hold` was tied to is gone: its lease goes too."""

@@ -27,6 +27,7 @@ from mesh.persistence import SPACE_ASK, SPACE_CARRY, SPACE_REVOKED, Persist
 from mesh.rejections import Rejection
 from node.core import answers, counter, health
 from node.core.asked import asked
+from node.core.attribution import Attribution
 from node.core.birth import Birth
 from node.core.bulletin import Bulletin
 from node.core.copies import Copies
@@ -81,6 +82,7 @@ class Agent:
         self.image = SelfImage()
         self.inviting = Inviting(birth.keys.mesh_id, birth.boot, random)
         self.errands = Errands(self.identity, self.knowledge, random)
+        self.attribution = Attribution(self.knowledge)
         self.rotating = Rotating(self.knowledge)
         self.revoking = Revoking(self.knowledge)
         self.bulletin = Bulletin(self.knowledge)
@@ -111,6 +113,7 @@ class Agent:
         effects += self.from_books(self.ledger.report(self._copies.known, now), now)
         saved = self.birth.saved
         effects += self.from_errands(self.errands.restore(saved.get(SPACE_CARRY, {}), now), now)
+        effects += self.attribution.restore(saved)
         effects += self.inviting.restore(saved, now)
         effects += self.bulletin.cut_off(saved.get(SPACE_ASK, {}))
         effects += self._publish(self.image.keys_are(self.knowledge.keys), now)
@@ -191,9 +194,13 @@ class Agent:
                 effects = self.from_books(self.ledger.report(seen, now), now)
                 effects += self._publish(self.image.sampled(live), now)
                 effects += self._publish(self.image.timed(self.knowledge.timings, now), now)
+                effects += self.attribution.sampled(report)
             case WorkEnded(hold):
-                effects = self.from_errands(self.errands.work_ended(hold), now)
-                effects += self.from_books(self.ledger.report(Fenced(hold, gone=True), now), now)
+                effects = self.attribution.work_ended(report)
+                if self.errands.is_carrier(report):
+                    effects += self.from_errands(self.errands.work_ended(hold), now)
+                    gone = Fenced(hold, gone=True)
+                    effects += self.from_books(self.ledger.report(gone, now), now)
             case AddressesChanged(addresses):
                 self.addresses = _hosts(addresses)
                 effects = self.from_mesh(self.mesh.set_addresses(addresses, now), now)

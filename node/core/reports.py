@@ -30,9 +30,11 @@ class Sampled:
 
 @dataclass(frozen=True, slots=True)
 class WorkEnded:
-    """The process that a carried lease was tied to is gone."""
+    """A process that was tied to a hold is gone. `pid` 0: whichever carried its lease."""
 
     hold: bytes
+    pid: int = 0
+    started: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,21 @@ class Post(msgspec.Struct, frozen=True, tag="post", forbid_unknown_fields=True):
     id: str
 
 
+class Adopt(msgspec.Struct, frozen=True, tag="adopt", forbid_unknown_fields=True):
+    """Tie a process that runs on this machine to a grant of this node: its use and its children's
+    count as the hold's. `pid_started`: when it started, in clock ticks since boot; `group`: all of
+    this control group too.
+
+    → {id, owner: {id, name}, pid, pid_started, kind, legs: [{pool, amount, unit}], again}
+    `again`: it was tied to this hold already.
+    """
+
+    hold: str
+    pid: int
+    pid_started: int
+    group: str = ""
+
+
 class Release(msgspec.Struct, frozen=True, tag="release", forbid_unknown_fields=True):
     """End a grant, or void a hold that was never posted. Ids may be shortened unambiguously.
 
@@ -233,6 +248,7 @@ Request: TypeAlias = (
     | Plan
     | Reserve
     | Post
+    | Adopt
     | Release
     | Holds
     | LedgerShow

@@ -6,8 +6,9 @@ or because HOLDFAST_HOLD=<id> stands in its environment, or because its parent d
 1. its own tie by pid;
 2. its own environment, where it differs from its parent's: an inherited variable says no more than
    the parent already does, so it may not outvote a tie on the parent;
-3. what it was when last seen, if its parent has changed since (a daemon that let go of its parent);
-4. its parent's hold.
+3. its control group, where somebody tied all of one;
+4. what it was when last seen, if its parent has changed since (a daemon that let go of its parent);
+5. its parent's hold.
 
 The figure per process is Pss_Anon + Pss_Shmem: memory that can't be dropped, each shared page
 counted once over all who share it. RSS is never summed: after a fork both would count all pages.
@@ -25,6 +26,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from node.probes.cgroups import UNIFIED, parse_groups
 from node.probes.memory import parse_fields
 from node.probes.sources import Roots, names_in, owner_of, read_text, whole
 
@@ -40,6 +42,8 @@ class Tie(NamedTuple):
     pid: int | None = None
     started: int | None = None
     """Clock ticks after boot, as in /proc/PID/stat. A tie to a pid without it ties nothing."""
+    group: str = ""
+    """A control group, all of which belongs to the hold."""
 
 
 class ProcessStat(NamedTuple):
@@ -58,6 +62,8 @@ class ProcessRow(NamedTuple):
 
     stat: ProcessStat
     mark: bytes | None
+    group: str = ""
+    """Its control group; read only where somebody tied one."""
 
 
 class Seen(NamedTuple):
@@ -108,32 +114,41 @@ def parse_environ(text: str) -> bytes | None:
     return bytes.fromhex(name)
 
 
+class _Words(NamedTuple):
+    """What was said about who belongs where."""
+
+    live: frozenset[bytes]
+    tied: Mapping[tuple[int | None, int], bytes]
+    groups: tuple[tuple[str, bytes], ...]
+    """(control group, hold), the innermost first."""
+    seen: SeenBefore
+
+
 def attribute(
     rows: Mapping[int, ProcessRow], ties: Iterable[Tie], seen: SeenBefore
 ) -> tuple[dict[int, bytes], dict[tuple[int, int], Seen]]:
     """pid → hold, for every process that belongs to one; and what to remember for next time."""
     ties = tuple(ties)
-    live = {tie.hold for tie in ties}
-    tied = {(tie.pid, tie.started): tie.hold for tie in ties if tie.started is not None}
+    words = _Words(
+        live=frozenset(tie.hold for tie in ties),
+        tied={(tie.pid, tie.started): tie.hold for tie in ties if tie.started is not None},
+        groups=tuple(sorted(((one.group, one.hold) for one in ties if one.group), reverse=True)),
+        seen=seen,
+    )
     settled: dict[int, bytes | None] = {}
     for pid in sorted(rows):
-        _settle(pid, rows, live, tied, seen, settled)
+        _settle(pid, rows, words, settled)
     matched = {pid: hold for pid, hold in settled.items() if hold is not None and pid in rows}
     return matched, {_key(rows[pid]): _memory_of(rows[pid], matched, seen) for pid in matched}
 
 
 def _settle(
-    pid: int,
-    rows: Mapping[int, ProcessRow],
-    live: set[bytes],
-    tied: Mapping[tuple[int | None, int], bytes],
-    seen: SeenBefore,
-    settled: dict[int, bytes | None],
+    pid: int, rows: Mapping[int, ProcessRow], words: _Words, settled: dict[int, bytes | None]
 ) -> None:
     """Climb from `pid` to the first ancestor whose hold is known, and hand it down."""
     path: dict[int, None] = {}  # a set that keeps its order: a made-up table could go in circles
     while pid in rows and pid not in settled and pid not in path:
-        own = _own_hold(rows[pid], rows, live, tied, seen)
+        own = _own_hold(rows[pid], rows, words)
         if own is not None:
             settled[pid] = own
             break
@@ -144,22 +159,19 @@ def _settle(
         settled[below] = hold
 
 
-def _own_hold(
-    row: ProcessRow,
-    rows: Mapping[int, ProcessRow],
-    live: set[bytes],
-    tied: Mapping[tuple[int | None, int], bytes],
-    seen: SeenBefore,
-) -> bytes | None:
-    """The hold that the process has without asking its parent: rules 1 to 3."""
+def _own_hold(row: ProcessRow, rows: Mapping[int, ProcessRow], words: _Words) -> bytes | None:
+    """The hold that the process has without asking its parent: rules 1 to 4."""
     key = _key(row)
-    if key in tied:
-        return tied[key]
+    if key in words.tied:
+        return words.tied[key]
     parent = rows.get(row.stat.parent)
-    if row.mark in live and (parent is None or parent.mark != row.mark):
+    if row.mark in words.live and (parent is None or parent.mark != row.mark):
         return row.mark
-    before = seen.get(key)
-    if before is not None and before.parent != row.stat.parent and before.hold in live:
+    for group, hold in words.groups if row.group else ():
+        if row.group == group or row.group.startswith(group + "/"):
+            return hold
+    before = words.seen.get(key)
+    if before is not None and before.parent != row.stat.parent and before.hold in words.live:
         return before.hold
     return None
 
@@ -214,11 +226,11 @@ class Attributor:
         if not ties:
             self._seen, self._marks = {}, {}
             return {}
-        rows = self._read_rows()
+        rows = self._read_rows(grouped=any(tie.group for tie in ties))
         matched, self._seen = attribute(rows, ties, self._seen)
         return matched
 
-    def _read_rows(self) -> dict[int, ProcessRow]:
+    def _read_rows(self, *, grouped: bool) -> dict[int, ProcessRow]:
         rows: dict[int, ProcessRow] = {}
         marks: dict[tuple[int, int, int], bytes | None] = {}
         for name in names_in(self._roots.proc):
@@ -231,7 +243,8 @@ class Attributor:
                 continue
             key = (stat.pid, stat.started, stat.env_start)
             marks[key] = self._marks[key] if key in self._marks else self._read_mark(stat)
-            rows[stat.pid] = ProcessRow(stat, marks[key])
+            group = group_of(self._roots, stat.pid) if grouped else ""
+            rows[stat.pid] = ProcessRow(stat, marks[key], group)
         self._marks = marks
         return rows
 
@@ -260,6 +273,12 @@ class Attributor:
             text = read_text(f"{self._roots.proc}/{pid}/smaps_rollup") or ""
             self._walked[pid] = (rss, unshared(text))
         return self._walked[pid][1], rss
+
+
+def group_of(roots: Roots, pid: int) -> str:
+    """The control group in which a process is; empty for the root's and where there are none."""
+    groups = parse_groups(read_text(f"{roots.proc}/{pid}/cgroup") or "")
+    return groups.get(UNIFIED, "").rstrip("/") or groups.get("memory", "").rstrip("/")
 
 
 def started_of(roots: Roots, pid: int) -> int | None:

@@ -162,15 +162,16 @@ class Probing:
             self.looked.set()
 
     def _ties(self) -> list[Tie]:
-        """Every live hold of ours, with the process it is tied to where somebody tied one."""
+        """Every live hold of ours, and every process that somebody tied to one."""
         carried = self._agent.errands.carried
         ties = []
         for hold in self._agent.ledger.books.live_holds():
             tied = carried.get(hold.id)
             pid, started = (None, None) if tied is None else (tied.pid, tied.started)
             ties.append(Tie(hold.id, pid, started))
-        return ties
+        adopted = self._agent.attribution.ties.all()
+        return [*ties, *(Tie(one.hold, one.pid, one.started, one.group) for one in adopted)]
 
     async def _follow(self, watch: Watch) -> None:
         await self._eyes.until_gone(watch)
-        self._tell(WorkEnded(watch.hold))
+        self._tell(WorkEnded(watch.hold, watch.pid, watch.started))

@@ -50,6 +50,7 @@ from node.core.revoking import REVOKED_MAX
 from node.core.surveying import ASKED_MAX, SURVEYS_MAX
 from node.core.throughputs import PEERS_MAX as TIMED_PEERS_MAX
 from node.core.throughputs import TIMINGS_MAX
+from node.core.ties import TIES_MAX
 from placement.columns import COLUMNS_MAX, FIGURED_MAX
 from simulations.checks.check import Check
 from simulations.host import Host
@@ -189,6 +190,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Surveying._surveys": SURVEYS_MAX,
     "Suspicions._cases": lambda config: config.members_max,
     "Suspicions._turned": lambda config: config.members_max,
+    "Ties._tied": TIES_MAX,
     "Timers._set": _sought,
     "Timings._peers": TIMED_PEERS_MAX,
     "Timings._told": TIMED_PEERS_MAX,

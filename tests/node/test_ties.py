@@ -122,3 +122,28 @@ def test_the_asker_goes_on_knowing_what_the_owner_said_is_left(mesh: dict[str, N
 def _tied(node: Node, hold: str) -> dict[str, Any]:
     seen = hold_of(node, hold)
     return seen if seen.get("tied") else {}
+
+
+def test_what_runs_already_is_adopted_and_its_children_are_counted(mesh: dict[str, Node]) -> None:
+    ann, bob = mesh["ann"], mesh["bob"]
+    hold, other = booked(ann, ann, "64MiB"), booked(bob, bob, "8MiB")
+    with work(20, "0" * 32, as_child=True) as process:
+        words = ("adopt", str(process.pid), "--hold", hold[:10])
+        assert "counts from now on" in command(ann, *words)
+        seen, _ = until("its child is counted", lambda: _tied(ann, hold), PATIENCE_SECONDS)
+        assert used(seen) >= 20 * MIB
+        assert "counts already" in command(ann, *words)
+        assert "is tied to hold" in refused(ann, "reserve", "--ram", "1MiB", "--pid", words[1])
+        assert f"room on {bob.name}" in refused(ann, *words[:-1], other)
+    until("it is gone", lambda: hold_of(ann, hold)["tied"] is False, PATIENCE_SECONDS)
+    for node, held in ((ann, hold), (bob, other)):
+        command(node, "release", held)
+
+
+def refused(node: Node, *words: str) -> str:
+    done = subprocess.run(
+        [COMMAND, "--state", node.state, *words],
+        env=node.environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done
+    return done.stderr

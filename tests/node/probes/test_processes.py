@@ -20,6 +20,7 @@ from node.probes.processes import (
     Tie,
     attribute,
     foreign_use,
+    group_of,
     parse_environ,
     parse_stat,
     resident,
@@ -306,3 +307,26 @@ def test_the_largest_foreign_users_are_named_by_user_and_pid(tmp_path: Path) -> 
 def test_a_process_known_only_to_a_card_is_foreign_too(tmp_path: Path) -> None:
     (row,) = foreign_use(_proc(tmp_path, 5, 5), {}, {7: 4096})
     assert (row.pid, row.command, row.ram, row.vram) == (7, "w", 5 * 1024, 4096)
+
+
+def test_a_tied_group_takes_all_that_runs_in_it_and_below_it() -> None:
+    rows = {
+        row.stat.pid: row._replace(group=group)
+        for row, group in (
+            (_row(50, 1), "/slice/job"), (_row(51, 1), "/slice/job/inner"),
+            (_row(52, 1), "/slice/jobless"), (_row(53, 51), ""), (_row(54, 1, B), "/slice/job"),
+        )
+    }  # fmt: skip
+    ties = [Tie(A, 50, 1, "/slice/job"), Tie(B)]
+    assert attribute(rows, ties, {})[0] == {50: A, 51: A, 53: A, 54: B}
+
+
+def test_the_group_of_a_process_is_read_from_either_version(tmp_path: Path) -> None:
+    folder = tmp_path / "7"
+    folder.mkdir()
+    for text, group in (
+        ("0::/slice/job\n", "/slice/job"), ("0::/\n4:memory:/docker/x\n", "/docker/x"),
+        ("0::/\n", ""), ("", ""),
+    ):  # fmt: skip
+        (folder / "cgroup").write_text(text)
+        assert group_of(Roots(proc=str(tmp_path)), 7) == group
