@@ -26,6 +26,7 @@ from ledger.entries import (
     Adopted,
     BookingsOpened,
     CameOnline,
+    Checkpointed,
     Closed,
     Entry,
     EraOpened,
@@ -122,7 +123,7 @@ class Tally:
     def count(self, entry: Entry) -> None:
         """Take one entry into account. Raises AuditError at I5, I6 or I7."""
         match entry:
-            case EraOpened() | BookingsOpened():
+            case EraOpened() | BookingsOpened() | Checkpointed():
                 pass  # They move nothing.
             case Held() | Adopted():
                 self._begin(entry)

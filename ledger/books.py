@@ -10,20 +10,19 @@ a name. Whether an author *should* have granted something (true room, terms, who
 owner's business at grant time; that it balances, fits and follows the table is everyone's.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-import msgspec
-
 from ledger.accounts import PoolState, offline, pool_account, supply
+from ledger.checkpoints import Checkpoints
 from ledger.commands import Leg
 from ledger.entries import (
     Adopted,
     BookingsOpened,
     CameOnline,
+    Checkpointed,
     Closed,
     ClosedHow,
     Entry,
@@ -49,8 +48,7 @@ from ledger.postings import (
     capacity_posting,
     step_postings,
 )
-from ledger.shelves import Shelves
-from mesh.logs import NO_BLOCK, Block, Era, Position
+from mesh.logs import ERAS_MAX, Block, Era, EraStart, Position, is_checkpoint
 
 
 class Refusal(Enum):
@@ -66,6 +64,8 @@ class Refusal(Enum):
     ID_USED = "hold id used before"
     NO_SUCH_HOLD = "no such hold"
     NOT_ALLOWED = "not a step from here"
+    CHECKPOINT_MISPLACED = "checkpoint not alone in its block, or out of place"
+    CHECKPOINT_FALSE = "checkpoint does not match what its log comes to"
 
 
 _MOTIONS: Final[Mapping[type, Motion]] = {
@@ -88,19 +88,11 @@ class _Saved:
     era: Era | None
     opening: EraOpened | None
     bookings_open: bool
+    eras: tuple[EraStart, ...]
 
 
-class Books(Shelves):
+class Books(Checkpoints):
     """The state that one log folds to. `live`, `ended`, `pools` and `accounts` are for reading."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.era: Era | None = None
-        self.opening: EraOpened | None = None
-        """The entry that opened the present era."""
-        self.bookings_open = False
-        self.height = -1
-        self.head = NO_BLOCK
 
     # Reading -----------------------------------------------------------------------------------
 
@@ -138,18 +130,6 @@ class Books(Shelves):
         """Whether the books have all of `legs`."""
         return all(leg.pool in self.pools and self.free(leg.pool) >= leg.amount for leg in legs)
 
-    def state_hash(self) -> bytes:
-        """A hash over everything that was folded: equal logs give equal hashes."""
-        accounts = [(who.role.value, *who[1:], *what) for who, what in self.accounts.items()]
-        state = [
-            self.era, self.opening, self.bookings_open, self.height, self.head,
-            sorted(accounts),
-            sorted((pool, state.value) for pool, state in self.pools.items()),
-            [_plain(self.live[hold]) for hold in sorted(self.live)],
-            [_plain(self.ended[hold]) for hold in sorted(self.ended)],
-        ]  # fmt: skip
-        return hashlib.sha256(b"hf1.books" + msgspec.msgpack.encode(state)).digest()
-
     # Folding -----------------------------------------------------------------------------------
 
     def apply_block(self, block: Block) -> Refusal | None:
@@ -157,7 +137,7 @@ class Books(Shelves):
         refusal = self._misplaced(block)
         if refusal:
             return refusal
-        saved = _Saved(self.era, self.opening, self.bookings_open)
+        saved = _Saved(self.era, self.opening, self.bookings_open, self.eras)
         self._undo.clear()
         for index, raw in enumerate(block.entries):
             refusal = self._fold_raw(raw, block.era, block.height, index)
@@ -178,10 +158,13 @@ class Books(Shelves):
         assert block.height == self.height + 1, "a page was skipped"
         self.height, self.head = block.height, block.hash
         self._undo.clear()
+        self._count(block)
 
     def _misplaced(self, block: Block) -> Refusal | None:
         if block.height != self.height + 1 or block.previous != self.head:
             return Refusal.NOT_NEXT
+        if len(block.entries) > 1 and any(is_checkpoint(raw) for raw in block.entries):
+            return Refusal.CHECKPOINT_MISPLACED
         return None
 
     def _fold_raw(self, raw: bytes, era: Era, height: int, index: int) -> Refusal | None:
@@ -210,6 +193,8 @@ class Books(Shelves):
             case BookingsOpened():
                 self.bookings_open = True
                 return None
+            case Checkpointed():
+                return self._check_off(entry, height, index)
             case _:
                 return self._advance(entry.id, _STEPS[type(entry)], at)
 
@@ -219,6 +204,15 @@ class Books(Shelves):
         if not opens or not grows or entry.cut != self.position or height != self.height + 1:
             return Refusal.ERA_MISNAMED
         self.era, self.opening, self.bookings_open = era, entry, False
+        self.eras = (*self.eras, (era, height))[-ERAS_MAX:]
+        return None
+
+    def _check_off(self, entry: Checkpointed, height: int, index: int) -> Refusal | None:
+        if index or height != self.height + 1 or entry.eras != self.eras or entry.begins > height:
+            return Refusal.CHECKPOINT_MISPLACED
+        if not self._is_true(entry, height):
+            return Refusal.CHECKPOINT_FALSE
+        self._forget(entry.keeps)
         return None
 
     def _move_capacity(self, motion: Motion, legs: tuple[Leg, ...]) -> Refusal | None:
@@ -280,8 +274,8 @@ class Books(Shelves):
 
     def _take_back(self, saved: _Saved) -> None:
         self._restore()
-        self.era, self.opening = saved.era, saved.opening
-        self.bookings_open = saved.bookings_open
+        self.era, self.opening, self.eras = saved.era, saved.opening, saved.eras
+        self.bookings_open, self._met = saved.bookings_open, None
 
 
 def _live_hold(entry: Held | Adopted, state: HoldState, at: Token) -> LiveHold:
@@ -300,7 +294,3 @@ def _posted(hold: LiveHold, state: HoldState, at: Token) -> LiveHold:
         hold.id, state, hold.digest, hold.holder, hold.legs, hold.kind, hold.term,
         hold.principal, hold.label, hold.held_at, at, hold.origin,
     )  # fmt: skip
-
-
-def _plain(hold: LiveHold | EndedHold) -> bytes:
-    return msgspec.msgpack.encode(hold)

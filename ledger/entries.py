@@ -21,10 +21,18 @@ from ledger.commands import (
     GrantKind,
     Leg,
 )
-from ledger.limits import PRINCIPAL_CHARS_MAX, REASON_CHARS_MAX
+from ledger.limits import ENDED_KEPT_MAX, PRINCIPAL_CHARS_MAX, REASON_CHARS_MAX
 from ledger.pools import unit_of
 from mesh.identity import NODE_ID_BYTES, Epoch
-from mesh.logs import ENTRY_BYTES_MAX, HASH_BYTES, Era, Position
+from mesh.logs import (
+    CHECKPOINT_KIND,
+    ENTRY_BYTES_MAX,
+    ERAS_MAX,
+    HASH_BYTES,
+    Era,
+    EraStart,
+    Position,
+)
 
 HoldId: TypeAlias = Annotated[bytes, Meta(min_length=HOLD_ID_BYTES, max_length=HOLD_ID_BYTES)]
 Node: TypeAlias = Annotated[bytes, Meta(min_length=NODE_ID_BYTES, max_length=NODE_ID_BYTES)]
@@ -189,6 +197,19 @@ class BookingsOpened(_Entry, tag="open", frozen=True):
     reason: Reason
 
 
+class Checkpointed(_Entry, tag=CHECKPOINT_KIND, frozen=True):
+    """What all before this block comes to, and that the log may begin here (`mesh.logs`).
+
+    `keeps`: how many of the holds that ended stay known, the newest; the others are forgotten with
+    this entry.
+    """
+
+    state: Hash
+    eras: Annotated[tuple[EraStart, ...], Meta(min_length=1, max_length=ERAS_MAX)]
+    begins: Annotated[int, Meta(ge=0)]
+    keeps: Annotated[int, Meta(ge=0, le=ENDED_KEPT_MAX)]
+
+
 Entry: TypeAlias = (
     EraOpened
     | Provisioned
@@ -205,6 +226,7 @@ Entry: TypeAlias = (
     | Adopted
     | Closed
     | BookingsOpened
+    | Checkpointed
 )
 
 _decoder: Final[msgspec.msgpack.Decoder[Entry]] = msgspec.msgpack.Decoder(Entry)

@@ -5,7 +5,7 @@ from typing import Final
 
 from ledger.commands import LABEL_CHARS_MAX, LEGS_MAX, TTL_MAX
 from mesh.instant import HOUR, MINUTE, SECOND, Duration
-from mesh.logs import ENTRY_BYTES_MAX
+from mesh.logs import ENTRY_BYTES_MAX, STATE_BYTES_MAX
 
 RATE_MARGIN_PERCENT: Final = 2
 """ρ: how far a clock's rate may stray. Crystals and NTP slew stay below 0.1 %; the rest is for
@@ -44,6 +44,23 @@ GATHERED_BLOCKS_MAX: Final = 200_000
 TIPS_MAX: Final = 64
 """Different ends of our own log that a merge looks at."""
 
+CHECKPOINT_ENTRIES: Final = 8192
+CHECKPOINT_BYTES: Final = 2 * 1024 * 1024
+"""Of entries since the last checkpoint, before the next is written. A start folds at most some
+three of these; a replica reckons one state for each."""
+
+ENDED_KEPT_MAX: Final = 3072
+"""Holds that ended and stay known behind a checkpoint, so that a late duplicate is recognised. By
+count and not by time: nobody's clock decides what the books are. A hold that has been forgotten and
+is asked for again is a new request, pending until its asker posts it."""
+
+OVERDUE_CHECKPOINTS: Final = 8
+"""Checkpoints written since the log's beginning before it moves up without waiting for copies."""
+
+KEEPERS_ENOUGH: Final = 3
+"""Peers that hold a checkpoint before what lies behind it may go; all of them when there are
+fewer."""
+
 POOL_BYTES_MAX: Final = 200
 PRINCIPAL_CHARS_MAX: Final = 120
 REASON_CHARS_MAX: Final = 400
@@ -59,6 +76,9 @@ assert PENDING_TTL <= TTL_MAX < QUARANTINE, "the quarantine must outlive every b
 assert LEGS_MAX * (POOL_BYTES_MAX + 16) + 4 * (LABEL_CHARS_MAX + PRINCIPAL_CHARS_MAX) + 512 < (
     ENTRY_BYTES_MAX
 ), "the largest hold must fit an entry"
+assert ENDED_KEPT_MAX * 150 <= STATE_BYTES_MAX * 2 // 3, (
+    "what is kept of ends leaves room for holds"
+)
 assert ENTRY_BYTES_MAX <= BLOCK_BYTES_MAX, "the largest entry must fit a block"
 
 
@@ -69,11 +89,17 @@ class Limits:
     entries_max: int = ENTRIES_MAX
     booking_term_max: Duration = BOOKING_TERM_MAX
     pending_ttl: Duration = PENDING_TTL
+    checkpoint_entries: int = CHECKPOINT_ENTRIES
+    ended_kept: int = ENDED_KEPT_MAX
 
     def __post_init__(self) -> None:
         if not 0 < self.entries_max <= ENTRIES_MAX:
             raise ValueError(f"entries_max must be 1 to {ENTRIES_MAX}, not {self.entries_max}")
         if not 0 < self.booking_term_max <= BOOKING_TERM_MAX:
             raise ValueError("booking_term_max must be more than nothing and at most 30 days")
+        if not 0 < self.checkpoint_entries <= CHECKPOINT_ENTRIES:
+            raise ValueError(f"checkpoint_entries must be 1 to {CHECKPOINT_ENTRIES}")
+        if not 0 < self.ended_kept <= ENDED_KEPT_MAX:
+            raise ValueError(f"ended_kept must be 1 to {ENDED_KEPT_MAX}")
         if not 0 < self.pending_ttl <= PENDING_TTL:
             raise ValueError("pending_ttl must be more than nothing and at most 30 seconds")

@@ -23,6 +23,7 @@ from ledger.bookings import BookingGate
 from ledger.books import Books
 from ledger.capacity import readings_of, room_now
 from ledger.checking import checked
+from ledger.checkpointing import Checkpointer
 from ledger.commands import Answer, SignedCommand
 from ledger.desk import Desk
 from ledger.effects import Alarm, Fence, LedgerEffect, Rebase, Reply, StandingChanged
@@ -37,7 +38,7 @@ from ledger.observations import (
     PeersKnown,
     PoolReading,
 )
-from ledger.quarantine import Listener, Quarantine
+from ledger.quarantine import Listener, Quarantine, is_elsewhere
 from ledger.recovery import (
     Chain,
     Gathered,
@@ -108,6 +109,7 @@ class Ledger:
         self._closed: str | None = None
         self._readings: dict[str, PoolReading] | None = None
         self._gate = BookingGate()
+        self.checkpointer = Checkpointer(limits)
         self._told: tuple[str, str] | None = None
 
     # Reading -----------------------------------------------------------------------------------
@@ -177,7 +179,7 @@ class Ledger:
             self._gate.wait(self._desk, now)
         elif self._first and opening is None and not self._damaged:
             self._open_first(now)
-        elif self._is_elsewhere(opening):
+        elif is_elsewhere(opening, self._fingerprint):
             self._closed = (
                 "this log was opened on other hardware: if it was copied here, give this machine "
                 "an identity of its own; if the hardware changed, override"
@@ -226,6 +228,8 @@ class Ledger:
         """Sign what the batch has written and say what waited for it. Harmless when nothing did."""
         before = len(self._desk.writer.chain)
         effects = self._desk.seal()
+        if effects and self._is_open and self.checkpointer.check_off(self._desk):
+            effects += self._desk.seal()
         self._gathered.written(self._desk.writer.chain[before:])
         return effects
 
@@ -369,12 +373,6 @@ class Ledger:
             self._enter_quarantine("opened on other hardware by a person's word", now, ())
         elif not self._is_open or not self.books.bookings_open:
             self._gate.override = reason[:REASON_CHARS_MAX]
-
-    def _is_elsewhere(self, opening: EraOpened | None) -> bool:
-        """Whether the last era was opened on hardware that is not this."""
-        if opening is None or opening.fingerprint is None or self._fingerprint is None:
-            return False
-        return opening.fingerprint != self._fingerprint
 
     # Small parts -------------------------------------------------------------------------------
 

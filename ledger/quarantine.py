@@ -18,6 +18,7 @@ from ledger.commands import (
     Resume,
 )
 from ledger.effects import Reply
+from ledger.entries import EraOpened
 from ledger.granting import Refused
 from ledger.leases import owner_span
 from ledger.limits import ENTRIES_MAX, FENCE_AGAIN, QUARANTINE
@@ -127,3 +128,10 @@ class Quarantine:
         session = self._listener.session
         answer = Answer(outcome, hold, session, detail, remaining=remaining, nonce=nonce)
         return Reply(asker, answer)
+
+
+def is_elsewhere(opening: EraOpened | None, fingerprint: str | None) -> bool:
+    """Whether the last era was opened on hardware that is not this."""
+    if opening is None or opening.fingerprint is None or fingerprint is None:
+        return False
+    return opening.fingerprint != fingerprint

@@ -19,10 +19,7 @@ from typing import Final, TypeAlias
 from mesh.board import Board, supersedes
 from mesh.chains import NO_ERA, ROOT_MODULUS, Chains, Label
 from mesh.identity import NodeId
-from mesh.logs import Block, Era
-
-ERAS_MAX: Final = 64
-"""Per log in a digest, the newest. A node that lost more continuity than that is sent whole."""
+from mesh.logs import ERAS_MAX, Block, Era
 
 Cursor: TypeAlias = tuple[int, int, bytes, bytes]
 """(height, era counter, era nonce, hash): behind which block of our own log to go on."""

@@ -10,14 +10,18 @@ lost; the next era's opening block names, by its link, the block it continues fr
 old era had above that point is *cut off*: kept for audit, and no longer part of the chain. Two
 signed blocks at one (author, era, height) are therefore never innocent; they prove a fork.
 
-Entries are opaque here. The bytes that were signed are the bytes that are kept and compared;
-nothing is ever re-encoded to be checked.
+Entries are opaque here, with one exception. The bytes that were signed are the bytes that are kept
+and compared; nothing is ever re-encoded to be checked.
+
+The exception is the **checkpoint**: a block of one entry, in which the author signs the hash of
+what all before it comes to (its *state*), and which eras there were. A log may begin at such a
+block: with the state beside it, nothing before it is needed. What a state says is opaque too.
 """
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgpack
 
@@ -35,11 +39,23 @@ BLOCK_BYTES_MAX: Final = 256 * 1024
 stream beside a digest; one that did not fit would keep whoever lacks it from ever getting it."""
 
 
+ERAS_MAX: Final = 64
+"""Per log in a digest and in a checkpoint, the newest. A node that lost more continuity than that
+is sent whole."""
+CHECKPOINT_KIND: Final = "checkpoint"
+STATE_BYTES_MAX: Final = 768 * 1024
+"""Of the state beside a checkpoint. It travels alone in one frame of a stream, with its block."""
+
+
 class Era(NamedTuple):
     """A stretch of a log without doubt in it: the epoch it opened in, and that start's nonce."""
 
     counter: int
     nonce: bytes
+
+
+EraStart: TypeAlias = tuple[Era, int]
+"""An era, and the height of its first block."""
 
 
 class Position(NamedTuple):
@@ -95,6 +111,97 @@ class Receipt:
     signature: bytes
     entry: bytes
     path: tuple[tuple[bytes, bool], ...]
+
+
+class Checkpoint(NamedTuple):
+    """What a checkpoint says to whoever keeps the log.
+
+    `state`: the hash of the state before this block. `eras`: those up to here, ascending.
+    `begins`: the height at which, by its author's word, this log may begin: what lies before is
+    held by enough others, or by nobody who could be waited for.
+    """
+
+    state: bytes
+    eras: tuple[EraStart, ...]
+    begins: int
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """Where a log begins that has been pruned: a checkpoint, and the state that it signs."""
+
+    block: Block
+    state: bytes
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        said = read_checkpoint(self.block)
+        assert said is not None, "a log was made to begin at a block that is no checkpoint"
+        return said
+
+
+def check_base(base: Base) -> bool:
+    """Whether this block says that its log may begin with this state. Not whether it is signed."""
+    said = read_checkpoint(base.block)
+    return (
+        said is not None
+        and len(base.state) <= STATE_BYTES_MAX
+        and said.state == state_hash(base.state)
+    )
+
+
+def state_hash(state: bytes) -> bytes:
+    """What a checkpoint says of `state`."""
+    return hashlib.sha256(b"hf1.state" + state).digest()
+
+
+def read_checkpoint(block: Block) -> Checkpoint | None:
+    """What `block` says if it is a checkpoint. Its author signed it, and may have signed
+    nonsense: then it is none."""
+    if len(block.entries) != 1 or not is_checkpoint(block.entries[0]):
+        return None  # nearly all
+    try:
+        kind, state, eras, begins, *_ = msgpack.unpackb(block.entries[0])
+    except (ValueError, TypeError, RecursionError, msgpack.UnpackException):
+        return None
+    if kind != CHECKPOINT_KIND or type(state) is not bytes or len(state) != HASH_BYTES:
+        return None
+    if type(begins) is not int or not 0 <= begins <= block.height:
+        return None
+    starts = _era_starts(eras)
+    if starts is None or starts[-1][0] != block.era or starts[-1][1] >= block.height:
+        return None
+    return Checkpoint(state, starts, begins)
+
+
+def is_checkpoint(entry: bytes) -> bool:
+    """Whether this entry means to be a checkpoint."""
+    return entry.startswith(_CHECKPOINT_HEAD, 1)
+
+
+_CHECKPOINT_HEAD: Final[bytes] = msgpack.packb(CHECKPOINT_KIND)
+"""How the entry of a checkpoint goes on behind its first byte."""
+
+
+def _era_starts(plain: Any) -> tuple[EraStart, ...] | None:
+    if type(plain) is not list or not 1 <= len(plain) <= ERAS_MAX:
+        return None
+    starts: list[EraStart] = []
+    for row in plain:
+        if type(row) is not list or len(row) != 2 or type(row[0]) is not list or len(row[0]) != 2:
+            return None
+        (counter, nonce), first = row
+        if type(counter) is not int or type(nonce) is not bytes or type(first) is not int:
+            return None
+        start = (Era(counter, nonce), first)
+        if min(counter, first) < 0 or (starts and not _follows(start, starts[-1])):
+            return None
+        starts.append(start)
+    return tuple(starts)
+
+
+def _follows(later: EraStart, earlier: EraStart) -> bool:
+    return later[0] > earlier[0] and later[1] > earlier[1]
 
 
 def seal_block(

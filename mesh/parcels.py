@@ -16,7 +16,6 @@ import msgpack
 from mesh.board import Board, supersedes
 from mesh.chains import Chains, ForkPair
 from mesh.digest import (
-    ERAS_MAX,
     NOTHING,
     Cursor,
     Digest,
@@ -29,7 +28,7 @@ from mesh.digest import (
 )  # fmt: skip
 from mesh.facts import TOPIC_CHARS_MAX, Fact
 from mesh.identity import NODE_ID_BYTES, NONCE_BYTES, NodeId
-from mesh.logs import HASH_BYTES, Block, Era
+from mesh.logs import ERAS_MAX, HASH_BYTES, Block, Era
 from mesh.record import TOPIC_NODE
 from mesh.wire import block_bytes, fact_bytes, parse_block, parse_fact
 

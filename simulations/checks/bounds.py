@@ -97,6 +97,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Carrying._due": ENTRIES_MAX,
     "Carrying._over": ENTRIES_MAX,
     "Chains._logs": _members,
+    "Checkpointer._stored": _members,
     "Challenges._answered": CHALLENGES_MAX,
     "Challenges._asked": CHALLENGES_MAX,
     "Challenges._asked_of": CHALLENGES_MAX,

@@ -11,6 +11,7 @@ from ledger.entries import (
     Adopted,
     BookingsOpened,
     CameOnline,
+    Checkpointed,
     Closed,
     ClosedHow,
     EndedBy,
@@ -67,6 +68,11 @@ entries: st.SearchStrategy[Entry] = st.one_of(
     ),
     st.builds(Closed, ids, hashes, ids, legs, st.sampled_from(ClosedHow), positions),
     st.builds(BookingsOpened, st.sampled_from(OpenedBy), words),
+    st.builds(
+        Checkpointed, hashes,
+        st.lists(st.tuples(eras, st.integers(0, 2**40)), min_size=1, max_size=3).map(tuple),
+        st.integers(0, 2**40), st.integers(0, 100),
+    ),
 )  # fmt: skip
 
 

@@ -1,0 +1,78 @@
+"""When an owner writes a checkpoint, and from where it lets its log begin.
+
+A checkpoint comes every so many entries. What lies before one may go once enough peers hold it: all
+that live, or three. Who waits for more waits for machines that were scrapped; and who waited for
+ever would fill everybody's disk, so after several checkpoints the log moves up without them: what
+is pruned is in the state, and a peer that was away is given that.
+"""
+
+from ledger.books import Books
+from ledger.checkpoints import Milestone
+from ledger.desk import Desk
+from ledger.entries import Checkpointed
+from ledger.limits import CHECKPOINT_BYTES, KEEPERS_ENOUGH, OVERDUE_CHECKPOINTS, Limits
+from ledger.state import encode_state
+from mesh.identity import NodeId
+from mesh.logs import STATE_BYTES_MAX, state_hash
+
+
+class Checkpointer:
+    """Which peers hold our log, up to where; and the checkpoints that rest on it."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._company = 0
+        self._stored: dict[NodeId, int] = {}
+        self._put_off = 0
+        """Entries before it is tried again, while the state is too large."""
+
+    def stored(self, peer: NodeId, height: int, company: int) -> None:
+        """`peer`, one of `company` that live, has our log up to `height`."""
+        self._company = company
+        self._stored[peer] = max(height, self._stored.get(peer, -1))
+
+    def new_era(self) -> None:
+        """Heights may be taken again after a cut: nothing stored before it counts any more."""
+        self._stored.clear()
+
+    def check_off(self, desk: Desk) -> bool:
+        """Write a checkpoint if one is due, behind all that is sealed; it is to be sealed alone."""
+        books = desk.books
+        entries = max(self._limits.checkpoint_entries, self._put_off)
+        if books.entries_since < entries and books.bytes_since < CHECKPOINT_BYTES:
+            return False
+        if books.entries_since < self._put_off or desk.writer.dirty:
+            return False
+        checkpoint = self._next(books)
+        if checkpoint is None:
+            self._put_off = 2 * books.entries_since
+            return False
+        self._put_off = 0
+        desk.write(checkpoint)
+        return True
+
+    def _next(self, books: Books) -> Checkpointed | None:
+        """None when the state would be too large. Ends are forgotten before that: a late duplicate
+        of an old request does less harm than a log that cannot be pruned."""
+        keeps = self._limits.ended_kept
+        while True:
+            state = encode_state(books.summed_up(keeps))
+            if len(state) <= STATE_BYTES_MAX:
+                begins = self._begins(books.milestones)
+                return Checkpointed(state_hash(state), books.eras, begins, keeps)
+            if not keeps:
+                return None
+            keeps //= 2
+
+    def _begins(self, milestones: tuple[Milestone, ...]) -> int:
+        if not milestones:
+            return 0
+        waited = len(milestones) >= OVERDUE_CHECKPOINTS
+        for milestone in reversed(milestones):
+            if waited or self._is_held(milestone.height):
+                return milestone.height
+        return milestones[-1].begins
+
+    def _is_held(self, height: int) -> bool:
+        holding = sum(stored >= height for stored in self._stored.values())
+        return holding >= min(KEEPERS_ENOUGH, self._company)

@@ -1,0 +1,145 @@
+"""What the books are at one point of their log, as values; and the checkpoints that sign it.
+
+An owner writes a checkpoint every so many entries: the hash of its state, in a block of its own.
+Every replica reckons the same state from its own fold and compares; a checkpoint that is false is a
+fault of its author, with a name, and its log stops there. The states reckoned on the way are kept
+until the author says (in a later checkpoint) that the log may begin at one of them.
+
+What ends is forgotten here too, and nowhere else, by count: every replica forgets the same.
+"""
+
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Final, Self
+
+from ledger.accounts import AccountId, Counters, Role
+from ledger.entries import Checkpointed, EraOpened
+from ledger.holds import EndedHold
+from ledger.shelves import Shelves
+from ledger.state import State, encode_state, ended_of, ended_row, live_of, live_row
+from mesh.logs import (
+    NO_BLOCK,
+    STATE_BYTES_MAX,
+    Block,
+    Era,
+    EraStart,
+    state_hash,
+)
+
+MILESTONES_MAX: Final = 16
+"""Checkpoints whose states are kept, the newest. More are never waited for (limits.py)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """A checkpoint as a fold met it: what the log came to just before it."""
+
+    height: int
+    begins: int
+    state: bytes
+
+
+class Checkpoints(Shelves):
+    """Where a fold stands, and the checkpoints that it has passed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.era: Era | None = None
+        self.opening: EraOpened | None = None
+        """The entry that opened the present era."""
+        self.bookings_open = False
+        self.height = -1
+        self.head = NO_BLOCK
+        self.eras: tuple[EraStart, ...] = ()
+        """The newest eras, ascending, and where each began."""
+        self.milestones: tuple[Milestone, ...] = ()
+        """Checkpoints at which the log may yet be made to begin, the newest last."""
+        self.entries_since = 0
+        self.bytes_since = 0
+        """Folded since the last checkpoint."""
+        self._met: Milestone | None = None
+
+    def state(self) -> State:
+        """Everything that was folded, as values in order."""
+        return self._state_of(list(self.accounts.items()), self.endings_in_order())
+
+    def summed_up(self, keeps: int) -> State:
+        """What a checkpoint signs: all but what it forgets (see `_forget`)."""
+        ended = self.endings_in_order()
+        accounts = [row for row in self.accounts.items() if not _is_over(row)]
+        return self._state_of(accounts, ended[max(0, len(ended) - keeps) :])
+
+    def _state_of(
+        self, accounts: list[tuple[AccountId, Counters]], ended: list[EndedHold]
+    ) -> State:
+        return State(
+            self.era, self.opening, self.bookings_open, self.height, self.head, self.eras,
+            tuple(sorted(accounts, key=_account_order)),
+            tuple(sorted(self.pools.items(), key=itemgetter(0))),
+            tuple(live_row(self.live[hold]) for hold in sorted(self.live)),
+            tuple(ended_row(hold) for hold in ended),
+        )  # fmt: skip
+
+    def state_hash(self) -> bytes:
+        """A hash over everything that was folded: equal logs give equal hashes."""
+        return state_hash(encode_state(self.state()))
+
+    def endings_in_order(self) -> list[EndedHold]:
+        """Every hold that ended and is still known, the first to end first."""
+        return sorted(self.ended.values(), key=lambda hold: (hold.ended_at, hold.id))
+
+    @classmethod
+    def revived(cls, state: State) -> Self:
+        """Books from a state. Whether it can be believed is the caller's business."""
+        books = cls()
+        books.era, books.opening, books.eras = state.era, state.opening, state.eras
+        books.bookings_open = state.bookings_open
+        books.height, books.head = state.height, state.head
+        books.accounts = dict(state.accounts)
+        books.pools = dict(state.pools)
+        books.ended = {hold.id: hold for hold in ended_of(state)}
+        for hold in live_of(state):
+            books._set_live(hold)
+        books._undo.clear()
+        return books
+
+    def _is_true(self, entry: Checkpointed, height: int) -> bool:
+        """What the author says that its log comes to, against what it comes to here."""
+        state = encode_state(self.summed_up(entry.keeps))
+        if entry.state != state_hash(state) or len(state) > STATE_BYTES_MAX:
+            return False
+        self._met = Milestone(height, entry.begins, state)
+        return True
+
+    def _forget(self, keeps: int) -> None:
+        """All ends but the newest `keeps`, and the accounts of tenants who hold nothing: they
+        would grow with the history. Both columns of an account go together, so that what a pool's
+        accounts come to stays as it was."""
+        gone = self.endings_in_order()
+        for hold in gone[: max(0, len(gone) - keeps)]:
+            self._put(self.ended, hold.id, None)
+        for row in [row for row in self.accounts.items() if _is_over(row)]:
+            self._put(self.accounts, row[0], None)
+
+    def _count(self, block: Block) -> None:
+        """`block` is folded for good."""
+        self.entries_since += len(block.entries)
+        self.bytes_since += sum(map(len, block.entries))
+        if self._met is not None:
+            begins = self._met.begins
+            earlier = [one for one in self.milestones if one.height >= begins]
+            self.milestones = (*earlier, self._met)[-MILESTONES_MAX:]
+            self.entries_since = self.bytes_since = 0
+            self._met = None
+
+
+def _is_over(row: tuple[AccountId, Counters]) -> bool:
+    """A tenant's account whose tenant holds nothing."""
+    account, counters = row
+    pending = counters.debits_pending or counters.credits_pending
+    return account.role is Role.LEASE and not pending and counters.balance == 0
+
+
+def _account_order(row: tuple[AccountId, Counters]) -> tuple[str, str, str]:
+    account = row[0]
+    return account.role.value, account.pool, account.tenant
