@@ -14,9 +14,6 @@ from ledger.audit import verify_chain
 from ledger.books import Books
 from ledger.commands import TTL_MAX, Answer, Leg
 from ledger.entries import decode_entry
-from ledger.holds import LiveHold
-from ledger.leases import owner_span
-from ledger.lifecycle import HoldState
 from ledger.pools import unit_of
 from mesh.effects import Address
 from mesh.facts import Fact
@@ -31,10 +28,7 @@ from node.core.birth import Birth
 from node.core.knowledge import TOPICS, Knowledge
 from node.core.names import find_node
 from node.core.reach import only_helper_of
-from node.core.topics import Live, decode_inventory, decode_live, decode_models
-
-MEASURED_BY_HOLD = ("ram", "unified", "gpu:", "mig:")
-"""Memory. Of cores and disks nobody can tell which hold's work uses how much."""
+from node.core.topics import decode_inventory, decode_live, decode_models
 
 DECODERS = {
     "inventory": decode_inventory,
@@ -42,8 +36,6 @@ DECODERS = {
     "models": decode_models,
     throughputs.TOPIC_THROUGHPUT: throughputs.decode,
 }
-
-ENDED_SHOWN_MAX = 50
 
 
 def who(knowledge: Knowledge, node: NodeId) -> dict[str, Any]:
@@ -158,86 +150,6 @@ def _said(fact: Fact | None, decode: Callable[[bytes], Any]) -> Any:
         return None if fact is None else _plain(decode(fact.body))
     except msgspec.MsgspecError:
         return None  # of a later version, or nonsense: signed, and yet not ours to read
-
-
-def holds(knowledge: Knowledge) -> list[dict[str, Any]]:
-    """Every live hold that this replica knows of."""
-    rows = []
-    for node in sorted(knowledge.names()):
-        books = knowledge.books(node)
-        if books is not None:
-            rows += [_hold(knowledge, node, books, hold) for hold in books.live_holds()]
-    return rows
-
-
-def ended(knowledge: Knowledge) -> list[dict[str, Any]]:
-    """The holds that ended last, as far as this replica knows, the newest last."""
-    rows = [
-        (hold.ended_at, node, hold)
-        for node in sorted(knowledge.names())
-        if (books := knowledge.books(node)) is not None
-        for hold in books.ended.values()
-    ]
-    rows.sort(key=lambda row: (row[0], row[1]))
-    return [
-        {
-            "id": hold.id.hex(),
-            "owner": {**who(knowledge, node), "liveness": knowledge.liveness_of(node)},
-            "state": hold.state.value,
-            "holder": who(knowledge, NodeId(hold.holder)),
-            "ended_at": {"era": at.era, "height": at.height},
-        }
-        for at, node, hold in rows[-ENDED_SHOWN_MAX:]
-    ]
-
-
-def _hold(knowledge: Knowledge, owner: NodeId, books: Books, hold: LiveHold) -> dict[str, Any]:
-    remaining = knowledge.remaining(owner, hold)
-    live = knowledge.live(owner)
-    position = books.position
-    tied = None if live is None else _tied(live, hold)
-    note = "" if tied in (None, True) else "nothing runs under it: an unused promise"
-    return {
-        "id": hold.id.hex(),
-        "owner": {**who(knowledge, owner), "liveness": knowledge.liveness_of(owner)},
-        "state": hold.state.value,
-        "kind": hold.kind.value,
-        "legs": [{**leg(one), "used": _used(live, one, hold)} for one in hold.legs],
-        "principal": hold.principal,
-        "label": hold.label,
-        "holder": who(knowledge, NodeId(hold.holder)),
-        "term_ms": ms(hold.term),
-        "remaining_ms": None if remaining is None else _left(remaining, hold),
-        "as_of": None
-        if position is None
-        else {"era": position.era.counter, "height": position.height},
-        "age_ms": ms(knowledge.age(owner, "log")) if owner != knowledge.us else 0,
-        "tied": tied,
-        "note": note,
-    }
-
-
-def _left(remaining: Duration, hold: LiveHold) -> int | None:
-    # The owner counts a margin for clocks on top; people are told what they asked for, and see it
-    # run down from the first second.
-    margin = owner_span(hold.term) - hold.term if hold.state is HoldState.POSTED else 0
-    return ms(min(max(0, remaining - margin), hold.term))
-
-
-def _tied(live: Live, hold: LiveHold) -> bool:
-    """Whether anything was seen running under it, however little it uses."""
-    return any(hold.id.hex() in figures.used for figures in live.pools.values())
-
-
-def _used(live: Live | None, leg: Leg, hold: LiveHold) -> int | None:
-    """What the hold's own work was seen to use of one pool; None when nobody can say.
-
-    Only memory is measured by hold; a 0 of cores or of a disk would say that they were too.
-    """
-    figures = live.pools.get(leg.pool) if live else None
-    if figures is None or not leg.pool.startswith(MEASURED_BY_HOLD):
-        return None
-    return figures.used.get(hold.id.hex(), 0)
 
 
 def verify(knowledge: Knowledge) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ledger.commands import Post, Release, Void
 from ledger.lifecycle import HoldState
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND
-from node.core import answers, choosing, health, keyholders, planning, requests
+from node.core import answers, choosing, health, holdings, keyholders, planning, requests
 from node.core.inviting import USES_MAX, Wish
 from node.core.knowledge import Knowledge
 from node.core.names import find_hold
@@ -37,8 +37,8 @@ def read(knowledge: Knowledge, request: Request, about: dict[str, Any]) -> dict[
         case requests.Plan():
             return planning.plan(knowledge, request)
         case requests.Holds(ended):
-            past = {"ended": answers.ended(knowledge)} if ended else {}
-            return {"holds": answers.holds(knowledge), **past}
+            past = {"ended": holdings.ended(knowledge)} if ended else {}
+            return {"holds": holdings.holds(knowledge), **past}
         case requests.LedgerShow(node, last):
             return answers.show(knowledge, node, last)
         case requests.LedgerVerify():

@@ -1,0 +1,102 @@
+"""Holdings: who holds what, as this node knows it, as plain JSON rows for `holds`.
+
+Only wording happens here, as in `answers`. What is ours comes from our own books and our last look;
+what is another's from our copy of its log and from what it last published, with its age.
+"""
+
+from typing import Any, Final
+
+from ledger.books import Books
+from ledger.commands import Leg
+from ledger.holds import LiveHold
+from ledger.leases import owner_span
+from ledger.lifecycle import HoldState
+from mesh.identity import NodeId
+from mesh.instant import Duration
+from node.core import answers
+from node.core.knowledge import Knowledge
+from node.core.topics import Live
+
+MEASURED_BY_HOLD: Final = ("ram", "unified", "gpu:", "mig:")
+"""Memory. Of cores and disks nobody can tell which hold's work uses how much."""
+ENDED_SHOWN_MAX: Final = 50
+
+
+def holds(knowledge: Knowledge) -> list[dict[str, Any]]:
+    """Every live hold that this replica knows of."""
+    rows = []
+    for node in sorted(knowledge.names()):
+        books = knowledge.books(node)
+        if books is not None:
+            rows += [_hold(knowledge, node, books, hold) for hold in books.live_holds()]
+    return rows
+
+
+def ended(knowledge: Knowledge) -> list[dict[str, Any]]:
+    """The holds that ended last, as far as this replica knows, the newest last."""
+    rows = [
+        (hold.ended_at, node, hold)
+        for node in sorted(knowledge.names())
+        if (books := knowledge.books(node)) is not None
+        for hold in books.ended.values()
+    ]
+    rows.sort(key=lambda row: (row[0], row[1]))
+    return [
+        {
+            "id": hold.id.hex(),
+            "owner": {**answers.who(knowledge, node), "liveness": knowledge.liveness_of(node)},
+            "state": hold.state.value,
+            "holder": answers.who(knowledge, NodeId(hold.holder)),
+            "ended_at": {"era": at.era, "height": at.height},
+        }
+        for at, node, hold in rows[-ENDED_SHOWN_MAX:]
+    ]
+
+
+def _hold(knowledge: Knowledge, owner: NodeId, books: Books, hold: LiveHold) -> dict[str, Any]:
+    remaining = knowledge.remaining(owner, hold)
+    live = knowledge.live(owner)
+    position = books.position
+    tied = None if live is None else _tied(live, hold)
+    note = "" if tied in (None, True) else "nothing runs under it: an unused promise"
+    return {
+        "id": hold.id.hex(),
+        "owner": {**answers.who(knowledge, owner), "liveness": knowledge.liveness_of(owner)},
+        "state": hold.state.value,
+        "kind": hold.kind.value,
+        "legs": [{**answers.leg(one), "used": _used(live, one, hold)} for one in hold.legs],
+        "principal": hold.principal,
+        "label": hold.label,
+        "holder": answers.who(knowledge, NodeId(hold.holder)),
+        "term_ms": answers.ms(hold.term),
+        "remaining_ms": None if remaining is None else _left(remaining, hold),
+        "as_of": None
+        if position is None
+        else {"era": position.era.counter, "height": position.height},
+        "age_ms": answers.ms(knowledge.age(owner, "log")) if owner != knowledge.us else 0,
+        "tied": tied,
+        "note": note,
+    }
+
+
+def _left(remaining: Duration, hold: LiveHold) -> int | None:
+    # The owner counts a margin for clocks on top; people are told what they asked for, and see it
+    # run down from the first second.
+    margin = owner_span(hold.term) - hold.term if hold.state is HoldState.POSTED else 0
+    return answers.ms(min(max(0, remaining - margin), hold.term))
+
+
+def _tied(live: Live, hold: LiveHold) -> bool:
+    """Whether anything was seen running under it, however little it uses."""
+    return any(hold.id.hex() in figures.used for figures in live.pools.values())
+
+
+def _used(live: Live | None, leg: Leg, hold: LiveHold) -> int | None:
+    """What the hold's own work was seen to use of one pool; None when nobody can say.
+
+    Only memory is measured by hold; a 0 of cores or of a disk would say that they were too.
+    """
+    figures = live.pools.get(leg.pool) if live else None
+    if figures is None or not leg.pool.startswith(MEASURED_BY_HOLD):
+        return None
+    return figures.used.get(hold.id.hex(), 0)
