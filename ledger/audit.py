@@ -28,22 +28,31 @@ from ledger.entries import (
     CameOnline,
     Checkpointed,
     Closed,
+    Enlisted,
     Entry,
     EraOpened,
     Expired,
+    GangBegun,
+    GangCommitted,
+    GangCompleted,
+    GangEnded,
     Held,
+    Parked,
     PoolStateSet,
     Posted,
     Provisioned,
     Reclaimed,
     Released,
     Retired,
+    Settled,
     Voided,
     WentOffline,
     decode_entry,
 )
 from ledger.lifecycle import HoldState
 from mesh.logs import Block, check_block
+
+_GANG_STEPS = {GangBegun: 1, GangCommitted: 2, GangCompleted: 3, GangEnded: 4}
 
 
 class AuditError(Exception):
@@ -119,12 +128,20 @@ class Tally:
         self.live: dict[bytes, tuple[Leg, ...]] = {}
         self.posted: dict[bytes, None] = {}
         self.gone: dict[bytes, None] = {}
+        self.gangs: dict[bytes, int] = {}
+        """Gang of the author's → how many of its steps were taken, in their order."""
 
     def count(self, entry: Entry) -> None:
         """Take one entry into account. Raises AuditError at I5, I6 or I7."""
         match entry:
             case EraOpened() | BookingsOpened() | Checkpointed():
                 pass  # They move nothing.
+            case Enlisted():
+                self._must(entry.id in self.live, "I5", "one of a gang, and never held")
+            case Parked() | Settled():
+                self._must(entry.id in self.posted, "I5", "parked or settled, and never posted")
+            case GangBegun() | GangCommitted() | GangCompleted() | GangEnded():
+                self._gang(entry.gang, _GANG_STEPS[type(entry)])
             case Held() | Adopted():
                 self._begin(entry)
             case Posted():
@@ -144,6 +161,12 @@ class Tally:
                 self._resize(entry.legs, 1)
             case Retired() | WentOffline():
                 self._resize(entry.legs, -1)
+
+    def _gang(self, gang: bytes, step: int) -> None:
+        taken = self.gangs.get(gang, 0)
+        ends = step == _GANG_STEPS[GangEnded] and 0 < taken < step
+        self._must(ends or step == taken + 1, "I5", "a gang out of its order")
+        self.gangs[gang] = step
 
     def _resize(self, legs: Iterable[Leg], sign: int) -> None:
         for leg in legs:

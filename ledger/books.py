@@ -25,20 +25,36 @@ from ledger.entries import (
     Checkpointed,
     Closed,
     ClosedHow,
+    EndedBy,
+    Enlisted,
     Entry,
     EntryRefused,
     EraOpened,
     Expired,
+    GangBegun,
+    GangCommitted,
+    GangCompleted,
+    GangEnded,
     Held,
+    Parked,
     PoolStateSet,
     Posted,
     Provisioned,
     Reclaimed,
     Released,
     Retired,
+    Settled,
     Voided,
     WentOffline,
     decode_entry,
+)
+from ledger.gangs import (
+    GangEntry,
+    MemberEntry,
+    forgotten,
+    gang_after,
+    member_after,
+    room_for_one,
 )
 from ledger.holds import EndedHold, LiveHold, Token
 from ledger.lifecycle import HoldState, Step, after
@@ -80,6 +96,9 @@ _STEPS: Final[Mapping[type, Step]] = {
     Expired: Step.EXPIRE,
     Released: Step.RELEASE,
     Reclaimed: Step.RECLAIM,
+    Enlisted: Step.ENLIST,
+    Parked: Step.PARK,
+    Settled: Step.SETTLE,
 }
 
 
@@ -195,6 +214,12 @@ class Books(Checkpoints):
                 return None
             case Checkpointed():
                 return self._check_off(entry, height, index)
+            case GangBegun() | GangCommitted() | GangCompleted() | GangEnded():
+                return self._gang(entry, at)
+            case Enlisted() | Parked() | Settled():
+                return self._member(entry, at)
+            case Released(why=EndedBy.DISBANDED):
+                return self._advance(entry.id, Step.DISBAND, at)
             case _:
                 return self._advance(entry.id, _STEPS[type(entry)], at)
 
@@ -248,6 +273,27 @@ class Books(Checkpoints):
         self._set_live(_live_hold(entry, state, at))
         return None
 
+    def _gang(self, entry: GangEntry, at: Token) -> Refusal | None:
+        if isinstance(entry, GangBegun) and not room_for_one(self.gangs):
+            return Refusal.OVER_LIMIT
+        became = gang_after(self.gangs.get(entry.gang), entry, at)
+        if became is None:
+            return Refusal.NOT_ALLOWED
+        self._put(self.gangs, entry.gang, became)
+        if (oldest := forgotten(self.gangs)) is not None:
+            self._put(self.gangs, oldest, None)
+        return None
+
+    def _member(self, entry: MemberEntry, at: Token) -> Refusal | None:
+        hold = self.live.get(entry.id)
+        if hold is None or after(hold.state, _STEPS[type(entry)]) is None:
+            return Refusal.NOT_ALLOWED
+        became = member_after(hold, entry, at)
+        if became is None:
+            return Refusal.NOT_ALLOWED
+        self._set_live(became)
+        return None
+
     def _advance(self, hold_id: bytes, step: Step, at: Token) -> Refusal | None:
         hold = self.live.get(hold_id)
         if hold is None:
@@ -292,5 +338,5 @@ def _live_hold(entry: Held | Adopted, state: HoldState, at: Token) -> LiveHold:
 def _posted(hold: LiveHold, state: HoldState, at: Token) -> LiveHold:
     return LiveHold(
         hold.id, state, hold.digest, hold.holder, hold.legs, hold.kind, hold.term,
-        hold.principal, hold.label, hold.held_at, at, hold.origin,
+        hold.principal, hold.label, hold.held_at, at, hold.origin, hold.gang,
     )  # fmt: skip

@@ -17,11 +17,13 @@ from ledger.commands import (
     Outcome,
     Renew,
     Resume,
+    Settle,
     SignedCommand,
     check_command,
     decode_command,
 )
-from ledger.limits import NONCE_BYTES_MAX, PRINCIPAL_CHARS_MAX, RECEIPTS_MAX
+from ledger.enlisted import malformed_enlisting
+from ledger.limits import NONCE_BYTES_MAX, PRINCIPAL_CHARS_MAX, RECEIPT_BYTES_MAX, RECEIPTS_MAX
 from ledger.pools import unit_of
 from mesh.identity import NodeId
 
@@ -54,6 +56,8 @@ def malformed(command: Command) -> str | None:
         return _malformed_hold(command)
     if isinstance(command, Renew) and len(command.nonce) > NONCE_BYTES_MAX:
         return f"a nonce has at most {NONCE_BYTES_MAX} bytes"
+    if isinstance(command, Settle) and len(command.proof) > RECEIPT_BYTES_MAX:
+        return f"a proof has at most {RECEIPT_BYTES_MAX} bytes"
     if isinstance(command, Resume) and not 1 <= len(command.receipts) <= RECEIPTS_MAX:
         return f"a resume carries 1 to {RECEIPTS_MAX} receipts"
     return None
@@ -73,4 +77,4 @@ def _malformed_hold(hold: Hold) -> str | None:
         return "a term is more than nothing"
     if len(hold.label) > LABEL_CHARS_MAX or len(hold.principal) > PRINCIPAL_CHARS_MAX:
         return "label or principal too long"
-    return None
+    return malformed_enlisting(hold)

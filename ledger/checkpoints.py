@@ -78,6 +78,7 @@ class Checkpoints(Shelves):
             tuple(sorted(self.pools.items(), key=itemgetter(0))),
             tuple(live_row(self.live[hold]) for hold in sorted(self.live)),
             tuple(ended_row(hold) for hold in ended),
+            tuple(self.gangs[gang] for gang in sorted(self.gangs)),
         )  # fmt: skip
 
     def state_hash(self) -> bytes:
@@ -98,6 +99,7 @@ class Checkpoints(Shelves):
         books.accounts = dict(state.accounts)
         books.pools = dict(state.pools)
         books.ended = {hold.id: hold for hold in ended_of(state)}
+        books.gangs = {gang.id: gang for gang in state.gangs}
         for hold in live_of(state):
             books._set_live(hold)
         books._undo.clear()

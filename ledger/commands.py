@@ -32,6 +32,10 @@ class Leg(NamedTuple):
     amount: int
 
 
+GANG_MEMBERS_MAX: Final = 64
+"""Nodes of one gang: its names fit one entry, and an asker can attend to all of them at once."""
+
+
 class GrantKind(Enum):
     """How a grant ends when nobody ends it."""
 
@@ -41,7 +45,17 @@ class GrantKind(Enum):
     """Parked with the owner for its whole term; needs no heartbeat."""
 
 
-class Hold(msgspec.Struct, frozen=True, tag="hold", forbid_unknown_fields=True):
+class Enlisting(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """This hold is one of a gang's (`ledger/gangs.py`): a carried lease at first, and once it is
+    parked a booking of `term`."""
+
+    gang: bytes
+    term: Duration
+
+
+class Hold(
+    msgspec.Struct, frozen=True, tag="hold", forbid_unknown_fields=True, omit_defaults=True
+):  # fmt: skip
     """Set `legs` aside: all of them or none. Pending until posted; lapses after `pending_ttl`.
 
     `term`: a carried lease's time between renewals (≤ TTL_MAX) or a booking's whole length.
@@ -54,6 +68,7 @@ class Hold(msgspec.Struct, frozen=True, tag="hold", forbid_unknown_fields=True):
     term: Duration
     principal: str
     label: str
+    gang: Enlisting | None = None
 
 
 class Post(msgspec.Struct, frozen=True, tag="post", forbid_unknown_fields=True):
@@ -61,6 +76,22 @@ class Post(msgspec.Struct, frozen=True, tag="post", forbid_unknown_fields=True):
 
     id: bytes
     session: bytes
+
+
+class Park(msgspec.Struct, frozen=True, tag="park", forbid_unknown_fields=True):
+    """Every member of its gang is posted: this one is a booking from here on, on probation."""
+
+    id: bytes
+    session: bytes
+
+
+class Settle(msgspec.Struct, frozen=True, tag="settle", forbid_unknown_fields=True):
+    """Every member is parked: the booking lasts its term. `proof`: the receipt, by the holder's own
+    log, of its gang's completion, as encoded by `ledger.blocks.encode_receipt`."""
+
+    id: bytes
+    session: bytes
+    proof: bytes
 
 
 class Renew(msgspec.Struct, frozen=True, tag="renew", forbid_unknown_fields=True):
@@ -105,7 +136,7 @@ class Inquire(msgspec.Struct, frozen=True, tag="inquire", forbid_unknown_fields=
     session: bytes
 
 
-Command: TypeAlias = Hold | Post | Renew | Void | Release | Resume | Inquire
+Command: TypeAlias = Hold | Post | Park | Settle | Renew | Void | Release | Resume | Inquire
 
 
 class SignedCommand(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -137,9 +168,12 @@ class Outcome(Enum):
     WRONG_STEP = "not a step from here"
     NOT_RESUMABLE = "not resumable"
     TOO_LATE = "too late"
+    UNPROVEN = "that proves nothing"
 
     HELD = "held"
     POSTED = "posted"
+    PARKED = "parked"
+    SETTLED = "settled"
     RENEWED = "renewed"
     RESUMED = "resumed"
     VOIDED = "voided"
@@ -160,7 +194,7 @@ class Outcome(Enum):
 
 _POSITIVE: Final = frozenset(
     {Outcome.HELD, Outcome.POSTED, Outcome.RENEWED, Outcome.RESUMED, Outcome.VOIDED}
-    | {Outcome.ENDING, Outcome.RELEASED}
+    | {Outcome.ENDING, Outcome.RELEASED, Outcome.PARKED, Outcome.SETTLED}
 )
 _TRANSIENT: Final = frozenset(
     {Outcome.WRONG_SESSION, Outcome.QUARANTINED, Outcome.BOOKINGS_CLOSED, Outcome.POOL_NOT_OPEN}

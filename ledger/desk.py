@@ -23,7 +23,7 @@ from ledger.entries import EndedBy, Entry, EraOpened, Expired, encode_entry
 from ledger.holds import LiveHold, Token
 from ledger.leases import Deadlines, encode_remaining, owner_span
 from ledger.lifecycle import HoldState
-from ledger.limits import FENCE_AGAIN, REMAINING_EVERY, Limits
+from ledger.limits import FENCE_AGAIN, GANG_MAX, REMAINING_EVERY, Limits
 from ledger.observations import PoolReading
 from mesh.identity import NodeId
 from mesh.instant import Duration, Instant, earliest
@@ -76,13 +76,15 @@ class Desk:
                 self.write(Expired(hold_id))
             else:
                 why = EndedBy.RUN_OUT if hold.is_booking else None
+                why = EndedBy.DISBANDED if hold.on_probation else why
                 effects.extend(self.end(hold_id, why, self.owner, now))
         return effects
 
     def arm(self, hold: LiveHold, now: Instant, remaining: Duration | None = None) -> None:
         """Give `hold` its full time from now, or what is `remaining` of it."""
         pending = hold.state is HoldState.PENDING
-        full = owner_span(self.limits.pending_ttl if pending else hold.term)
+        lasting = GANG_MAX if hold.on_probation else hold.term
+        full = owner_span(self.limits.pending_ttl if pending else lasting)
         self.deadlines.set(hold.id, now + (full if remaining is None else remaining))
         if hold.is_booking and self._journal_at is None:
             self._journal_at = now + REMAINING_EVERY
@@ -95,8 +97,10 @@ class Desk:
         return max(0, at - now)
 
     def running_bookings(self, now: Instant) -> dict[bytes, Duration]:
-        """Booking → how long it still has."""
-        bookings = [hold.id for hold in self.books.live_holds() if hold.is_booking]
+        """Booking → how long it still has. What is left of a probation is not: taken for the rest
+        of a term by the next start, it would end a booking that was settled meanwhile."""
+        live = self.books.live_holds()
+        bookings = [hold.id for hold in live if hold.is_booking and not hold.on_probation]
         return {hold: self.remaining(hold, now) or 0 for hold in bookings}
 
     def note_remaining(self, now: Instant) -> list[LedgerEffect]:

@@ -7,7 +7,7 @@ shrug (a ledger that skips what it does not understand is not a ledger).
 """
 
 from enum import Enum
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -15,6 +15,7 @@ from msgspec import Meta
 from ledger.accounts import PoolState
 from ledger.commands import (
     AMOUNT_MAX,
+    GANG_MEMBERS_MAX,
     HOLD_ID_BYTES,
     LABEL_CHARS_MAX,
     LEGS_MAX,
@@ -54,6 +55,7 @@ class EndedBy(Enum):
     ASKED = "asked"
     RUN_OUT = "run out"
     ELSEWHERE = "ended in another copy of this log"
+    DISBANDED = "its gang ended, or was never shown to be complete"
 
 
 class OpenedBy(Enum):
@@ -190,6 +192,65 @@ class Closed(_Entry, tag="close", frozen=True):
     origin: Position
 
 
+class Enlisted(_Entry, tag="enlist", frozen=True):
+    """A hold that was just begun, or taken back, is one of a gang's: a booking of `term` at last.
+    An entry of its own, because a hold's has one encoding and old logs are read for ever."""
+
+    id: HoldId
+    gang: HoldId
+    term: Term
+
+
+class Parked(_Entry, tag="park", frozen=True):
+    """All of its gang are posted: a booking from here on, until GANG_MAX without proof."""
+
+    id: HoldId
+
+
+class Settled(_Entry, tag="settle", frozen=True):
+    """All of its gang are parked, as its holder's log proves: the booking lasts its term."""
+
+    id: HoldId
+
+
+class GangMember(NamedTuple):
+    """One hold of a gang, and who would grant it."""
+
+    owner: Node
+    hold: HoldId
+
+
+Members: TypeAlias = Annotated[
+    tuple[GangMember, ...], Meta(min_length=2, max_length=GANG_MEMBERS_MAX)
+]
+
+
+class GangBegun(_Entry, tag="gang", frozen=True):
+    """The author will ask these owners for these holds: all of them or none."""
+
+    gang: HoldId
+    members: Members
+
+
+class GangCommitted(_Entry, tag="gang commit", frozen=True):
+    """Every owner holds its member: they will be posted."""
+
+    gang: HoldId
+
+
+class GangCompleted(_Entry, tag="gang complete", frozen=True):
+    """Every member is posted and parked. The proof that their owners wait for."""
+
+    gang: HoldId
+
+
+class GangEnded(_Entry, tag="gang end", frozen=True):
+    """It is over: no member lasts."""
+
+    gang: HoldId
+    why: Reason
+
+
 class BookingsOpened(_Entry, tag="open", frozen=True):
     """New bookings are admitted in this era. An override says whose word that rests on."""
 
@@ -225,6 +286,13 @@ Entry: TypeAlias = (
     | Reclaimed
     | Adopted
     | Closed
+    | Enlisted
+    | Parked
+    | Settled
+    | GangBegun
+    | GangCommitted
+    | GangCompleted
+    | GangEnded
     | BookingsOpened
     | Checkpointed
 )

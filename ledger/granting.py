@@ -51,7 +51,7 @@ def refuse_hold(
 
 def _term_too_long(hold: Hold, limits: Limits) -> Refused | None:
     longest = TTL_MAX if hold.kind is GrantKind.CARRIED else limits.booking_term_max
-    if hold.term <= longest:
+    if hold.term <= longest and (hold.gang is None or hold.gang.term <= limits.booking_term_max):
         return None
     return Refused(Outcome.TERM_TOO_LONG, f"{longest} ns is the longest {hold.kind.value} term")
 

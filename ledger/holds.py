@@ -15,6 +15,25 @@ class Token(NamedTuple):
     line: int
 
 
+class Enlistment(NamedTuple):
+    """That a hold is one of a gang's, and how far its owner has come with it (`ledger/gangs.py`).
+
+    `term`: of the booking that it becomes when it is parked.
+    """
+
+    gang: bytes
+    term: int
+    enlisted_at: Token
+    parked_at: Token | None = None
+    settled_at: Token | None = None
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """The entries that say so."""
+        steps = (self.enlisted_at, self.parked_at, self.settled_at)
+        return tuple(at for at in steps if at is not None)
+
+
 @dataclass(frozen=True, slots=True)
 class LiveHold:
     """A promise that takes room. `posted_at` is None while it is pending.
@@ -34,6 +53,12 @@ class LiveHold:
     held_at: Token
     posted_at: Token | None
     origin: Token
+    gang: Enlistment | None = None
+
+    @property
+    def on_probation(self) -> bool:
+        """A gang's member that is a booking already, and only until it is shown that all are."""
+        return self.is_booking and self.gang is not None and self.gang.settled_at is None
 
     @property
     def is_booking(self) -> bool:

@@ -21,6 +21,7 @@ class HoldState(Enum):
     RECLAIMED = "reclaimed"
     SUPERSEDED = "superseded"
     BROKEN = "broken"
+    DISBANDED = "disbanded"
 
     @property
     def live(self) -> bool:
@@ -37,6 +38,10 @@ class Step(Enum):
     EXPIRE = "expire"
     RELEASE = "release"
     RECLAIM = "reclaim"
+    ENLIST = "enlist"
+    PARK = "park"
+    SETTLE = "settle"
+    DISBAND = "disband"
     ADOPT_PENDING = "adopt pending"
     ADOPT_POSTED = "adopt posted"
     SUPERSEDE = "supersede"
@@ -50,6 +55,12 @@ TABLE: Final[Mapping[tuple[HoldState, Step], HoldState]] = {
     (HoldState.PENDING, Step.EXPIRE): HoldState.EXPIRED,
     (HoldState.POSTED, Step.RELEASE): HoldState.RELEASED,
     (HoldState.POSTED, Step.RECLAIM): HoldState.RECLAIMED,
+    # As one of a gang (gangs.py). What is taken back after amnesia is enlisted where it stands.
+    (HoldState.PENDING, Step.ENLIST): HoldState.PENDING,
+    (HoldState.POSTED, Step.ENLIST): HoldState.POSTED,
+    (HoldState.POSTED, Step.PARK): HoldState.POSTED,
+    (HoldState.POSTED, Step.SETTLE): HoldState.POSTED,
+    (HoldState.POSTED, Step.DISBAND): HoldState.DISBANDED,
     # After amnesia: found again in a receipt or in a copy of our log, or found too late to keep.
     (HoldState.ABSENT, Step.ADOPT_PENDING): HoldState.PENDING,
     (HoldState.ABSENT, Step.ADOPT_POSTED): HoldState.POSTED,

@@ -23,6 +23,17 @@ PENDING_TTL: Final[Duration] = 30 * SECOND
 ENTRIES_MAX: Final = 1024
 """Live holds per node. The table of holds stays readable and a room check stays cheap."""
 
+GANG_MAX: Final[Duration] = MINUTE
+"""How long a gang's member that is parked waits for the proof that all are. Longer than any asker
+tries to bring it (a handful of sends), short enough that a dead asker's room is soon free."""
+
+GANGS_MAX: Final = 64
+"""Gangs of one asker that are not over."""
+
+GANGS_ENDED_MAX: Final = 256
+"""Gangs of one asker that are over and still named, the oldest forgotten first: who has not read
+the word by then has long been without proof."""
+
 REMAINING_EVERY: Final[Duration] = MINUTE
 """How often a booking's remaining time is journalled: a crash gives back at most this much."""
 
@@ -66,6 +77,8 @@ PRINCIPAL_CHARS_MAX: Final = 120
 REASON_CHARS_MAX: Final = 400
 NONCE_BYTES_MAX: Final = 64
 RECEIPTS_MAX: Final = 2
+RECEIPT_BYTES_MAX: Final = ENTRY_BYTES_MAX + 1024
+"""An entry, the signed header of its block, and the way from one to the other."""
 PROVEN_BLOCKS_MAX: Final = 16
 """Own blocks whose receipts are kept at hand: a post follows its hold within a block or two."""
 

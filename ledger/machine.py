@@ -27,11 +27,15 @@ from ledger.checkpointing import Checkpointer
 from ledger.commands import Answer, SignedCommand
 from ledger.desk import Desk
 from ledger.effects import Alarm, Fence, LedgerEffect, Rebase, Reply, StandingChanged
+from ledger.enlisted import heard
 from ledger.entries import BookingsOpened, EraOpened, OpenedBy
+from ledger.holds import Token
 from ledger.limits import REASON_CHARS_MAX, Limits
 from ledger.observations import (
     CapacitySeen,
     Fenced,
+    GangSeen,
+    GangStep,
     Observation,
     Override,
     OwnLogSeen,
@@ -39,22 +43,8 @@ from ledger.observations import (
     PoolReading,
 )
 from ledger.quarantine import Listener, Quarantine, is_elsewhere
-from ledger.recovery import (
-    Chain,
-    Gathered,
-    ended_anywhere,
-    fold_longest,
-    next_era,
-    sound_part,
-)
-from ledger.reopening import (
-    carry_on,
-    end_what_ended,
-    lost_claims,
-    over_and_done,
-    settle,
-    take_back,
-)
+from ledger.recovery import Chain, Gathered, ended_anywhere, fold_longest, next_era, sound_part
+from ledger.reopening import carry_on, end_what_ended, lost_claims, over_and_done, settle, take_back
 from ledger.visits import Visit
 from mesh.identity import NONCE_BYTES, Epoch, Identity
 from mesh.instant import Duration, Instant, earliest
@@ -213,6 +203,8 @@ class Ledger:
                 effects.extend(self._desk.fenced(hold, gone))
             case OwnLogSeen():
                 effects.extend(self._see_own_log(observation, now))
+            case GangSeen() | GangStep():  # In quarantine nothing is written: it is told again.
+                effects.extend(heard(self._desk, observation, now) if self._is_open else ())
             case PeersKnown():
                 self._gate.peers = observation
             case Override(reason):
@@ -232,6 +224,10 @@ class Ledger:
             effects += self._desk.seal()
         self._gathered.written(self._desk.writer.chain[before:])
         return effects
+
+    def receipt(self, token: Token) -> bytes:
+        """Proof of a sealed entry of our own log, ready to travel."""
+        return self._desk.writer.receipt(token)
 
     def put_away(self, now: Instant) -> list[LedgerEffect]:
         """A clean stop: what every booking has left, so that the next start counts on from here."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from ledger.gangs import GangEntry
 from mesh.identity import NodeId
 from mesh.logs import Block
 
@@ -62,4 +63,21 @@ class Override:
     reason: str
 
 
-Observation: TypeAlias = CapacitySeen | Fenced | OwnLogSeen | PeersKnown | Override
+@dataclass(frozen=True, slots=True)
+class GangSeen:
+    """What others' logs say of the gang to which our `hold` belongs: it is complete, or `over`."""
+
+    hold: bytes
+    over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GangStep:
+    """We, as an asker, have come so far with a gang of ours: it goes on our log."""
+
+    entry: GangEntry
+
+
+Observation: TypeAlias = (
+    CapacitySeen | Fenced | OwnLogSeen | PeersKnown | Override | GangSeen | GangStep
+)

@@ -67,8 +67,9 @@ _PHASES: Mapping[Step, Phase] = {
     Step.EXPIRE: Phase.CANCEL,
     Step.RELEASE: Phase.DIRECT,
     Step.RECLAIM: Phase.DIRECT,
+    Step.DISBAND: Phase.DIRECT,
 }
-_RETURNS = (Step.RELEASE, Step.RECLAIM)
+_RETURNS = (Step.RELEASE, Step.RECLAIM, Step.DISBAND)
 
 
 def step_postings(step: Step, legs: Iterable[Leg], tenant: str) -> tuple[Posting, ...]:

@@ -15,6 +15,8 @@ chains, and reading a claim. `machine.py` decides when.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from ledger.blocks import ReceiptRefused, decode_receipt
 from ledger.books import Books
 from ledger.commands import TTL_MAX, GrantKind, Outcome, Resume
@@ -22,13 +24,15 @@ from ledger.entries import (
     Adopted,
     Closed,
     ClosedHow,
+    Enlisted,
     EntryRefused,
     Held,
     Posted,
+    Settled,
     decode_entry,
 )
 from ledger.granting import Refused
-from ledger.holds import LiveHold
+from ledger.holds import Enlistment, LiveHold
 from ledger.limits import GATHERED_BLOCKS_MAX, TIPS_MAX
 from mesh.identity import NodeId, id_of
 from mesh.logs import NO_BLOCK, Block, Era, Position, check_block, check_receipt
@@ -55,6 +59,7 @@ class Claim:
     held: Held | Adopted
     posted: bool
     origin: Position
+    gang: Enlistment | None = None
 
     @property
     def id(self) -> bytes:
@@ -72,6 +77,14 @@ class Claim:
             held.id, held.digest, held.holder, held.legs, held.kind, held.term,
             held.principal, held.label, self.posted, self.origin,
         )  # fmt: skip
+
+    def enlisting(self) -> list[Enlisted | Settled]:
+        """The entries that say of which gang it is, and that it is complete if it was known to be
+        so. A probation begins anew: the proof is in its asker's log, not in ours."""
+        if self.gang is None:
+            return []
+        settled = [] if self.gang.settled_at is None else [Settled(self.id)]
+        return [Enlisted(self.id, self.gang.gang, self.gang.term), *settled]
 
     def closing(self, how: ClosedHow) -> Closed:
         """The entry that says it could not be kept."""
@@ -192,7 +205,9 @@ def _claim_of(hold: LiveHold, blocks: Sequence[Block]) -> Claim:
     block = blocks[hold.held_at.height]
     entry = decode_entry(block.entries[hold.held_at.line])
     assert isinstance(entry, Held | Adopted), "a live hold begins with a hold or an adoption"
-    return Claim(entry, hold.posted_at is not None, block.position)
+    # One of a gang's was held as a carried lease, and is a booking since it was parked.
+    entry = msgspec.structs.replace(entry, kind=hold.kind, term=hold.term)
+    return Claim(entry, hold.posted_at is not None, block.position, hold.gang)
 
 
 def read_claim(resume: Resume, owner: NodeId, who: NodeId) -> Claim | Refused:

@@ -71,6 +71,8 @@ def take_back(
     for claim in sorted(claims, key=lambda one: one.age_key, reverse=True):
         if desk.books.fits(claim.held.legs):
             desk.write(claim.adoption())
+            for entry in claim.enlisting():
+                desk.write(entry)
             _arm(desk, desk.books.live[claim.id], remaining, now)
             continue
         how = _why_it_does_not_fit(desk, claim)
@@ -105,7 +107,8 @@ def end_what_ended(desk: Desk, chains: Sequence[Chain], now: Instant) -> list[Le
 
 
 def _arm(desk: Desk, hold: LiveHold, remaining: Mapping[bytes, Duration], now: Instant) -> None:
-    left = rearmed(remaining.get(hold.id), hold.term) if hold.is_booking else None
+    counted = hold.is_booking and not hold.on_probation
+    left = rearmed(remaining.get(hold.id), hold.term) if counted else None
     desk.arm(hold, now, left)
 
 

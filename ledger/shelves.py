@@ -7,6 +7,7 @@ on a shelf without a note of what stood there before.
 from typing import TypeVar
 
 from ledger.accounts import EMPTY, AccountId, Counters, PoolState
+from ledger.gangs import Gang
 from ledger.holds import EndedHold, LiveHold, Token
 from ledger.lifecycle import HoldState
 from ledger.postings import Posting, credited, debited
@@ -23,6 +24,8 @@ class Shelves:
         self.pools: dict[str, PoolState] = {}
         self.live: dict[bytes, LiveHold] = {}
         self.ended: dict[bytes, EndedHold] = {}
+        self.gangs: dict[bytes, Gang] = {}
+        """Of the log's author, as asker: what it says of gangs (`ledger/gangs.py`)."""
         self._on_pool: dict[str, dict[bytes, int]] = {}
         self._undo: list[tuple[dict[object, object], object, object]] = []
 

@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from ledger.accounts import AccountId, Counters, PoolState
 from ledger.entries import EraOpened
+from ledger.gangs import Gang
 from ledger.holds import EndedHold, LiveHold
 from mesh.logs import HASH_BYTES, STATE_BYTES_MAX, Era, EraStart
 
@@ -43,6 +44,7 @@ class State(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     pools: tuple[tuple[str, PoolState], ...]
     live: tuple[_LiveRow, ...]
     ended: tuple[_EndedRow, ...]
+    gangs: tuple[Gang, ...]
 
 
 _decoder: Final = msgspec.msgpack.Decoder(State)

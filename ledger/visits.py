@@ -21,22 +21,25 @@ from ledger.commands import (
     Inquire,
     Leg,
     Outcome,
+    Park,
     Post,
     Release,
     Renew,
     Resume,
+    Settle,
     Void,
 )
 from ledger.desk import Desk
 from ledger.effects import LedgerEffect, Reply
+from ledger.enlisted import enlist, step
 from ledger.entries import EndedBy, Held, Posted, Voided
 from ledger.granting import Refused, refuse_hold
 from ledger.holds import EndedHold, LiveHold
 from ledger.lifecycle import HoldState
 from mesh.identity import PublicKey, id_of
-from mesh.instant import Instant
+from mesh.instant import Duration, Instant
 
-StepCommand: TypeAlias = Post | Renew | Void | Release | Resume
+StepCommand: TypeAlias = Post | Park | Settle | Renew | Void | Release | Resume
 """A command about a hold that exists."""
 
 
@@ -61,7 +64,7 @@ class Visit:
                 return [*self._hold(command)]
             case Inquire():
                 return [*self._inquire(command.id)]
-            case Post() | Renew() | Void() | Release() | Resume():
+            case Post() | Park() | Settle() | Renew() | Void() | Release() | Resume():
                 found = self._find(command)
                 if isinstance(found, Refused):
                     return [self._refuse(command.id, found)]
@@ -91,7 +94,8 @@ class Visit:
         remembered = desk.refusals.get(hold.id)
         if remembered is not None and remembered[0] == digest:
             return [Reply(self.asker, remembered[1])]
-        if hold.kind is GrantKind.BOOKING and not desk.books.bookings_open:
+        booked = hold.kind is GrantKind.BOOKING or hold.gang is not None
+        if booked and not desk.books.bookings_open:
             closed = Refused(Outcome.BOOKINGS_CLOSED, "not every peer has shown its copy yet")
             return [self._refuse(hold.id, closed)]
         if known is not None or remembered is not None:
@@ -109,6 +113,7 @@ class Visit:
         self.desk.write(
             Held(hold.id, digest, self.who, legs, hold.kind, hold.term, hold.principal, hold.label)
         )
+        enlist(self.desk, hold)
         self.desk.arm(self.desk.books.live[hold.id], self.now)
         return self._say_live(Outcome.HELD, hold.id)
 
@@ -123,6 +128,8 @@ class Visit:
         hold = self.desk.books.live[hold_id]
         left = self.desk.remaining(hold_id, self.now)
         proofs = proofs_of(hold)
+        if hold.gang is not None:
+            return self._say_member(outcome, hold, left)
         if outcome is Outcome.RENEWED:
             return self.desk.counter.say(
                 Draft(self.asker, outcome, hold_id, (), hold.posted_at, left, "", nonce, proofs)
@@ -130,6 +137,16 @@ class Visit:
         return self.desk.counter.say(
             Draft(self.asker, outcome, hold_id, proofs, hold.posted_at, left)
         )
+
+    def _say_member(self, outcome: Outcome, hold: LiveHold, left: Duration | None) -> list[Reply]:
+        """Of one of a gang's: what it is now rests on every entry that made it so."""
+        assert hold.gang is not None, "only one of a gang's is spoken of like this"
+        settled = hold.gang.settled_at if outcome is Outcome.SETTLED else None
+        draft = Draft(
+            self.asker, outcome, hold.id, proofs_of(hold), settled or hold.posted_at, left,
+            rests_on=hold.gang.tokens,
+        )  # fmt: skip
+        return self.desk.counter.say(draft)
 
     # What became of it -------------------------------------------------------------------------
 
@@ -176,6 +193,11 @@ class Visit:
             return [self._refuse(hold.id, late)]
         if isinstance(command, Post):
             return [*self._post(hold)]
+        if isinstance(command, Park | Settle):
+            done = step(self.desk, command, hold, self.now)
+            if isinstance(done, Refused):
+                return [self._refuse(hold.id, done)]
+            return [*self._say_live(done, hold.id)]
         if isinstance(command, Renew):
             return [*self._renew(hold, command.nonce)]
         if hold.kind is GrantKind.CARRIED and hold.state is HoldState.POSTED:

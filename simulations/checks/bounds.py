@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from ledger.limits import (
     ENTRIES_MAX,
+    GANGS_ENDED_MAX,
+    GANGS_MAX,
     GATHERED_BLOCKS_MAX,
     PROVEN_BLOCKS_MAX,
     REFUSALS_MAX,
@@ -90,6 +92,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Books._on_pool[]": ENTRIES_MAX,
     "Books._undo": 0,
     "Books.accounts": lambda _: 3 * POOLS_MAX + ENTRIES_MAX * POOLS_MAX,
+    "Books.gangs": GANGS_MAX + GANGS_ENDED_MAX,
     "Books.live": ENTRIES_MAX,
     "Books.pools": POOLS_MAX,
     "Bulletin.counts": CAUSES_MAX,

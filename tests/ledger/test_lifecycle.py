@@ -15,6 +15,11 @@ ALLOWED = {
     ("pending", "expire"): "expired",
     ("posted", "release"): "released",
     ("posted", "reclaim"): "reclaimed",
+    ("pending", "enlist"): "pending",
+    ("posted", "enlist"): "posted",
+    ("posted", "park"): "posted",
+    ("posted", "settle"): "posted",
+    ("posted", "disband"): "disbanded",
 }
 
 
