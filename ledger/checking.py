@@ -19,11 +19,19 @@ from ledger.commands import (
     Resume,
     Settle,
     SignedCommand,
+    Wait,
     check_command,
     decode_command,
 )
 from ledger.enlisted import malformed_enlisting
-from ledger.limits import NONCE_BYTES_MAX, PRINCIPAL_CHARS_MAX, RECEIPT_BYTES_MAX, RECEIPTS_MAX
+from ledger.limits import (
+    NONCE_BYTES_MAX,
+    PATIENCE_MAX,
+    PRINCIPAL_CHARS_MAX,
+    PRIORITY_MAX,
+    RECEIPT_BYTES_MAX,
+    RECEIPTS_MAX,
+)
 from ledger.pools import unit_of
 from mesh.identity import NodeId
 
@@ -54,6 +62,8 @@ def malformed(command: Command) -> str | None:
         return f"a hold id has {HOLD_ID_BYTES} bytes"
     if isinstance(command, Hold):
         return _malformed_hold(command)
+    if isinstance(command, Wait):
+        return _malformed_wait(command)
     if isinstance(command, Renew) and len(command.nonce) > NONCE_BYTES_MAX:
         return f"a nonce has at most {NONCE_BYTES_MAX} bytes"
     if isinstance(command, Settle) and len(command.proof) > RECEIPT_BYTES_MAX:
@@ -61,6 +71,16 @@ def malformed(command: Command) -> str | None:
     if isinstance(command, Resume) and not 1 <= len(command.receipts) <= RECEIPTS_MAX:
         return f"a resume carries 1 to {RECEIPTS_MAX} receipts"
     return None
+
+
+def _malformed_wait(wait: Wait) -> str | None:
+    if (wait.hold.id, wait.hold.session) != (wait.id, wait.session):
+        return "a place in the line is for the hold whose id it has"
+    if not 0 < wait.patience <= PATIENCE_MAX:
+        return f"a wait lasts more than nothing and at most {PATIENCE_MAX} ns"
+    if not 0 <= wait.priority <= PRIORITY_MAX:
+        return f"a priority is from 0 to {PRIORITY_MAX}"
+    return _malformed_hold(wait.hold)
 
 
 def _malformed_hold(hold: Hold) -> str | None:

@@ -71,6 +71,21 @@ class Hold(
     gang: Enlisting | None = None
 
 
+class Wait(msgspec.Struct, frozen=True, tag="wait", forbid_unknown_fields=True):
+    """As `hold`, or else a place in the line for it. Said again every few seconds: each time is
+    answered with the place, or, when its turn has come, with the hold. Who falls silent loses the
+    place; `Void` gives it up.
+
+    `patience`: how long its asker would wait in all. `priority`: 0 and up, as far as policy lets.
+    """
+
+    id: bytes
+    session: bytes
+    hold: Hold
+    patience: Duration
+    priority: int = 0
+
+
 class Post(msgspec.Struct, frozen=True, tag="post", forbid_unknown_fields=True):
     """Confirm a hold: from here on it is a grant."""
 
@@ -136,7 +151,7 @@ class Inquire(msgspec.Struct, frozen=True, tag="inquire", forbid_unknown_fields=
     session: bytes
 
 
-Command: TypeAlias = Hold | Post | Park | Settle | Renew | Void | Release | Resume | Inquire
+Command: TypeAlias = Hold | Wait | Post | Park | Settle | Renew | Void | Release | Resume | Inquire
 
 
 class SignedCommand(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -163,6 +178,8 @@ class Outcome(Enum):
     TOO_MANY_ENTRIES = "too many entries"
     ROOM_UNKNOWN = "room unknown"
     NO_ROOM = "no room"
+    OTHERS_WAIT = "others wait for this room"
+    LINE_FULL = "line full"
     NOT_FOUND = "no such hold"
     NOT_HOLDER = "not the holder"
     WRONG_STEP = "not a step from here"
@@ -170,6 +187,7 @@ class Outcome(Enum):
     TOO_LATE = "too late"
     UNPROVEN = "that proves nothing"
 
+    WAITING = "waiting"
     HELD = "held"
     POSTED = "posted"
     PARKED = "parked"
@@ -194,11 +212,12 @@ class Outcome(Enum):
 
 _POSITIVE: Final = frozenset(
     {Outcome.HELD, Outcome.POSTED, Outcome.RENEWED, Outcome.RESUMED, Outcome.VOIDED}
-    | {Outcome.ENDING, Outcome.RELEASED, Outcome.PARKED, Outcome.SETTLED}
+    | {Outcome.ENDING, Outcome.RELEASED, Outcome.PARKED, Outcome.SETTLED, Outcome.WAITING}
 )
 _TRANSIENT: Final = frozenset(
     {Outcome.WRONG_SESSION, Outcome.QUARANTINED, Outcome.BOOKINGS_CLOSED, Outcome.POOL_NOT_OPEN}
     | {Outcome.TOO_MANY_ENTRIES, Outcome.ROOM_UNKNOWN, Outcome.NO_ROOM}
+    | {Outcome.OTHERS_WAIT, Outcome.LINE_FULL}
 )
 
 
@@ -216,7 +235,8 @@ class Answer(msgspec.Struct, frozen=True):
     `token`: (era counter, height, index) of the posting entry, a fencing token that only grows.
     `receipts`: encoded `Receipt`s that prove what was granted; empty on refusal.
     `remaining`: nanoseconds the hold still has, by the owner's count; for QUARANTINED and
-    BOOKINGS_CLOSED, until the owner opens (None: not known).
+    BOOKINGS_CLOSED, until the owner opens (None: not known); for WAITING, until its turn (None: it
+    waits for something whose end nobody knows).
     """
 
     outcome: Outcome
@@ -230,6 +250,8 @@ class Answer(msgspec.Struct, frozen=True):
     nonce: bytes = b""
     stored_on: tuple[bytes, ...] | None = None
     """For a booking: ids of the peers that have the entry on their disks. None: not waited for."""
+    place: tuple[int, int] | None = None
+    """For WAITING: the place in the line, from 1, and how many wait."""
 
 
 _command_decoder: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)

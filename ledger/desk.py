@@ -15,16 +15,20 @@ from ledger.accounts import PoolState
 from ledger.answers import Counter, Draft, Refusals, fate, proofs_of
 from ledger.blocks import Writer
 from ledger.books import Books
-from ledger.capacity import capacity_entries
+from ledger.capacity import capacity_entries, room_now
 from ledger.commands import Outcome
 from ledger.effects import Alarm, Append, Fence, LedgerEffect, Reply
 from ledger.endings import Ending, Endings
 from ledger.entries import EndedBy, Entry, EraOpened, Expired, encode_entry
+from ledger.forecast import Forecast
+from ledger.hall import Hall
 from ledger.holds import LiveHold, Token
 from ledger.leases import Deadlines, encode_remaining, owner_span
 from ledger.lifecycle import HoldState
 from ledger.limits import FENCE_AGAIN, GANG_MAX, REMAINING_EVERY, Limits
+from ledger.line import Line
 from ledger.observations import PoolReading
+from ledger.turns import Turns, ends_by_count, known_ends
 from mesh.identity import NodeId
 from mesh.instant import Duration, Instant, earliest
 from mesh.persistence import SPACE_REMAINING, Persist, Write
@@ -34,8 +38,9 @@ class Desk:
     """One owner's open business over one log."""
 
     def __init__(
-        self, owner: NodeId, session: bytes, writer: Writer, books: Books, limits: Limits
-    ) -> None:
+        self, owner: NodeId, session: bytes, writer: Writer, books: Books, limits: Limits,
+        line: Line | None = None,
+    ) -> None:  # fmt: skip
         self.owner = owner
         self.writer = writer
         self.books = books
@@ -47,6 +52,9 @@ class Desk:
         self.bookings_at: Instant | None = None
         """When new bookings will be admitted at the latest, while they are not."""
         self.refusals = Refusals()
+        self.hall = Hall(Line() if line is None else line, books, limits)
+        self._changes = 0
+        """How often something was written or looked at: what was worked out before is stale."""
         self._journal_at: Instant | None = None
         self._forget: list[bytes] = []
         """Bookings that are over: their remaining time leaves the journal with the next block."""
@@ -55,11 +63,15 @@ class Desk:
 
     @property
     def next_wake(self) -> Instant | None:
-        return earliest(self.deadlines.next, self.endings.again.next, self._journal_at)
+        return earliest(
+            self.deadlines.next, self.endings.again.next, self._journal_at,
+            self.hall.line.next_wake,
+        )  # fmt: skip
 
     def wake(self, now: Instant) -> list[LedgerEffect]:
         """Whatever has come due."""
         effects: list[LedgerEffect] = self._lapse(now)
+        self.hall.line.sweep(now)
         for hold in self.endings.again.due(now):
             self.endings.again.set(hold, now + FENCE_AGAIN)
             ending = self.endings.get(hold)
@@ -86,7 +98,12 @@ class Desk:
         lasting = GANG_MAX if hold.on_probation else hold.term
         full = owner_span(self.limits.pending_ttl if pending else lasting)
         self.deadlines.set(hold.id, now + (full if remaining is None else remaining))
-        if hold.is_booking and self._journal_at is None:
+        if hold.is_booking:
+            self.journal_by(now)
+
+    def journal_by(self, now: Instant) -> None:
+        """From now on there is something to note every minute."""
+        if self._journal_at is None:
             self._journal_at = now + REMAINING_EVERY
 
     def remaining(self, hold: bytes, now: Instant) -> Duration | None:
@@ -104,13 +121,45 @@ class Desk:
         return {hold: self.remaining(hold, now) or 0 for hold in bookings}
 
     def note_remaining(self, now: Instant) -> list[LedgerEffect]:
-        """What every booking has left, for the journal: once a minute, and at a clean stop."""
-        running = self.running_bookings(now)
-        self._journal_at = now + REMAINING_EVERY if running else None
+        """What every booking has left, and how long everybody has waited, for the journal: once a
+        minute, and at a clean stop."""
         writes = [
-            Write(SPACE_REMAINING, hold, encode_remaining(left)) for hold, left in running.items()
+            Write(SPACE_REMAINING, hold, encode_remaining(left))
+            for hold, left in self.running_bookings(now).items()
         ]
+        writes += self.hall.line.note(now)
+        self._journal_at = now + REMAINING_EVERY if writes else None
         return [Persist(tuple(writes))] if writes else []
+
+    # Who waits ---------------------------------------------------------------------------------
+
+    def open_line(self, now: Instant) -> None:
+        """We grant from now on. Whose turn came in the last moment before a crash waits no more."""
+        for ticket in self.hall.line.tickets():
+            if ticket.hold.id in self.books.live or ticket.hold.id in self.books.ended:
+                self.hall.line.leave(ticket.hold.id)
+        self.hall.line.open(now)
+        if len(self.hall.line):
+            self.journal_by(now)
+
+    def turns(self, now: Instant) -> Turns:
+        """Whose turn it is."""
+        return self.hall.turns(lambda: self._forecast(now), self._changes, now)
+
+    def _forecast(self, now: Instant) -> Forecast:
+        """What will be free, as far as ends are known. Room that is not known is none."""
+        readings, books = self.readings or {}, self.books
+        free = {
+            pool: min(room_now(books, readings.get(pool)) or 0, books.free(pool))
+            for pool in sorted(books.pools)
+        }
+        forecast = Forecast(now, free)
+        for at, hold in known_ends(books, self._ends_at):
+            forecast.give(hold.legs, at)
+        return forecast
+
+    def _ends_at(self, hold: LiveHold) -> Instant | None:
+        return ends_by_count(hold, self.deadlines.get(hold.id), hold.id in self.endings)
 
     # The log -----------------------------------------------------------------------------------
 
@@ -122,6 +171,7 @@ class Desk:
         place = self.writer.place(era, raw)
         refusal = self.books.write(entry, era, place.height, place.line)
         assert refusal is None, f"our own entry was refused: {refusal} {entry}"
+        self._changes += 1
         return self.writer.write(era, raw)
 
     def seal(self) -> list[LedgerEffect]:
@@ -130,9 +180,10 @@ class Desk:
         for block in self.writer.seal():
             self.books.turn(block)
             effects.append(Append(block))
-        if self._forget:
-            writes = tuple(Write(SPACE_REMAINING, hold, None) for hold in self._forget)
-            effects.append(Persist(writes))
+        writes = [Write(SPACE_REMAINING, hold, None) for hold in self._forget]
+        writes += self.hall.line.unwritten()
+        if writes:
+            effects.append(Persist(tuple(writes)))
             self._forget = []
         return [*effects, *self.counter.sealed()]
 
@@ -141,6 +192,7 @@ class Desk:
     def look(self, readings: Mapping[str, PoolReading]) -> list[LedgerEffect]:
         """The machine as just seen: bring the accounts in line with it."""
         self.readings = dict(readings)
+        self._changes += 1
         return self._balance()
 
     def _balance(self) -> list[LedgerEffect]:

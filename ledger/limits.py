@@ -46,6 +46,28 @@ REFUSALS_MAX: Final = 4096
 WAITING_MAX: Final = 16
 """Askers that may wait for one hold to end; one more is told ENDING."""
 
+LINE_MAX: Final = 256
+"""Places in the line of one owner. Everybody's turn is looked at when something changes."""
+
+LINE_PER_PRINCIPAL_MAX: Final = 64
+"""Of these, on whoever's behalf: nobody fills the line alone."""
+
+LINE_SILENCE: Final[Duration] = 15 * SECOND
+"""Whoever has not asked again for so long, by the owner's count, has gone home. Askers ask every
+two seconds, so this survives some lost answers and a short pause."""
+
+PATIENCE_MAX: Final[Duration] = 7 * 24 * HOUR
+PRIORITY_MAX: Final = 9
+AGE_STEP: Final[Duration] = 5 * MINUTE
+"""Who waited for so long counts as one priority higher: nobody starves behind the important."""
+
+FORESEEN_MAX: Final = 16
+"""Places, from the front, whose turn is worked out exactly. Who stands further back keeps what he
+needs out of reach of those behind him, from now on and for good: that is simple, and safe."""
+
+ENDS_FORESEEN_MAX: Final = 256
+"""The nearest ends of bookings that a forecast looks at; what ends later does not end in it."""
+
 BLOCK_BYTES_MAX: Final = 128 * 1024
 """Entries in one block, so that a block always fits the answer of a sync (256 KiB)."""
 
@@ -104,6 +126,8 @@ class Limits:
     pending_ttl: Duration = PENDING_TTL
     checkpoint_entries: int = CHECKPOINT_ENTRIES
     ended_kept: int = ENDED_KEPT_MAX
+    priority_max: int = PRIORITY_MAX
+    """The highest priority that counts in our line; what asks for more is told so, and gets it."""
 
     def __post_init__(self) -> None:
         if not 0 < self.entries_max <= ENTRIES_MAX:
@@ -116,3 +140,5 @@ class Limits:
             raise ValueError(f"ended_kept must be 1 to {ENDED_KEPT_MAX}")
         if not 0 < self.pending_ttl <= PENDING_TTL:
             raise ValueError("pending_ttl must be more than nothing and at most 30 seconds")
+        if not 0 <= self.priority_max <= PRIORITY_MAX:
+            raise ValueError(f"priority_max must be 0 to {PRIORITY_MAX}, not {self.priority_max}")

@@ -29,8 +29,10 @@ from ledger.desk import Desk
 from ledger.effects import Alarm, Fence, LedgerEffect, Rebase, Reply, StandingChanged
 from ledger.enlisted import heard
 from ledger.entries import BookingsOpened, EraOpened, OpenedBy
+from ledger.hall import Waiting, waiting
 from ledger.holds import Token
 from ledger.limits import REASON_CHARS_MAX, Limits
+from ledger.line import Line
 from ledger.observations import (
     CapacitySeen,
     Fenced,
@@ -44,12 +46,19 @@ from ledger.observations import (
 )
 from ledger.quarantine import Listener, Quarantine, is_elsewhere
 from ledger.recovery import Chain, Gathered, ended_anywhere, fold_longest, next_era, sound_part
-from ledger.reopening import carry_on, end_what_ended, lost_claims, over_and_done, settle, take_back
+from ledger.reopening import (
+    carry_on,
+    end_what_ended,
+    forget_gone,
+    lost_claims,
+    over_and_done,
+    settle,
+    take_back,
+)
 from ledger.visits import Visit
 from mesh.identity import NONCE_BYTES, Epoch, Identity
 from mesh.instant import Duration, Instant, earliest
 from mesh.logs import Block, Era
-from mesh.persistence import SPACE_REMAINING, Persist, Write
 
 OPEN = "open"
 BOOKINGS_CLOSED = "bookings_closed"
@@ -80,6 +89,7 @@ class Ledger:
         fingerprint: str | None,
         limits: Limits,
         random: Random,
+        line: Line | None = None,
     ) -> None:
         """`chain`: our own accepted chain from disk. `remaining`: SPACE_REMAINING, decoded.
         `first`: a person says that this machine has promised nothing yet."""
@@ -90,6 +100,7 @@ class Ledger:
         self._fingerprint = fingerprint
         self._limits = limits
         self._random = random
+        self._line = Line() if line is None else line
         kept = sound_part(identity.id, chain, trusted=continuity.proven)
         self._damaged = len(chain) - len(kept.blocks)
         self._continuity = continuity
@@ -150,6 +161,10 @@ class Ledger:
         readings = self._readings or {}
         pools = sorted({*self.books.pools, *readings})
         return {pool: room_now(self.books, readings.get(pool)) for pool in pools}
+
+    def waiting(self, now: Instant) -> list[Waiting]:
+        """Who waits for us, and where."""
+        return waiting(self._desk, now) if self._is_open else []
 
     def remaining(self, hold: bytes, now: Instant) -> Duration | None:
         """How long a hold still has, by our count."""
@@ -300,7 +315,7 @@ class Ledger:
         effects.extend(take_back(desk, lost, self._remaining, now))
         self._gate.wait(self._desk, now)
         # A booking may have come back with no time left: it is due now, not at the next wake.
-        return [*effects, *self._forget_remaining(), *desk.wake(now)]
+        return [*effects, *forget_gone(self._remaining, self.books), *desk.wake(now)]
 
     def _quarantine_again(
         self, reason: str, now: Instant, epoch: Epoch | None = None
@@ -374,15 +389,7 @@ class Ledger:
 
     def _desk_over(self, chain: Chain) -> Desk:
         writer = Writer(self._identity, chain.blocks)
-        return Desk(self._identity.id, self.session, writer, chain.books, self._limits)
-
-    def _forget_remaining(self) -> list[LedgerEffect]:
-        """Times of bookings that are no more leave the journal."""
-        gone = sorted(hold for hold in self._remaining if hold not in self.books.live)
-        for hold in gone:
-            del self._remaining[hold]
-        writes = tuple(Write(SPACE_REMAINING, hold, None) for hold in gone)
-        return [Persist(writes)] if writes else []
+        return Desk(self._identity.id, self.session, writer, chain.books, self._limits, self._line)
 
     def _tell(self) -> list[LedgerEffect]:
         state, reason, _ = self.standing

@@ -18,12 +18,14 @@ from ledger.lifecycle import HoldState
 from ledger.quarantine import Quarantine
 from ledger.recovery import Chain, Claim, ended_anywhere, lost_bookings
 from mesh.instant import Duration, Instant
+from mesh.persistence import SPACE_REMAINING, Persist, Write
 
 
 def carry_on(desk: Desk, remaining: Mapping[bytes, Duration], now: Instant) -> None:
     """Nothing was lost: every promise goes on, carried ones with their full time again."""
     for hold in desk.books.live_holds():
         _arm(desk, hold, remaining, now)
+    desk.open_line(now)
 
 
 def over_and_done(
@@ -60,6 +62,7 @@ def settle(
         if hold.state is HoldState.PENDING and claims[hold.id].posted:
             desk.write(Posted(hold.id))  # The post was in the lost tail.
         _arm(desk, desk.books.live[hold.id], remaining, now)
+    desk.open_line(now)
     return effects
 
 
@@ -104,6 +107,15 @@ def end_what_ended(desk: Desk, chains: Sequence[Chain], now: Instant) -> list[Le
         if hold.is_booking and hold.id in ended and hold.id not in desk.endings:
             effects.extend(desk.end(hold.id, EndedBy.ELSEWHERE, desk.owner, now))
     return effects
+
+
+def forget_gone(remaining: dict[bytes, Duration], books: Books) -> list[LedgerEffect]:
+    """Times of bookings that are no more leave the journal."""
+    gone = sorted(hold for hold in remaining if hold not in books.live)
+    for hold in gone:
+        del remaining[hold]
+    writes = tuple(Write(SPACE_REMAINING, hold, None) for hold in gone)
+    return [Persist(writes)] if writes else []
 
 
 def _arm(desk: Desk, hold: LiveHold, remaining: Mapping[bytes, Duration], now: Instant) -> None:

@@ -28,12 +28,14 @@ from ledger.commands import (
     Resume,
     Settle,
     Void,
+    Wait,
 )
 from ledger.desk import Desk
 from ledger.effects import LedgerEffect, Reply
 from ledger.enlisted import enlist, step
 from ledger.entries import EndedBy, Held, Posted, Voided
 from ledger.granting import Refused, refuse_hold
+from ledger.hall import WORTH_WAITING, give_up, others_wait, say_place, stand
 from ledger.holds import EndedHold, LiveHold
 from ledger.lifecycle import HoldState
 from mesh.identity import PublicKey, id_of
@@ -61,7 +63,13 @@ class Visit:
         """Do what a checked command asks, or say why not."""
         match command:
             case Hold():
-                return [*self._hold(command)]
+                return self._hold(command)
+            case Wait():
+                return self._hold(command.hold, command)
+            case Void() if command.id in self.desk.hall.line:
+                return give_up(self.desk, self.asker, command.id, self.who)
+            case Inquire() if command.id in self.desk.hall.line:
+                return [say_place(self.desk, self.asker, command.id, self.now)]
             case Inquire():
                 return [*self._inquire(command.id)]
             case Post() | Park() | Settle() | Renew() | Void() | Release() | Resume():
@@ -85,28 +93,39 @@ class Visit:
 
     # A hold ------------------------------------------------------------------------------------
 
-    def _hold(self, hold: Hold) -> list[Reply]:
+    def _hold(self, hold: Hold, wait: Wait | None = None) -> list[LedgerEffect]:
+        """`wait`: with a place in the line where there is no room."""
         desk = self.desk
         digest = request_digest(hold, self.public)
         known = desk.books.live.get(hold.id) or desk.books.ended.get(hold.id)
         if known is not None and known.digest == digest:
-            return self._hold_again(known)
+            return [*self._hold_again(known)]
         remembered = desk.refusals.get(hold.id)
         if remembered is not None and remembered[0] == digest:
             return [Reply(self.asker, remembered[1])]
+        desk.hall.line.hear(hold.id, self.now)
         booked = hold.kind is GrantKind.BOOKING or hold.gang is not None
         if booked and not desk.books.bookings_open:
             closed = Refused(Outcome.BOOKINGS_CLOSED, "not every peer has shown its copy yet")
             return [self._refuse(hold.id, closed)]
-        if known is not None or remembered is not None:
+        ticket = desk.hall.line.get(hold.id)
+        other = ticket is not None and ticket.digest != digest
+        if known is not None or remembered is not None or other:
             conflict = Refused(Outcome.ID_CONFLICT, "this id was used for another request")
             return [self._refuse(hold.id, conflict)]
         refused = refuse_hold(hold, desk.books, desk.readings, desk.limits)
-        if refused is not None:
-            reply = self._refuse(hold.id, refused)
-            desk.refusals.remember(hold.id, digest, reply.answer)
-            return [reply]
-        return self._grant(hold, digest)
+        refused = refused or others_wait(desk, hold, self.who, self.now)
+        if refused is None:
+            return [*self._grant(hold, digest)]
+        if wait is not None and refused.outcome in WORTH_WAITING:
+            stands = stand(desk, self.asker, wait, digest, self.who, self.now)
+            if not isinstance(stands, Refused):
+                return stands
+            refused = stands
+        reply = self._refuse(hold.id, refused)
+        desk.hall.line.leave(hold.id)
+        desk.refusals.remember(hold.id, digest, reply.answer)
+        return [reply]
 
     def _grant(self, hold: Hold, digest: bytes) -> list[Reply]:
         legs = tuple(Leg(*leg) for leg in sorted(hold.legs))
@@ -114,6 +133,7 @@ class Visit:
             Held(hold.id, digest, self.who, legs, hold.kind, hold.term, hold.principal, hold.label)
         )
         enlist(self.desk, hold)
+        self.desk.hall.line.leave(hold.id)
         self.desk.arm(self.desk.books.live[hold.id], self.now)
         return self._say_live(Outcome.HELD, hold.id)
 

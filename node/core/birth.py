@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ledger.limits import Limits
+from ledger.line import Line
 from ledger.machine import Continuity
 from mesh.config import MeshConfig
 from mesh.effects import Address
 from mesh.identity import Epoch, Identity
 from mesh.instant import Duration
 from mesh.keyring import Keyring
-from mesh.persistence import SPACE_REMAINING
+from mesh.persistence import SPACE_LINE, SPACE_REMAINING
 from node.core.links import Self
 
 META_EPOCH: Final = b"epoch"
@@ -50,6 +51,11 @@ class Birth:
         """Of each booking, how long it still had when that was last written."""
         rows = self.saved.get(SPACE_REMAINING, {})
         return {key: int.from_bytes(value, "big") for key, value in rows.items()}
+
+    @property
+    def line(self) -> Line:
+        """Who waited for us when the last start ended."""
+        return Line.restored(self.saved.get(SPACE_LINE, {}))
 
     def as_told(self) -> Self:
         """What we say of ourselves beside our links."""

@@ -76,7 +76,7 @@ class Agent:
         self.ledger = Ledger(
             birth.identity, birth.epoch, self.mesh.chains.chain(birth.identity.id),
             birth.remaining, birth.continuity, first=birth.first, fingerprint=birth.fingerprint,
-            limits=birth.limits, random=random,
+            limits=birth.limits, random=random, line=birth.line,
         )  # fmt: skip
         self.knowledge = Knowledge(self.identity.id, birth.name, self.mesh, self.ledger, birth.keys)
         self.image = SelfImage()

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from ledger.limits import (
+    ENDS_FORESEEN_MAX,
     ENTRIES_MAX,
     GANGS_ENDED_MAX,
     GANGS_MAX,
     GATHERED_BLOCKS_MAX,
+    LINE_MAX,
     PROVEN_BLOCKS_MAX,
     REFUSALS_MAX,
     WAITING_MAX,
@@ -124,6 +126,9 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Evidence.send_failed": CAUSES_MAX,
     "Floods._counts": CAUSES_MAX,
     "Floods._told": CAUSES_MAX,
+    "Forecast._changes": POOLS_MAX,
+    "Forecast._changes[]": ENDS_FORESEEN_MAX + 2 * LINE_MAX,
+    "Forecast._free": POOLS_MAX,
     "Gathered._blocks": GATHERED_BLOCKS_MAX,
     "Gossip._rumours": lambda config: config.gossip_slots_max,
     "Greeter._seeds": lambda config: config.seeds_max,
@@ -145,6 +150,8 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Knowledge.granted": GRANTS_REMEMBERED_MAX,
     "Ledger._readings": POOLS_MAX,
     "Ledger._remaining": ENTRIES_MAX,
+    "Line._places": LINE_MAX,
+    "Line._unwritten": LINE_MAX,
     "Live.metrics": POOLS_MAX,
     "Live.pools": POOLS_MAX,
     "Measuring._calls": MEASUREMENTS_MAX,
@@ -210,6 +217,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "_Look.waves": 2,
     "_Running.knocks": 1,
     "_Times.pings": PINGS_MAX,
+    "Turns.starts": LINE_MAX,
     "Writer._proven": PROVEN_BLOCKS_MAX,
 }  # fmt: skip
 """Class and attribute → how much may be in it between two inputs."""

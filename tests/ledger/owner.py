@@ -27,6 +27,7 @@ from ledger.commands import (
 from ledger.effects import Alarm, Append, Fence, LedgerEffect, Rebase, Reply, StandingChanged
 from ledger.leases import decode_remaining
 from ledger.limits import Limits
+from ledger.line import Line
 from ledger.machine import Continuity, Ledger
 from ledger.observations import (
     CapacitySeen,
@@ -39,7 +40,7 @@ from ledger.observations import (
 from mesh.identity import Epoch, Identity
 from mesh.instant import SECOND, Instant
 from mesh.logs import Block, check_receipt
-from mesh.persistence import SPACE_REMAINING, Persist, Write
+from mesh.persistence import SPACE_LINE, SPACE_REMAINING, Persist, Write
 
 OWNER = Identity(bytes([1]) * 32)
 ALICE = Identity(bytes([2]) * 32)
@@ -73,6 +74,7 @@ class Disk:
 
     chain: list[Block] = field(default_factory=list)
     remaining: dict[bytes, int] = field(default_factory=dict)
+    line: dict[bytes, bytes] = field(default_factory=dict)
 
 
 class Owner:
@@ -105,6 +107,7 @@ class Owner:
         self.ledger = Ledger(
             OWNER, epoch, tuple(self.disk.chain), self.disk.remaining, continuity,
             first=first, fingerprint=fingerprint, limits=limits or Limits(), random=Random(counter),
+            line=Line.restored(self.disk.line),
         )  # fmt: skip
         self.do(self.ledger.boot(self.now))
         self.seal()
@@ -154,10 +157,13 @@ class Owner:
 
     def _persist(self, writes: tuple[Write, ...]) -> None:
         for write in writes:
-            assert write.space == SPACE_REMAINING
             if write.value is None:
-                self.disk.remaining.pop(write.key, None)
+                rows = self.disk.remaining if write.space == SPACE_REMAINING else self.disk.line
+                rows.pop(write.key, None)  # type: ignore[attr-defined]  # of either
+            elif write.space == SPACE_LINE:
+                self.disk.line[write.key] = write.value
             else:
+                assert write.space == SPACE_REMAINING
                 self.disk.remaining[write.key] = decode_remaining(write.value)
 
     def _hear(self, token: int, answer: Answer) -> None:
@@ -166,6 +172,8 @@ class Owner:
             at = check_receipt(decode_receipt(raw))
             assert at is not None, "a receipt that proves nothing"
             assert self.disk.chain[at.height].position == at, "answered before it was durable"
+        if answer.outcome is Outcome.WAITING:
+            assert answer.id in self.disk.line, "told of a place that is not on disk"
         if answer.outcome in (Outcome.HELD, Outcome.POSTED):
             assert answer.receipts, "a promise without proof"
 

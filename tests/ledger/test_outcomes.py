@@ -303,6 +303,13 @@ def test_the_declared_order_is_the_order_of_the_guards() -> None:
     names = [outcome.name for outcome in Outcome]
     guards = ["MALFORMED", "BAD_SIGNATURE", "WRONG_SESSION", "QUARANTINED", "BOOKINGS_CLOSED"]
     guards += ["CLOSED", "ID_CONFLICT", "TERM_TOO_LONG", "POOL_UNKNOWN", "POOL_NOT_OPEN"]
-    guards += ["TOO_MANY_ENTRIES", "ROOM_UNKNOWN", "NO_ROOM", "NOT_FOUND", "NOT_HOLDER"]
-    guards += ["WRONG_STEP", "NOT_RESUMABLE", "TOO_LATE"]
+    guards += [
+        "TOO_MANY_ENTRIES",
+        "ROOM_UNKNOWN",
+        "NO_ROOM",
+        "OTHERS_WAIT",
+        "LINE_FULL",
+        "NOT_FOUND",
+    ]
+    guards += ["NOT_HOLDER", "WRONG_STEP", "NOT_RESUMABLE", "TOO_LATE"]
     assert names[: len(guards)] == guards

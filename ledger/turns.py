@@ -1,0 +1,117 @@
+"""Whose turn is it? The order of a waiting line, and who may pass whom.
+
+Order: those on whose behalf nothing runs here go before those on whose behalf something does; then
+by priority, which grows with waiting; then by coming. A newcomer who asks without waiting stands at
+the very end of its kind, so nobody who waits is overtaken by chance.
+
+Passing (backfill): each one in the line is given, in order, the first time from which it could run
+for its whole term beside all that is before it. Whoever could start *now* in that plan may: by
+construction nobody ahead starts later for it. What nobody knows the end of (carried leases)
+promises nothing: one who waits for that has no time, and all that it needs is out of reach for
+those behind it, from now on and for good. But who could not be served even if everything promised
+here ended (a capacity that shrank, use that nobody reserved) holds up nobody.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ledger.books import Books
+from ledger.commands import GrantKind, Hold, Leg
+from ledger.forecast import Forecast
+from ledger.holds import LiveHold
+from ledger.leases import owner_span
+from ledger.lifecycle import HoldState
+from ledger.limits import ENDS_FORESEEN_MAX, FORESEEN_MAX, Limits
+from ledger.line import Line, Ticket, principal_of
+from mesh.instant import Duration, Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """A line, worked out: everybody's place and time, and what is left behind each kind."""
+
+    order: tuple[bytes, ...]
+    starts: Mapping[bytes, Instant | None]
+    """When each could start; None: nobody knows."""
+    behind_idle: Forecast
+    """What is left for one on whose behalf nothing runs and who comes last of those."""
+    behind_all: Forecast
+    busy: frozenset[str] = field(default_factory=frozenset)
+    """On whose behalf something runs, or is about to."""
+
+    def place(self, hold: bytes) -> tuple[int, int]:
+        """(its place from 1, how many wait)."""
+        return self.order.index(hold) + 1, len(self.order)
+
+    def admits(self, hold: Hold, holder: bytes, span: Duration | None) -> bool:
+        """Whether a newcomer could start now and delay nobody."""
+        busy = principal_of(hold.principal, holder) in self.busy
+        left = self.behind_all if busy else self.behind_idle
+        return left.fits([Leg(*leg) for leg in hold.legs], left.now, span)
+
+
+def span_of(hold: Hold, limits: Limits) -> Duration | None:
+    """How long a hold may take its room, from its grant; None: as long as it is renewed."""
+    if hold.kind is GrantKind.CARRIED:
+        return None
+    return owner_span(limits.pending_ttl) + owner_span(hold.term)
+
+
+def known_ends(
+    books: Books, ends_at: Callable[[LiveHold], Instant | None]
+) -> list[tuple[Instant, LiveHold]]:
+    """The nearest ends of live holds, as far as they are known."""
+    ends = [(at, hold) for hold in books.live.values() if (at := ends_at(hold)) is not None]
+    return sorted(ends, key=lambda end: (end[0], end[1].id))[:ENDS_FORESEEN_MAX]
+
+
+def turns(line: Line, books: Books, forecast: Forecast, limits: Limits, now: Instant) -> Turns:
+    """Everybody's turn, over a `forecast` of what is promised already."""
+    busy = frozenset(principal_of(hold.principal, hold.holder) for hold in books.live.values())
+    tickets = sorted(line.tickets(), key=lambda one: _rank(one, line, busy, now))
+    starts: dict[bytes, Instant | None] = {}
+    left = forecast.copy()
+    behind_idle: Forecast | None = None
+    for number, ticket in enumerate(tickets):
+        if behind_idle is None and _is_busy(ticket, busy):
+            behind_idle = left.copy()
+        at = None
+        span = span_of(ticket.hold, limits)
+        if number < FORESEEN_MAX or left.fits(ticket.legs, now, span):
+            at = left.earliest(ticket.legs, span)
+        starts[ticket.hold.id] = at
+        if at is not None:
+            left.take(ticket.legs, at, None if span is None else at + span)
+        elif _could_be_served(ticket, books, forecast):
+            left.take(ticket.legs, now, None)
+    order = tuple(ticket.hold.id for ticket in tickets)
+    return Turns(order, starts, behind_idle or left, left, busy)
+
+
+def _rank(
+    ticket: Ticket, line: Line, busy: frozenset[str], now: Instant
+) -> tuple[bool, int, int]:  # fmt: skip
+    return _is_busy(ticket, busy), -line.importance(ticket, now), ticket.number
+
+
+def _is_busy(ticket: Ticket, busy: frozenset[str]) -> bool:
+    return principal_of(ticket.hold.principal, ticket.holder) in busy
+
+
+def _could_be_served(ticket: Ticket, books: Books, forecast: Forecast) -> bool:
+    """Whether it would fit if all that is promised here ended."""
+    return all(
+        forecast.free_now(leg.pool) + sum(books.holds_on(leg.pool).values()) >= leg.amount
+        for leg in ticket.legs
+    )
+
+
+def ends_by_count(
+    hold: LiveHold, deadline: Instant | None, ending: bool
+) -> Instant | None:  # fmt: skip
+    """When a live hold is over at the latest; None for what may go on, or is going already and
+    nobody can say when it is gone."""
+    if ending or deadline is None or hold.kind is GrantKind.CARRIED:
+        return None
+    unconfirmed = hold.state is HoldState.PENDING or hold.on_probation
+    return deadline + owner_span(hold.term) if unconfirmed else deadline
