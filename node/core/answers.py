@@ -23,12 +23,12 @@ from mesh.keyring import Keyring
 from mesh.logs import Block
 from mesh.lookout import Footing
 from node.core import throughputs
-from node.core.asking import Granted
 from node.core.birth import Birth
 from node.core.knowledge import TOPICS, Knowledge
 from node.core.names import find_node
 from node.core.reach import only_helper_of
 from node.core.topics import decode_inventory, decode_live, decode_models
+from node.core.wishes import Granted
 
 DECODERS = {
     "inventory": decode_inventory,

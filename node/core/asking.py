@@ -15,94 +15,42 @@ errand begins anew.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import Enum
 from random import Random
-from typing import Any, Final, TypeAlias
 
 from ledger.commands import (
     HOLD_ID_BYTES,
-    TTL_MAX,
     Answer,
     Command,
-    GrantKind,
-    Hold,
     Inquire,
     Outcome,
     Release,
     Void,
 )
 from ledger.commands import Post as PostCommand
-from ledger.leases import holder_span
-from ledger.limits import PENDING_TTL
-from mesh.identity import NodeId, short_id
-from mesh.instant import MILLISECOND, SECOND, Duration, Instant, earliest, in_seconds
+from mesh.identity import NodeId
+from mesh.instant import Instant, earliest
 from mesh.persistence import SPACE_ASK, Persist, Write
 from node.core.effects import Progress, Reply
 from node.core.outlook import Choice, Outlook
 from node.core.processes import Process
 from node.core.requests import Refused, Reserve
-
-HOLD_SENDS_MAX: Final = 3
-POST_SENDS_MAX: Final = 6
-REST_BETWEEN_SENDS: Final[Duration] = 200 * MILLISECOND
-WAIT_TICK: Final[Duration] = SECOND
-"""How often a waiting errand looks again and says how long it still waits."""
-BELIEF: Final[Duration] = holder_span(PENDING_TTL)
-"""How long an asker may rely on a bare hold, counted from its first send."""
-ERRANDS_MAX: Final = 256
-
-
-class Stage(Enum):
-    """Where an errand stands."""
-
-    WAITING = "waiting for an owner to open"
-    HOLDING = "asking for a hold"
-    POSTING = "confirming"
-    RETURNING = "giving back"
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Send `command` to `owner` and bring back its answer (or None) under `errand`. `until`: it is
-    not sent any more from then on, however late the shell comes to it."""
-
-    errand: int
-    owner: NodeId
-    command: Command
-    until: Instant | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Granted:
-    """The errand is done: `answer` proves it. The agent words the reply."""
-
-    token: int
-    reserve: Reserve
-    choice: Choice
-    answer: Answer
-    tried: tuple[dict[str, Any], ...]
-
-
-@dataclass(slots=True)
-class _Errand:
-    token: int
-    reserve: Reserve
-    look: Callable[[], Outlook]
-    stage: Stage = Stage.WAITING
-    choices: list[Choice] = field(default_factory=list)
-    choice: Choice | None = None
-    hold: bytes = b""
-    session: bytes = b""
-    sends: int = 0
-    first_sent: Instant = 0
-    wake_at: Instant | None = None
-    tried: list[dict[str, Any]] = field(default_factory=list)
-    gone: bool = False
-    """Whoever asked has hung up: what is granted now goes straight back."""
-
-
-AskingEffect: TypeAlias = Ask | Granted | Persist | Progress | Reply
+from node.core.wishes import (
+    BELIEF,
+    ERRANDS_MAX,
+    HOLD_SENDS_MAX,
+    POST_SENDS_MAX,
+    REST_BETWEEN_SENDS,
+    WAIT_TICK,
+    Ask,
+    AskingEffect,
+    Granted,
+    Stage,
+    Wish,
+    forget,
+    hold_of,
+    tried,
+    waiting_progress,
+)
 
 
 class Asking:
@@ -111,7 +59,7 @@ class Asking:
     def __init__(self, random: Random, session_of: Callable[[NodeId], bytes | None]) -> None:
         self._random = random
         self._session_of = session_of
-        self._errands: dict[int, _Errand] = {}
+        self._errands: dict[int, Wish] = {}
         self._next = 0
 
     @property
@@ -133,7 +81,7 @@ class Asking:
         if len(self._errands) >= ERRANDS_MAX:
             raise Refused("refused", f"{ERRANDS_MAX} requests are under way here already", "wait")
         self._next += 1
-        self._errands[self._next] = _Errand(token, reserve, look)
+        self._errands[self._next] = Wish(token, reserve, look)
         return self._choose(self._next, now)
 
     def cancel(self, token: int) -> list[AskingEffect]:
@@ -194,7 +142,7 @@ class Asking:
             return self._refuse(key, Refused("not_possible", outlook.why_not, hint))
         errand.stage = Stage.WAITING
         errand.wake_at = now + WAIT_TICK
-        return [_waiting_progress(errand, outlook)]
+        return [waiting_progress(errand, outlook)]
 
     def _try_next(self, key: int, now: Instant) -> list[AskingEffect]:
         errand = self._errands[key]
@@ -228,27 +176,17 @@ class Asking:
         # Nobody confirms what nobody may believe in; whether an earlier word arrived can be asked.
         return [Ask(key, errand.choice.owner, Inquire(errand.hold, errand.session))]
 
-    def _command(self, errand: _Errand, choice: Choice) -> Command:
+    def _command(self, errand: Wish, choice: Choice) -> Command:
         match errand.stage:
             case Stage.POSTING:
                 return PostCommand(errand.hold, errand.session)
             case Stage.RETURNING:
                 return Release(errand.hold, errand.session)
             case Stage.HOLDING | Stage.WAITING:
-                reserve = errand.reserve
-                carried = reserve.pid is not None
-                return Hold(
-                    id=errand.hold,
-                    session=errand.session,
-                    legs=choice.legs,
-                    kind=GrantKind.CARRIED if carried else GrantKind.BOOKING,
-                    term=TTL_MAX if carried else reserve.term_ms * MILLISECOND,
-                    principal=reserve.principal,
-                    label=reserve.label,
-                )
+                return hold_of(errand.reserve, choice, errand.hold, errand.session)
 
     def _hold_answered(
-        self, key: int, errand: _Errand, answer: Answer | None, now: Instant
+        self, key: int, errand: Wish, answer: Answer | None, now: Instant
     ) -> list[AskingEffect]:
         assert errand.choice is not None
         if answer is None:
@@ -260,44 +198,44 @@ class Asking:
             return self._refused_here(key, errand, answer, now)
         if now - errand.first_sent >= BELIEF:
             return self._begin_anew(key, errand, errand.choice, now)
-        errand.tried.append(_tried(errand.choice, answer.outcome.value, ""))
+        errand.tried.append(tried(errand.choice, answer.outcome.value, ""))
         if errand.reserve.hold_only:
             return self._granted(key, errand, answer)
         errand.stage, errand.sends = Stage.POSTING, 0
         return self._send(key, now)
 
     def _begin_anew(
-        self, key: int, errand: _Errand, choice: Choice, now: Instant
+        self, key: int, errand: Wish, choice: Choice, now: Instant
     ) -> list[AskingEffect]:  # fmt: skip
         """The belief in this hold is over, and it was never confirmed."""
         void = Ask(0, choice.owner, Void(errand.hold, errand.session))
-        return [void, self._forget(errand), *self._choose(key, now)]
+        return [void, forget(errand.hold), *self._choose(key, now)]
 
     def _refused_here(
-        self, key: int, errand: _Errand, answer: Answer, now: Instant
+        self, key: int, errand: Wish, answer: Answer, now: Instant
     ) -> list[AskingEffect]:
         assert errand.choice is not None
         detail = answer.detail or answer.outcome.value
-        errand.tried.append(_tried(errand.choice, answer.outcome.value, detail))
+        errand.tried.append(tried(errand.choice, answer.outcome.value, detail))
         sentence = f"{errand.choice.name} refused: {detail}"
         if errand.choices:
             sentence += f"; going to the runner-up, {errand.choices[0].name}"
         body = {"stage": "refused", "node": errand.choice.name, "sentence": sentence}
-        return [self._forget(errand), Progress(errand.token, body), *self._try_next(key, now)]
+        return [forget(errand.hold), Progress(errand.token, body), *self._try_next(key, now)]
 
-    def _no_answer(self, key: int, errand: _Errand, now: Instant) -> list[AskingEffect]:
+    def _no_answer(self, key: int, errand: Wish, now: Instant) -> list[AskingEffect]:
         assert errand.choice is not None
         if errand.sends < HOLD_SENDS_MAX:
             errand.wake_at = now + REST_BETWEEN_SENDS
             return []
         # Never posted, so it can't have become a grant: it lapses on the owner's side by itself.
-        errand.tried.append(_tried(errand.choice, "no answer", "the owner did not answer"))
+        errand.tried.append(tried(errand.choice, "no answer", "the owner did not answer"))
         name = errand.choice.name
         body = {"stage": "no answer", "node": name, "sentence": f"{name} did not answer"}
-        return [self._forget(errand), Progress(errand.token, body), *self._try_next(key, now)]
+        return [forget(errand.hold), Progress(errand.token, body), *self._try_next(key, now)]
 
     def _post_answered(
-        self, key: int, errand: _Errand, answer: Answer | None, now: Instant
+        self, key: int, errand: Wish, answer: Answer | None, now: Instant
     ) -> list[AskingEffect]:
         assert errand.choice is not None
         if answer is not None and answer.outcome is Outcome.POSTED:
@@ -322,7 +260,7 @@ class Asking:
         return self._refuse(key, Refused("unknown", sentence, hint))
 
     def _returned(
-        self, key: int, errand: _Errand, answer: Answer | None, now: Instant
+        self, key: int, errand: Wish, answer: Answer | None, now: Instant
     ) -> list[AskingEffect]:
         assert errand.choice is not None
         name, hold = errand.choice.name, errand.hold.hex()
@@ -342,7 +280,7 @@ class Asking:
         hint = "`holdfast peers` shows who is reachable; without --require-copy it would be yours"
         return self._refuse(key, Refused("refused", sentence, hint))
 
-    def _none_left(self, key: int, errand: _Errand, now: Instant) -> list[AskingEffect]:
+    def _none_left(self, key: int, errand: Wish, now: Instant) -> list[AskingEffect]:
         opening = {Outcome.QUARANTINED.value, Outcome.BOOKINGS_CLOSED.value}
         if errand.reserve.wait_for_opening and any(t["outcome"] in opening for t in errand.tried):
             # Its standing was news to us; by the next tick the picture has caught up.
@@ -355,7 +293,7 @@ class Asking:
 
     # How an errand ends --------------------------------------------------------------------------
 
-    def _granted(self, key: int, errand: _Errand, answer: Answer) -> list[AskingEffect]:
+    def _granted(self, key: int, errand: Wish, answer: Answer) -> list[AskingEffect]:
         assert errand.choice is not None
         done = Granted(errand.token, errand.reserve, errand.choice, answer, tuple(errand.tried))
         return [*self._drop(key), done]
@@ -367,26 +305,4 @@ class Asking:
 
     def _drop(self, key: int) -> list[AskingEffect]:
         errand = self._errands.pop(key)
-        return [self._forget(errand)] if errand.hold else []
-
-    @staticmethod
-    def _forget(errand: _Errand) -> Persist:
-        return Persist((Write(SPACE_ASK, errand.hold, None),))
-
-
-def _tried(choice: Choice, outcome: str, detail: str) -> dict[str, Any]:
-    return {
-        "node": choice.name,
-        "id": short_id(choice.owner),
-        "outcome": outcome,
-        "detail": detail,
-    }
-
-
-def _waiting_progress(errand: _Errand, outlook: Outlook) -> Progress:
-    assert outlook.soon is not None
-    body: dict[str, Any] = {"stage": "waiting", "sentence": outlook.soon}
-    if outlook.opens_in is not None:
-        body["remaining_ms"] = max(0, outlook.opens_in // MILLISECOND)
-        body["sentence"] = f"{outlook.soon}: {in_seconds(max(0, outlook.opens_in)):.0f} s more"
-    return Progress(errand.token, body)
+        return [forget(errand.hold)] if errand.hold else []

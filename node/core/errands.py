@@ -34,7 +34,7 @@ from mesh.instant import SECOND, Duration, Instant, earliest
 from mesh.logs import Position
 from mesh.persistence import Persist
 from node.core import answers
-from node.core.asking import Ask, Asking, AskingEffect, Granted
+from node.core.asking import Asking
 from node.core.carrying import Carried, Carrying
 from node.core.custody import Answered, Custody
 from node.core.effects import Effect, Look, Progress, Reply, Watch
@@ -44,6 +44,7 @@ from node.core.processes import Process
 from node.core.reports import WorkEnded
 from node.core.requests import Reserve
 from node.core.telling import Tell, Tellable, Telling, Told
+from node.core.wishes import Ask, AskingEffect, Granted
 
 SERVICE_LEDGER: Final = "ledger"
 CALL_WAIT: Final[Duration] = 2 * SECOND

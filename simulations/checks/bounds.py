@@ -44,7 +44,6 @@ from mesh.sessions import SESSIONS_PER_PEER_MAX
 from mesh.sightings import BEACON_SOURCES_MAX, SIGHTINGS_MAX
 from mesh.strangers import STRANGERS_MAX
 from mesh.suspicion import CONFIRMATIONS
-from node.core.asking import ERRANDS_MAX
 from node.core.inviting import INVITES_MAX, OVER_REMEMBERED_MAX, WRONG_TOKENS_PER_MINUTE_MAX
 from node.core.knowledge import GRANTS_REMEMBERED_MAX
 from node.core.machine import Agent
@@ -55,6 +54,7 @@ from node.core.surveying import ASKED_MAX, SURVEYS_MAX
 from node.core.throughputs import PEERS_MAX as TIMED_PEERS_MAX
 from node.core.throughputs import TIMINGS_MAX
 from node.core.ties import TIES_MAX
+from node.core.wishes import ERRANDS_MAX
 from placement.columns import COLUMNS_MAX, FIGURED_MAX
 from simulations.checks.check import Check
 from simulations.host import Host
@@ -235,8 +235,8 @@ GROW: Final[Mapping[str, str]] = {
     "Telling._errands": "one for each request of the local door; how many is for the shell to say",
     "Timers._heap": "alarms that were moved leave husks, which go when they surface",
     "Writer.chain": "our own log",
-    "_Errand.choices": "nodes that fit, of one request",
-    "_Errand.tried": "nodes asked, of one request",
+    "Wish.choices": "nodes that fit, of one request",
+    "Wish.tried": "nodes asked, of one request",
     "_Log.chain": "a log",
     "_Log.kept": "a log, and an attic that Chains bounds by config",
     "_Log.labels": "as above",

@@ -1,0 +1,121 @@
+"""A wish: one reservation under way, and what it may ask of others.
+
+What asking.py moves from stage to stage. It changes nothing by itself.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final, TypeAlias
+
+from ledger.commands import TTL_MAX, Answer, Command, GrantKind, Hold
+from ledger.leases import holder_span
+from ledger.limits import PENDING_TTL
+from mesh.identity import NodeId, short_id
+from mesh.instant import MILLISECOND, SECOND, Duration, Instant, in_seconds
+from mesh.persistence import SPACE_ASK, Persist, Write
+from node.core.effects import Progress, Reply
+from node.core.outlook import Choice, Outlook
+from node.core.requests import Reserve
+
+HOLD_SENDS_MAX: Final = 3
+POST_SENDS_MAX: Final = 6
+REST_BETWEEN_SENDS: Final[Duration] = 200 * MILLISECOND
+WAIT_TICK: Final[Duration] = SECOND
+"""How often a waiting errand looks again and says how long it still waits."""
+BELIEF: Final[Duration] = holder_span(PENDING_TTL)
+"""How long an asker may rely on a bare hold, counted from its first send."""
+ERRANDS_MAX: Final = 256
+
+
+class Stage(Enum):
+    """Where an errand stands."""
+
+    WAITING = "waiting for an owner to open"
+    HOLDING = "asking for a hold"
+    POSTING = "confirming"
+    RETURNING = "giving back"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Send `command` to `owner` and bring back its answer (or None) under `errand`. `until`: it is
+    not sent any more from then on, however late the shell comes to it."""
+
+    errand: int
+    owner: NodeId
+    command: Command
+    until: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The errand is done: `answer` proves it. The agent words the reply."""
+
+    token: int
+    reserve: Reserve
+    choice: Choice
+    answer: Answer
+    tried: tuple[dict[str, Any], ...]
+
+
+@dataclass(slots=True)
+class Wish:
+    """One reservation, and how far it has come."""
+
+    token: int
+    reserve: Reserve
+    look: Callable[[], Outlook]
+    stage: Stage = Stage.WAITING
+    choices: list[Choice] = field(default_factory=list)
+    choice: Choice | None = None
+    hold: bytes = b""
+    session: bytes = b""
+    sends: int = 0
+    first_sent: Instant = 0
+    wake_at: Instant | None = None
+    tried: list[dict[str, Any]] = field(default_factory=list)
+    gone: bool = False
+    """Whoever asked has hung up: what is granted now goes straight back."""
+
+
+AskingEffect: TypeAlias = Ask | Granted | Persist | Progress | Reply
+
+
+def hold_of(reserve: Reserve, choice: Choice, hold: bytes, session: bytes) -> Hold:
+    """What is asked of the owner in `choice`."""
+    carried = reserve.pid is not None
+    return Hold(
+        id=hold,
+        session=session,
+        legs=choice.legs,
+        kind=GrantKind.CARRIED if carried else GrantKind.BOOKING,
+        term=TTL_MAX if carried else reserve.term_ms * MILLISECOND,
+        principal=reserve.principal,
+        label=reserve.label,
+    )
+
+
+def forget(hold: bytes) -> Persist:
+    """Its id is on disk no more: nobody will ask about it."""
+    return Persist((Write(SPACE_ASK, hold, None),))
+
+
+def tried(choice: Choice, outcome: str, detail: str) -> dict[str, Any]:
+    """One owner that was asked, and what it said."""
+    return {
+        "node": choice.name,
+        "id": short_id(choice.owner),
+        "outcome": outcome,
+        "detail": detail,
+    }
+
+
+def waiting_progress(errand: Wish, outlook: Outlook) -> Progress:
+    """Who is waited for, and for how long still."""
+    assert outlook.soon is not None
+    body: dict[str, Any] = {"stage": "waiting", "sentence": outlook.soon}
+    if outlook.opens_in is not None:
+        body["remaining_ms"] = max(0, outlook.opens_in // MILLISECOND)
+        body["sentence"] = f"{outlook.soon}: {in_seconds(max(0, outlook.opens_in)):.0f} s more"
+    return Progress(errand.token, body)
