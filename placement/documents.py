@@ -9,7 +9,10 @@ import difflib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from placement.amounts import AmountError, parse_bytes, parse_cores, parse_duration
+from placement.near import parse_near
 from placement.request import Kind, Objective, Request, RequestError
 from placement.selectors import parse_disk, parse_gpu_selector
 
@@ -26,6 +29,12 @@ def request_from_document(document: Mapping[str, object], asker: str | None = No
             fields[field] = read(value)
         except (AmountError, RequestError) as error:
             raise RequestError(f"{key}: {error}") from error
+    if (near := fields.get("near")) is not None:
+        fields.setdefault("objective", Objective.NEAR)
+        if not near.node and near.data.startswith("/"):
+            if asker is None:
+                raise RequestError("near: a path needs its machine: write HOST:/path=40GB")
+            fields["near"] = msgspec.structs.replace(near, node=asker)
     return Request(**fields)
 
 
@@ -87,6 +96,7 @@ _READERS: Final[dict[str, tuple[str, Callable[[object], Any]]]] = {
     "prefer": ("prefer", lambda value: tuple(_list(value))),
     "avoid": ("avoid", lambda value: tuple(_list(value))),
     "despite_failures": ("despite_failures", _yes_or_no),
+    "near": ("near", lambda value: parse_near(_text(value))),
     "objective": ("objective", _choice(Objective)),
     "node": ("node", _text),
     "kind": ("kind", _choice(Kind)),

@@ -8,10 +8,16 @@ from typing import Final
 from mesh.instant import MILLISECOND
 from placement.amounts import format_amount, format_bytes, format_duration
 from placement.decision import Change, Decision, Fit, PassedOver
+from placement.near import SIZE_UNKNOWN
+from placement.objectives import UNKNOWN
 from placement.reasons import Miss, Reason
+from placement.request import Objective
 
 HEADER: Final = ("node", "verdict", "score", "room left", "why")
 REASONS_SHOWN_MAX: Final = 8
+FAR_SHOWN_MAX: Final = 8
+FAR_HINT: Final = "; `holdfast peers measure` times a link"
+FAR_HINTS: Final = {SIZE_UNKNOWN: "; write it, as in HOST:/path=40GB"}
 
 
 def explain(decision: Decision) -> tuple[str, ...]:
@@ -21,6 +27,7 @@ def explain(decision: Decision) -> tuple[str, ...]:
         lines += [f"  takes {leg}" for leg in _legs(decision.chosen)]
     if decision.runners_up:
         lines.append(f"Runner-up: {_placed(decision.runners_up[0])}.")
+    lines += _far(decision)
     lines += [f"Soon: {fit.name}, when its books open; {_left(fit)}." for fit in decision.soon]
     lines += [f"Would fit {change_sentence(change)}." for change in decision.changes]
     lines += [passed_over_sentence(node) for node in decision.passed_over]
@@ -28,6 +35,20 @@ def explain(decision: Decision) -> tuple[str, ...]:
         lines.append(_counts(decision))
     lines += [f"Guessed: {guess}" for guess in decision.guesses]
     return tuple(lines)
+
+
+def _far(decision: Decision) -> list[str]:
+    """Nodes that fit and come last because nobody knows how far the data is from them."""
+    if decision.objective != Objective.NEAR.value:
+        return []
+    far = [fit for fit in decision.runners_up if fit.metric.value is None]
+    if not far:
+        return []
+    shown = ", ".join(fit.name for fit in far[:FAR_SHOWN_MAX])
+    more = f" and {len(far) - FAR_SHOWN_MAX} more" if len(far) > FAR_SHOWN_MAX else ""
+    why = far[0].metric.source
+    hint = FAR_HINTS.get(why, FAR_HINT if why.startswith("no link") else "")
+    return [f"Last, because not known: {shown}{more} ({why}){hint}."]
 
 
 def rows(decision: Decision) -> tuple[tuple[str, str, str, str, str], ...]:
@@ -124,6 +145,7 @@ def _objective(decision: Decision) -> str:
         "soonest": "ready first",
         "fastest": "took least time before",
         "spread": "least of its memory promised",
+        "near": "data there first",
     }
     return f"{decision.objective} ({meaning[decision.objective]})"
 
@@ -136,7 +158,8 @@ def _left(fit: Fit) -> str:
     figure = fit.metric
     if figure.unit in {"ms", "basis points"}:
         if figure.value is None:
-            return f"{figure.name}: not known"
+            why = "" if figure.source == UNKNOWN else f" ({figure.source})"
+            return f"{figure.name}: not known{why}"
         if figure.unit == "ms":
             took = format_duration(figure.value * MILLISECOND)
             return f"{figure.name} {took} ({figure.source})"

@@ -1,20 +1,23 @@
 """Objectives that are not about room: one figure per node, in a unit, with where it is from.
 
 *soonest*: seconds until work could start. A model that is in memory is there; one on a disk has to
-be read; one that only a peer has must come over the network first. Speeds that nobody measured are
-rules of thumb, and the figure says so. Without a model everything that fits can start now.
+be read; one that only a peer has must come over the network first. A link counts as somebody timed
+it; speeds that nobody measured are rules of thumb, and the figure says so. Without a model
+everything that fits can start now.
 *fastest*: the time such work took before, in milliseconds. Nodes that have never done it come after
 those that have: an unknown is not a guess.
+*near*: seconds until given data is there (`near.py`): measured, or not known.
 *spread*: the share of main memory that is promised already, in hundredths of a percent.
 
-Small is better in all three. The figures of one objective and scope are worked out once per
+Small is better in all of them. The figures of one objective and scope are worked out once per
 picture, by `Prepared.figures`.
 """
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from placement.request import Objective, Request
+from placement.near import Source, arrivals, best_sources
+from placement.request import Near, Objective, Request
 from placement.ties import standing_key
 from placement.view import NodeView, StoredModel
 
@@ -35,7 +38,8 @@ READ_UNKNOWN_BYTES_PER_SECOND: Final = 150_000_000
 LINK_BYTES_PER_SECOND: Final = 110_000_000
 """A gigabit line, net. Most homes and offices have no more."""
 
-BY_FIGURE: Final = (Objective.SOONEST, Objective.FASTEST, Objective.SPREAD)
+LINK_MEASURED: Final = "link measured, disk by rule of thumb"
+BY_FIGURE: Final = (Objective.SOONEST, Objective.FASTEST, Objective.SPREAD, Objective.NEAR)
 WARM_SECONDS: Final = 60
 """A score of 50 stands for being ready after a minute."""
 
@@ -50,25 +54,29 @@ class Figure(NamedTuple):
 NAMES: Final = {
     Objective.SOONEST: ("ready in", "ms"),
     Objective.FASTEST: ("took before", "ms"),
+    Objective.NEAR: ("data there in", "ms"),
     Objective.SPREAD: ("promised already", "basis points"),
 }
 """What a figure is called, and its unit."""
 
-Asked = tuple[Objective, str, tuple[str, str, str, str]]
+Asked = tuple[Objective, str, tuple[str, str, str, str], Near | None]
 
 
 def asked_of(request: Request) -> Asked:
     """What the figures of a request depend on; equal keys mean equal figures."""
     scope = request.scope
-    return request.objective, request.model, (scope.workload, scope.engine, scope.tool, scope.model)
+    words = (scope.workload, scope.engine, scope.tool, scope.model)
+    return request.objective, request.model, words, request.near
 
 
 def figures_of(request: Request, nodes: Sequence[NodeView]) -> tuple[Figure, ...]:
     """One per node, in their order."""
     match request.objective:
         case Objective.SOONEST:
-            size = _size_of(request.model, nodes)
-            return tuple(_ready_in(request.model, node, size) for node in nodes)
+            return _ready(request.model, nodes)
+        case Objective.NEAR:
+            assert request.near is not None, "a request for nearness says to what"
+            return tuple(Figure(*arrival) for arrival in arrivals(request.near, nodes))
         case Objective.FASTEST:
             return tuple(_took_before(request, node) for node in nodes)
         case _:
@@ -80,7 +88,7 @@ def score_of(objective: Objective, value: int | None, best: int | None) -> int:
     if value is None:
         return 0
     match objective:
-        case Objective.SOONEST:
+        case Objective.SOONEST | Objective.NEAR:
             return 100 * WARM_SECONDS * 1000 // (WARM_SECONDS * 1000 + value)
         case Objective.FASTEST:
             return 100 if not value or best is None else 100 * best // value
@@ -88,7 +96,18 @@ def score_of(objective: Objective, value: int | None, best: int | None) -> int:
             return max(0, 100 - value // 100)
 
 
-def _ready_in(model: str, node: NodeView, size: int | None) -> Figure:
+def _ready(model: str, nodes: Sequence[NodeView]) -> tuple[Figure, ...]:
+    size = _size_of(model, nodes)
+    holders = [
+        node
+        for node in nodes
+        if node.liveness == "alive" and any(stored.model == model for stored in node.stored)
+    ]
+    best = best_sources(holders, nodes) if holders else {}
+    return tuple(_ready_in(model, node, size, best.get(node.id)) for node in nodes)
+
+
+def _ready_in(model: str, node: NodeView, size: int | None, best: Source | None) -> Figure:
     if not model or any(loaded.model == model for loaded in node.loaded):
         return Figure(0, COMPUTED)
     stored = next((one for one in node.stored if one.model == model), None)
@@ -99,6 +118,9 @@ def _ready_in(model: str, node: NodeView, size: int | None) -> Figure:
     if size is None:
         return Figure(None, UNKNOWN)
     # It comes over the line, and is read when it is there.
+    if best is not None:
+        comes = _ms(size, best.per_second)
+        return Figure(comes + _ms(size, _read_speed(node)), LINK_MEASURED)
     return Figure(_ms(size, LINK_BYTES_PER_SECOND) + _ms(size, _read_speed(node)), RULE_OF_THUMB)
 
 

@@ -26,6 +26,8 @@ GUESSES_MAX: Final = 16
 ENGINES_MAX: Final = 8
 LEANINGS_MAX: Final = 16
 WORD_CHARS_MAX: Final = 200
+DATA_CHARS_MAX: Final = 1024
+"""Of a path."""
 REQUEST_BYTES_MAX: Final = 64 * 1024
 
 VENDORS: Final = ("amd", "apple", "intel", "nvidia")
@@ -54,6 +56,8 @@ class Objective(Enum):
     """Where such work took least time before."""
     SPREAD = "spread"
     """The smallest share of memory promised already."""
+    NEAR = "near"
+    """Where the data is, or can be soonest."""
 
 
 class Kind(Enum):
@@ -101,6 +105,25 @@ class DiskNeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             )
 
 
+class Near(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Data to be near to: a path at `node` (a name or an id), or, where `node` is empty, a model
+    in whatever store has it (in `store`, if that is named). `bytes` None: as large as those who
+    have it say."""
+
+    data: str
+    node: str = ""
+    store: str = ""
+    bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.data) <= DATA_CHARS_MAX or not self.data.isprintable():
+            raise RequestError(f"data is named in 1 to {DATA_CHARS_MAX} printable characters")
+        _check_words("a node's name", self.node)
+        _check_words("a store's name", self.store)
+        if self.bytes is not None:
+            _check_amount("the data", max(1, self.bytes))  # an empty folder is small, and no error
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One thing to place. None and empty mean: not asked for.
 
@@ -111,7 +134,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     `workload`, `engines` and `model` say what work it is: what nodes remember of such work counts
     (`history.py`), and among equals an engine that is named goes before one that is not; they
     exclude nobody by themselves. `prefer` and `avoid` name nodes, by name or id: those that fit
-    among them go first, or last. `despite_failures` lets remembered crashes pass.
+    among them go first, or last. `despite_failures` lets remembered crashes pass. `near` names the
+    data that is to be there soonest, and is the objective then.
     """
 
     ram_bytes: int | None = None
@@ -130,6 +154,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     avoid: tuple[str, ...] = ()
     despite_failures: bool = False
     objective: Objective = Objective.HEADROOM
+    near: Near | None = None
     node: str | None = None
     kind: Kind = Kind.BOOKING
     duration: Duration | None = None
@@ -150,6 +175,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         self._normalise()
         if self.objective is Objective.LOCAL and self.asker is None:
             raise RequestError("objective local needs to know who asks: name the asker's node")
+        if (self.near is None) == (self.objective is Objective.NEAR):
+            raise RequestError("objective near goes with the data to be near to, and no other does")
 
     def _check_lists(self) -> None:
         for what, count, most in (

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from placement.documents import KEYS
 from placement.request import (
+    DATA_CHARS_MAX,
     DISKS_MAX,
     ENGINES_MAX,
     GPU_SELECTORS_MAX,
@@ -91,6 +92,10 @@ _KEYS: Final[dict[str, Any]] = {
     "prefer": _list("nodes that go first, if they fit", LEANINGS_MAX),
     "avoid": _list("nodes that go last, if they fit", LEANINGS_MAX),
     "despite_failures": {"type": "boolean", "description": "also where such work crashed of late"},
+    "near": {
+        **_text("data to be near to, as in ollama:llama3.1:8b, org/repo, bob:/data=40GB"),
+        "maxLength": DATA_CHARS_MAX,
+    },
     "objective": _text("what makes one place better", enum=[one.value for one in Objective]),
     "node": _text("this node and no other, by name or id"),
     "kind": _text("how the hold would end", enum=[one.value for one in Kind]),

@@ -104,7 +104,18 @@ def _written(flags: Namespace) -> dict[str, Any]:
         "prefer": flags.prefer,
         "avoid": flags.avoid,
         "despite_failures": flags.despite_failures,
+        "near": _near(flags),
     }
+
+
+def _near(flags: Namespace) -> str | None:
+    if flags.near is None:
+        return None
+    if flags.objective is not None:
+        raise wrong_usage("--near ranks by the way to the data", "leave out --objective")
+    from node.cli.near_data import located
+
+    return located(flags.near, elsewhere=bool(getattr(flags, "peer", None)))
 
 
 def _labels(written: list[str]) -> dict[str, str]:

@@ -32,6 +32,11 @@ def request(parser: argparse.ArgumentParser) -> None:
     add("--label", dest="labels", action="append", metavar="KEY=VALUE", help="may be repeated")
     add("--node", metavar="NODE", help="this node and no other")
     add("--objective", choices=OBJECTIVES, help="what makes one place better than another")
+    add(
+        "--near",
+        metavar="DATA",
+        help="where it is soonest: PATH, HOST:/path=9GB, org/repo",
+    )
     add("--engine", dest="engines", action="append", metavar="NAME", help="better, as in vllm")
     add("--prefer", action="append", metavar="NODE", help="first, if it fits; may be repeated")
     add("--avoid", action="append", metavar="NODE", help="last, if it fits; may be repeated")

@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+import msgspec
+
 from ledger.commands import LABEL_CHARS_MAX
 from ledger.limits import BOOKING_TERM_MAX, PRINCIPAL_CHARS_MAX
 from mesh.identity import NodeId, id_text, parse_id
@@ -52,11 +54,15 @@ def _understood(words: str, base: Request) -> Request:
 
 
 def pinned(knowledge: Knowledge, request: Request) -> Request:
-    """`request` with the node it names as an id: a name that two share is asked about, not
+    """`request` with the nodes it names as ids: a name that two share is asked about, not
     guessed. Raises Refused("not_found" | "ambiguous")."""
+    names = knowledge.names()
+    if request.near is not None and request.near.node:
+        holder = id_text(find_node(request.near.node, names))
+        request = request.but(near=msgspec.structs.replace(request.near, node=holder))
     if request.node is None:
         return request
-    return request.but(node=id_text(find_node(request.node, knowledge.names())))
+    return request.but(node=id_text(find_node(request.node, names)))
 
 
 def reserve_request(knowledge: Knowledge, reserve: Reserve) -> Request:

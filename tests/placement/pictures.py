@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from placement.history import NOTHING, Failure, History, Observation, Scope
-from placement.request import DiskNeed, GpuSelector, Kind, Objective, Request
+from placement.request import DiskNeed, GpuSelector, Kind, Near, Objective, Request
 from placement.view import ClusterView, DeviceView, LoadedModel, NodeView, PoolView
 
 GIB = 1 << 30
@@ -192,8 +192,11 @@ def requests(draw):
     often = ["ram_bytes", "memory_bytes", "gpus"]
     names = draw(st.lists(st.sampled_from([*wishes, *often, *often]), max_size=3, unique=True))
     fields = {name: draw(wishes[name]) for name in names}
+    objective = draw(st.sampled_from([*Objective]))
+    if objective is Objective.NEAR:
+        fields["near"] = draw(st.sampled_from([Near("llama3.1:8b"), Near("/x", "00", bytes=GIB)]))
     return Request(
-        objective=draw(st.sampled_from([*Objective])),
+        objective=objective,
         kind=draw(st.sampled_from([*Kind])),
         asker=draw(st.sampled_from(["00", "02"])),
         **fields,
