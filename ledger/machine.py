@@ -9,7 +9,7 @@ An owner is in one of four states, and `standing` says which:
     quarantine        may have forgotten something: grants nothing, writes nothing (quarantine.py)
     bookings_closed   grants carried leases; new bookings wait for peers' copies of our log
     open              grants
-    closed            this log belongs to another machine: waits for a person's word
+    closed            this log, or its key, is another machine's too: waits for a person's word
 
 What an open owner does is in desk.py and visits.py; recovery.py puts a log together again.
 """
@@ -43,6 +43,7 @@ from ledger.observations import (
     OwnLogSeen,
     PeersKnown,
     PoolReading,
+    TwinLives,
 )
 from ledger.quarantine import Listener, Quarantine, is_elsewhere
 from ledger.recovery import Chain, Gathered, ended_anywhere, fold_longest, next_era, sound_part
@@ -78,19 +79,10 @@ class Ledger:
     """One owner. Build it, `boot` it, then ask, report, wake and seal."""
 
     def __init__(  # noqa: PLR0913 - a start has this many independent givens, each named once
-        self,
-        identity: Identity,
-        epoch: Epoch,
-        chain: tuple[Block, ...],
-        remaining: Mapping[bytes, Duration],
-        continuity: Continuity,
-        *,
-        first: bool,
-        fingerprint: str | None,
-        limits: Limits,
-        random: Random,
-        line: Line | None = None,
-    ) -> None:
+        self, identity: Identity, epoch: Epoch, chain: tuple[Block, ...],
+        remaining: Mapping[bytes, Duration], continuity: Continuity, *, first: bool,
+        fingerprint: str | None, limits: Limits, random: Random, line: Line | None = None,
+    ) -> None:  # fmt: skip
         """`chain`: our own accepted chain from disk. `remaining`: SPACE_REMAINING, decoded.
         `first`: a person says that this machine has promised nothing yet."""
         self._identity = identity
@@ -224,6 +216,8 @@ class Ledger:
                 self._gate.peers = observation
             case Override(reason):
                 self._take_override(reason, now)
+            case TwinLives(reason):
+                effects.extend(self._close(reason, now))
         return [*effects, *self._progress(now)]
 
     def wake(self, now: Instant) -> list[LedgerEffect]:
@@ -292,12 +286,9 @@ class Ledger:
         return [Fence(hold) for hold in waiting]
 
     def _reopen(
-        self,
-        quarantine: Quarantine,
-        chains: list[Chain],
-        readings: Mapping[str, PoolReading],
+        self, quarantine: Quarantine, chains: list[Chain], readings: Mapping[str, PoolReading],
         now: Instant,
-    ) -> list[LedgerEffect]:
+    ) -> list[LedgerEffect]:  # fmt: skip
         """The best copy of our log is our log; a new era begins on it."""
         base = chains[0] if chains else Chain((), Books())
         effects: list[LedgerEffect] = []
@@ -332,6 +323,13 @@ class Ledger:
         self._enter_quarantine(reason, now, doomed)
         assert self._quarantine is not None
         return [self._quarantine.turned_away(asker, hold, now) for asker, hold in waiting]
+
+    def _close(self, reason: str, now: Instant) -> list[LedgerEffect]:
+        """Another machine may grant what we grant. Whoever waits is told, and nothing is written;
+        what runs is left alone, for nobody is to lose what works."""
+        effects = self._quarantine_again(reason, now) if self._closed is None else []
+        self._quarantine, self._closed = None, reason
+        return effects
 
     def _see_own_log(self, seen: OwnLogSeen, now: Instant) -> list[LedgerEffect]:
         """A peer keeps blocks of ours that we do not have."""
@@ -381,7 +379,7 @@ class Ledger:
         shortens a quarantine: what it waits out cannot be overruled."""
         if self._closed is not None:
             self._closed = None
-            self._enter_quarantine("opened on other hardware by a person's word", now, ())
+            self._enter_quarantine("opened by a person's word: " + reason, now, ())
         elif not self._is_open or not self.books.bookings_open:
             self._gate.override = reason[:REASON_CHARS_MAX]
 

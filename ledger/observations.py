@@ -78,6 +78,13 @@ class GangStep:
     entry: GangEntry
 
 
+@dataclass(frozen=True, slots=True)
+class TwinLives:
+    """Another machine signs with our key, and is up. `reason`: a sentence that says what to do."""
+
+    reason: str
+
+
 Observation: TypeAlias = (
-    CapacitySeen | Fenced | OwnLogSeen | PeersKnown | Override | GangSeen | GangStep
+    CapacitySeen | Fenced | OwnLogSeen | PeersKnown | Override | GangSeen | GangStep | TwinLives
 )

@@ -1,8 +1,8 @@
 """Arrivals: what follows from what passport control has found.
 
 The gate says what a datagram proves and changes nothing else. Here that becomes a member who was
-met, a run that is told it is over, a clone that is named; and what a proven peer wrote goes on to
-the sorting table.
+met, a run that is told it is over, a clone that is named (of ourselves: `twins.py`); and what a
+proven peer wrote goes on to the sorting table.
 """
 
 from collections import Counter
@@ -44,6 +44,7 @@ from mesh.record import TOPIC_NODE
 from mesh.rejections import Rejection
 from mesh.sightings import Sightings
 from mesh.sorting import SortingTable
+from mesh.twins import Twins
 from mesh.voice import Voice
 from mesh.wire import encode, fact_bytes, parse_fact
 
@@ -66,6 +67,7 @@ class Arrivals:
         self._post, self._greeter, self._beaconing = post, greeter, beaconing
         self._reconciler, self._lookout, self._voice = reconciler, lookout, voice
         self._intake, self._table, self._rejections = intake, table, rejections
+        self.twins = Twins(greeter)
         self._clones_told: dict[tuple[NodeId, bytes], None] = {}
         self._said_again_at: Instant | None = None
 
@@ -95,6 +97,8 @@ class Arrivals:
                 return []
 
     def _hear_beacon(self, beacon: HeardBeacon, now: Instant) -> list[MeshEffect]:
+        if beacon.node == self._own:
+            return self.twins.knock((beacon.address,), now)
         member = self._roll.member(beacon.node)
         self._sightings.beacon(beacon.node, beacon.address.host, now)
         known = member is not None and beacon.epoch_counter <= member.epoch.counter
@@ -166,11 +170,7 @@ class Arrivals:
 
     def _show_later(self, late: LowerEpoch) -> list[MeshEffect]:
         self._rejections[Rejection.LOWER_EPOCH] += 1
-        fact = (
-            self._voice.record
-            if late.peer == self._own
-            else self._board.fact(late.peer, TOPIC_NODE)
-        )
+        fact = self._board.fact(late.peer, TOPIC_NODE)
         if fact is None or fact.epoch_counter <= late.claimed.counter:
             return []
         datagram = self._post.gate.stale(late, fact_bytes(fact))
@@ -190,6 +190,8 @@ class Arrivals:
 
     def _name_clone(self, clone: CloneSeen, now: Instant) -> list[MeshEffect]:
         self._rejections[Rejection.CLONED] += 1
+        if clone.peer == self._own:
+            return self.twins.seen(clone)
         if self._roll.is_on_record(clone.peer, clone.epoch):
             self._post.gate.follow(clone.peer, clone.epoch)
             self._greeter.sign_of(clone.peer, now)

@@ -19,34 +19,50 @@ from mesh.datagram import (
     untagged,
     write_header,
 )
-from mesh.identity import NodeId
+from mesh.identity import Epoch, NodeId
 from mesh.rejections import Rejection
 from mesh.secret import MeshKeys
 
 BEACON_FIELDS_MAX: Final = 16
 BEACON_SEQUENCE_MAX: Final = 2**32 - 1
+BEACON_SEQUENCES: Final = BEACON_SEQUENCE_MAX + 1
+START_BYTES: Final = 8
+"""Of an epoch's nonce: enough to tell two starts apart, and everybody knows the whole of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Beacon:
-    """What a beacon says: who, in which run, and the port to knock on. `seq` tells copies apart."""
+    """What a beacon says: who, in which run, and the port to knock on. `seq` tells copies apart.
+
+    `start`: the front of the epoch's nonce, so that we know our own beacon from that of another
+    machine with our key; older versions leave it out.
+    """
 
     node: NodeId
     epoch_counter: int
     port: int
     seq: int
+    start: bytes = b""
+
+    def is_of(self, epoch: Epoch) -> bool:
+        """Whether it may have been sent in this run."""
+        return self.epoch_counter == epoch.counter and epoch.nonce.startswith(self.start)
+
+
+def beacon_of(node: NodeId, epoch: Epoch, port: int, seq: int) -> Beacon:
+    """What `node` says in this run of it."""
+    return Beacon(node, epoch.counter, port, seq, epoch.nonce[:START_BYTES])
 
 
 def write_beacon(keys: MeshKeys, beacon: Beacon) -> bytes:
-    """The beacon as a datagram of some 90 bytes."""
-    body: bytes = msgpack.packb(
-        {
-            "mesh": keys.mesh_id,
-            "epoch": beacon.epoch_counter,
-            "port": beacon.port,
-            "seq": beacon.seq,
-        }
-    )
+    """The beacon as a datagram of some 100 bytes."""
+    said: dict[str, Any] = {
+        "mesh": keys.mesh_id,
+        "epoch": beacon.epoch_counter,
+        "port": beacon.port,
+        "seq": beacon.seq,
+    }
+    body: bytes = msgpack.packb(said | {"start": beacon.start} if beacon.start else said)
     return tagged(keys.beacon_mac, write_header(Kind.BEACON, keys.key_id, beacon.node) + body)
 
 
@@ -68,9 +84,12 @@ def read_beacon(keys: MeshKeys, header: Header, datagram: bytes) -> Beacon | Rej
     epoch_counter = _number(plain, "epoch", 0, EPOCH_COUNTER_MAX)
     port = _number(plain, "port", 1, 65535)
     seq = _number(plain, "seq", 0, BEACON_SEQUENCE_MAX)
+    start = plain.get("start", b"")
     if epoch_counter is None or port is None or seq is None:
         return Rejection.MALFORMED
-    return Beacon(header.sender, epoch_counter, port, seq)
+    if type(start) is not bytes or len(start) not in (0, START_BYTES):
+        return Rejection.MALFORMED
+    return Beacon(header.sender, epoch_counter, port, seq, start)
 
 
 def _number(plain: dict[Any, Any], name: str, least: int, most: int) -> int | None:

@@ -136,9 +136,22 @@ class BlockStored:
 
 @dataclass(frozen=True, slots=True)
 class EpochBehind:
-    """A peer proved, with our own signature, that we once reached a higher epoch."""
+    """A peer proved, with our own signature, that we once reached a higher epoch.
+
+    `addresses`: where that run was, or is: it may be another machine with our key.
+    """
 
     highest: Epoch
+    addresses: tuple[Address, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TwinSeen:
+    """Another machine, at `address`, has answered our own fresh nonce under our own key: it lives,
+    in a run (`epoch`) that is not this one."""
+
+    epoch: Epoch
+    address: Address
 
 
 class PeerChange(Enum):
@@ -192,6 +205,7 @@ Learned: TypeAlias = (
     | PeerAnsweredForOurLog
     | BlockStored
     | EpochBehind
+    | TwinSeen
     | PeerChanged
     | OurselvesChanged
 )

@@ -31,8 +31,10 @@ class Epochs:
         return self._epoch if peer == self._own else self._highest.get(peer)
 
     def standing(self, peer: NodeId, claimed: Epoch) -> Standing:
-        """What `claimed` is to the highest we know."""
+        """What `claimed` is to the highest we know. Of our own key there is one run: this."""
         known = self.known(peer)
+        if peer == self._own:
+            return Standing.OPEN if claimed == known else Standing.CLONED
         if known is None:
             return Standing.NO_ROOM if len(self._highest) >= PEERS_MAX else Standing.OPEN
         if claimed.counter < known.counter:

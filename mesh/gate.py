@@ -7,17 +7,18 @@ signed by the node's key, proves a peer and its epoch; only what is sealed in a 
 answer opened is taken from it, and each datagram once.
 
 Epochs: a proven higher one ends all sessions with the peer's earlier runs. A lower one is told so
-(`LowerEpoch`), by its own later signature. The same counter with another start nonce is two
-machines with one key (`CloneSeen`), which is said only once it is proven; or one machine whose disk
-was set back twice, and then the caller may `follow` the run that everyone else knows.
+(`LowerEpoch`), by its own later signature. The same counter with another start nonce, or another
+run of our own, is two machines with one key (`CloneSeen`), said only once it is proven; or one disk
+that was set back twice, and then the caller may `follow` the run that everyone else knows.
 """
 
 from collections.abc import Container, Mapping
+from dataclasses import replace
 from random import Random
 from typing import Final
 
 from mesh.allowance import HelloAllowance
-from mesh.beacon import BEACON_SEQUENCE_MAX, Beacon, read_beacon, write_beacon
+from mesh.beacon import BEACON_SEQUENCES, beacon_of, read_beacon, write_beacon
 from mesh.challenges import Answered, Challenges
 from mesh.confirming import Confirmations
 from mesh.datagram import Header, Kind, read_header
@@ -85,9 +86,8 @@ class Gate:
 
     def beacon(self, port: int) -> bytes:
         """A beacon that says: knock on `port`."""
-        seq = self._beacons_sent % (BEACON_SEQUENCE_MAX + 1)
-        self._beacons_sent += 1
-        said = Beacon(self._identity.id, self._epoch.counter, port, seq)
+        seq, self._beacons_sent = self._beacons_sent, (self._beacons_sent + 1) % BEACON_SEQUENCES
+        said = beacon_of(self._identity.id, self._epoch, port, seq)
         return write_beacon(self._keys.primary, said)
 
     def hello(self, to: NodeId | None, now: Instant) -> bytes:
@@ -225,7 +225,7 @@ class Gate:
         beacon = read_beacon(keys, header, datagram)
         if isinstance(beacon, Rejection):
             return beacon
-        if beacon.node == self._identity.id:
+        if beacon.node == self._identity.id and beacon.is_of(self._epoch):
             return Rejection.FROM_OURSELVES
         return HeardBeacon(beacon.node, beacon.epoch_counter, Address(source.host, beacon.port))
 
@@ -286,10 +286,12 @@ class Gate:
             return accepted
         # From here on the peer is proven live, whatever we may think of its epoch.
         self._challenges.settle(asked)
+        session, passport = accepted
         doubt = self._doubt(welcome, source)
+        if isinstance(doubt, CloneSeen):
+            return replace(doubt, proof=session.seal(Kind.CONFIRM, b""))
         if doubt is not None:
             return doubt
-        session, passport = accepted
         self._prove(session)
         return Established(
             welcome.sender, welcome.public, welcome.epoch, source, session.agreed.tag, passport,

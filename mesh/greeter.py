@@ -13,7 +13,7 @@ from typing import Final
 from mesh.challenges import speaks_first
 from mesh.config import MeshConfig
 from mesh.contacts import Contacts
-from mesh.effects import Address, MeshEffect
+from mesh.effects import Address, MeshEffect, Send
 from mesh.hints import Hints
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, Duration, Instant, earliest
@@ -148,6 +148,12 @@ class Greeter:
             else:
                 self._contacts.reached(aim, now)  # a hint that has given way to newer ones
         return effects
+
+    def greet_ourselves(self, addresses: Iterable[Address], now: Instant) -> list[MeshEffect]:
+        """Hello to whoever speaks with our own key at these addresses, which are not ours."""
+        elsewhere = self._elsewhere(addresses)
+        hellos = self._post.gate.hellos(self._own, now) if elsewhere else []
+        return [Send(address, hello, urgent=True) for hello in hellos for address in elsewhere]
 
     def greet(self, member: Member, now: Instant) -> list[MeshEffect]:
         """Hello to everywhere this member might be."""

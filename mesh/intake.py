@@ -167,7 +167,7 @@ class Intake:
         highest = Epoch(fact.epoch_counter, record.nonce if record else NEVER_MET.nonce)
         if self._behind is None or highest.counter > self._behind.counter:
             self._behind = highest
-            harvest.told.append(EpochBehind(highest))
+            harvest.told.append(EpochBehind(highest, record.addresses if record else ()))
 
     # Blocks ------------------------------------------------------------------------------------
 

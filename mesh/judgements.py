@@ -54,7 +54,6 @@ class LowerEpoch:
     """A run of `peer` older than the one we have proven is talking. Unproven; believe nothing.
 
     Answer with `Gate.stale(this, record)`, `record` being the peer's own signed word from `known`.
-    `peer` may be ourselves: a copy of us that was restored from an old disk.
     """
 
     peer: NodeId
@@ -89,6 +88,8 @@ class CloneSeen:
     echo: bytes = field(default=b"", repr=False)
     """What it said last, for an answer that it can believe."""
     key_id: bytes = b""
+    proof: bytes = field(default=b"", repr=False)
+    """When it was we who asked: what to send it, if `peer` is ourselves, so that it knows too."""
 
 
 @dataclass(frozen=True, slots=True)

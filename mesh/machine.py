@@ -197,6 +197,10 @@ class Mesh:
             self.rejections["unsigned hint: too many at once"] += refused
         return self._due(now) if self._running else []
 
+    def suspect_twin(self, addresses: Iterable[Address], now: Instant) -> list[MeshEffect]:
+        """Another run of ours was at these addresses: is it there now?"""
+        return self._arrivals.twins.knock(addresses, now)
+
     def set_addresses(
         self, addresses: Sequence[tuple[str, int, str]], now: Instant
     ) -> list[MeshEffect]:

@@ -5,6 +5,7 @@ the disk, and an epoch above every one before it that is durable before anyone c
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 from typing import Final
 
@@ -104,11 +105,12 @@ class Machines(Agenda):
         host.fingerprint = machine.inventory.fingerprint or host.fingerprint
         return host
 
-    def clone(self, name: str, new_name: str) -> Host:
+    def clone(self, name: str, new_name: str, *, marker: bool = False) -> Host:
         """A second machine that shows the same key, from a copy of the disk; switched off.
 
         As when a virtual machine is copied: even the fingerprint of its hardware is the same. Its
-        memory, and with it the marker, is its own.
+        memory is its own, and with it the marker; with `marker` that was copied as well, as a
+        snapshot of a running machine has it, and vouches for a disk that forgot nothing.
         """
         model = self.hosts[name]
         twin = Host(
@@ -125,6 +127,8 @@ class Machines(Agenda):
             fingerprint=model.fingerprint,
             keys=model.keys,
         )
+        if marker and model.marker is not None:
+            twin.marker = replace(model.marker, boot_id=twin.boot)
         return self._settle(twin)
 
     def _settle(self, host: Host) -> Host:
@@ -139,11 +143,13 @@ class Machines(Agenda):
 
     # Lives ---------------------------------------------------------------------------------------
 
-    def start(self, name: str, *, first: bool = False, again: bool = False) -> bool:
+    def start(
+        self, name: str, *, first: bool = False, again: bool = False, moved: bool = False
+    ) -> bool:
         """Switch the host's agent on; False when its disk does not let it begin.
 
-        `first`: by a person's word nothing was ever promised here. `again`: the same process
-        starts its agent anew.
+        `first`: by a person's word nothing was ever promised here. `moved`: by a person's word
+        this is the machine that goes on. `again`: the same process starts its agent anew.
         """
         host = self.hosts[name]
         assert host.agent is None, f"{name} is up already"
@@ -152,7 +158,7 @@ class Machines(Agenda):
         host.starts_in_process = host.starts_in_process + 1 if again else 1
         dice = Random(f"{self.seed}/agent/{name}/{host.life}")
         saved = host.disk.open()
-        birth = self._birth(host, saved, Epoch(0, dice.randbytes(16)), first=first)
+        birth = self._birth(host, saved, Epoch(0, dice.randbytes(16)), first=first, moved=moved)
         if not self._spend_epoch(host, birth.epoch):
             return False
         if not birth.continuity.proven:
@@ -171,7 +177,7 @@ class Machines(Agenda):
             self._open_eyes(host)
         return host.agent is not None
 
-    def _birth(self, host: Host, saved: Spaces, blank: Epoch, *, first: bool) -> Birth:
+    def _birth(self, host: Host, saved: Spaces, blank: Epoch, *, first: bool, moved: bool) -> Birth:
         counter = next_counter(host.marker, saved, host.id)
         return Birth(
             identity=host.identity,
@@ -183,6 +189,7 @@ class Machines(Agenda):
             port=PORT,
             continuity=continuity(host.marker, saved, host.id, host.boot),
             first=first,
+            moved=moved,
             fingerprint=host.fingerprint,
             boot=host.boot,
             version=hardware.SOURCE,

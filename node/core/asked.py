@@ -57,4 +57,5 @@ def _open_bookings(agent: "Agent", token: int, reason: str, now: Instant) -> lis
     counter.check_openable(agent.knowledge)
     effects = agent.from_books(agent.ledger.report(Override(reason), now), now)
     body = {"standing": answers.standing(agent.knowledge)}
-    return [*effects, Reply(token, ok=True, body=body)]
+    decided = agent.from_policy(agent.selves.decided(), now)
+    return [*effects, Reply(token, ok=True, body=body), *decided]

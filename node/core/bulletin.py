@@ -24,12 +24,11 @@ from ledger.entries import (
 )
 from ledger.pools import unit_of
 from mesh.effects import PeerChange
-from mesh.identity import Epoch, NodeId, id_text
+from mesh.identity import NodeId, id_text
 from mesh.instant import Instant
 from mesh.logs import Block
-from mesh.persistence import SPACE_ASK, SPACE_META, Persist, Write
-from node.core.birth import META_EPOCH
-from node.core.effects import Doubt, Effect, Event, Stop
+from mesh.persistence import SPACE_ASK, Persist, Write
+from node.core.effects import Effect, Event
 from node.core.floods import Floods
 from node.core.health import rejections
 from node.core.knowledge import Knowledge
@@ -119,15 +118,6 @@ class Bulletin:
     def peer(self, node: NodeId, change: PeerChange, detail: str) -> Event:
         """A member of the roll changed."""
         return self.event(f"peer.{change.name.lower()}", detail, node=node)
-
-    def behind(self, highest: Epoch) -> list[Effect]:
-        """Our disk forgot a start. The floor goes to disk first; the next start rises above it."""
-        row = Write(SPACE_META, META_EPOCH, highest.counter.to_bytes(8, "big"))
-        sentence = (
-            f"a peer proved that we once reached epoch {highest.counter}, which this disk has "
-            "forgotten: starting again above it, in quarantine"
-        )
-        return [Doubt(), Persist((row,)), Stop(sentence)]
 
     def extended(self, author: NodeId, blocks: tuple[Block, ...], now: Instant) -> list[Event]:
         """An author's log goes on; our own, told again, we folded when we wrote it."""

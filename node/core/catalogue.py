@@ -15,6 +15,9 @@ KINDS: Final[Mapping[str, str]] = {
     "identity.copied": (
         "this folder is a copy of a machine that is up: a new identity is made here"
     ),
+    "identity.twin": (
+        "another machine that is up shows this node's key: neither grants until a person decides"
+    ),
     "standing": "whether we grant has changed: open, bookings_closed, quarantine, closed",
     "peer.discovered": "somebody may be there; believed for nothing",
     "peer.verified": "it answered our challenge with its own key",

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from ledger import effects as books_effects
 from ledger.machine import CLOSED, QUARANTINED, Ledger
-from ledger.observations import CapacitySeen, Fenced, Override, OwnLogSeen, PeersKnown
+from ledger.observations import CapacitySeen, Fenced, OwnLogSeen, PeersKnown
 from mesh import effects as mesh_effects
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, Instant, earliest
@@ -44,11 +44,13 @@ from node.core.reports import (
     SeedsFound,
     ShellNews,
     WorkEnded,
+    hosts_of,
 )
 from node.core.requests import Refused, Request
 from node.core.revoking import Bar, Revoking, RevokingEffect
 from node.core.rotating import SERVICE_KEYS, NewKeys, Rotating, RotatingEffect
 from node.core.self_image import SelfImage, Statement
+from node.core.selves import Selves, SelvesEffect, Suspect, TellBooks
 from node.core.surveying import Surveying
 from node.core.throughputs import StreamTimed
 
@@ -91,14 +93,14 @@ class Agent:
         self._started: Instant = 0
         self.addresses: tuple[mesh_effects.Address, ...] = ()
         self._copies = Copies(self.knowledge)
-        self._forgot_a_start = False
+        self.selves = Selves(self.knowledge, self.bulletin, birth.fingerprint)
 
     # Doors in ----------------------------------------------------------------------------------
 
     def start(self, now: Instant, addresses: tuple[tuple[str, int, str], ...]) -> list[Effect]:
         """The first effects: the mesh, then the books. Our epoch is on disk before this."""
         self._started = now
-        self.addresses = _hosts(addresses)
+        self.addresses = hosts_of(addresses)
         self.knowledge.refold()
         kept_out = self.revoking.restore(self.birth.saved.get(SPACE_REVOKED, {}))
         effects = self.from_policy(kept_out, now)
@@ -106,9 +108,7 @@ class Agent:
         if self.birth.seeds:
             effects += self.from_mesh(self.mesh.seed(self.birth.seeds, now), now)
         effects += self.from_books(self.ledger.boot(now), now)
-        if self.birth.moved and self.ledger.standing[0] == CLOSED:
-            word = Override("the disk moved to this machine, by a person's word")
-            effects += self.from_books(self.ledger.report(word, now), now)
+        effects += self.from_policy(self.selves.restore(self.birth), now)
         self._copies.begin()
         effects += self.from_books(self.ledger.report(self._copies.known, now), now)
         saved = self.birth.saved
@@ -202,7 +202,7 @@ class Agent:
                     gone = Fenced(hold, gone=True)
                     effects += self.from_books(self.ledger.report(gone, now), now)
             case AddressesChanged(addresses):
-                self.addresses = _hosts(addresses)
+                self.addresses = hosts_of(addresses)
                 effects = self.from_mesh(self.mesh.set_addresses(addresses, now), now)
             case Found(node, addresses):
                 effects = self.from_mesh(self.mesh.hint(node, addresses, now), now)
@@ -231,7 +231,7 @@ class Agent:
         and with it what the peers had told us. Nor when a peer has proven that this disk forgot
         a start, nor for a copy of another machine's log.
         """
-        doubted = self._forgot_a_start or self.ledger.standing[0] in IN_DOUBT
+        doubted = self.selves.in_doubt or self.ledger.standing[0] in IN_DOUBT
         return head is not None and not doubted and head.era == self.ledger.books.era
 
     def stop(self, now: Instant, *, leaving: bool) -> list[Effect]:
@@ -276,9 +276,8 @@ class Agent:
                     out += self._told_of_copies(self._copies.answered(peer), now)
                 case mesh_effects.BlockStored(peer, position):
                     out += self.from_errands(self.errands.stored(peer, position, now), now)
-                case mesh_effects.EpochBehind(highest):
-                    self._forgot_a_start = True
-                    out += self.bulletin.behind(highest)
+                case mesh_effects.EpochBehind() | mesh_effects.TwinSeen():
+                    out += self.from_policy(self.selves.heard(effect), now)
                 case mesh_effects.PeerChanged(peer, change, detail):
                     out.append(self.bulletin.peer(peer, change, detail))
                     out += self._told_of_copies(self._copies.changed(peer), now)
@@ -337,7 +336,7 @@ class Agent:
         return out
 
     def from_policy(
-        self, effects: Sequence[RotatingEffect | RevokingEffect], now: Instant
+        self, effects: Sequence[RotatingEffect | RevokingEffect | SelvesEffect], now: Instant
     ) -> list[Effect]:
         out: list[Effect] = []
         for effect in effects:
@@ -349,6 +348,10 @@ class Agent:
             elif isinstance(effect, Bar):
                 out += self.from_mesh(self.mesh.revoke(effect.node, effect.sentence, now), now)
                 out += self._publish(self.image.keeps_out(effect.statement), now)
+            elif isinstance(effect, Suspect):
+                out += self.from_mesh(self.mesh.suspect_twin(effect.addresses, now), now)
+            elif isinstance(effect, TellBooks):
+                out += self.from_books(self.ledger.report(effect.seen, now), now)
             else:
                 out.append(effect)
         return out
@@ -376,7 +379,3 @@ class Agent:
         state, reason, opens_at = self.ledger.standing
         left = None if opens_at is None else max(0, opens_at - now) // MILLISECOND
         return self._publish(self.image.stands(state, reason, left), now)
-
-
-def _hosts(addresses: Sequence[tuple[str, int, str]]) -> tuple[mesh_effects.Address, ...]:
-    return tuple(mesh_effects.Address(host, port) for host, port, _ in addresses)

@@ -1,6 +1,6 @@
 """What the shell reports to the agent: figures, endings, and its own troubles."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -100,3 +100,8 @@ Report: TypeAlias = (
     | ShellNews
     | StreamTimed
 )
+
+
+def hosts_of(addresses: Sequence[tuple[str, int, str]]) -> tuple[Address, ...]:
+    """Where we may be written to, whatever interface each belongs to."""
+    return tuple(Address(host, port) for host, port, _ in addresses)

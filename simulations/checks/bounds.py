@@ -44,6 +44,7 @@ from mesh.sessions import SESSIONS_PER_PEER_MAX
 from mesh.sightings import BEACON_SOURCES_MAX, SIGHTINGS_MAX
 from mesh.strangers import STRANGERS_MAX
 from mesh.suspicion import CONFIRMATIONS
+from mesh.twins import KNOCKED_MAX
 from node.core.inviting import INVITES_MAX, OVER_REMEMBERED_MAX, WRONG_TOKENS_PER_MINUTE_MAX
 from node.core.knowledge import GRANTS_REMEMBERED_MAX
 from node.core.machine import Agent
@@ -85,6 +86,7 @@ def _sought(config: MeshConfig) -> int:
 
 TABLES: Final[Mapping[str, Bound]] = {
     "Arrivals._clones_told": CLONES_TOLD_MAX,
+    "Twins._knocked": KNOCKED_MAX,
     "Asking._errands": ERRANDS_MAX,
     "Beaconing._burst": lambda config: len(config.beacon_burst),
     "Board._facts": _members,

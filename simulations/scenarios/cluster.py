@@ -235,6 +235,11 @@ class Cluster:
         if self.host(name).agent is not None:
             self.world.crash(name, power=True)
 
+    def decide_for(self, name: str) -> None:
+        """Somebody starts it again, and says that it is the one machine with its key."""
+        self.world.crash(name)
+        self.world.start(name, moved=True)
+
     def kill(self, name: str, *, power: bool = False) -> None:
         """The agent is gone at once, with `power` the machine's volatile memory too."""
         if self.host(name).agent is not None:

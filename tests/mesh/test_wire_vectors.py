@@ -198,6 +198,7 @@ def test_beacons(vector: dict[str, Any]) -> None:
     assert {name: said[name] for name in ("epoch", "port", "seq")} == {
         name: vector[name] for name in ("epoch", "port", "seq")
     }
+    assert said.get("start", b"") == b(vector["start"])
 
 
 def passport_says(packed: bytes, node: str, epoch: tuple[int, bytes], share: bytes) -> None:

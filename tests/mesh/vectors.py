@@ -112,8 +112,11 @@ def keys() -> dict[str, Any]:
 def beacons() -> list[dict[str, Any]]:
     made = []
     for epoch, port, seq in ((3, 4653, 0), (2**31 - 1, 65535, 2**32 - 1), (1, 1, 300)):
-        datagram = write_beacon(KEYS, Beacon(ANN.id, epoch, port, seq))
-        made.append({"datagram": datagram, "epoch": epoch, "port": port, "seq": seq})
+        start = ANN_EPOCH.nonce[:8] if epoch == 3 else b""
+        datagram = write_beacon(KEYS, Beacon(ANN.id, epoch, port, seq, start))
+        made.append(
+            {"datagram": datagram, "epoch": epoch, "port": port, "seq": seq, "start": start}
+        )
     return made
 
 

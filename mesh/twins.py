@@ -1,0 +1,51 @@
+"""Twins: whether another machine speaks with our voice just now.
+
+A copied home, a cloned virtual machine: two machines with one key, each of which may take itself
+for the only one. From words alone neither can tell. A record that we signed and do not remember may
+be of a run that our own disk forgot, and a beacon under our name that we did not send may be an old
+one that somebody plays back. So a sign earns what any sign of a node earns: a hello to where it
+came from. Only who answers *our own fresh nonce* under our own key is alive besides us. One
+exchange settles it for both: who asked confirms, and so has answered the other's nonce as well.
+
+What to do about it is decided above (`node/core/selves.py`): neither may grant.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from mesh.effects import Address, MeshEffect, Send, TwinSeen
+from mesh.greeter import Greeter
+from mesh.instant import SECOND, Duration, Instant
+from mesh.judgements import CloneSeen
+
+KNOCKED_MAX: Final = 64
+"""Addresses knocked at that we remember; the one knocked at longest ago gives way."""
+KNOCK_EVERY: Final[Duration] = SECOND
+"""At one address. A lost hello is made up for by the next beacon."""
+
+
+class Twins:
+    """The looks at ourselves elsewhere."""
+
+    def __init__(self, greeter: Greeter) -> None:
+        self._greeter = greeter
+        self._knocked: dict[Address, Instant] = {}
+
+    def knock(self, addresses: Iterable[Address], now: Instant) -> list[MeshEffect]:
+        """A run of ours that is not this one may be there: ask it to prove that it lives."""
+        due = [address for address in addresses if self._is_due(address, now)]
+        for address in due:
+            self._knocked.pop(address, None)
+            if len(self._knocked) >= KNOCKED_MAX:
+                del self._knocked[next(iter(self._knocked))]
+            self._knocked[address] = now
+        return self._greeter.greet_ourselves(due, now)
+
+    def seen(self, clone: CloneSeen) -> list[MeshEffect]:
+        """It has proven that it lives; and it is shown that we do."""
+        told: list[MeshEffect] = [TwinSeen(clone.epoch, clone.source)]
+        return [*told, Send(clone.source, clone.proof, urgent=True)] if clone.proof else told
+
+    def _is_due(self, address: Address, now: Instant) -> bool:
+        before = self._knocked.get(address)
+        return before is None or now - before >= KNOCK_EVERY
