@@ -93,4 +93,6 @@ def reserve(parser: argparse.ArgumentParser) -> None:
     add("--principal", metavar="NAME", default="", help="on whose behalf")
     add("--require-copy", action="store_true", help="void it unless another peer has stored it")
     add("--plan", metavar="TOKEN", default="", help="there, if all is as it was when planned")
+    add("--wait", metavar="TIME", help="where there is no room, wait for it so long, as in 30m")
+    add("--priority", metavar="N", type=int, default=0, help="0 to 9, before others who wait")
     add("--no-wait", action="store_true", help="do not wait for an owner in quarantine")

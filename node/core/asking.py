@@ -12,10 +12,14 @@ id.
 Few sends make a short errand, unless this machine slept in the middle of it. So before a hold is
 confirmed its age is looked at: one that is older than the belief in it is given back, and the
 errand begins anew.
+
+Who would wait for room stands in the lines of several owners meanwhile (lines.py): the turn that
+comes first is the grant, and goes on like any other hold.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
+from typing import Final
 
 from ledger.commands import (
     HOLD_ID_BYTES,
@@ -28,9 +32,10 @@ from ledger.commands import (
 )
 from ledger.commands import Post as PostCommand
 from mesh.identity import NodeId
-from mesh.instant import Instant, earliest
+from mesh.instant import MILLISECOND, SECOND, Duration, Instant, earliest
 from mesh.persistence import SPACE_ASK, Persist, Write
 from node.core.effects import Progress, Reply
+from node.core.lines import Lines, LinesEffect, Stand, Turned, Won, in_vain, progress
 from node.core.outlook import Choice, Outlook
 from node.core.processes import Process
 from node.core.requests import Refused, Reserve
@@ -52,6 +57,9 @@ from node.core.wishes import (
     waiting_progress,
 )
 
+LOOK_AGAIN: Final[Duration] = 5 * SECOND
+"""How often somebody in a line looks whether there is room elsewhere."""
+
 
 class Asking:
     """All errands under way. `session_of` gives an owner's current session, or None."""
@@ -59,14 +67,19 @@ class Asking:
     def __init__(self, random: Random, session_of: Callable[[NodeId], bytes | None]) -> None:
         self._random = random
         self._session_of = session_of
+        self._lines = Lines(random, session_of)
         self._errands: dict[int, Wish] = {}
         self._next = 0
 
     @property
     def next_wake(self) -> Instant | None:
-        if not self._errands:
-            return None
-        return earliest(*(errand.wake_at for errand in self._errands.values()))
+        waking = (errand.wake_at for errand in self._errands.values())
+        return earliest(self._lines.next_wake, *waking)
+
+    @property
+    def waiting(self) -> dict[int, tuple[Wish, list[Stand]]]:
+        """Every wish that stands in lines, and where."""
+        return {key: (self._errands[key], self._lines.of(key)) for key in self._lines.wishes()}
 
     @property
     def processes(self) -> tuple[Process, ...]:
@@ -81,7 +94,8 @@ class Asking:
         if len(self._errands) >= ERRANDS_MAX:
             raise Refused("refused", f"{ERRANDS_MAX} requests are under way here already", "wait")
         self._next += 1
-        self._errands[self._next] = Wish(token, reserve, look)
+        until = now + reserve.wait_ms * MILLISECOND if reserve.wait_ms else None
+        self._errands[self._next] = Wish(token, reserve, look, until=until)
         return self._choose(self._next, now)
 
     def cancel(self, token: int) -> list[AskingEffect]:
@@ -92,21 +106,22 @@ class Asking:
             if errand.token != token:
                 continue
             errand.gone = True
+            effects += self._heard(self._lines.leave(key), 0)
             if errand.stage is Stage.HOLDING and errand.choice is not None:
                 effects.append(Ask(0, errand.choice.owner, Void(errand.hold, errand.session)))
-            if errand.stage in (Stage.WAITING, Stage.HOLDING):
+            if errand.stage in (Stage.WAITING, Stage.IN_LINE, Stage.HOLDING):
                 effects.extend(self._drop(key))
         return effects  # a post under way is seen through: it may have been granted already
 
     def wake(self, now: Instant) -> list[AskingEffect]:
         """Look again, or send again, whatever was put off until now."""
-        effects: list[AskingEffect] = []
+        effects = self._heard(self._lines.wake(now), now)
         for key in sorted(self._errands):
             errand = self._errands[key]
             if errand.wake_at is None or errand.wake_at > now:
                 continue
             errand.wake_at = None
-            if errand.stage is Stage.WAITING:
+            if errand.stage in (Stage.WAITING, Stage.IN_LINE):
                 effects.extend(self._choose(key, now))
             else:
                 effects.extend(self._send(key, now))
@@ -124,17 +139,28 @@ class Asking:
                 return self._post_answered(key, errand, answer, now)
             case Stage.RETURNING:
                 return self._returned(key, errand, answer, now)
-            case Stage.WAITING:
+            case Stage.WAITING | Stage.IN_LINE:
                 return []
+
+    def told_in_line(self, stand: int, answer: Answer | None, now: Instant) -> list[AskingEffect]:
+        """An owner's word to one who waits; None: no answer came in time."""
+        return self._heard(self._lines.answered(stand, answer, now), now)
 
     # The stages, in order ----------------------------------------------------------------------
 
     def _choose(self, key: int, now: Instant) -> list[AskingEffect]:
         errand = self._errands[key]
+        if errand.until is not None and now >= errand.until:
+            return self._waited_in_vain(key, errand, now)
         outlook = errand.look()
-        if outlook.choices:
-            errand.choices = list(outlook.choices)
+        # Where it stands in line it is served in its turn; it need not push in.
+        passed = {stand.choice.owner for stand in self._lines.of(key)} | {*errand.hopeless}
+        errand.lines = outlook.lines
+        errand.choices = [one for one in outlook.choices if one.owner not in passed]
+        if errand.choices:
             return self._try_next(key, now)
+        if lined_up := self._line_up(key, errand, now):
+            return lined_up
         if outlook.soon is None or not errand.reserve.wait_for_opening:
             hint = outlook.hint
             if outlook.soon is not None:
@@ -182,7 +208,7 @@ class Asking:
                 return PostCommand(errand.hold, errand.session)
             case Stage.RETURNING:
                 return Release(errand.hold, errand.session)
-            case Stage.HOLDING | Stage.WAITING:
+            case Stage.HOLDING | Stage.WAITING | Stage.IN_LINE:
                 return hold_of(errand.reserve, choice, errand.hold, errand.session)
 
     def _hold_answered(
@@ -287,21 +313,85 @@ class Asking:
             errand.tried.clear()
             errand.stage, errand.wake_at = Stage.WAITING, now + WAIT_TICK
             return []
+        if errand.until is not None and now >= errand.until:
+            return self._waited_in_vain(key, errand, now)
+        if lined_up := self._line_up(key, errand, now):
+            errand.tried.clear()
+            return lined_up
         told = "; ".join(f"{tried['node']}: {tried['detail']}" for tried in errand.tried)
         hint = "`holdfast where` with the same words shows the room that is left"
         return self._refuse(key, Refused("refused", f"every candidate refused ({told})", hint))
+
+    # In line -----------------------------------------------------------------------------------
+
+    def _line_up(self, key: int, errand: Wish, now: Instant) -> list[AskingEffect]:
+        """Stand wherever it may be served some day. Nothing: it would not wait, or nowhere."""
+        if errand.until is None:
+            return []
+        able = [one for one in errand.lines if one.owner not in errand.hopeless]
+        joined = self._lines.join(key, errand.reserve, able, errand.until, now)
+        stands = self._lines.of(key)
+        if not stands:
+            return []
+        errand.stage = Stage.IN_LINE
+        errand.wake_at = min(now + LOOK_AGAIN, errand.until)
+        return [*self._heard(joined, now), progress(errand, stands, now)]
+
+    def _heard(self, effects: Sequence[LinesEffect], now: Instant) -> list[AskingEffect]:
+        """What came of standing in lines."""
+        out: list[AskingEffect] = []
+        for effect in effects:
+            match effect:
+                case Won():
+                    out += self._won(effect, now)
+                case Turned(key, choice, answer):
+                    out += self._turned(key, choice, answer, now)
+                case _:
+                    out.append(effect)
+        return out
+
+    def _won(self, won: Won, now: Instant) -> list[AskingEffect]:
+        errand = self._errands.get(won.wish)
+        if errand is None or errand.gone or errand.stage not in (Stage.IN_LINE, Stage.WAITING):
+            # Another one was first: this one goes back at once.
+            return [Ask(0, won.choice.owner, Void(won.hold, won.session)), forget(won.hold)]
+        others = self._heard(self._lines.leave(won.wish), now)
+        errand.choice, errand.hold, errand.session = won.choice, won.hold, won.session
+        errand.stage, errand.sends, errand.first_sent = Stage.HOLDING, 1, won.since
+        errand.choices, errand.wake_at = [], None
+        return [*others, *self._hold_answered(won.wish, errand, won.answer, now)]
+
+    def _turned(
+        self, key: int, choice: Choice, answer: Answer, now: Instant
+    ) -> list[AskingEffect]:  # fmt: skip
+        errand = self._errands.get(key)
+        if errand is None:
+            return []
+        errand.tried.append(tried(choice, answer.outcome.value, answer.detail))
+        if not answer.outcome.may_change_on_retry or answer.outcome is Outcome.NO_ROOM:
+            errand.hopeless.append(choice.owner)
+        if errand.stage is Stage.IN_LINE and not self._lines.of(key):
+            errand.wake_at = now + WAIT_TICK
+        return []
+
+    def _waited_in_vain(self, key: int, errand: Wish, now: Instant) -> list[AskingEffect]:
+        stands = self._lines.of(key)
+        left = self._heard(self._lines.leave(key), now)
+        return [*left, *self._refuse(key, in_vain(errand, stands, now))]
 
     # How an errand ends --------------------------------------------------------------------------
 
     def _granted(self, key: int, errand: Wish, answer: Answer) -> list[AskingEffect]:
         assert errand.choice is not None
+        left = self._heard(self._lines.leave(key), 0)
         done = Granted(errand.token, errand.reserve, errand.choice, answer, tuple(errand.tried))
-        return [*self._drop(key), done]
+        return [*left, *self._drop(key), done]
 
     def _refuse(self, key: int, refused: Refused) -> list[AskingEffect]:
         errand = self._errands[key]
+        left = self._heard(self._lines.leave(key), 0)
         body = {**refused.body, "tried": list(errand.tried)}
-        return [*self._drop(key), Reply(errand.token, ok=False, body=body)]
+        return [*left, *self._drop(key), Reply(errand.token, ok=False, body=body)]
 
     def _drop(self, key: int) -> list[AskingEffect]:
         errand = self._errands.pop(key)

@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from ledger.commands import LABEL_CHARS_MAX
-from ledger.limits import BOOKING_TERM_MAX, PRINCIPAL_CHARS_MAX
+from ledger.limits import BOOKING_TERM_MAX, PATIENCE_MAX, PRINCIPAL_CHARS_MAX, PRIORITY_MAX
 from mesh.identity import NodeId, id_text, parse_id
 from mesh.instant import HOUR, MILLISECOND
 from node.core.knowledge import Knowledge
@@ -13,11 +13,12 @@ from node.core.names import find_node
 from node.core.outlook import Choice, Outlook, legs_of
 from node.core.requests import Refused, Reserve
 from placement.columns import Prepared
-from placement.decide import decide
+from placement.decide import decide, listed
 from placement.decision import Decision
 from placement.documents import request_from_document
 from placement.explain import change_sentence, explain
 from placement.request import Kind, Request, RequestError
+from placement.supposing import suppose
 from placement.words import read_words
 
 NOT_UNDERSTOOD: Final = "unknown"
@@ -89,6 +90,11 @@ def _check_terms(reserve: Reserve) -> None:
     if reserve.pid is None and reserve.term_ms * MILLISECOND > BOOKING_TERM_MAX:
         days = BOOKING_TERM_MAX // (24 * HOUR)
         raise Refused("bad_request", f"a booking lasts {days} days at the most", "book again then")
+    if not 0 <= reserve.wait_ms * MILLISECOND <= PATIENCE_MAX:
+        days = PATIENCE_MAX // (24 * HOUR)
+        raise Refused("bad_request", f"nobody waits longer than {days} days", "write --wait 30m")
+    if not 0 <= reserve.priority <= PRIORITY_MAX:
+        raise Refused("bad_request", f"a priority is from 0 to {PRIORITY_MAX}", "--priority 5")
     for what, text, most in (
         ("label", reserve.label, LABEL_CHARS_MAX),
         ("principal", reserve.principal, PRINCIPAL_CHARS_MAX),
@@ -98,8 +104,31 @@ def _check_terms(reserve: Reserve) -> None:
             raise Refused("bad_request", sentence)
 
 
-def outlook(knowledge: Knowledge, request: Request, prepared: Prepared) -> Outlook:
-    """What the picture says now about `request`: whom to ask, why nobody, or who opens soon."""
+def lines(knowledge: Knowledge, request: Request) -> tuple[Choice, ...]:
+    """Owners that could serve `request` if all that they have promised ended, the best first."""
+    view = knowledge.view()
+    freed = {
+        row.id: {pool.pool: pool.promised for pool in row.pools if pool.promised}
+        for row in view.nodes
+    }
+    decision = decide(request, suppose(view, freed=freed))
+    return tuple(
+        Choice(parse_id(fit.node), fit.name, legs_of(fit.legs))
+        for fit in listed(decision)
+        if fit.legs
+    )
+
+
+def outlook(
+    knowledge: Knowledge, request: Request, prepared: Prepared, *, patient: bool = False
+) -> Outlook:
+    """What the picture says now about `request`: whom to ask, why nobody, or who opens soon; and,
+    for who is `patient`, in whose lines to stand."""
+    found = _outlook(knowledge, request, prepared)
+    return found._replace(lines=lines(knowledge, request)) if patient else found
+
+
+def _outlook(knowledge: Knowledge, request: Request, prepared: Prepared) -> Outlook:
     decision = decide(request, prepared)
     fits = [] if decision.chosen is None else [decision.chosen, *decision.runners_up]
     choices = tuple(

@@ -96,7 +96,8 @@ def opening(knowledge: Knowledge, reserve: requests.Reserve) -> Callable[[], Out
     request = choosing.reserve_request(knowledge, reserve)
     if reserve.plan:
         request = planning.taken(knowledge, request, reserve.plan)
-    return lambda: choosing.outlook(knowledge, request, knowledge.prepared())
+    patient = reserve.wait_ms > 0
+    return lambda: choosing.outlook(knowledge, request, knowledge.prepared(), patient=patient)
 
 
 def query(knowledge: Knowledge, body: bytes, about: dict[str, Any]) -> bytes:

@@ -39,12 +39,13 @@ from node.core.carrying import Carried, Carrying
 from node.core.custody import Answered, Custody
 from node.core.effects import Effect, Look, Progress, Reply, Watch
 from node.core.knowledge import Knowledge
+from node.core.lines import Stand
 from node.core.outlook import Outlook
 from node.core.processes import Process
 from node.core.reports import WorkEnded
 from node.core.requests import Reserve
 from node.core.telling import Tell, Tellable, Telling, Told
-from node.core.wishes import Ask, AskingEffect, Granted
+from node.core.wishes import Ask, AskingEffect, AskInLine, Granted, Wish
 
 SERVICE_LEDGER: Final = "ledger"
 CALL_WAIT: Final[Duration] = 2 * SECOND
@@ -66,6 +67,7 @@ class _Desk(Enum):
 
     STREAM = "a peer's command, on a stream"
     ASKING = "a reservation"
+    LINE = "somebody in a line"
     TELLING = "a single command"
     CARRYING = "a renewal"
 
@@ -107,6 +109,11 @@ class Errands:
     def carried(self) -> Mapping[bytes, Carried]:
         """Hold id → the process that it is tied to, for the probes."""
         return self._carrying.holds()
+
+    @property
+    def waiting(self) -> dict[int, tuple[Wish, list[Stand]]]:
+        """Every wish of ours that stands in lines, and where."""
+        return self._asking.waiting
 
     @property
     def asked_for(self) -> tuple[Process, ...]:
@@ -206,6 +213,8 @@ class Errands:
         match route.desk:
             case _Desk.ASKING:
                 return self._sort(self._asking.answered(route.key, answer, now), now)
+            case _Desk.LINE:
+                return self._sort(self._asking.told_in_line(route.key, answer, now), now)
             case _Desk.TELLING:
                 return self._sort(self._telling.answered(route.key, answer, now), now)
             case _Desk.CARRYING:
@@ -263,6 +272,8 @@ class Errands:
                 case Ask(errand, owner, command, until):
                     route = _Route(_Desk.ASKING, errand)
                     out.append(self._to_owner(owner, command, route, now, until))
+                case AskInLine(stand, owner, command):
+                    out.append(self._to_owner(owner, command, _Route(_Desk.LINE, stand), now))
                 case Tell(key, owner, command):
                     out.append(self._to_owner(owner, command, _Route(_Desk.TELLING, key), now))
                 case Answered(token, answer):

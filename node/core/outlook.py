@@ -27,6 +27,9 @@ class Outlook(NamedTuple):
     hint: str
     soon: str | None
     opens_in: Duration | None
+    lines: tuple[Choice, ...] = ()
+    """Owners that could serve it if all that they have promised ended: whose lines are worth
+    standing in. Only for who would wait."""
 
 
 def legs_of(amounts: Sequence[tuple[str, int]]) -> tuple[Leg, ...]:

@@ -67,12 +67,14 @@ class Plan(msgspec.Struct, frozen=True, tag="plan", forbid_unknown_fields=True):
 
 class Reserve(msgspec.Struct, frozen=True, tag="reserve", forbid_unknown_fields=True):
     """Hold and post; `hold_only` stops after the hold; `pid` ties a carried lease to a process of
-    this machine; `dry_run` decides only.
+    this machine; `dry_run` decides only. `wait_ms`: where there is no room, wait for so long in the
+    lines of several owners at once, with a `priority` as far as their policy lets.
 
     → {id, owner: {id, name}, state, legs: [{pool, amount, unit}], kind, term_ms, remaining_ms,
     token, receipts: [base64…], stored_on: [name…]|null, tried: [{node, outcome, detail}],
     warnings: [sentence…], environment: "HOLDFAST_HOLD=…"}
-    Progress lines carry {sentence, stage, node?, remaining_ms?}.
+    Progress lines carry {sentence, stage, node?, remaining_ms?}; of who waits in lines also
+    {lines: [{node, place|null, of|null, turn_in_ms|null, note}]}.
     """
 
     ask: dict[str, Any]
@@ -84,6 +86,8 @@ class Reserve(msgspec.Struct, frozen=True, tag="reserve", forbid_unknown_fields=
     wait_for_opening: bool = True
     pid: int | None = None
     pid_started: int | None = None
+    wait_ms: int = 0
+    priority: int = 0
     plan: str = ""
     """A token of `Where` or `Plan`: only there, and only if what it rested on is as it was."""
 

@@ -33,6 +33,7 @@ class Stage(Enum):
 
     WAITING = "waiting for an owner to open"
     HOLDING = "asking for a hold"
+    IN_LINE = "waiting in lines"
     POSTING = "confirming"
     RETURNING = "giving back"
 
@@ -46,6 +47,15 @@ class Ask:
     owner: NodeId
     command: Command
     until: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskInLine:
+    """Send `command` to `owner`; its answer (or None) comes back under `stand`."""
+
+    stand: int
+    owner: NodeId
+    command: Command
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +85,17 @@ class Wish:
     first_sent: Instant = 0
     wake_at: Instant | None = None
     tried: list[dict[str, Any]] = field(default_factory=list)
+    until: Instant | None = None
+    """How long it waits for room at the most; None: it does not."""
+    lines: tuple[Choice, ...] = ()
+    """Owners that could serve it some day, as of the last look."""
+    hopeless: list[NodeId] = field(default_factory=list)
+    """Owners that will not, however long it waits."""
     gone: bool = False
     """Whoever asked has hung up: what is granted now goes straight back."""
 
 
-AskingEffect: TypeAlias = Ask | Granted | Persist | Progress | Reply
+AskingEffect: TypeAlias = Ask | AskInLine | Granted | Persist | Progress | Reply
 
 
 def hold_of(reserve: Reserve, choice: Choice, hold: bytes, session: bytes) -> Hold:

@@ -47,6 +47,7 @@ from mesh.suspicion import CONFIRMATIONS
 from mesh.twins import KNOCKED_MAX
 from node.core.inviting import INVITES_MAX, OVER_REMEMBERED_MAX, WRONG_TOKENS_PER_MINUTE_MAX
 from node.core.knowledge import GRANTS_REMEMBERED_MAX
+from node.core.lines import STANDS_MAX
 from node.core.machine import Agent
 from node.core.measuring import MEASUREMENTS_MAX, ROUNDS
 from node.core.measuring import PEERS_AT_ONCE_MAX as MEASURED_MAX
@@ -152,6 +153,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Knowledge.granted": GRANTS_REMEMBERED_MAX,
     "Ledger._readings": POOLS_MAX,
     "Ledger._remaining": ENTRIES_MAX,
+    "Lines._stands": STANDS_MAX,
     "Line._places": LINE_MAX,
     "Line._unwritten": LINE_MAX,
     "Live.metrics": POOLS_MAX,
@@ -237,6 +239,7 @@ GROW: Final[Mapping[str, str]] = {
     "Telling._errands": "one for each request of the local door; how many is for the shell to say",
     "Timers._heap": "alarms that were moved leave husks, which go when they surface",
     "Writer.chain": "our own log",
+    "Wish.hopeless": "nodes that refused, of one request",
     "Wish.choices": "nodes that fit, of one request",
     "Wish.tried": "nodes asked, of one request",
     "_Log.chain": "a log",

@@ -22,6 +22,8 @@ def run(flags: Namespace) -> int:
         "principal": flags.principal,
         "hold_only": flags.hold,
         "require_copy": flags.require_copy,
+        **({"wait_ms": term_ms(flags.wait, "--wait")} if flags.wait else {}),
+        **({"priority": flags.priority} if flags.priority else {}),
         "wait_for_opening": not flags.no_wait,
         **({"plan": flags.plan} if flags.plan else {}),
     }
