@@ -13,7 +13,7 @@ from ledger.commands import Post, Release, Void
 from ledger.lifecycle import HoldState
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND
-from node.core import answers, choosing, health, holdings, keyholders, planning, requests
+from node.core import answers, choosing, health, holdings, keyholders, planning, requests, waiting
 from node.core.inviting import USES_MAX, Wish
 from node.core.knowledge import Knowledge
 from node.core.names import find_hold
@@ -36,9 +36,10 @@ def read(knowledge: Knowledge, request: Request, about: dict[str, Any]) -> dict[
             return planning.where(knowledge, request)
         case requests.Plan():
             return planning.plan(knowledge, request)
-        case requests.Holds(ended):
+        case requests.Holds(ended, line):
             past = {"ended": holdings.ended(knowledge)} if ended else {}
-            return {"holds": holdings.holds(knowledge), **past}
+            here = {"waiting": waiting.waiting(knowledge)} if line else {}
+            return {"holds": holdings.holds(knowledge), **past, **here}
         case requests.LedgerShow(node, last):
             return answers.show(knowledge, node, last)
         case requests.LedgerVerify():
@@ -67,6 +68,7 @@ def status(knowledge: Knowledge, about: dict[str, Any]) -> dict[str, Any]:
         "holds": {
             "live": len(knowledge.ledger.books.live_holds()),
             "pools": answers.pools(knowledge),
+            "waiting": len(knowledge.ledger.waiting(knowledge.now)),
             "read_ms_ago": answers.read_ago(knowledge),
         },
         "log": None

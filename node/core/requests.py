@@ -18,7 +18,7 @@ SINCE_MS_MAX: Final = 10 * 366 * 24 * 3_600_000
 
 class Status(msgspec.Struct, frozen=True, tag="status", forbid_unknown_fields=True):
     """→ {node: {id, name, epoch, version, uptime_ms, state_folder}, mesh: {id, key_id, address},
-    standing: {state, reason, remaining_ms}, peers: [Peer…], holds: {live, read_ms_ago,
+    standing: {state, reason, remaining_ms}, peers: [Peer…], holds: {live, waiting, read_ms_ago,
     pools: [{pool, kind, unit, total, promised, room, state}]}, log: {era, height, head},
     warnings: [sentence…], rejections: {cause: count}}
 
@@ -128,11 +128,13 @@ class Holds(msgspec.Struct, frozen=True, tag="holds", forbid_unknown_fields=True
     → {holds: [{id, owner: {id, name, liveness}, state, kind, legs: [{pool, amount, unit, used}],
     principal, label, holder: {id, name}, term_ms, remaining_ms|null, as_of: {era, height},
     age_ms, tied: bool|null, note}], and with `ended` also ended: [{id, owner, state, holder,
-    ended_at: {era, height}}…]}
+    ended_at: {era, height}}…]}, and with `waiting` also waiting: [{id, owner, place, legs,
+    principal, label, holder, priority, waited_ms, turn_in_ms|null}…], of the asked node's own line
     `used` null: the owner has not said. `tied` false: nothing runs under it, an unused promise.
     """
 
     ended: bool = False
+    waiting: bool = False
 
 
 class LedgerShow(msgspec.Struct, frozen=True, tag="ledger_show", forbid_unknown_fields=True):

@@ -46,11 +46,13 @@ def order(owner: Owner) -> list[int]:
     return [int.from_bytes(one.id, "big") for one in owner.ledger.waiting(owner.now)]
 
 
-def keep_asking(owner: Owner, numbers: list[int], span: Duration, **how: object) -> None:
+def keep_asking(
+    owner: Owner, numbers: list[int], span: Duration, patience: Duration = HOUR
+) -> None:  # fmt: skip
     for _ in range(span // (5 * SECOND)):
         owner.advance(5 * SECOND)
         for number in numbers:
-            wait(owner, number, 60, whose=f"p{number}", **how)  # type: ignore[arg-type]
+            wait(owner, number, 60, whose=f"p{number}", patience=patience)
 
 
 def test_who_finds_no_room_gets_a_place_and_is_granted_when_its_turn_comes() -> None:

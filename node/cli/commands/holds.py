@@ -4,7 +4,7 @@ import sys
 from argparse import Namespace
 from typing import Any, Final
 
-from node.cli.asking import answer, show
+from node.cli.asking import Body, answer, show
 from node.cli.exits import YES
 from node.cli.render import (
     UNKNOWN,
@@ -25,6 +25,7 @@ HEADERS: Final = (
 )  # fmt: skip
 EXPENDABLE: Final = ("AS OF", "FOR", "KIND", "STATE", "USED", "HOLDER")
 """What a narrow terminal does without, the first first."""
+WAITING_HEADERS: Final = ("", "ID", "ASKER", "WHAT", "WAITED", "TURN IN", "PRIORITY", "FOR")
 ENDED_HEADERS: Final = ("ID", "ON", "HOLDER", "ENDED AS", "AT")
 STATES: Final = {"pending": "held, not confirmed", "posted": "confirmed", "ending": "ending"}
 UNUSED: Final = "* nothing runs under it: an unused promise"
@@ -34,10 +35,31 @@ WHO_KNOWS: Final = "how long a booking still lasts, its owner knows: `holdfast h
 
 def run(flags: Namespace) -> int:
     """Every live hold; with --ended the last ended ones too."""
-    body = answer(flags, {"type": "holds", "ended": flags.ended})
+    body = answer(flags, {"type": "holds", "ended": flags.ended, "waiting": flags.waiting})
     width = width_of(sys.stdout)
-    show(flags, body, lambda _ink: [*_drawn(body["holds"], width), *_ended(body.get("ended", []))])
+    show(flags, body, lambda _ink: _all(body, width))
     return YES
+
+
+def _all(body: Body, width: int | None) -> list[str]:
+    waiting = _waiting(body["waiting"]) if "waiting" in body else []
+    return [*_drawn(body["holds"], width), *_ended(body.get("ended", [])), *waiting]
+
+
+def _waiting(rows: list[dict[str, Any]]) -> list[str]:
+    """The line of the node that was asked."""
+    if not rows:
+        return ["", "nobody waits here"]
+    owner = clean(rows[0]["owner"]["name"])
+    cells = [
+        [
+            str(row["place"]), short(row["id"]), clean(row["holder"]["name"]), legs(row["legs"]),
+            span(row["waited_ms"]), span(row["turn_in_ms"]), str(row["priority"]),
+            " ".join(clean(part) for part in (row["principal"], row["label"]) if part) or "-",
+        ]
+        for row in rows
+    ]  # fmt: skip
+    return ["", f"in the line of {owner}", *table(WAITING_HEADERS, cells)]
 
 
 def _drawn(holds: list[dict[str, Any]], width: int | None) -> list[str]:

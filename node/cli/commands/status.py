@@ -42,7 +42,7 @@ def _drawn(body: dict[str, Any], ink: Ink) -> list[str]:
             *(("detector", told) for told in _detector(mesh)),
             ("standing", standing(body["standing"])),
             ("peers", f"{live} alive of {len(body['peers'])} known"),
-            ("holds", str(body["holds"]["live"])),
+            ("holds", _held(body["holds"])),
             ("ledger", _ledger(log)),
             ("state", or_unknown(node.get("state_folder"))),
         ]
@@ -70,6 +70,11 @@ def _detector(mesh: dict[str, Any]) -> list[str]:
     if mesh["late_score"]:
         told += f"; this machine is late itself ({mesh['late_score']} of 7): it looks longer"
     return [told]
+
+
+def _held(holds: dict[str, Any]) -> str:
+    waiting = holds.get("waiting", 0)
+    return f"{holds['live']}, and {waiting} wait for room" if waiting else str(holds["live"])
 
 
 def _ledger(log: dict[str, Any] | None) -> str:
