@@ -73,7 +73,8 @@ def _node_lines(node: Mapping[str, Any], ink: Ink, names: Mapping[str, str]) -> 
     lines += _titled("models", _models(node.get("models")))
     lines += _titled("links, as it timed them", _links(node, names))
     lines += _titled(f"live figures, {age(ages.get('live'))}", _metrics(live))
-    lines += _foreign(live)
+    lines += _titled("used, and reserved by nobody", foreign_lines((live or {}).get("foreign", ())))
+    lines += _unread(live)
     return lines
 
 
@@ -217,6 +218,21 @@ def _safety(volume: Mapping[str, Any]) -> str:
     return ", ".join(filter(None, (told[volume.get(key)] for key, told in words.items())))
 
 
+def foreign_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Who uses memory without a hold."""
+    told = [
+        [
+            *([clean(row["node"]["name"])] if "node" in row else []), clean(row["user"]),
+            str(row["pid"]), clean(row["command"]), amount(row["ram"], "bytes"),
+            amount(row["vram"], "bytes") if row["vram"] else "-",
+        ]
+        for row in rows
+    ]  # fmt: skip
+    headers = ("USER", "PID", "COMMAND", "RAM", "CARDS")
+    named = bool(rows) and "node" in rows[0]
+    return table(("ON", *headers) if named else headers, told)
+
+
 def _metrics(live: Mapping[str, Any] | None) -> list[str]:
     if live is None:
         return []
@@ -234,7 +250,7 @@ def _in_words(name: str) -> str:
     return clean(f"{figure.replace('_', ' ')} of {subject.removeprefix('gpu.')}")
 
 
-def _foreign(live: Mapping[str, Any] | None) -> list[str]:
+def _unread(live: Mapping[str, Any] | None) -> list[str]:
     unread = sorted(
         pool for pool, figures in (live or {}).get("pools", {}).items() if figures["free"] is None
     )

@@ -268,6 +268,7 @@ def _adopt(parser: Parser) -> None:
 def _holds(parser: Parser) -> None:
     parser.add_argument("--ended", action="store_true", help="the last ended ones too")
     parser.add_argument("--waiting", action="store_true", help="and who waits in its line")
+    parser.add_argument("--all", action="store_true", help="and who uses what nobody reserved")
     request_flags.peer(parser)
 
 

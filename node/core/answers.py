@@ -114,10 +114,22 @@ def pools(knowledge: Knowledge) -> list[dict[str, Any]]:
         {
             "pool": pool.pool, "kind": pool.kind, "unit": pool.unit, "total": pool.total,
             "promised": sum(books.holds_on(pool.pool).values()), "room": pool.room,
-            "state": pool.state,
+            "state": pool.state, "foreign": _foreign_of(knowledge, pool.pool),
         }
         for pool in row.pools
     ]  # fmt: skip
+
+
+def _foreign_of(knowledge: Knowledge, pool: str) -> int | None:
+    """What nobody reserved, by our last look; None where nobody can tell."""
+    figures = knowledge.seen.pools.get(pool) if knowledge.seen else None
+    return None if figures is None else figures.foreign
+
+
+def foreign(knowledge: Knowledge) -> list[dict[str, Any]]:
+    """Who uses memory of this machine that nobody reserved."""
+    rows = knowledge.seen.foreign if knowledge.seen else ()
+    return [msgspec.structs.asdict(row) for row in rows]
 
 
 def read_ago(knowledge: Knowledge) -> int | None:

@@ -1,39 +1,151 @@
 """Attribution: what runs on this machine, held against what was promised.
 
 The books know promises, the probes know use, and neither knows the other. Here they meet, sample by
-sample: which process belongs to which hold. Nothing here changes what is granted: room is worked
+sample: which process belongs to which hold (`ties`), which promises the machine could not keep just
+now (`dangers`), which stand unused (`idling`). Nothing here changes what is granted: room is worked
 out from the probes' own figures (`ledger/room.py`).
+
+What endangers a hold is told twice, by its owner's agent and by its holder's: each works it out
+from the figures that it has, so that no alarm can be lost on the way.
 """
 
 from collections.abc import Mapping
+from typing import Final
+
+import msgspec
 
 from ledger.machine import BOOKINGS_CLOSED, OPEN
+from mesh.facts import Fact
+from mesh.identity import NodeId
+from mesh.instant import SECOND, Duration, Instant
 from mesh.persistence import SPACE_TIE
-from node.core.effects import Effect
+from node.core.bulletin import Bulletin
+from node.core.dangers import Dangers, Told, dangers
+from node.core.effects import Effect, Event
+from node.core.idling import TOPIC_USE, IdleFact, idle_sentence
 from node.core.knowledge import Knowledge
 from node.core.processes import Process
 from node.core.reports import Sampled, WorkEnded
+from node.core.self_image import Statement
 from node.core.ties import Ties
+from node.core.topics import TOPIC_LIVE
+
+LOOK_EVERY: Final[Duration] = SECOND
+"""A busy owner samples at every grant's end; its promises are compared with its use less often."""
+FEW: Final = 64
+"""Live holds up to which every sample is compared."""
+HEARD_MAX: Final = 1024
+"""Holds of ours elsewhere that were called idle; beyond them nobody is told, and `holds` shows."""
 
 
 class Attribution:
     """One agent's."""
 
-    def __init__(self, knowledge: Knowledge) -> None:
+    def __init__(self, knowledge: Knowledge, bulletin: Bulletin) -> None:
         self._knowledge = knowledge
+        self._bulletin = bulletin
         self.ties = Ties()
+        self._dangers = Dangers()
+        self._idle_heard: dict[tuple[NodeId, bytes], int] = {}
+        """Holds of ours elsewhere → for how many milliseconds they were last called idle."""
+        self._looked_at: Instant | None = None
 
     def restore(self, saved: Mapping[str, Mapping[bytes, bytes]]) -> list[Effect]:
         """Take up what an earlier start knew."""
         return [*self.ties.restore(saved.get(SPACE_TIE, {}))]
 
-    def sampled(self, _sample: Sampled) -> list[Effect]:
+    # Our own machine -----------------------------------------------------------------------------
+
+    def sampled(self, sample: Sampled, now: Instant) -> list[Effect]:
         """A live look came in."""
-        ledger = self._knowledge.ledger
-        if ledger.standing[0] not in (OPEN, BOOKINGS_CLOSED):
+        knowledge = self._knowledge
+        knowledge.running, knowledge.now = sample.running, now
+        books = knowledge.ledger.books
+        if knowledge.ledger.standing[0] not in (OPEN, BOOKINGS_CLOSED):
             return []  # in doubt: what these books do not show may still be found
-        return [*self.ties.sift(ledger.books.live)]
+        if len(books.live) > FEW and not self._is_due(now):
+            return []
+        self._looked_at = now
+        effects: list[Effect] = [*self.ties.sift(books.live)]
+        us = knowledge.us
+        present = dangers(books, sample.live)
+        effects += [self._danger(us, told) for told in self._dangers.look(us, present)]
+        unused = knowledge.idling.look(books.live_holds(), sample.live, now)
+        facts = [(hold, knowledge.idle(us, books.live[hold])) for hold in unused]
+        effects += [self._idle(us, hold, fact) for hold, fact in facts if fact is not None]
+        return effects
+
+    def _is_due(self, now: Instant) -> bool:
+        return self._looked_at is None or now - self._looked_at >= LOOK_EVERY
+
+    def statement(self, now: Instant) -> Statement | None:
+        """What everyone should know of the use of our holds, if that is news."""
+        live = self._knowledge.ledger.books.live
+
+        def held_for(hold: bytes) -> Duration | None:
+            return self._knowledge.held_for(live[hold]) if hold in live else None
+
+        fact = self._knowledge.idling.statement(held_for, now)
+        return None if fact is None else Statement(TOPIC_USE, msgspec.msgpack.encode(fact))
 
     def work_ended(self, ended: WorkEnded) -> list[Effect]:
         """A process that was tied to a hold is gone."""
         return [*self.ties.ended(Process(ended.pid, ended.started))]
+
+    # Other machines, as far as our holds are concerned -------------------------------------------
+
+    def learned(self, fact: Fact) -> list[Effect]:
+        """A node said something new of itself."""
+        if fact.author == self._knowledge.us:  # what an earlier start of ours said, told back
+            if fact.topic == TOPIC_USE:
+                self._knowledge.idling.said_before(self._knowledge.use(fact.author))
+            return []
+        if fact.topic == TOPIC_LIVE:
+            return self._seen_elsewhere(fact.author)
+        if fact.topic == TOPIC_USE:
+            return self._used_elsewhere(fact.author)
+        return []
+
+    def _seen_elsewhere(self, owner: NodeId) -> list[Effect]:
+        ours = self._ours_at(owner)
+        books, live = self._knowledge.books(owner), self._knowledge.live(owner)
+        if books is None or live is None:
+            return []
+        present = [one for one in dangers(books, live) if one.hold in ours] if ours else []
+        return [self._danger(owner, told) for told in self._dangers.look(owner, present)]
+
+    def _used_elsewhere(self, owner: NodeId) -> list[Effect]:
+        told, ours = self._knowledge.use(owner), self._ours_at(owner)
+        idle = {} if told is None else told.idle
+        heard = self._idle_heard
+        for key in [key for key in heard if key[0] == owner and key[1].hex() not in idle]:
+            del heard[key]
+        events: list[Effect] = []
+        for hold in ours:
+            fact, before = idle.get(hold.hex()), heard.get((owner, hold), 0)
+            if fact is not None and fact.idle_ms >= 2 * before and len(heard) < HEARD_MAX:
+                heard[owner, hold] = fact.idle_ms
+                events.append(self._idle(owner, hold, fact))
+        return events
+
+    def _ours_at(self, owner: NodeId) -> list[bytes]:
+        """Our holds of another node's room, as far as its log shows them."""
+        books = self._knowledge.books(owner)
+        live = {} if books is None else books.live
+        return sorted(hold for hold in live if live[hold].holder == self._knowledge.us)
+
+    # What is told --------------------------------------------------------------------------------
+
+    def _danger(self, owner: NodeId, told: Told) -> Event:
+        danger, name = told.danger, self._knowledge.name_of(owner)
+        short = danger.hold.hex()[:10]
+        kind = f"alarm.{danger.sort.value}" if told.begins else "hold.safe"
+        sentence = danger.sentence if told.begins else f"no longer {danger.sort.value}"
+        return self._bulletin.event(
+            kind, f"hold {short} on {name}: {sentence}", node=owner, hold=danger.hold
+        )
+
+    def _idle(self, owner: NodeId, hold: bytes, fact: IdleFact) -> Event:
+        name = self._knowledge.name_of(owner)
+        sentence = f"hold {hold.hex()[:10]} on {name}: {idle_sentence(fact)}"
+        return self._bulletin.event("hold.idle", sentence, node=owner, hold=hold)

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import msgspec
 
-from ledger.commands import Leg
 from ledger.entries import (
     Adopted,
     Closed,
@@ -22,7 +21,6 @@ from ledger.entries import (
     Voided,
     decode_entry,
 )
-from ledger.pools import unit_of
 from mesh.effects import PeerChange
 from mesh.identity import NodeId, id_text
 from mesh.instant import Instant
@@ -32,18 +30,13 @@ from node.core.effects import Effect, Event
 from node.core.floods import Floods
 from node.core.health import rejections
 from node.core.knowledge import Knowledge
-from placement.amounts import format_amount
+from node.core.phrases import amount_of
 
 WORTH_TELLING: Final = tuple(
     msgspec.msgpack.encode(kind.__struct_config__.tag)
     for kind in (Posted, Adopted, Released, Reclaimed, Expired, Voided, Closed)
 )
 """How an entry goes on behind its first byte, for those that begin or end a grant."""
-
-
-def _amount(leg: Leg) -> str:
-    unit = unit_of(leg.pool)
-    return str(leg.amount) if unit is None else format_amount(leg.amount, unit.value)
 
 
 class Bulletin:
@@ -111,7 +104,7 @@ class Bulletin:
         live = self._knowledge.ledger.books.live.get(hold)
         if live is None:
             return "it has ended again already"
-        legs = " + ".join(f"{leg.pool} {_amount(leg)}" for leg in live.legs)
+        legs = " + ".join(f"{leg.pool} {amount_of(leg.amount, leg.pool)}" for leg in live.legs)
         what = f" for {live.label}" if live.label else ""
         return f"{legs}{what} ({self._knowledge.name_of(NodeId(live.holder))})"
 

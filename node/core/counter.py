@@ -39,7 +39,8 @@ def read(knowledge: Knowledge, request: Request, about: dict[str, Any]) -> dict[
         case requests.Holds(ended, line):
             past = {"ended": holdings.ended(knowledge)} if ended else {}
             here = {"waiting": waiting.waiting(knowledge)} if line else {}
-            return {"holds": holdings.holds(knowledge), **past, **here}
+            rows = {"holds": holdings.holds(knowledge), "foreign": holdings.foreign(knowledge)}
+            return {**rows, **past, **here}
         case requests.LedgerShow(node, last):
             return answers.show(knowledge, node, last)
         case requests.LedgerVerify():
@@ -70,6 +71,7 @@ def status(knowledge: Knowledge, about: dict[str, Any]) -> dict[str, Any]:
             "pools": answers.pools(knowledge),
             "waiting": len(knowledge.ledger.waiting(knowledge.now)),
             "read_ms_ago": answers.read_ago(knowledge),
+            "foreign": answers.foreign(knowledge),
         },
         "log": None
         if log is None

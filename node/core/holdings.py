@@ -6,6 +6,8 @@ what is another's from our copy of its log and from what it last published, with
 
 from typing import Any, Final
 
+import msgspec
+
 from ledger.books import Books
 from ledger.commands import Leg
 from ledger.holds import LiveHold
@@ -14,12 +16,15 @@ from ledger.lifecycle import HoldState
 from mesh.identity import NodeId
 from mesh.instant import Duration
 from node.core import answers
+from node.core.dangers import Danger, dangers
+from node.core.idling import IdleFact, idle_sentence
 from node.core.knowledge import Knowledge
 from node.core.topics import Live
 
 MEASURED_BY_HOLD: Final = ("ram", "unified", "gpu:", "mig:")
 """Memory. Of cores and disks nobody can tell which hold's work uses how much."""
 ENDED_SHOWN_MAX: Final = 50
+FOREIGN_SHOWN_MAX: Final = 50
 
 
 def holds(knowledge: Knowledge) -> list[dict[str, Any]]:
@@ -28,8 +33,23 @@ def holds(knowledge: Knowledge) -> list[dict[str, Any]]:
     for node in sorted(knowledge.names()):
         books = knowledge.books(node)
         if books is not None:
-            rows += [_hold(knowledge, node, books, hold) for hold in books.live_holds()]
+            alarms = _alarms(books, knowledge.live(node))
+            rows += [
+                _hold(knowledge, node, books, hold, alarms.get(hold.id, []))
+                for hold in books.live_holds()
+            ]
     return rows
+
+
+def foreign(knowledge: Knowledge) -> list[dict[str, Any]]:
+    """Who uses memory that nobody reserved, on every machine, the largest first."""
+    rows = [
+        {"node": answers.who(knowledge, node), **msgspec.structs.asdict(one)}
+        for node in sorted(knowledge.names())
+        if (live := knowledge.live(node)) is not None
+        for one in live.foreign
+    ]
+    return sorted(rows, key=lambda row: -row["ram"] - row["vram"])[:FOREIGN_SHOWN_MAX]
 
 
 def ended(knowledge: Knowledge) -> list[dict[str, Any]]:
@@ -53,12 +73,23 @@ def ended(knowledge: Knowledge) -> list[dict[str, Any]]:
     ]
 
 
-def _hold(knowledge: Knowledge, owner: NodeId, books: Books, hold: LiveHold) -> dict[str, Any]:
+def _alarms(books: Books, live: Live | None) -> dict[bytes, list[Danger]]:
+    """Hold → what endangers it."""
+    found: dict[bytes, list[Danger]] = {}
+    for danger in dangers(books, live) if live is not None else ():
+        if danger.passes:
+            found.setdefault(danger.hold, []).append(danger)
+    return found
+
+
+def _hold(
+    knowledge: Knowledge, owner: NodeId, books: Books, hold: LiveHold, alarms: list[Danger]
+) -> dict[str, Any]:
     remaining = knowledge.remaining(owner, hold)
     live = knowledge.live(owner)
     position = books.position
     tied = None if live is None else _tied(live, hold)
-    note = "" if tied in (None, True) else "nothing runs under it: an unused promise"
+    idle = knowledge.idle(owner, hold)
     return {
         "id": hold.id.hex(),
         "owner": {**answers.who(knowledge, owner), "liveness": knowledge.liveness_of(owner)},
@@ -75,8 +106,20 @@ def _hold(knowledge: Knowledge, owner: NodeId, books: Books, hold: LiveHold) -> 
         else {"era": position.era.counter, "height": position.height},
         "age_ms": answers.ms(knowledge.age(owner, "log")) if owner != knowledge.us else 0,
         "tied": tied,
-        "note": note,
+        "processes": [*knowledge.running.get(hold.id, ())] if owner == knowledge.us else None,
+        "alarms": [one.body for one in alarms],
+        "idle": None if idle is None else msgspec.structs.asdict(idle),
+        "note": _note(tied, idle, alarms),
     }
+
+
+def _note(tied: bool | None, idle: IdleFact | None, alarms: list[Danger]) -> str:
+    """What its holder should know first."""
+    if alarms:
+        return alarms[0].sentence
+    if idle is not None:
+        return idle_sentence(idle)
+    return "" if tied in (None, True) else "nothing runs under it: an unused promise"
 
 
 def _left(remaining: Duration, hold: LiveHold) -> int | None:

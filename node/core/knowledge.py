@@ -14,6 +14,7 @@ import msgspec
 from ledger.books import Books
 from ledger.commands import Answer
 from ledger.holds import LiveHold
+from ledger.leases import owner_span
 from ledger.lifecycle import HoldState
 from ledger.machine import Ledger
 from mesh.effects import Address
@@ -25,6 +26,7 @@ from mesh.logs import Block, Position
 from mesh.machine import Mesh
 from mesh.membership import Liveness, Member, Trust
 from node.core.company import Company
+from node.core.idling import TOPIC_USE, IdleFact, Idling, UseFact, decode_use
 from node.core.replicas import Replicas
 from node.core.reports import ShellNews
 from node.core.throughputs import TOPIC_THROUGHPUT, Timings
@@ -44,7 +46,7 @@ from node.core.view import Picture, Sources
 from placement.columns import Prepared, prepare, redraw
 from placement.view import ClusterView
 
-TOPICS = (TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_MODELS, TOPIC_STANDING, TOPIC_THROUGHPUT)
+TOPICS = (TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_MODELS, TOPIC_STANDING, TOPIC_THROUGHPUT, TOPIC_USE)
 NO_NEWS = ShellNews((), {}, ())
 GRANTS_REMEMBERED_MAX = 1024
 
@@ -73,6 +75,9 @@ class Knowledge:
     seen: Live | None = None
     """Our last look at this machine; what we published may be older, while it says the same."""
     seen_at: Instant | None = None
+    idling: Idling = field(default_factory=Idling)
+    running: Mapping[bytes, tuple[int, ...]] = field(default_factory=dict)
+    """Hold of ours → the processes that our last look found under it."""
     now: Instant = 0
     """Of the last input; ages are counted to it."""
     granted: OrderedDict[bytes, Grant] = field(default_factory=OrderedDict)
@@ -210,6 +215,33 @@ class Knowledge:
             return None if fact is None else decode_live(fact.body)
         except msgspec.MsgspecError:
             return None
+
+    def use(self, node: NodeId) -> UseFact | None:
+        """Which holds of a node stand unused, as it last said."""
+        fact = self.fact(node, TOPIC_USE)
+        try:
+            return None if fact is None else decode_use(fact.body)
+        except msgspec.MsgspecError:
+            return None
+
+    def idle(self, owner: NodeId, hold: LiveHold) -> IdleFact | None:
+        """How long a hold has stood unused: by our count, or by its owner's word and its age."""
+        if owner == self.us:
+            return self.idling.fact_of(hold.id, self.held_for(hold), self.now)
+        told = self.use(owner)
+        fact = None if told is None else told.idle.get(hold.id.hex())
+        age = self.age(owner, TOPIC_USE)
+        if fact is None or age is None:
+            return fact
+        passed = age // MILLISECOND
+        return IdleFact(fact.held_ms + passed, fact.idle_ms + passed, fact.percent)
+
+    def held_for(self, hold: LiveHold) -> Duration | None:
+        """How long a booking of ours has run, over all our starts; None for what is renewed."""
+        left = self.ledger.remaining(hold.id, self.now)
+        if not hold.is_booking or left is None:
+            return None
+        return max(0, owner_span(hold.term) - left)
 
     def standing(self, node: NodeId) -> Standing | None:
         fact = self.fact(node, TOPIC_STANDING)

@@ -84,10 +84,10 @@ class Agent:
         self.image = SelfImage()
         self.inviting = Inviting(birth.keys.mesh_id, birth.boot, random)
         self.errands = Errands(self.identity, self.knowledge, random)
-        self.attribution = Attribution(self.knowledge)
         self.rotating = Rotating(self.knowledge)
         self.revoking = Revoking(self.knowledge)
         self.bulletin = Bulletin(self.knowledge)
+        self.attribution = Attribution(self.knowledge, self.bulletin)
         word = partial(health.doctor, self.knowledge)
         self.surveying = Surveying(self.knowledge, birth.as_told, word)
         self._started: Instant = 0
@@ -194,7 +194,8 @@ class Agent:
                 effects = self.from_books(self.ledger.report(seen, now), now)
                 effects += self._publish(self.image.sampled(live), now)
                 effects += self._publish(self.image.timed(self.knowledge.timings, now), now)
-                effects += self.attribution.sampled(report)
+                effects += self.attribution.sampled(report, now)
+                effects += self._publish(self.attribution.statement(now), now)
             case WorkEnded(hold):
                 effects = self.attribution.work_ended(report)
                 if self.errands.is_carrier(report):
@@ -264,6 +265,7 @@ class Agent:
                     self.knowledge.fact_learned(fact, now)
                     told = [*self.rotating.learned(fact), *self.revoking.learned(fact)]
                     out += self.from_policy(told, now)
+                    out += self.attribution.learned(fact)
                 case mesh_effects.LogExtended(author, blocks):
                     out += self.bulletin.extended(author, blocks, now)
                 case mesh_effects.LogCut(author, chain):

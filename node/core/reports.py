@@ -1,7 +1,7 @@
 """What the shell reports to the agent: figures, endings, and its own troubles."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from ledger.observations import PoolReading
@@ -26,6 +26,8 @@ class Sampled:
 
     live: Live
     readings: tuple[PoolReading, ...]
+    running: Mapping[bytes, tuple[int, ...]] = field(default_factory=dict)
+    """Hold → the processes found under it."""
 
 
 @dataclass(frozen=True, slots=True)

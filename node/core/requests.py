@@ -19,11 +19,13 @@ SINCE_MS_MAX: Final = 10 * 366 * 24 * 3_600_000
 class Status(msgspec.Struct, frozen=True, tag="status", forbid_unknown_fields=True):
     """→ {node: {id, name, epoch, version, uptime_ms, state_folder}, mesh: {id, key_id, address},
     standing: {state, reason, remaining_ms}, peers: [Peer…], holds: {live, waiting, read_ms_ago,
-    pools: [{pool, kind, unit, total, promised, room, state}]}, log: {era, height, head},
+    pools: [{pool, kind, unit, total, promised, room, state, foreign}],
+    foreign: [Foreign…]}, log: {era, height, head},
     warnings: [sentence…], rejections: {cause: count}}
 
     Peer: {id, name, trust, liveness, address, address_kind, heard_ms_ago, round_trip_ms,
     reachable_by, version, region, epoch, facts: {topic: version}, log: {era, height}, standing}
+    Foreign: {user, pid, command, ram, vram}: memory in bytes that nobody reserved.
     `reachable_by`: the only helper that still reaches it; null: it answers us itself, or nobody.
     """
 
@@ -127,10 +129,14 @@ class Holds(msgspec.Struct, frozen=True, tag="holds", forbid_unknown_fields=True
 
     → {holds: [{id, owner: {id, name, liveness}, state, kind, legs: [{pool, amount, unit, used}],
     principal, label, holder: {id, name}, term_ms, remaining_ms|null, as_of: {era, height},
-    age_ms, tied: bool|null, note}], and with `ended` also ended: [{id, owner, state, holder,
-    ended_at: {era, height}}…]}, and with `waiting` also waiting: [{id, owner, place, legs,
+    age_ms, tied: bool|null, processes: [pid…]|null, alarms: [{sort, pool, amount, sentence}],
+    idle: {held_ms, idle_ms, percent}|null, note}], foreign: [{node, user, pid, command, ram,
+    vram}…] of every node, the largest first, and with `ended` also ended: [{id, owner, state,
+    holder, ended_at: {era, height}}…]}, and with `waiting` also waiting: [{id, owner, place, legs,
     principal, label, holder, priority, waited_ms, turn_in_ms|null}…], of the asked node's own line
     `used` null: the owner has not said. `tied` false: nothing runs under it, an unused promise.
+    `processes` null: it is not ours. `alarms`: overshoot | squeezed. `idle`: it has stood unused
+    for half an hour or more; percent is the most that was ever used of it.
     """
 
     ended: bool = False

@@ -154,6 +154,16 @@ class PoolLive(msgspec.Struct, frozen=True):
     source: str
 
 
+class ForeignFact(msgspec.Struct, frozen=True, array_like=True):
+    """A process that uses memory which nobody reserved, in bytes."""
+
+    user: str
+    pid: int
+    command: str
+    ram: int
+    vram: int
+
+
 class Live(msgspec.Struct, frozen=True):
     """How this machine is doing. Published with hysteresis."""
 
@@ -161,6 +171,9 @@ class Live(msgspec.Struct, frozen=True):
     metrics: dict[str, Metric]
     """load1, cpu_percent, psi_memory_some_avg10, psi_memory_full_avg10, temperature_max,
     battery_percent, on_battery, gpu.<uuid>.utilisation, gpu.<uuid>.temperature …"""
+    foreign: tuple[ForeignFact, ...] = ()
+    """The largest users of memory that nobody reserved; told along with the figures, and by
+    themselves no reason to tell anything."""
 
 
 class Standing(msgspec.Struct, frozen=True):

@@ -13,18 +13,25 @@ machine's RAM the system's own part too, of a share's only what others have take
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from ledger.observations import PoolReading
 from mesh.instant import Instant
-from node.core.topics import STATUS_UNKNOWN, Live, Metric, PoolFact, PoolLive
+from node.core.topics import STATUS_UNKNOWN, ForeignFact, Live, Metric, PoolFact, PoolLive
 from node.probes.battery_heat import read_battery, read_heat
 from node.probes.card import CardReading
 from node.probes.cpu import CpuTicks, busy_metric, percent_busy, read_load, read_ticks
 from node.probes.instruments import Instruments
+from node.probes.memory import MIB
 from node.probes.pools import CPU, RAM, Look, disk_pool, look, pool_facts
 from node.probes.pressure import read_pressure
-from node.probes.processes import Attributor, Tie
+from node.probes.processes import Attributor, Tie, foreign_use
 from node.probes.shares import Onlooker
+
+FOREIGN_EVERY_LOOKS: Final = 20
+"""A minute. Reading every process costs 40 µs each, five times what the rest of a look does."""
+FOREIGN_LEAST: Final = 64 * MIB
+"""What one user, or the whole, must take to be named; and by how much it moves to look again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,9 @@ class Sampler:
         self._clock = clock
         self._system_reserve = system_reserve
         self._attributor = Attributor(tools.roots)
+        self._foreign: tuple[ForeignFact, ...] = ()
+        self._foreign_size = 0
+        self._looks_since_foreign = FOREIGN_EVERY_LOOKS
         self._ticks: CpuTicks | None = None
         self._busy: float | None = None
 
@@ -72,7 +82,32 @@ class Sampler:
             for fact in pool_facts(seen, self._claim.offer, self._system_reserve)
         )
         pools = {reading.pool: live_pool(reading, seen, unread) for reading in readings}
-        return Sample(Live(pools, self._metrics(seen)), readings, by_hold(matched))
+        foreign = self._foreign_rows(pools, seen, matched)
+        return Sample(Live(pools, self._metrics(seen), foreign), readings, by_hold(matched))
+
+    def _foreign_rows(
+        self, pools: Mapping[str, PoolLive], seen: Look, matched: Mapping[int, bytes]
+    ) -> tuple[ForeignFact, ...]:
+        """The largest users of what no hold explains, looked for when it moved, or once a minute.
+        What others have of a share is nobody's affair while it leaves the share alone."""
+        size = sum(one.foreign or 0 for one in pools.values())
+        moved = abs(size - self._foreign_size) >= FOREIGN_LEAST
+        self._looks_since_foreign += 1
+        if size < FOREIGN_LEAST:
+            self._foreign = ()
+        elif moved or self._looks_since_foreign > FOREIGN_EVERY_LOOKS:
+            self._looks_since_foreign, self._foreign_size = 0, size
+            vram: dict[int, int] = {}
+            for card in seen.cards:
+                for pid, used in card.used_by_pid.items():
+                    vram[pid] = vram.get(pid, 0) + used
+            rows = foreign_use(self._tools.roots, matched, vram)
+            self._foreign = tuple(
+                ForeignFact(row.user, row.pid, row.command, row.ram, row.vram)
+                for row in rows
+                if row.ram + row.vram >= FOREIGN_LEAST
+            )
+        return self._foreign
 
     def _reading(
         self,

@@ -45,6 +45,10 @@ from mesh.sightings import BEACON_SOURCES_MAX, SIGHTINGS_MAX
 from mesh.strangers import STRANGERS_MAX
 from mesh.suspicion import CONFIRMATIONS
 from mesh.twins import KNOCKED_MAX
+from node.core.asking import ERRANDS_MAX
+from node.core.attribution import HEARD_MAX
+from node.core.dangers import RAISED_MAX
+from node.core.idling import IDLE_TOLD_MAX
 from node.core.inviting import INVITES_MAX, OVER_REMEMBERED_MAX, WRONG_TOKENS_PER_MINUTE_MAX
 from node.core.knowledge import GRANTS_REMEMBERED_MAX
 from node.core.lines import STANDS_MAX
@@ -89,6 +93,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Arrivals._clones_told": CLONES_TOLD_MAX,
     "Twins._knocked": KNOCKED_MAX,
     "Asking._errands": ERRANDS_MAX,
+    "Attribution._idle_heard": HEARD_MAX,
     "Beaconing._burst": lambda config: len(config.beacon_burst),
     "Board._facts": _members,
     "Board._facts[]": lambda config: config.topics_per_author_max,
@@ -117,6 +122,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Copies._keepers": _members,
     "Counter._waiting": 0,
     "Custody._stored": _members,
+    "Dangers._raised": RAISED_MAX,
     "Deadlines._at": ENTRIES_MAX,
     "Deadlines._heap": 2 * ENTRIES_MAX + 64,
     "Desk._forget": 0,
@@ -139,12 +145,14 @@ TABLES: Final[Mapping[str, Bound]] = {
     "HelloAllowance._hosts": SOURCES_MAX + 1,
     "HelloAllowance._sources": SOURCES_MAX + 1,
     "Hints._sent": HINTS_MAX,
+    "Idling._watched": ENTRIES_MAX,
     "Intake._reported": OWN_BLOCKS_REPORTED_MAX,
     "Inventory.labels": POOLS_MAX,
     "Inventory.runtimes": POOLS_MAX,
     "Inviting._kept": INVITES_MAX,
     "Inviting._over": OVER_REMEMBERED_MAX,
     "Inviting._wrong": WRONG_TOKENS_PER_MINUTE_MAX,
+    "Knowledge.running": ENTRIES_MAX,
     "Keyring.keys": KEYS_MAX,
     "Keyring.retired": RETIRED_MAX,
     "Keyring.secrets": KEYS_MAX,
@@ -211,6 +219,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Timings._told": TIMED_PEERS_MAX,
     "_Timed.received": TIMINGS_MAX,
     "_Timed.sent": TIMINGS_MAX,
+    "UseFact.idle": IDLE_TOLD_MAX,
     "_Case.doubters": CONFIRMATIONS + 2,
     "_Measurement.failed": MEASURED_MAX,
     "_Measurement.peers": MEASURED_MAX,

@@ -147,3 +147,22 @@ def refused(node: Node, *words: str) -> str:
     )  # fmt: skip
     assert done.returncode == 1, done
     return done.stderr
+
+
+def test_work_that_uses_more_than_it_holds_is_told_to_its_holder_elsewhere(
+    mesh: dict[str, Node],
+) -> None:
+    ann, bob = mesh["ann"], mesh["bob"]
+    hold = booked(bob, ann, "8MiB")
+    with work(96, hold):
+        row, _ = until("the holder sees it", lambda: _alarmed(bob, hold), PATIENCE_SECONDS)
+        assert row["alarms"][0]["sort"] == "overshoot"
+        shown = command(bob, "holds")
+        assert "more of ram than it holds" in shown
+        assert "alarm.overshoot" in command(bob, "events")
+    command(bob, "release", hold)
+
+
+def _alarmed(node: Node, hold: str) -> dict[str, Any]:
+    seen = hold_of(node, hold)
+    return seen if seen.get("alarms") else {}

@@ -34,10 +34,12 @@ WHO_KNOWS: Final = "how long a booking still lasts, its owner knows: `holdfast h
 
 
 def run(flags: Namespace) -> int:
-    """Every live hold; with --ended the last ended ones too."""
-    body = answer(flags, {"type": "holds", "ended": flags.ended, "waiting": flags.waiting})
+    """Every live hold; with --ended the last ended ones too, with --all what nobody reserved."""
+    asked = {"ended": flags.ended or flags.all, "waiting": flags.waiting or flags.all}
+    body = answer(flags, {"type": "holds", **asked})
     width = width_of(sys.stdout)
-    show(flags, body, lambda _ink: _all(body, width))
+    rest = _foreign(body) if flags.all else []
+    show(flags, body, lambda _ink: [*_all(body, width), *rest])
     return YES
 
 
@@ -65,6 +67,7 @@ def _waiting(rows: list[dict[str, Any]]) -> list[str]:
 def _drawn(holds: list[dict[str, Any]], width: int | None) -> list[str]:
     lines, dropped = narrowed(HEADERS, [_row(hold) for hold in holds], EXPENDABLE, width)
     notes = [UNUSED] if any(h["tied"] is False for h in holds) and "USED" not in dropped else []
+    notes += [line for hold in holds for line in _warnings(hold)]
     untold = sorted({clean(h["owner"]["name"]) for h in holds if _only_its_owner_knows(h)})
     notes += [WHO_KNOWS.format("|".join(untold))] if untold else []
     notes += [NARROW.format(", ".join(dropped))] if dropped else []
@@ -97,6 +100,23 @@ def _used(hold: dict[str, Any]) -> str:
         return "nothing *"
     known = [leg for leg in hold["legs"] if leg["used"] is not None]
     return " + ".join(amount(leg["used"], leg["unit"]) for leg in known) or UNKNOWN
+
+
+def _warnings(hold: dict[str, Any]) -> list[str]:
+    """What endangers it, or that nobody uses it."""
+    name = f"! {short(hold['id'])} on {clean(hold['owner']['name'])}"
+    told = [f"{name}: {clean(alarm['sentence'])}" for alarm in hold.get("alarms", ())]
+    if not told and hold.get("idle"):
+        told = [f"{name}: {clean(hold['note'])}"]
+    return told
+
+
+def _foreign(body: dict[str, Any]) -> list[str]:
+    """Use that nobody reserved stands beside what is."""
+    from node.cli.draw_facts import foreign_lines
+
+    lines = foreign_lines(body.get("foreign", []))
+    return ["", "used, and reserved by nobody", *lines] if lines else []
 
 
 def _only_its_owner_knows(hold: dict[str, Any]) -> bool:

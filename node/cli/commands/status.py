@@ -7,10 +7,13 @@ from typing import Any, Final
 
 from node.cli.asking import answer, show, warn
 from node.cli.commands.peers import peer_rows
+from node.cli.draw_facts import foreign_lines
 from node.cli.exits import YES
 from node.cli.render import Ink, age, amount, clean, or_unknown, pairs, short, span, table
 from node.cli.watching import watch
 
+FOREIGN_UNKNOWN: Final = "-"
+"""Of cores and disks nobody can tell whose work uses them."""
 QUESTION: Final = {"type": "status"}
 
 
@@ -50,6 +53,8 @@ def _drawn(body: dict[str, Any], ink: Ink) -> list[str]:
     read = body["holds"].get("read_ms_ago")
     seen = "" if read is None else f", read {age(read)}"
     lines += _section(f"pools{seen}", _pools(body["holds"]["pools"]), ink)
+    users = body["holds"].get("foreign", ())
+    lines += _section("used, and reserved by nobody", foreign_lines(users), ink)
     lines += _section("peers", peer_rows(body["peers"]), ink)
     refused = sorted(body["rejections"].items())
     if refused:
@@ -101,11 +106,13 @@ def _pools(pools: Sequence[dict[str, Any]]) -> list[str]:
         [
             pool["pool"], pool["kind"], amount(pool["total"], pool["unit"]),
             amount(pool["promised"], pool["unit"]), amount(pool["room"], pool["unit"]),
+            FOREIGN_UNKNOWN if pool.get("foreign") is None
+            else amount(pool["foreign"], pool["unit"]),
             pool["state"],
         ]
         for pool in pools
     ]  # fmt: skip
-    return table(("POOL", "KIND", "TOTAL", "PROMISED", "ROOM", "STATE"), rows)
+    return table(("POOL", "KIND", "TOTAL", "PROMISED", "ROOM", "FOREIGN", "STATE"), rows)
 
 
 def _section(title: str, lines: list[str], ink: Ink) -> list[str]:

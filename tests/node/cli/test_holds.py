@@ -52,3 +52,29 @@ def test_the_holds_that_ended_last_stand_below_the_live_ones(state: Path, run: R
         shown = run("holds", "--ended").out
     assert "nothing is held" in shown
     assert "released  era 1, height 7" in shown
+
+
+def test_what_endangers_a_hold_and_that_nobody_uses_it_stands_below_the_table(
+    state: Path, run: Run
+) -> None:
+    alarm = {"sort": "squeezed", "pool": "ram", "amount": 1, "sentence": "ram has 1 GiB free"}
+    idle = {"held_ms": 21_600_000, "idle_ms": 21_600_000, "percent": 0}
+    holds = [
+        {**HOLD, "alarms": [alarm], "idle": idle, "note": "ram has 1 GiB free"},
+        {**HOLD, "alarms": [], "idle": idle, "note": "held 6 h, 0 % used"},
+    ]
+    with FakeAgent(state, {"holds": {"holds": holds}}):
+        shown = run("holds").out
+    assert shown.count("! 0123456789 on bob: ram has 1 GiB free") == 1
+    assert shown.count("! 0123456789 on bob: held 6 h, 0 % used") == 1
+
+
+def test_with_all_who_uses_what_nobody_reserved_is_named(state: Path, run: Run) -> None:
+    row = {
+        "node": {"id": "x", "name": "bob"}, "user": "eve", "pid": 77, "command": "miner",
+        "ram": 3 << 30, "vram": 0,
+    }  # fmt: skip
+    with FakeAgent(state, {"holds": {"holds": [HOLD], "foreign": [row]}}) as agent:
+        shown = run("holds", "--all").out
+    assert agent.heard[0]["ended"] is True
+    assert "bob  eve    77  miner    3 GiB  -" in shown

@@ -15,7 +15,7 @@ from node.probes.instruments import instruments
 from node.probes.memory import MIB
 from node.probes.offers import Capacity, Offer
 from node.probes.processes import Tie, started_of
-from node.probes.sampler import Sample, Sampler, smaller, with_unified
+from node.probes.sampler import FOREIGN_EVERY_LOOKS, Sample, Sampler, smaller, with_unified
 from node.probes.shares import Onlooker, claim_share
 from node.probes.sources import Roots
 from tests.node.probes.test_inventory import CARD, box
@@ -193,3 +193,18 @@ def test_a_live_sample_of_this_machine_measures_real_work_and_travels(tmp_path: 
         sample.live.metrics
     )
     assert os.getpid() not in [pid for pids in sample.tied.values() for pid in pids]
+
+
+def test_who_uses_what_nobody_reserved_is_named_when_it_moved(tmp_path: Path) -> None:
+    tools = box(tmp_path)
+    _process(tmp_path, 11, A, 1024 * 1024)
+    _process(tmp_path, 12, None, 2 * 1024 * 1024)
+    sampler = Sampler(tools, Onlooker(tmp_path / "m"), lambda: NOW)
+    (row,) = sampler.sample([Tie(A)]).live.foreign
+    assert (row.pid, row.ram, row.vram) == (12, 2 * GIB, 0)
+    _process(tmp_path, 13, None, 3 * 1024 * 1024)
+    assert [one.pid for one in sampler.sample([Tie(A)]).live.foreign] == [12]
+    for _ in range(FOREIGN_EVERY_LOOKS):
+        sampler.sample([Tie(A)])
+    assert [one.pid for one in sampler.sample([Tie(A)]).live.foreign] == [13, 12]
+    assert [one.pid for one in sampler.sample([]).live.foreign] == [13, 12, 11]
