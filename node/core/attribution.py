@@ -137,15 +137,16 @@ class Attribution:
     # What is told --------------------------------------------------------------------------------
 
     def _danger(self, owner: NodeId, told: Told) -> Event:
-        danger, name = told.danger, self._knowledge.name_of(owner)
-        short = danger.hold.hex()[:10]
+        danger = told.danger
         kind = f"alarm.{danger.sort.value}" if told.begins else "hold.safe"
         sentence = danger.sentence if told.begins else f"no longer {danger.sort.value}"
-        return self._bulletin.event(
-            kind, f"hold {short} on {name}: {sentence}", node=owner, hold=danger.hold
-        )
+        named = f"{self._words(owner, danger.hold)}: {sentence}"
+        return self._bulletin.event(kind, named, node=owner, hold=danger.hold)
 
     def _idle(self, owner: NodeId, hold: bytes, fact: IdleFact) -> Event:
-        name = self._knowledge.name_of(owner)
-        sentence = f"hold {hold.hex()[:10]} on {name}: {idle_sentence(fact)}"
+        sentence = f"{self._words(owner, hold)}: {idle_sentence(fact)}"
         return self._bulletin.event("hold.idle", sentence, node=owner, hold=hold)
+
+    def _words(self, owner: NodeId, hold: bytes) -> str:
+        """What a hold is and where, for a line: `ram 1 GiB for train (ann) on bob`."""
+        return f"{self._bulletin.words(owner, hold)} on {self._knowledge.name_of(owner)}"

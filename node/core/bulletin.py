@@ -83,9 +83,15 @@ class Bulletin:
         entry = decode_entry(raw)
         match entry:
             case Posted(hold):
-                return self.event("hold.granted", f"granted: {self._words(hold)}", hold=hold)
+                return self.event(
+                    "hold.granted", f"granted: {self.words(self._knowledge.us, hold)}", hold=hold
+                )
             case Adopted(id=hold):
-                return self.event("hold.granted", f"taken up again: {self._words(hold)}", hold=hold)
+                return self.event(
+                    "hold.granted",
+                    f"taken up again: {self.words(self._knowledge.us, hold)}",
+                    hold=hold,
+                )
             case Released(hold, _, why):
                 return self.event("hold.ended", f"released, {why.value}", hold=hold)
             case Reclaimed(hold):
@@ -99,9 +105,10 @@ class Bulletin:
             case _:
                 raise AssertionError("its tag said that it begins or ends a grant")
 
-    def _words(self, hold: bytes) -> str:
+    def words(self, owner: NodeId, hold: bytes) -> str:
         """What a hold is, for a line: `ram 1 GiB for train (ann)`."""
-        live = self._knowledge.ledger.books.live.get(hold)
+        books = self._knowledge.books(owner)
+        live = None if books is None else books.live.get(hold)
         if live is None:
             return "it has ended again already"
         legs = " + ".join(f"{leg.pool} {amount_of(leg.amount, leg.pool)}" for leg in live.legs)

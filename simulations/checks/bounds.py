@@ -45,7 +45,6 @@ from mesh.sightings import BEACON_SOURCES_MAX, SIGHTINGS_MAX
 from mesh.strangers import STRANGERS_MAX
 from mesh.suspicion import CONFIRMATIONS
 from mesh.twins import KNOCKED_MAX
-from node.core.asking import ERRANDS_MAX
 from node.core.attribution import HEARD_MAX
 from node.core.dangers import RAISED_MAX
 from node.core.idling import IDLE_TOLD_MAX

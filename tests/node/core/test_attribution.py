@@ -59,7 +59,7 @@ def test_foreign_growth_into_a_promise_alarms_the_owner_and_the_holder_elsewhere
     grow(world, "ann", 3 * GIB)
     for node in ("ann", "bob"):
         (sentence,) = told(world, node, "alarm.squeezed")
-        assert "on ann: ram has 4 GiB free, and 6 GiB" in sentence
+        assert "ram 6 GiB (bob) on ann: ram has 4 GiB free, and 6 GiB" in sentence
         (alarm,) = row(world, node, hold)["alarms"]
         assert (alarm["sort"], alarm["amount"]) == ("squeezed", 2 * GIB)
     grow(world, "ann", -4 * GIB)
@@ -71,7 +71,8 @@ def test_foreign_growth_into_a_promise_alarms_the_owner_and_the_holder_elsewhere
 def test_work_that_uses_more_than_it_holds_is_named_and_so_is_whom_it_endangers(
     world: World,
 ) -> None:
-    greedy, modest = booked(world, "bob", "ann", "1GiB"), booked(world, "bob", "ann", "5GiB")
+    greedy = booked(world, "bob", "ann", "1GiB")
+    booked(world, "bob", "ann", "5GiB")
     started = world.run_work("ann", PID, 6 * GIB)
     assert adopt(world, "ann", greedy, PID, started).ok
     world.run(SECOND)
@@ -79,7 +80,7 @@ def test_work_that_uses_more_than_it_holds_is_named_and_so_is_whom_it_endangers(
         (over,) = told(world, node, "alarm.overshoot")
         assert "uses 5 GiB more of ram than it holds" in over
         (short,) = told(world, node, "alarm.squeezed")
-        assert modest[:10] in short
+        assert "ram 5 GiB (bob) on ann" in short
         assert f"used by hold {greedy[:10]} (+5 GiB)" in short
 
 
@@ -114,7 +115,7 @@ def test_a_hold_that_nobody_uses_is_reported_to_owner_and_holder_and_to_any_peer
     world.run(SECOND)
     for node in ("ann", "bob"):
         (sentence,) = told(world, node, "hold.idle")
-        assert f"hold {hold[:10]} on ann: held 3" in sentence
+        assert "ram 1 GiB (bob) on ann: held 3" in sentence
         assert sentence.endswith("min, 0 % used")
         idle = row(world, node, hold)["idle"]
         assert idle["idle_ms"] >= IDLE_AFTER // 1_000_000

@@ -5,7 +5,9 @@ a reserves 5GiB at b as x
   -> a peer has a copy
 shrink b to 4GiB
   -> b alarm.pool-impaired: ram is impaired: no new holds until it is whole again
+  -> b alarm.squeezed: ram 5 GiB (a) on b: ram has 4 GiB free, and 5 GiB of what is promised there is not used yet: others use it, or work that runs for a hold is not tied to it (`holdfast adopt`)
 advance 6s
+  -> a alarm.squeezed: ram 5 GiB (a) on b: ram has 4 GiB free, and 5 GiB of what is promised there is not used yet: others use it, or work that runs for a hold is not tied to it (`holdfast adopt`)
 b shows the holds
   => x: 5GiB at b, posted
 a asks where 1GiB fits at b
