@@ -178,4 +178,6 @@ def _plain(number: Fraction) -> str:
 def _hundredths(count: int, scale: int, *, up: bool) -> str:
     scaled = count * 100
     whole, rest = divmod(-(-scaled // scale) if up else scaled // scale, 100)
-    return f"{whole}.{rest:02d}".rstrip("0").rstrip(".")
+    if not rest:
+        return str(whole)
+    return f"{whole}.{rest:02d}" if rest % 10 else f"{whole}.{rest // 10}"

@@ -19,7 +19,7 @@ from placement.legs import Placing, choose
 from placement.needs import RAM, Need, supply
 from placement.objectives import BY_FIGURE, NAMES, score_of
 from placement.ranking import best_first, nearest_first
-from placement.reasons import ORDER, Miss, Reason, verdict_of, worst
+from placement.reasons import Miss, Reason, verdict_of, worst
 from placement.request import Objective, Request, question_digest
 from placement.rules import verdict_of_misses
 from placement.screening import Screening, screen
@@ -171,7 +171,7 @@ def _can_change(miss: Miss) -> bool:
 def _easiest(change: Change) -> tuple[bool, int]:
     # Asking for less is in the asker's hand; the rest is not always.
     reason = change.miss.reason
-    return reason is not Reason.NOT_ENOUGH_ROOM, ORDER[reason]
+    return reason is not Reason.NOT_ENOUGH_ROOM, reason.place
 
 
 def listed(decision: Decision) -> tuple[Fit, ...]:

@@ -19,7 +19,7 @@ class Leg(NamedTuple):
     amount: int
 
 
-class PoolFit(msgspec.Struct, frozen=True):
+class PoolFit(msgspec.Struct, frozen=True, gc=False):
     """How one pool would take it. `left`: of `room`, when this and nothing else is placed."""
 
     pool: str
@@ -31,7 +31,7 @@ class PoolFit(msgspec.Struct, frozen=True):
     verdict: Verdict
 
 
-class Metric(msgspec.Struct, frozen=True):
+class Metric(msgspec.Struct, frozen=True, gc=False):
     """The one figure that ranked this node. `value` None: nothing was asked and nothing is known.
 
     `source`: every figure of room is computed, from the books and the owner's published readings.
@@ -44,7 +44,7 @@ class Metric(msgspec.Struct, frozen=True):
     source: str
 
 
-class Fit(msgspec.Struct, frozen=True):
+class Fit(msgspec.Struct, frozen=True, gc=False):
     """A node where it can run, with the legs to hold there.
 
     `score`: 0–100, derived from the metric, for the eye. It decides nothing.
@@ -59,7 +59,7 @@ class Fit(msgspec.Struct, frozen=True):
     pools: tuple[PoolFit, ...]
 
 
-class PassedOver(msgspec.Struct, frozen=True):
+class PassedOver(msgspec.Struct, frozen=True, gc=False):
     """A node where it cannot, with every failing rule."""
 
     node: str
@@ -68,7 +68,7 @@ class PassedOver(msgspec.Struct, frozen=True):
     misses: tuple[Miss, ...]
 
 
-class Change(msgspec.Struct, frozen=True):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """The nearest change that would make `node` fit: the one rule that it fails."""
 
     node: str
@@ -76,7 +76,7 @@ class Change(msgspec.Struct, frozen=True):
     miss: Miss
 
 
-class Decision(msgspec.Struct, frozen=True):
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """The answer to one question about one picture.
 
     `fitting` and `counts` are exact over all `considered` nodes; `runners_up` and `passed_over` are

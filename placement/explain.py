@@ -3,6 +3,8 @@
 The figures are the decision's own; nothing is worked out here that the decision does not hold.
 """
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from mesh.instant import MILLISECOND
@@ -16,6 +18,7 @@ from placement.request import Objective
 HEADER: Final = ("node", "verdict", "score", "room left", "why")
 REASONS_SHOWN_MAX: Final = 8
 FAR_SHOWN_MAX: Final = 8
+NEEDS_REMEMBERED_MAX: Final = 64
 FAR_HINT: Final = "; `holdfast peers measure` times a link"
 FAR_HINTS: Final = {SIZE_UNKNOWN: "; write it, as in HOST:/path=40GB"}
 
@@ -72,32 +75,41 @@ def passed_over_sentence(node: PassedOver) -> str:
 
 def miss_sentence(miss: Miss) -> str:
     """One failing rule, with its figures."""
-    match miss.reason:
-        case Reason.NOT_ENOUGH_ROOM:
-            return f"not enough room on {miss.subject} ({_figures(miss)})"
-        case Reason.FAILED_BEFORE:
-            return f"failed before: {miss.subject} {miss.found}, of late, at such work"
-        case Reason.PEAK_TOO_HIGH:
-            return f"such work took more here before ({_figures(miss)})"
-        case Reason.NOT_ENOUGH_DEVICES:
-            return f"not enough devices: {miss.have} of {miss.need} {miss.subject}"
-        case Reason.ROOM_UNKNOWN:
-            return f"room unknown: nobody can say how much {miss.subject} is free"
-        case Reason.NOT_TOGETHER:
-            return f"{miss.subject} fit one by one, but not at the same time"
-        case Reason.SUSPECT:
-            return "suspect: it has stopped answering"
-        case Reason.QUARANTINED:
-            return "quarantined: it waits until every older promise has surely ended"
-        case Reason.STANDING_UNKNOWN:
-            return "standing unknown: it has not said whether it grants"
-        case Reason.NOT_ALIVE | Reason.BOOKINGS_CLOSED | Reason.CLOSED:
-            return f"{miss.reason.value}"
-        case Reason.PRESSURE | Reason.BATTERY_LOW | Reason.TOO_HOT:
-            return f"{miss.reason.value}: {miss.found}"
-        case _:
-            instead = f" ({miss.found} here)" if miss.found else ""
-            return f"{miss.reason.value}: {miss.subject}{instead}"
+    return _SENTENCES[miss.reason.place](miss)
+
+
+def _plainly(miss: Miss) -> str:
+    instead = f" ({miss.found} here)" if miss.found else ""
+    return f"{miss.reason.value}: {miss.subject}{instead}"
+
+
+_SAID: Final[dict[Reason, Callable[[Miss], str]]] = {
+    Reason.NOT_ENOUGH_ROOM: lambda miss: f"not enough room on {miss.subject} ({_figures(miss)})",
+    Reason.FAILED_BEFORE: lambda miss: (
+        f"failed before: {miss.subject} {miss.found}, of late, at such work"
+    ),
+    Reason.PEAK_TOO_HIGH: lambda miss: f"such work took more here before ({_figures(miss)})",
+    Reason.NOT_ENOUGH_DEVICES: lambda miss: (
+        f"not enough devices: {miss.have} of {miss.need} {miss.subject}"
+    ),
+    Reason.ROOM_UNKNOWN: lambda miss: (
+        f"room unknown: nobody can say how much {miss.subject} is free"
+    ),
+    Reason.NOT_TOGETHER: lambda miss: f"{miss.subject} fit one by one, but not at the same time",
+    Reason.SUSPECT: lambda _: "suspect: it has stopped answering",
+    Reason.QUARANTINED: lambda _: (
+        "quarantined: it waits until every older promise has surely ended"
+    ),
+    Reason.STANDING_UNKNOWN: lambda _: "standing unknown: it has not said whether it grants",
+    Reason.NOT_ALIVE: lambda miss: miss.reason.value,
+    Reason.BOOKINGS_CLOSED: lambda miss: miss.reason.value,
+    Reason.CLOSED: lambda miss: miss.reason.value,
+    Reason.PRESSURE: lambda miss: f"{miss.reason.value}: {miss.found}",
+    Reason.BATTERY_LOW: lambda miss: f"{miss.reason.value}: {miss.found}",
+    Reason.TOO_HOT: lambda miss: f"{miss.reason.value}: {miss.found}",
+}
+_SENTENCES: Final = tuple(_SAID.get(reason, _plainly) for reason in Reason)
+"""By place: a thousand nodes have some two thousand misses, and each is told."""
 
 
 def change_sentence(change: Change) -> str:
@@ -186,12 +198,18 @@ def _of(label: str, unit: str) -> str:
 def _figures(miss: Miss) -> str:
     need, have, short = miss.need or 0, miss.have or 0, miss.missing or 0
     figures = (
-        f"needs {format_amount(need, miss.unit, up=True)}, has {format_amount(have, miss.unit)}, "
+        f"needs {_needed(need, miss.unit)}, has {format_amount(have, miss.unit)}, "
         f"{format_amount(short, miss.unit, up=True)} short"
     )
     if miss.total is not None and miss.total < need:
         figures += f"; {format_amount(miss.total, miss.unit)} even when empty"
     return figures
+
+
+@lru_cache(NEEDS_REMEMBERED_MAX)
+def _needed(amount: int, unit: str) -> str:
+    """What was asked for is the same for all who lack it."""
+    return format_amount(amount, unit, up=True)
 
 
 def _short(miss: Miss) -> str:

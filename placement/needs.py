@@ -7,6 +7,7 @@ closed pool that is also too small gets both reasons.
 """
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from placement.reasons import Miss, Reason, short_of
@@ -15,6 +16,10 @@ from placement.view import DeviceView, NodeView, PoolView
 
 MAIN_MEMORY = ("ram", "unified")
 """Unified memory is main memory that cards share: one pool, charged once."""
+
+
+SOURCES_REMEMBERED_MAX = 64
+"""In words: as many as one picture keeps columns of."""
 
 
 class Source(NamedTuple):
@@ -167,6 +172,7 @@ def shares_pools(node: NodeView) -> bool:
     )
 
 
+@lru_cache(SOURCES_REMEMBERED_MAX)
 def describe(source: Source) -> str:
     """The source in words: `nvidia card`, `nvme disk`, `ram`."""
     match source.kind:

@@ -12,7 +12,7 @@ from placement.amounts import GIB
 from placement.history import Scope, blocks, workloads_of
 from placement.legs import choose
 from placement.needs import RAM, Need, can_meet, need_misses, needs_of, shares_pools, supply
-from placement.reasons import DOUBTS, ORDER, Miss, Reason, Verdict, short_of
+from placement.reasons import DOUBTS, Miss, Reason, Verdict, short_of
 from placement.request import Kind, Request, arch_family, os_family
 from placement.view import NodeView
 
@@ -123,7 +123,7 @@ def misses(request: Request, node: NodeView) -> tuple[Miss, ...]:
     found += from_memory(request, node)
     if is_pinned_elsewhere(request, node):
         found.append(pinned_elsewhere(request, node))
-    return tuple(sorted(found, key=lambda miss: ORDER[miss.reason]))
+    return tuple(sorted(found, key=lambda miss: miss.reason.place))
 
 
 def remembered_words(scope: Scope) -> tuple[Word, ...]:
@@ -160,8 +160,10 @@ def not_together(request: Request, node: NodeView, needs: tuple[Need, ...]) -> l
 
 def verdict_of_misses(found: tuple[Miss, ...]) -> Verdict:
     """No, unless all that speaks against the node is that we do not know."""
-    doubtful = all(miss.reason in DOUBTS for miss in found)
-    return Verdict.UNKNOWN if doubtful else Verdict.NO
+    for miss in found:
+        if miss.reason not in DOUBTS:
+            return Verdict.NO
+    return Verdict.UNKNOWN
 
 
 def _state_rules(request: Request) -> tuple[WordRule, ...]:

@@ -7,12 +7,13 @@ test holds the two together. The only rule that has to look at single nodes is w
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
 from placement.columns import Prepared, mask_of, places_of
 from placement.legs import Placing, choose
 from placement.needs import ANY_CARD, Need, can_meet, missing_reason, need_misses
-from placement.reasons import ORDER, SOON, Miss, Reason
+from placement.reasons import SOON, Miss, Reason
 from placement.request import Request
 from placement.rules import (
     Asked,
@@ -56,7 +57,7 @@ class Screening:
             if mask:
                 masks[reason] = masks.get(reason, 0) | mask
         return {
-            reason: masks[reason].bit_count() for reason in sorted(masks, key=ORDER.__getitem__)
+            reason: masks[reason].bit_count() for reason in sorted(masks, key=attrgetter("place"))
         }
 
     def misses_at(self, prepared: Prepared, places: Sequence[int]) -> list[tuple[Miss, ...]]:
@@ -79,7 +80,10 @@ class Screening:
             if read is not None:
                 for at in places_of(mask & asked_of):
                     found[at] += read(self.what, nodes[at])
-        return [tuple(sorted(found[at], key=_in_order)) for at in places]
+        for misses in found.values():
+            if len(misses) > 1:
+                misses.sort(key=_IN_ORDER)
+        return [tuple(found[at]) for at in places]
 
     def nearness(self) -> list[int]:
         """Masks of the nodes that fail exactly one rule, exactly two, and so on."""
@@ -123,8 +127,7 @@ def screen(request: Request, prepared: Prepared) -> Screening:
     return Screening(what, tuple(failing), by_need, fitting, soon, met, placings)
 
 
-def _in_order(miss: Miss) -> int:
-    return ORDER[miss.reason]
+_IN_ORDER: Final = attrgetter("reason.place")
 
 
 def _of_memory(reason: Reason) -> Callable[[Asked, NodeView], list[Miss]]:
