@@ -226,35 +226,6 @@ HARDWARE: Final = (
     "psu",
 )
 
-QUANT_BITS: Final = {
-    "q4_k_m": Decimal("4.89"),
-    "q4_k_s": Decimal("4.67"),
-    "q5_k_m": Decimal("5.70"),
-    "q5_k_s": Decimal("5.57"),
-    "q3_k_m": Decimal("4.00"),
-    "q6_k": Decimal("6.56"),
-    "q2_k": Decimal("3.16"),
-    "q8_0": Decimal("8.50"),
-    "q5_0": Decimal("5.57"),
-    "q4_0": Decimal("4.64"),
-    "q8": Decimal("8.50"),
-    "q4": Decimal("4.89"),
-    "fp16": Decimal("16.00"),
-    "f16": Decimal("16.00"),
-    "bf16": Decimal("16.00"),
-}
-"""Bits per weight over a whole file: `llama-quantize --dry-run` on Llama-3.1-8B."""
-
-LAYERS: Final = (
-    (Decimal("9e9"), 32),
-    (Decimal("16e9"), 48),
-    (Decimal("40e9"), 64),
-    (Decimal("100e9"), 80),
-    (Decimal("5e12"), 128),
-)
-"""Parameters up to so many → layers: Llama 3.1 8B has 32, Qwen 2.5 14B 48 and 32B 64, Llama 3.1 70B
-80 and 405B 126."""
-
 MODELS: Final = (
     ("llama3", "8"),
     ("llama2", "7"),

@@ -5,10 +5,7 @@ whole words ("cargo" is not in "embargo"). The first workload that matches, in a
 reading; others add their tools. What is not recognised asks for nothing, and says so. A pasted list
 of hardware describes a machine and not a wish, so amounts in a text are never read as needs.
 
-A language model's memory is arithmetic with stated terms: weights at the bits of their
-quantisation, a KV cache by rule of thumb, and a runtime. The rule: 8 key-value heads of width 128
-at fp16, as the Llama 3 and Qwen 2.5 families have (4,096 bytes per layer and token), with the
-layers usual at that size. Older models without grouped heads need up to four times the cache.
+A language model's memory is what `placement.memory` says of a model of that size, item by item.
 """
 
 import re
@@ -16,7 +13,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
-from placement.amounts import GIB, format_bytes
+from placement.amounts import format_bytes
+from placement.memory.engines import BY_WORD
+from placement.memory.mixes import ALIASES, DEFAULTS
+from placement.memory.requests import SCHEMES, Asked, Impossible
+from placement.memory.typical import estimate_by_size, usual_quant, whole
 from placement.request import Request, RequestError
 from placement.vocabulary import (
     CONTEXT_FLOORS,
@@ -25,9 +26,7 @@ from placement.vocabulary import (
     HARDWARE,
     HEAVY_FLOOR_BYTES,
     INFERENCE_FLOOR_BYTES,
-    LAYERS,
     MODELS,
-    QUANT_BITS,
     RUNTIMES,
     SIZE_FLOORS,
     VERBS,
@@ -37,15 +36,15 @@ from placement.vocabulary import (
 
 TEXT_CHARS_MAX: Final = 2000
 CONTEXT_TOKENS_DEFAULT: Final = 8192
-RUNTIME_BYTES: Final = GIB // 2
-"""CUDA context, graph and buffers of a small server: 0.3 to 0.6 GiB; half a GiB is the rule."""
-
-KV_BYTES_PER_LAYER_TOKEN: Final = 2 * 8 * 128 * 2
-"""Keys and values × 8 heads × width 128 × 2 bytes."""
-
 PARAMETERS_DEFAULT: Final = Decimal("8e9")
-QUANT_DEFAULT: Final = "q4_k_m"
 PARAMETERS_MAX: Final = Decimal("5e12")
+
+SHORT: Final = {"q4": "q4_k_m", "q5": "q5_k_m", "q6": "q6_k", "q8": "q8_0"}
+"""What people mean by a number of bits alone."""
+QUANTS: Final = tuple(
+    sorted((*DEFAULTS, *ALIASES, *SCHEMES, *SHORT), key=lambda one: (-len(one), one))
+)
+"""Longest first: "q4 k m" is also a "q4"."""
 
 _SIZE: Final = re.compile(r"(?<![\w.])(?:([0-9]{1,3})x)?([0-9]{1,4}(?:\.[0-9]{1,3})?)b(?!\w)")
 _AMOUNT: Final = re.compile(r"[0-9]\s?(?:[mgt]i?b)\b")
@@ -75,6 +74,11 @@ class _Draft:
     tools: list[str] = field(default_factory=list)
     fields: dict[str, Any] = field(default_factory=dict)
     guesses: list[str] = field(default_factory=list)
+
+    def engines(self, base: Request) -> tuple[str, ...]:
+        """What may run it, the likeliest first."""
+        named: tuple[str, ...] = self.fields.get("engines", base.engines)
+        return tuple(name.lower() for name in (*named, *self.tools))
 
     def need_tool(self, tool: str, why: str) -> None:
         if tool not in self.tools:
@@ -129,16 +133,22 @@ def read_words(text: str, base: Request | None = None) -> Reading:
     return Reading(_with(base, draft), main.name, context, tuple(draft.tools), floor)
 
 
-def model_bytes(parameters: Decimal, quant: str, context: int) -> tuple[int, str]:
-    """Memory of a model by the rule above, and the itemised sentence that says so."""
-    weights = int(parameters * QUANT_BITS[quant] / 8)
-    layers = next(layers for most, layers in LAYERS if parameters <= most)
-    cache = context * layers * KV_BYTES_PER_LAYER_TOKEN
-    total = weights + cache + RUNTIME_BYTES
+def model_memory(
+    parameters: Decimal, quant: str | None, context: int, engine: str
+) -> tuple[int, str]:
+    """Memory of a model of which the text says no more, and the itemised sentence that says so.
+
+    The high side of what `placement.memory` says: with less it might be promised and run out."""
+    name = quant or usual_quant(engine)
+    made = estimate_by_size(parameters, Asked(engine=engine, quant=name, context=context))
+    if isinstance(made, Impossible):
+        raise RequestError(f"{made.why}: {made.hint}" if made.hint else made.why)
+    terms = whole(made)
+    total = sum(term.amount.high for term in terms)
+    shown = ", ".join(f"{term.name} {format_bytes(term.amount.high, up=True)}" for term in terms)
     return total, (
-        f"{format_bytes(total, up=True)} of memory: {_billions(parameters)}B weights at "
-        f"{QUANT_BITS[quant]} bits ({quant}) {format_bytes(weights)}, KV cache for {context:,} "
-        f"tokens on {layers} layers {format_bytes(cache)}, runtime {format_bytes(RUNTIME_BYTES)}"
+        f"{format_bytes(total, up=True)} of memory at the most: {_billions(parameters)}B at {name} "
+        f"by {made.engine}, {context:,} tokens: {shown}; {made.notes[-1]}"
     )
 
 
@@ -212,9 +222,10 @@ def _inference(
     if base.memory_bytes is not None or base.ram_bytes is not None or base.gpus:
         return
     parameters, origin = _model_size(heard)
-    quant = next((name for name in QUANT_BITS if heard.has(name.replace("_", " "))), None)
+    quant = next((name for name in QUANTS if heard.has(re.sub(r"[-_]", " ", name))), None)
     tokens = context or CONTEXT_TOKENS_DEFAULT
-    total, sentence = model_bytes(parameters, quant or QUANT_DEFAULT, tokens)
+    engine = next((word for word in draft.engines(base) if word in BY_WORD), "llama.cpp")
+    total, sentence = model_memory(parameters, SHORT.get(quant or "", quant), tokens, engine)
     draft.fields["memory_bytes"] = max(total, floor)
     draft.guesses += [origin] if origin else []
     draft.guesses.append(sentence)

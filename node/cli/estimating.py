@@ -23,6 +23,7 @@ from placement.memory.requests import Asked, Estimate, Impossible, Interval
 from placement.memory.speed import BANDWIDTHS, speed
 from placement.memory.splits import split
 from placement.memory.textbook import at_most
+from placement.memory.typical import usual_quant
 
 CATALOGUE: Final = "catalogue.toml"
 NEAR_MAX: Final = 4
@@ -66,14 +67,6 @@ def question(flags: Namespace) -> Asked:
         value_type=flags.cache_type, swa_full=flags.swa_full,
         backend=flags.backend or ("metal" if metal else "cuda"), lora_rank=flags.lora_rank,
     )  # fmt: skip
-
-
-def usual_quant(engine: str) -> str:
-    """What most people run with this engine."""
-    profile = BY_WORD.get(engine)
-    if profile is None or profile.gguf:
-        return "q4_k_m"
-    return "mlx-4bit" if profile.name == "mlx" else "bf16"
 
 
 def tokens(words: str) -> int:

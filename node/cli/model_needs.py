@@ -13,6 +13,7 @@ from node.cli.render import clean, tell
 from placement.memory.model import Model
 from placement.memory.requests import Asked, Impossible
 from placement.memory.splits import split
+from placement.memory.typical import usual_quant
 
 MIB: Final = 1 << 20
 GIB: Final = 1 << 30
@@ -60,7 +61,7 @@ def _asked(flags: Namespace, found: estimating.Found) -> Asked:
     stored = found.bytes if flags.quant is None else None
     return Asked(
         engine=engine,
-        quant=flags.quant or estimating.usual_quant(engine),
+        quant=flags.quant or usual_quant(engine),
         context=estimating.tokens(flags.ctx or "8k"),
         parallel=flags.parallel or 1,
         backend="metal" if engine in ("mlx", "mlx-lm", "exo") else "cuda",

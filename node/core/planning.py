@@ -31,7 +31,8 @@ def where(knowledge: Knowledge, asked: Where) -> dict[str, Any]:
     token = None if supposed else token_of(request, decision, view)
     told = explain(decision)
     return {
-        **_body(decision, view, token),
+        **_answer(decision, token),
+        "view": view.versions,
         "ages_ms": knowledge.ages_ms(),
         "text": ["Supposing that, and nothing else changed:", *told] if supposed else list(told),
     }
@@ -47,10 +48,9 @@ def plan(knowledge: Knowledge, asked: Plan) -> dict[str, Any]:
         planned = plan_all(jobs, view)
     except RequestError as error:
         raise Refused("bad_request", str(error)) from error
-    return {
-        "jobs": [_body(decision, view, token) for decision, token in planned],
-        "ages_ms": knowledge.ages_ms(),
-    }
+    jobs_told = [_answer(decision, token) for decision, token in planned]
+    # What all rest on is said once: of a thousand jobs it would be most of the answer.
+    return {"jobs": jobs_told, "view": view.versions, "ages_ms": knowledge.ages_ms()}
 
 
 def taken(knowledge: Knowledge, request: Request, token: str) -> Request:
@@ -66,13 +66,12 @@ def taken(knowledge: Knowledge, request: Request, token: str) -> Request:
     return request.but(node=node)
 
 
-def _body(decision: Decision, view: ClusterView, token: str | None) -> dict[str, Any]:
+def _answer(decision: Decision, token: str | None) -> dict[str, Any]:
     body = decision_bytes(decision)
     return {
         "decision": answers.as_json(body),
         "bytes": body.decode(),
         "digest": digest(decision),
-        "view": view.versions,
         "plan": token,
     }
 

@@ -61,7 +61,8 @@ class Where(msgspec.Struct, frozen=True, tag="where", forbid_unknown_fields=True
 class Plan(msgspec.Struct, frozen=True, tag="plan", forbid_unknown_fields=True):
     """Several requests at once, each decided on what the earlier ones leave.
 
-    → {jobs: [{decision, digest, view, bytes, plan: token|null}…], ages_ms}
+    → {jobs: [{decision, digest, bytes, plan: token|null}…], view, ages_ms}; `view` is what the
+    first job rests on, and the others but for what the earlier ones take.
     """
 
     jobs: list[dict[str, Any]]

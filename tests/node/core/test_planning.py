@@ -32,7 +32,10 @@ def test_a_batch_does_not_put_two_jobs_into_one_gap() -> None:
     room = world.answer("ann", requests.Where({"ram": "1GiB"})).body["decision"]["chosen"]
     most = room["pools"][0]["room"]
     ask = {"ram": f"{most // 2 + (64 << 20)}B"}
-    jobs = world.answer("ann", requests.Plan([ask, ask, ask])).body["jobs"]
+    body = world.answer("ann", requests.Plan([ask, ask, ask])).body
+    assert body["view"].keys() == world.answer("ann", requests.Where(ask)).body["view"].keys()
+    jobs = body["jobs"]
+    assert not any("view" in job for job in jobs), "said once, and not by every job"
     chosen = [job["decision"]["chosen"] and job["decision"]["chosen"]["name"] for job in jobs]
     assert sorted(chosen[:2]) == ["ann", "bob"]
     assert chosen[2] is None
