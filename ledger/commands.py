@@ -166,6 +166,7 @@ class Outcome(Enum):
     """How a command ended, refusals in the order in which they are checked."""
 
     MALFORMED = "malformed"
+    NOT_TRUSTED = "not trusted here"
     BAD_SIGNATURE = "bad signature"
     WRONG_SESSION = "wrong session"
     QUARANTINED = "quarantined"

@@ -17,6 +17,7 @@ from mesh.effects import (
     MeshEffect,
     PeerChange,
     PeerChanged,
+    RollFull,
     Send,
 )
 from mesh.facts import Fact
@@ -117,8 +118,8 @@ class Arrivals:
         changes = self._roll.greeted(met.peer, met.public, met.epoch, met.address, now)
         if changes is None:
             self._rejections[Rejection.TABLE_FULL] += 1
-            self._post.gate.hang_up(met.peer)
-            return []
+            self._post.gate.forget(met.peer)
+            return [RollFull(met.peer)]
         if any(change.change is PeerChange.VERIFIED for change in changes):
             self._beaconing.new_face(now)
         self._beaconing.known_face()
@@ -163,10 +164,12 @@ class Arrivals:
         return encode((FactNews(record), kept))
 
     def _remember(self, peer: NodeId, row: Sequence[Write]) -> list[MeshEffect]:
-        """The peer's row, if meeting it has changed it."""
+        """The peer's row, if meeting it has changed it; and its pin, if it has just got one."""
         member = self._roll.member(peer)
         writes = tuple(peer_writes(member)) if member else ()
-        return [Persist(writes)] if writes != tuple(row) else []
+        pins = self._roll.admission.written()
+        rows = (*pins, *(writes if writes != tuple(row) else ()))
+        return [Persist(rows)] if rows else []
 
     def _show_later(self, late: LowerEpoch) -> list[MeshEffect]:
         self._rejections[Rejection.LOWER_EPOCH] += 1

@@ -233,10 +233,11 @@ class Chains:
         self._reckon(author, log)
         return Filed(Offered.CUT, common, tuple(chain[common:]), lost, revived, lost)
 
-    def forget(self, author: NodeId) -> None:
-        """Drop this log: the roll has forgotten its author."""
-        log = self._logs.pop(author, None)
+    def forget(self, author: NodeId) -> Filed:
+        """Drop this log: the roll has forgotten its author. What was in it, as lost and revived."""
+        attic, log = self.attic(author), self._logs.pop(author, None)
         self.root = (self.root - (log.mark if log else 0)) % ROOT_MODULUS
+        return Filed(Offered.CUT, lost=tuple(log.chain) if log else (), revived=attic)
 
     # The workings ------------------------------------------------------------------------------
 

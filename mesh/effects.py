@@ -167,6 +167,10 @@ class PeerChange(Enum):
     CONFLICT = "name conflict"
     CLONED = "cloned identity"
     REVOKED = "revoked"
+    TRUSTED = "trusted"
+    """It counts from here on; told where that takes more than the secret."""
+    DOUBTED = "not trusted"
+    FORGOTTEN = "forgotten"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +180,13 @@ class PeerChanged:
     peer: NodeId
     change: PeerChange
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class RollFull:
+    """`newcomer` has proven itself and found no place. Whom to forget for it is not ours to say."""
+
+    newcomer: NodeId
 
 
 class OurselvesChange(Enum):
@@ -207,6 +218,7 @@ Learned: TypeAlias = (
     | EpochBehind
     | TwinSeen
     | PeerChanged
+    | RollFull
     | OurselvesChanged
 )
 MeshEffect: TypeAlias = Send | Broadcast | Call | Answer | Persist | Learned

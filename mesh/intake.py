@@ -39,6 +39,7 @@ from mesh.record import TOPIC_NODE, NodeRecord, parse_record
 from mesh.rejections import Rejection
 from mesh.storage import peer_write, writes_for
 
+FORGOTTEN: Final = "fact: its author was forgotten, and comes back by itself or not at all"
 OWN_BLOCKS_REPORTED_MAX: Final = 65_536
 """Hashes of our own lost blocks that were handed up: each one once per run."""
 
@@ -124,6 +125,9 @@ class Intake:
         """A place on the roll for the author of a record, if it really signed it."""
         if self._roll.admits(fact.author):
             return True
+        if fact.author in self._roll.forgotten:
+            self._refused[FORGOTTEN] += 1
+            return False
         if not self._board.notary.vouches(fact):
             self._refuse("fact: " + Pinned.BAD.value, harvest)
             return False
@@ -143,6 +147,7 @@ class Intake:
         member = self._roll.member(fact.author)
         assert member is not None, "a record was pinned for a node that is not on the roll"
         harvest.writes += peer_writes(member)
+        harvest.writes += self._roll.admission.written()
 
     def _own_fact(self, fact: Fact, harvest: Harvest) -> None:
         record = parse_record(fact.body) if fact.topic == TOPIC_NODE else None
@@ -213,6 +218,10 @@ class Intake:
             harvest.news.append(block)
         if filed.offered in _KEPT:
             harvest.stored[author] = block.position
+
+    def counts(self, sender: NodeId) -> bool:
+        """Whether what `sender` says of others counts here."""
+        return self._roll.counts(sender)
 
     def is_ours(self, position: Position) -> bool:
         """Whether this is a block of our own accepted chain."""

@@ -302,7 +302,7 @@ class Lookout:
         asked = (target, *self._prober.already_asked(target))
         others = [
             member.id for member in self._post.within_reach()
-            if member.liveness is Liveness.ALIVE and member.id not in asked
+            if member.liveness is Liveness.ALIVE and member.counts and member.id not in asked
         ]  # fmt: skip
         helpers = self._random.sample(others, min(self._config.helpers_count, len(others)))
         self._prober.asked(target, tuple(helpers))

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 from typing import Final
 
+from mesh.admission import Admission
 from mesh.arrivals import Arrivals
 from mesh.beaconing import Beaconing
 from mesh.board import Board
@@ -46,7 +47,7 @@ from mesh.messages import FactNews
 from mesh.novelties import Novelties
 from mesh.parcels import Item
 from mesh.passport import TOPIC_PASSPORT
-from mesh.persistence import Persist
+from mesh.persistence import SPACE_PEER, Persist, Write
 from mesh.post import Post
 from mesh.reconcile import SERVICE_PUSH, SERVICE_SYNC, Reconciler
 from mesh.record import TOPIC_NODE, Endpoint, NodeRecord
@@ -73,7 +74,7 @@ class Mesh:
     def __init__(  # noqa: PLR0913, PLR0917 - all that makes a node
         self, identity: Identity, name: str, epoch: Epoch, keys: Keyring, config: MeshConfig,
         random: Random, saved: Mapping[str, Mapping[bytes, bytes]], port: int, region: str = "",
-        version: str = "",
+        version: str = "", admission: Admission | None = None,
     ) -> None:  # fmt: skip
         """`saved`: the journal's spaces as loaded (peers, blocks, attic); `port`: UDP and TCP.
 
@@ -82,7 +83,8 @@ class Mesh:
         self.id = identity.id
         self.epoch = epoch
         self.rejections: Counter[Rejection | str] = Counter()
-        self.roll = Roll(self.id, name, config)
+        self.roll = Roll(self.id, name, config, admission)
+        self.roll.admission.restore(saved)
         self.board = Board(keys.mesh_id, config.topics_per_author_max)
         self.chains = Chains(config.attic_blocks_max)
         self.sightings = Sightings()
@@ -168,6 +170,29 @@ class Mesh:
         self.chains.forget(node)
         return [*changes, *(self._due(now) if self._running else ())]
 
+    def forget(self, node: NodeId, row: Write, detail: str, now: Instant) -> list[MeshEffect]:
+        """Strike `node` from the roll, and what we keep of it from memory and disk; `row`, which
+        says so, is written together with that. It comes back by itself or not at all."""
+        member = self.roll.member(node)
+        rows = [row, *writes_for(node, self.chains.forget(node))]
+        if member is not None and member.public is not None:
+            rows.append(Write(SPACE_PEER, node, None))
+        changes = self.roll.forget(node, detail)
+        self._post.gate.forget(node)
+        self._greeter.gone(node, now)
+        self._reconciler.gone(node)
+        self.board.clear(node)
+        due = self._due(now) if self._running else []
+        return [Persist(tuple(rows)), *changes, *due]
+
+    def judge(self, node: NodeId) -> list[MeshEffect]:
+        """A person has changed their mind about `node`."""
+        return [*self._written(), *self.roll.judge(node)]
+
+    def _written(self) -> list[MeshEffect]:
+        writes = self.roll.admission.written()
+        return [Persist(writes)] if writes else []
+
     def streamed(self, peer: NodeId, now: Instant) -> None:
         """`peer`, whose key the stream has proven, asks something over it."""
         if self.roll.member(peer) is not None:  # a guest under a key of the moment is no peer
@@ -184,7 +209,7 @@ class Mesh:
         self._lookout.begin(now)
         self._beaconing.start(now)
         self._greeter.everyone(now)
-        return [FactLearned(fact), *self._due(now)]
+        return [*self._written(), FactLearned(fact), *self._due(now)]
 
     def seed(self, addresses: Iterable[Address], now: Instant) -> list[MeshEffect]:
         """Somebody of the mesh may be at these addresses."""

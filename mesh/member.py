@@ -53,6 +53,8 @@ class Member:
     hints: tuple[Address, ...] = ()
     """Where somebody said it might be."""
     last_heard: Instant | None = None
+    doubt: str = ""
+    """Why it has proven its key and does not count; "" when it counts, or has proven nothing."""
 
     @property
     def name(self) -> str:
@@ -84,6 +86,11 @@ class Member:
     def met(self) -> bool:
         """Whether it has ever answered our challenge."""
         return self.trust in (Trust.VERIFIED, Trust.TRUSTED)
+
+    @property
+    def counts(self) -> bool:
+        """Whether its words count: identity pinned, policy satisfied."""
+        return self.trust is Trust.TRUSTED
 
     @property
     def remembered(self) -> Remembered | None:

@@ -12,6 +12,7 @@ from bisect import insort
 from collections.abc import Iterable
 from typing import Final
 
+from mesh.admission import NAMELESS, Admission, Policy, folded
 from mesh.config import MeshConfig
 from mesh.effects import Address, PeerChange, PeerChanged
 from mesh.facts import Fact
@@ -24,6 +25,7 @@ from mesh.storage import ADDRESSES_REMEMBERED_MAX, Remembered
 __all__ = ["NEVER_MET", "Liveness", "Member", "Roll", "Trust", "check_roll"]
 
 HINTS_PER_MEMBER_MAX: Final = 4
+OUR_NAME: Final = "it calls itself what we are called: `holdfast up --name` renames one of us"
 CONFLICTS_MAX: Final = 4096
 """Pairs that share a name and were told of; the oldest gives way, and would be told again."""
 
@@ -31,7 +33,10 @@ CONFLICTS_MAX: Final = 4096
 class Roll:
     """All members but ourselves. Every change returns what to tell upstairs."""
 
-    def __init__(self, own: NodeId, own_name: str, config: MeshConfig) -> None:
+    def __init__(
+        self, own: NodeId, own_name: str, config: MeshConfig, admission: Admission | None = None
+    ) -> None:
+        self.admission = admission or Admission()
         self._own = own
         self._own_name = own_name
         self._config = config
@@ -48,6 +53,8 @@ class Roll:
         self._conflicts: dict[tuple[NodeId, NodeId], str] = {}
         self.revoked: dict[NodeId, None] = {}
         """Who does not count, whatever it proves; met or not."""
+        self.forgotten: dict[NodeId, None] = {}
+        """Who comes back by itself or not at all: what others pass on of it is not taken."""
 
     # Reading -----------------------------------------------------------------------------------
 
@@ -74,6 +81,11 @@ class Roll:
         known = member is not None and member.public is not None
         return known and author not in self.revoked
 
+    def counts(self, node: NodeId) -> bool:
+        """Whether what `node` says of others counts here."""
+        member = self._members.get(node)
+        return member is not None and member.counts
+
     def count(self, liveness: Liveness) -> int:
         """How many members are so."""
         return self._counts.get(liveness, 0)
@@ -93,7 +105,7 @@ class Roll:
 
     def admit(self, node: NodeId, public: PublicKey) -> Member | None:
         """A place on the roll for a node whose key is known; None when the roll is full."""
-        if node in self.revoked:
+        if node in self.revoked or node in self.forgotten:
             return None
         member = self._members.get(node)
         if member is not None and member.public is not None:
@@ -112,7 +124,7 @@ class Roll:
         member.epoch, member.fact = remembered.epoch, remembered.record
         member.record = parse_record(remembered.record.body) if remembered.record else None
         if remembered.epoch != NEVER_MET:
-            member.trust = Trust.TRUSTED
+            member.trust = self._trust_in(member)
             member.liveness = Liveness.LEFT if member.has_left else Liveness.SUSPECT
         self._add(member)
         self._call(member)
@@ -128,20 +140,56 @@ class Roll:
             self._turn(member, Liveness.DEAD)
         return (PeerChanged(node, PeerChange.REVOKED, detail),)
 
+    def judge(self, node: NodeId) -> tuple[PeerChanged, ...]:
+        """Whether `node` counts may have changed: its name has, or the policy, or a person's
+        mind."""
+        member = self._members.get(node)
+        if member is None or not member.met:
+            return ()
+        before, doubted = member.trust, member.doubt
+        member.trust = self._trust_in(member)
+        if (member.trust, member.doubt) == (before, doubted):
+            return ()
+        self.changes += 1
+        if member.counts:
+            return (self._told(node, PeerChange.TRUSTED, "it counts here from now on"),)
+        return (self._told(node, PeerChange.DOUBTED, member.doubt),)
+
+    def forget(self, node: NodeId, detail: str) -> tuple[PeerChanged, ...]:
+        """Strike `node` from the roll; it comes back by itself or not at all."""
+        self.forgotten[node] = None
+        member = self._members.pop(node, None)
+        if member is None:
+            return ()
+        self._uncall(member)
+        self._order.remove(node)
+        self._hinted.pop(node, None)
+        if member.liveness is not None:
+            self._counts[member.liveness] -= 1
+        self._everyone = self._within_reach = None
+        self.changes += 1
+        return (PeerChanged(node, PeerChange.FORGOTTEN, detail),)
+
     # What a node proves or signs about itself ---------------------------------------------------
 
     def greeted(
         self, node: NodeId, public: PublicKey, epoch: Epoch, address: Address, now: Instant
     ) -> tuple[PeerChanged, ...] | None:
         """`node` has answered our challenge from `address`. None when the roll is full."""
+        was_forgotten = node in self.forgotten
+        self.forgotten.pop(node, None)  # it speaks for itself
         member = self.admit(node, public)
         if member is None:
+            if was_forgotten:
+                self.forgotten[node] = None
             return None
         changes: list[PeerChanged] = []
         if not member.met:
-            # Trust on first use: the id is the hash of the key, and the secret was proven too.
-            member.trust = Trust.TRUSTED
+            # Its id is the hash of the key, and the secret was proven too; the rest is our policy.
+            member.trust = self._trust_in(member)
             changes.append(self._told(node, PeerChange.VERIFIED, f"met at {address.host}"))
+            if member.doubt not in ("", NAMELESS):
+                changes.append(self._told(node, PeerChange.DOUBTED, member.doubt))
         elif epoch.counter > member.epoch.counter:
             changes.append(self._told(node, PeerChange.RESTARTED, "a new run of the same node"))
         if epoch.counter >= member.epoch.counter:
@@ -168,7 +216,7 @@ class Roll:
         self._uncall(member)
         member.fact, member.record = fact, record
         self._call(member)
-        changes = self._conflicts_of(member)
+        changes = self._conflicts_of(member) + self.judge(member.id)
         if record.left and member.met and member.liveness is not Liveness.LEFT:
             self._turn(member, Liveness.LEFT)
             changes += (self._told(member.id, PeerChange.LEFT, "it said good-bye"),)
@@ -217,6 +265,16 @@ class Roll:
         self._everyone = self._within_reach = None
         self.changes += 1
         return member
+
+    def _trust_in(self, member: Member) -> Trust:
+        """What the policy makes of somebody who has proven its key."""
+        name = member.record.name if member.record else None
+        if name is not None and folded(name) == folded(self._own_name):
+            ours = self.admission.policy is Policy.TOFU
+            member.doubt = OUR_NAME if ours else self.admission.doubt(member.id, name)
+        else:
+            member.doubt = self.admission.doubt(member.id, name)
+        return Trust.VERIFIED if member.doubt else Trust.TRUSTED
 
     def _turn(self, member: Member, liveness: Liveness) -> None:
         if member.liveness is not None:

@@ -135,6 +135,13 @@ class Reconciler:
             self._unasked[peer] = None
             self.urge(peer, at)
 
+    def gone(self, peer: NodeId) -> None:
+        """`peer` is on no roll any more: nothing to ask it, and nothing it said counts."""
+        self._due.cancel(peer)
+        self._unasked.pop(peer, None)
+        self._answered.pop(peer, None)
+        self._roots.gone(peer)
+
     def kept_of(self, peer: NodeId) -> Kept:
         """What we keep of the log of `peer`, for its own ears."""
         head = self._chains.head(peer)

@@ -60,6 +60,11 @@ class Roots:
         """Whatever `peer` said, it has something that we lack."""
         self._heard.pop(peer, None)
 
+    def gone(self, peer: NodeId) -> None:
+        """Nobody to ask any more."""
+        self._heard.pop(peer, None)
+        self._futile.pop(peer, None)
+
     def may_differ(self, peer: NodeId, now: Instant) -> bool:
         """Whether its root is another than ours, as far as we know and if that is not long ago."""
         heard = self._heard.get(peer)

@@ -118,6 +118,9 @@ class SortingTable:
         now: Instant,
     ) -> list[MeshEffect]:
         sender = letter.sender
+        if isinstance(message, (Accuse, ProbeResult)) and not self.intake.counts(sender):
+            self.refused["letter: what it says of others does not count here"] += 1
+            return []
         match message:
             case Ping(seq, root, _, beat):
                 self.lookout.heard_beat(beat, now)

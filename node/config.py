@@ -18,6 +18,8 @@ PORT_MAX: Final = 65_535
 NAME_CHARS_MAX: Final = 63
 LABELS_MAX: Final = 64
 SEEDS_MAX: Final = 64
+TRUST_POLICIES: Final = ("secret", "tofu", "allow-list")
+TRUSTED_MAX: Final = 1024
 MESH_PROFILES: Final = ("balanced", "fast")
 CONFIG_NAME: Final = "config.toml"
 CONFIG_BYTES_MAX: Final = 64 * 1024
@@ -58,6 +60,10 @@ class UpOptions:
     """Whether to be found by mDNS too."""
     mesh_profile: str = "balanced"
     """How soon a silent machine is taken for dead: a name in `mesh.config.PROFILES`."""
+    trust: str = TRUST_POLICIES[0]
+    """What it takes to count here: a value of `mesh.admission.Policy`."""
+    trusted: tuple[str, ...] = ()
+    """Nodes that count where only those listed do, beside those that a person has named since."""
     system_reserve: int | None = None
     """Bytes of RAM never promised. None: the probes' own rule."""
     first: bool = False
@@ -250,6 +256,25 @@ def _read_profile(said: object) -> str:
     return str(said)
 
 
+def _read_trust(said: object) -> str:
+    if said not in TRUST_POLICIES:
+        raise ConfigError(f"{said!r} is no policy of trust: {', '.join(TRUST_POLICIES)}")
+    return str(said)
+
+
+def _read_trusted(said: object) -> tuple[str, ...]:
+    from mesh.identity import parse_id
+
+    ids = dict.fromkeys(str(entry).strip().lower() for entry in _listed(said, TRUSTED_MAX))
+    for text in ids:
+        try:
+            parse_id(text)
+        except ValueError as error:
+            hint = "`holdfast peers --json` has it"
+            raise ConfigError(f"{text[:40]!r} is not a node's whole id: {hint}") from error
+    return tuple(ids)
+
+
 def _read_text(said: object) -> str:
     if not isinstance(said, str):
         raise ConfigError(f"{said!r} is not text")
@@ -280,6 +305,8 @@ SETTINGS: Final = (
     Setting("interfaces", _read_interfaces, (), "--interface"),
     Setting("mdns", read_flag, True, "--no-mdns"),
     Setting("mesh_profile", _read_profile, MESH_PROFILES[0], "--profile"),
+    Setting("trust", _read_trust, TRUST_POLICIES[0], "--trust"),
+    Setting("trusted", _read_trusted, (), "--trusted"),
     Setting("system_reserve", read_bytes, None, "--system-reserve"),
     Setting("first", read_flag, False, "--first", this_start_only=True),
     Setting("moved", read_flag, False, "--moved", this_start_only=True),

@@ -222,6 +222,7 @@ def _up(parser: Parser) -> None:
     add("--interface", dest="interfaces", action="append", metavar="NAME", help="only these")
     add("--no-mdns", dest="mdns", action="store_false", default=None, help="beacons and seeds only")
     add("--profile", dest="mesh_profile", help="find the dead: balanced (default) or fast")
+    trust.up(parser)
     add("--system-reserve", metavar="AMOUNT", help="memory never promised, as in 2GiB")
     add("--secret-file", metavar="FILE", help="take the mesh's secret from this file")
     add("--json-logs", action="store_true", default=None, help="log as one JSON object per line")
@@ -309,6 +310,7 @@ COMMANDS: Final = (
     Command("leave", "leave", "say goodbye to the mesh and stop the agent", _none),
     Command("status", "status", "this node, its standing, its peers", _status),
     Command("peers", "peers", "the other nodes, as this one knows them", _peers),
+    Command("forget", "forget", "a dead or left node leaves every roll", trust.forget),
     Command("facts", "facts", "hardware and live figures, with their age", _facts),
     Command("model", "model", "what a model is, from its own files", model_flags),
     Command("where", "where", "where can this run?", request_flags.where, SCORE),

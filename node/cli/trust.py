@@ -21,7 +21,22 @@ def keys(parser: ArgumentParser) -> None:
 def peers(parser: ArgumentParser) -> None:
     """Of `holdfast peers`."""
     add = parser.add_argument
-    what = ("list", "revoke", "measure")
+    what = ("list", "trust", "untrust", "pins", "revoke", "forgotten", "measure")
     add("what", nargs="?", default="list", choices=what, metavar="|".join(what), help="what to do")
-    add("node", nargs="?", metavar="NODE", help="whom to revoke, or to measure")
+    add("node", nargs="?", metavar="NODE", help="whom to trust (or no more), revoke, or measure")
     add("--reason", metavar="TEXT", help="with `revoke`: why; everybody will read it")
+
+
+def up(parser: ArgumentParser) -> None:
+    """Of `holdfast up` and `join`."""
+    add = parser.add_argument
+    add("--trust", metavar="POLICY", help="who counts here: secret (default), tofu or allow-list")
+    add("--trusted", action="append", metavar="ID", help="with allow-list: these; may be repeated")
+
+
+def forget(parser: ArgumentParser) -> None:
+    """Of `holdfast forget`."""
+    add = parser.add_argument
+    add("node", metavar="NODE", help="name or id of a node that is dead or has left")
+    add("--force", action="store_true", help="even if it still owes holds; needs --reason")
+    add("--reason", metavar="TEXT", help="why; everybody will read it")

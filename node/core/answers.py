@@ -64,6 +64,7 @@ def ourselves(
             "key_id": keys.primary.key_id.hex(),
             "address": ", ".join(address.text for address in addresses),
             "profile": birth.mesh_profile,
+            "trust": birth.admission.policy.value,
             "partitioned": footing.cut_off,
             "degraded": footing.degraded,
             "late_score": footing.score,
@@ -89,6 +90,7 @@ def peers(knowledge: Knowledge) -> list[dict[str, Any]]:
             {
                 **who(knowledge, node),
                 "trust": member.trust.value,
+                "doubt": member.doubt or None,
                 "liveness": "unknown" if member.liveness is None else member.liveness.value,
                 "address": None if member.address is None else member.address.text,
                 "address_kind": member.address_kind,

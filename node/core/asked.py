@@ -35,8 +35,8 @@ def asked(agent: "Agent", token: int, request: Request, now: Instant) -> list[Ef
         case requests.Adopt():
             ties, carried = agent.attribution.ties, agent.errands.carried
             return adopt(agent.knowledge, ties, carried, token, request)
-        case requests.Revoke():
-            return agent.from_policy(agent.revoking.ask(token, request), now)
+        case requests.Revoke() | requests.Forget() | requests.Forgotten() | requests.Trust():
+            return agent.from_policy(agent.belonging.ask(token, request, now), now)
         case requests.ChangeKeys():
             return agent.from_policy(agent.rotating.begin(token, request, now), now)
         case requests.Invite():

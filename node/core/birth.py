@@ -7,6 +7,7 @@ from typing import Final
 from ledger.limits import Limits
 from ledger.line import Line
 from ledger.machine import Continuity
+from mesh.admission import Admission
 from mesh.config import MeshConfig
 from mesh.effects import Address
 from mesh.identity import Epoch, Identity
@@ -44,6 +45,8 @@ class Birth:
     mesh_config: MeshConfig = field(default_factory=MeshConfig)
     mesh_profile: str = "balanced"
     """What `mesh_config` is called."""
+    admission: Admission = field(default_factory=Admission)
+    """Whom this node counts on; what it pinned and listed is taken from `saved`."""
     limits: Limits = field(default_factory=Limits)
 
     @property

@@ -71,7 +71,7 @@ def look(roll: Roll) -> Seen:
 
 
 def _is_expected(member: Member) -> bool:
-    return member.met and member.liveness is not Liveness.LEFT
+    return member.counts and member.liveness is not Liveness.LEFT
 
 
 def _is_there(member: Member) -> bool:

@@ -13,7 +13,18 @@ from ledger.commands import Post, Release, Void
 from ledger.lifecycle import HoldState
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND
-from node.core import answers, choosing, health, holdings, keyholders, planning, requests, waiting
+from node.core import (
+    answers,
+    choosing,
+    health,
+    holdings,
+    keyholders,
+    naming,
+    planning,
+    requests,
+    trusting,
+    waiting,
+)
 from node.core.inviting import USES_MAX, Wish
 from node.core.knowledge import Knowledge
 from node.core.names import find_hold
@@ -45,6 +56,8 @@ def read(knowledge: Knowledge, request: Request, about: dict[str, Any]) -> dict[
             return answers.show(knowledge, node, last)
         case requests.LedgerVerify():
             return answers.verify(knowledge)
+        case requests.Pins():
+            return trusting.table(knowledge)
         case requests.Keys():
             return keyholders.table(knowledge)
         case _:
@@ -85,8 +98,8 @@ def warnings(knowledge: Knowledge) -> list[str]:
     """What should be known beside every answer: troubles of the shell, who is missing, keys."""
     missing = knowledge.company.warning(knowledge.now)
     alone = [missing] if missing else []
-    keys = keyholders.warnings(knowledge)
-    return [*knowledge.news.warnings, *alone, *unreached(knowledge), *keys]
+    keys, names = keyholders.warnings(knowledge), naming.warnings(knowledge)
+    return [*knowledge.news.warnings, *alone, *unreached(knowledge), *keys, *names]
 
 
 def check_openable(knowledge: Knowledge) -> None:

@@ -71,6 +71,10 @@ class Custody:
         """Let go of what has waited long enough, copies or not."""
         return self._sift(lambda waiting: waiting.deadline <= now)
 
+    def gone(self, peer: NodeId) -> None:
+        """`peer` is on no roll any more: nobody can ask it for a copy."""
+        self._stored.pop(peer, None)
+
     def new_era(self) -> None:
         """Heights may be taken again after a cut: nothing stored before it counts any more."""
         self._stored.clear()

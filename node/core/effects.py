@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from mesh.effects import Answer, Broadcast, Call, Send
+from mesh.identity import NodeId
 from mesh.keyring import Keyring
 from mesh.persistence import Persist
 
@@ -36,6 +37,15 @@ class Event:
     kind: str
     sentence: str
     body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """Something that the bulletin should tell; it becomes an `Event` with names."""
+
+    kind: str
+    sentence: str
+    node: NodeId
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ from node.core.processes import Process
 from node.core.reports import WorkEnded
 from node.core.requests import Reserve
 from node.core.telling import Tell, Tellable, Telling, Told
+from node.core.trusting import refusal_of
 from node.core.wishes import Ask, AskingEffect, AskInLine, Granted, Wish
 
 SERVICE_LEDGER: Final = "ledger"
@@ -184,7 +185,13 @@ class Errands:
 
     def stored(self, peer: NodeId, position: Position, now: Instant) -> list[ErrandEffect]:
         """`peer` has our log up to `position` on its disk."""
+        if not self._knowledge.mesh.roll.counts(peer):
+            return []
         return self._sort(self._custody.stored(peer, position), now)
+
+    def gone(self, peer: NodeId) -> None:
+        """`peer` is on no roll any more."""
+        self._custody.gone(peer)
 
     # Answers -------------------------------------------------------------------------------------
 
@@ -195,6 +202,8 @@ class Errands:
         except msgspec.MsgspecError:
             malformed = Answer(Outcome.MALFORMED, b"", self._knowledge.ledger.session)
             return [mesh_effects.Answer(call, encode_answer(malformed))]
+        if (refused := refusal_of(self._knowledge, signed)) is not None:
+            return [mesh_effects.Answer(call, encode_answer(refused))]
         return [self._to_books(signed, _Route(_Desk.STREAM, call))]
 
     def replied(self, token: int, answer: Answer, now: Instant) -> list[ErrandEffect]:

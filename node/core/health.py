@@ -6,10 +6,10 @@ what to do about it. A peer's `problem` is the first thing that keeps it from be
 
 from typing import Any
 
-from mesh.identity import id_text, short_id
+from mesh.identity import id_text
 from mesh.instant import MILLISECOND
 from mesh.membership import Liveness, Member, Trust
-from node.core import answers, keyholders, matrix
+from node.core import answers, keyholders, matrix, naming
 from node.core.diagnoses import diagnose
 from node.core.findings import Scene
 from node.core.knowledge import Knowledge
@@ -102,13 +102,10 @@ def _answers(knowledge: Knowledge, member: Member) -> bool:
 
 
 def _names(knowledge: Knowledge) -> Check:
-    called: dict[str, list[str]] = {knowledge.our_name.lower(): [short_id(knowledge.us)]}
-    for member in _present(knowledge):
-        called.setdefault(member.name.lower(), []).append(short_id(member.id))
-    shared = {name: ids for name, ids in sorted(called.items()) if len(ids) > 1}
-    told = "; ".join(f"{' and '.join(sorted(ids))} are both {name}" for name, ids in shared.items())
-    hint = "call one of them something else: `holdfast up --name`; until then use their ids"
-    return Check("names", None if shared else True, told or "no two nodes share a name", hint)
+    told = "; ".join(naming.shared(knowledge))
+    return Check(
+        "names", None if told else True, told or "no two nodes share a name", naming.REMEDY
+    )
 
 
 def _present(knowledge: Knowledge) -> list[Member]:
@@ -190,7 +187,7 @@ def problem_of(knowledge: Knowledge, member: Member) -> str | None:
     if member.liveness is Liveness.SUSPECT:
         return "it did not answer the last look; we go on looking"
     if member.trust is not Trust.TRUSTED:
-        return "it has proven who it is, and does not count yet"
+        return f"it has proven who it is, and does not count here: {member.doubt}"
     if not knowledge.mesh.has_session(member.id):
         return "it is remembered from before, and has not answered since our start"
     if frozen is not None:

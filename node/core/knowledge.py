@@ -119,6 +119,13 @@ class Knowledge:
         while len(self.granted) > GRANTS_REMEMBERED_MAX:
             self.granted.popitem(last=False)
 
+    def forget(self, node: NodeId) -> None:
+        """`node` is on no roll any more: nothing it said, kept or granted is known here."""
+        self.replicas.forget(node)
+        self._heard_at.pop(node, None)
+        for hold in [hold for hold, grant in self.granted.items() if grant.owner == node]:
+            del self.granted[hold]
+
     # About nodes ---------------------------------------------------------------------------------
 
     def members(self) -> list[Member]:

@@ -23,15 +23,16 @@ from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, Instant, earliest
 from mesh.logs import Position
 from mesh.machine import Mesh
-from mesh.persistence import SPACE_ASK, SPACE_CARRY, SPACE_REVOKED, Persist
+from mesh.persistence import SPACE_ASK, SPACE_CARRY, Persist
 from mesh.rejections import Rejection
 from node.core import answers, counter, health
 from node.core.asked import asked
 from node.core.attribution import Attribution
+from node.core.belonging import Belonging, BelongingEffect
 from node.core.birth import Birth
 from node.core.bulletin import Bulletin
 from node.core.copies import Copies
-from node.core.effects import Doubt, Effect, KeepKeys, Look, Reply
+from node.core.effects import Doubt, Effect, Happened, KeepKeys, Look, Reply
 from node.core.errands import SERVICE_LEDGER, ErrandEffect, Errands, ToOurBooks
 from node.core.inviting import Inviting
 from node.core.knowledge import Knowledge
@@ -47,7 +48,7 @@ from node.core.reports import (
     hosts_of,
 )
 from node.core.requests import Refused, Request
-from node.core.revoking import Bar, Revoking, RevokingEffect
+from node.core.revoking import Bar
 from node.core.rotating import SERVICE_KEYS, NewKeys, Rotating, RotatingEffect
 from node.core.self_image import SelfImage, Statement
 from node.core.selves import Selves, SelvesEffect, Suspect, TellBooks
@@ -73,7 +74,7 @@ class Agent:
         self._random = random
         self.mesh = Mesh(
             birth.identity, birth.name, birth.epoch, birth.keys, birth.mesh_config, random,
-            birth.saved, birth.port, birth.region, birth.version,
+            birth.saved, birth.port, birth.region, birth.version, birth.admission,
         )  # fmt: skip
         self.ledger = Ledger(
             birth.identity, birth.epoch, self.mesh.chains.chain(birth.identity.id),
@@ -85,7 +86,8 @@ class Agent:
         self.inviting = Inviting(birth.keys.mesh_id, birth.boot, random)
         self.errands = Errands(self.identity, self.knowledge, random)
         self.rotating = Rotating(self.knowledge)
-        self.revoking = Revoking(self.knowledge)
+        self.belonging = Belonging(self.knowledge)
+        self.revoking = self.belonging.revoking
         self.bulletin = Bulletin(self.knowledge)
         self.attribution = Attribution(self.knowledge, self.bulletin)
         word = partial(health.doctor, self.knowledge)
@@ -102,8 +104,7 @@ class Agent:
         self._started = now
         self.addresses = hosts_of(addresses)
         self.knowledge.refold()
-        kept_out = self.revoking.restore(self.birth.saved.get(SPACE_REVOKED, {}))
-        effects = self.from_policy(kept_out, now)
+        effects = self.from_policy(self.belonging.restore(self.birth.saved, now), now)
         effects += self.from_mesh(self.mesh.start(now, addresses), now)
         if self.birth.seeds:
             effects += self.from_mesh(self.mesh.seed(self.birth.seeds, now), now)
@@ -263,7 +264,7 @@ class Agent:
             match effect:
                 case mesh_effects.FactLearned(fact):
                     self.knowledge.fact_learned(fact, now)
-                    told = [*self.rotating.learned(fact), *self.revoking.learned(fact)]
+                    told = [*self.rotating.learned(fact), *self.belonging.learned(fact, now)]
                     out += self.from_policy(told, now)
                     out += self.attribution.learned(fact)
                 case mesh_effects.LogExtended(author, blocks):
@@ -282,10 +283,18 @@ class Agent:
                     out += self.from_policy(self.selves.heard(effect), now)
                 case mesh_effects.PeerChanged(peer, change, detail):
                     out.append(self.bulletin.peer(peer, change, detail))
-                    out += self._told_of_copies(self._copies.changed(peer), now)
+                    out += self._changed(peer, change, now)
+                case mesh_effects.RollFull(newcomer):
+                    out += self.from_policy(self.belonging.full(newcomer, now), now)
                 case mesh_effects.OurselvesChanged(change, detail):
                     out.append(self.bulletin.event(f"mesh.{change.name.lower()}", detail))
         return out
+
+    def _changed(self, peer: NodeId, change: mesh_effects.PeerChange, now: Instant) -> list[Effect]:
+        if change is mesh_effects.PeerChange.FORGOTTEN:
+            self.errands.gone(peer)
+        out = self._told_of_copies(self._copies.changed(peer), now)
+        return out + self.from_policy(self.belonging.changed(peer, change, now), now)
 
     def _told_of_copies(self, known: PeersKnown | None, now: Instant) -> list[Effect]:
         return [] if known is None else self.from_books(self.ledger.report(known, now), now)
@@ -338,7 +347,7 @@ class Agent:
         return out
 
     def from_policy(
-        self, effects: Sequence[RotatingEffect | RevokingEffect | SelvesEffect], now: Instant
+        self, effects: Sequence[RotatingEffect | BelongingEffect | SelvesEffect], now: Instant
     ) -> list[Effect]:
         out: list[Effect] = []
         for effect in effects:
@@ -354,6 +363,12 @@ class Agent:
                 out += self.from_mesh(self.mesh.suspect_twin(effect.addresses, now), now)
             elif isinstance(effect, TellBooks):
                 out += self.from_books(self.ledger.report(effect.seen, now), now)
+            elif isinstance(effect, Statement):
+                out += self._publish(effect, now)
+            elif isinstance(effect, Happened):
+                out.append(self.bulletin.event(effect.kind, effect.sentence, node=effect.node))
+            elif isinstance(effect, mesh_effects.Learned):
+                out += self.from_mesh([effect], now)
             else:
                 out.append(effect)
         return out

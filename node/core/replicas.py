@@ -47,6 +47,10 @@ class Replicas:
         """Believe nothing more of this author's log."""
         self._replicas.setdefault(author, Replica(Books())).problem = problem
 
+    def forget(self, author: NodeId) -> None:
+        """Keep none of this author's books."""
+        self._replicas.pop(author, None)
+
     def books(self, author: NodeId) -> Books | None:
         """The author's books as far as they fold; None when we keep none."""
         replica = self._replicas.get(author)

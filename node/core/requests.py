@@ -23,9 +23,10 @@ class Status(msgspec.Struct, frozen=True, tag="status", forbid_unknown_fields=Tr
     foreign: [Foreign…]}, log: {era, height, head},
     warnings: [sentence…], rejections: {cause: count}}
 
-    Peer: {id, name, trust, liveness, address, address_kind, heard_ms_ago, round_trip_ms,
+    Peer: {id, name, trust, doubt, liveness, address, address_kind, heard_ms_ago, round_trip_ms,
     reachable_by, version, region, epoch, facts: {topic: version}, log: {era, height}, standing}
     Foreign: {user, pid, command, ram, vram}: memory in bytes that nobody reserved.
+    `doubt`: why it has proven its key and does not count here, in one sentence; or null.
     `reachable_by`: the only helper that still reaches it; null: it answers us itself, or nobody.
     """
 
@@ -177,6 +178,32 @@ class Revoke(msgspec.Struct, frozen=True, tag="revoke", forbid_unknown_fields=Tr
     reason: str
 
 
+class Trust(msgspec.Struct, frozen=True, tag="trust", forbid_unknown_fields=True):
+    """Count on a node here, or no more (`trusted` false). A whole id need not have been met.
+
+    → {id, name, trusted, policy, counts, why_not: sentence|null}: `counts`, whether it does now"""
+
+    node: str
+    trusted: bool = True
+
+
+class Pins(msgspec.Struct, frozen=True, tag="pins", forbid_unknown_fields=True):
+    """→ {policy: secret|tofu|allow-list, pins: [{name, id}], listed: [{id, name, trusted, by}]}"""
+
+
+class Forget(msgspec.Struct, frozen=True, tag="forget", forbid_unknown_fields=True):
+    """A dead or left node leaves every roll; `force` also while its log shows live holds, for a
+    `reason` that goes on record. → {id, name, reason, given_up: [hold id…]}"""
+
+    node: str
+    force: bool = False
+    reason: str = ""
+
+
+class Forgotten(msgspec.Struct, frozen=True, tag="forgotten", forbid_unknown_fields=True):
+    """→ {forgotten: [{id, name, by, reason}]}, the newest first"""
+
+
 class Keys(msgspec.Struct, frozen=True, tag="keys", forbid_unknown_fields=True):
     """→ {mesh, keys: [{key, state: primary|installed|retired, held_by: [name…], missing_at:
     [name…]}], nodes: [{id, name, liveness, primary, installed: [key…]}], warnings: [sentence…]}
@@ -268,6 +295,10 @@ Request: TypeAlias = (
     | LedgerVerify
     | Invite
     | Revoke
+    | Trust
+    | Pins
+    | Forget
+    | Forgotten
     | Keys
     | ChangeKeys
     | Doctor

@@ -125,7 +125,7 @@ class Surveying:
             member
             for member in self._knowledge.mesh.roll.members()
             if member.liveness is not Liveness.LEFT
-            and member.trust is not Trust.REVOKED
+            and member.trust in (Trust.DISCOVERED, Trust.TRUSTED)
             and member.addresses
         ]
         members.sort(key=lambda member: member.liveness is Liveness.ALIVE)

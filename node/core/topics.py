@@ -245,6 +245,7 @@ class KeysHeld(msgspec.Struct, frozen=True):
 
 TOPIC_KEYS: Final = "keys"
 TOPIC_REVOKED: Final = "revoked"
+TOPIC_FORGOTTEN: Final = "forgotten"
 
 
 def encode(body: Inventory | Live | Standing | Models | KeysHeld) -> bytes:

@@ -16,8 +16,9 @@ from random import Random, SystemRandom
 from typing import Final, Protocol
 
 from ledger.machine import Continuity
+from mesh.admission import Admission, Policy
 from mesh.config import PROFILES
-from mesh.identity import NONCE_BYTES, Epoch, Identity, NodeId, id_text
+from mesh.identity import NONCE_BYTES, Epoch, Identity, NodeId, id_text, parse_id
 from mesh.keyring import Keyring
 from mesh.logs import Position
 from mesh.persistence import SPACE_META, Write
@@ -207,6 +208,9 @@ def _birth(ground: Ground, options: UpOptions, keys: Keyring, saved: Saved) -> B
         boot=ground.boot_id,
         version=VERSION,
         seeds=literal_seeds(options.seeds),
+        admission=Admission(
+            Policy(options.trust), tuple(parse_id(text) for text in options.trusted)
+        ),
         mesh_profile=options.mesh_profile,
         mesh_config=PROFILES[options.mesh_profile](),
     )

@@ -301,7 +301,14 @@ def test_positive_outcomes_are_found_out_by_asking() -> None:
 
 def test_the_declared_order_is_the_order_of_the_guards() -> None:
     names = [outcome.name for outcome in Outcome]
-    guards = ["MALFORMED", "BAD_SIGNATURE", "WRONG_SESSION", "QUARANTINED", "BOOKINGS_CLOSED"]
+    guards = [
+        "MALFORMED",
+        "NOT_TRUSTED",
+        "BAD_SIGNATURE",
+        "WRONG_SESSION",
+        "QUARANTINED",
+        "BOOKINGS_CLOSED",
+    ]
     guards += ["CLOSED", "ID_CONFLICT", "TERM_TOO_LONG", "POOL_UNKNOWN", "POOL_NOT_OPEN"]
     guards += [
         "TOO_MANY_ENTRIES",

@@ -38,6 +38,10 @@ def run(flags: Namespace) -> int:
         return _revoke(flags)
     if flags.what == "measure":
         return _measure(flags)
+    if flags.what in ("trust", "untrust"):
+        return _trust(flags)
+    if flags.what in ("pins", "forgotten"):
+        return _kept(flags)
     if flags.node is not None or flags.reason is not None:
         raise wrong_usage("`peers list` takes no node and no reason")
     if flags.watch:
@@ -86,6 +90,49 @@ def _rate(per_second: int | None) -> str:
     return or_unknown(None if per_second is None else rate(per_second))
 
 
+def _trust(flags: Namespace) -> int:
+    if flags.node is None or flags.reason is not None:
+        raise wrong_usage("whom?", f"`holdfast peers {flags.what} NODE`")
+    wish = {"type": "trust", "node": flags.node, "trusted": flags.what == "trust"}
+    body = answer(flags, wish)
+    rows = [
+        ("trusted" if body["trusted"] else "not trusted", f"{body['name']} ({short(body['id'])})"),
+        ("policy", body["policy"]),
+        ("counts here", "yes" if body["counts"] else f"no: {body['why_not']}"),
+    ]
+    show(flags, body, lambda _ink: pairs([(name, clean(value)) for name, value in rows]))
+    tell("it is so on this node alone: whom others count on is for them to say")
+    return YES
+
+
+def _kept(flags: Namespace) -> int:
+    if flags.node is not None or flags.reason is not None:
+        raise wrong_usage(f"`peers {flags.what}` takes no node and no reason")
+    body = answer(flags, {"type": flags.what})
+    show(flags, body, lambda _ink: _pinned(body) if flags.what == "pins" else _gone(body))
+    return YES
+
+
+def _pinned(body: dict[str, Any]) -> list[str]:
+    pins = [[clean(pin["name"]), short(pin["id"]), "pinned", "seen first"] for pin in body["pins"]]
+    listed = [
+        [clean(one["name"]), short(one["id"]), "trusted" if one["trusted"] else "not trusted",
+         clean(one["by"])]
+        for one in body["listed"]
+    ]  # fmt: skip
+    told = f"policy {clean(body['policy'])}"
+    rows = [*listed, *pins]
+    return [told, "", *table(("NAME", "ID", "HERE", "BY"), rows)] if rows else [told]
+
+
+def _gone(body: dict[str, Any]) -> list[str]:
+    rows = [
+        [clean(one["name"]), short(one["id"]), clean(one["by"]), clean(one["reason"])]
+        for one in body["forgotten"]
+    ]
+    return table(("NAME", "ID", "BY", "REASON"), rows) if rows else ["nobody is forgotten"]
+
+
 def peer_rows(peers: Sequence[dict[str, Any]]) -> list[str]:
     """The table of peers, as `status` shows it too."""
     rows = [
@@ -103,8 +150,11 @@ def peer_rows(peers: Sequence[dict[str, Any]]) -> list[str]:
         for peer in peers
         if peer.get("reachable_by")
     ]
+    doubted = [
+        f"{clean(peer['name'])}: {clean(peer['doubt'])}" for peer in peers if peer.get("doubt")
+    ]
     left_out = [f"too narrow for {', '.join(dropped)}"] if dropped and rows else []
-    return [*lines, *helped, *left_out]
+    return [*lines, *helped, *doubted, *left_out]
 
 
 def _trip(ms: float | None) -> str:

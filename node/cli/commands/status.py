@@ -43,6 +43,7 @@ def _drawn(body: dict[str, Any], ink: Ink) -> list[str]:
             ("up for", f"{span(node.get('uptime_ms'))}, epoch {node['epoch']}"),
             ("mesh", f"{mesh['id']}, here {or_unknown(mesh['address'])}"),
             *(("detector", told) for told in _detector(mesh)),
+            *([("trust", clean(mesh["trust"]))] if mesh.get("trust") else []),
             ("standing", standing(body["standing"])),
             ("peers", f"{live} alive of {len(body['peers'])} known"),
             ("holds", _held(body["holds"])),
