@@ -187,7 +187,8 @@ class Mesh:
 
     def judge(self, node: NodeId) -> list[MeshEffect]:
         """A person has changed their mind about `node`."""
-        return [*self._written(), *self.roll.judge(node)]
+        changes = self.roll.judge(node)
+        return [*self._written(), *changes]
 
     def _written(self) -> list[MeshEffect]:
         writes = self.roll.admission.written()

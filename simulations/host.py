@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from mesh.admission import Policy
 from mesh.effects import Address
 from mesh.identity import Identity, NodeId
 from mesh.instant import Duration, Instant
@@ -56,6 +57,8 @@ class Host:
     called: str = ""
     """What its agent is called: a clone goes by the name of its original."""
     fingerprint: str = ""
+    policy: Policy = Policy.SECRET
+    """Whom its agent counts on."""
     keys: Keyring | None = None
     """The file with its secrets; None: that of the world it was born into."""
     agent: Agent | None = None

@@ -9,6 +9,7 @@ from dataclasses import replace
 from random import Random
 from typing import Final
 
+from mesh.admission import Admission
 from mesh.effects import Address
 from mesh.identity import Epoch
 from mesh.instant import MILLISECOND, SECOND, Duration, seconds
@@ -194,6 +195,7 @@ class Machines(Agenda):
             boot=host.boot,
             version=hardware.SOURCE,
             region=host.described.region if host.described else "",
+            admission=Admission(host.policy),
         )
 
     def _spend_epoch(self, host: Host, epoch: Epoch) -> bool:

@@ -20,6 +20,7 @@ from ledger.limits import (
     REFUSALS_MAX,
     WAITING_MAX,
 )
+from mesh.admission import LISTED_MAX, PINS_MAX
 from mesh.allowance import SOURCES_MAX
 from mesh.arrivals import CLONES_TOLD_MAX
 from mesh.challenges import CHALLENGES_MAX
@@ -48,6 +49,7 @@ from mesh.twins import KNOCKED_MAX
 from node.core.attribution import HEARD_MAX
 from node.core.dangers import RAISED_MAX
 from node.core.idling import IDLE_TOLD_MAX
+from node.core.forgetting import FORGOTTEN_MAX
 from node.core.inviting import INVITES_MAX, OVER_REMEMBERED_MAX, WRONG_TOKENS_PER_MINUTE_MAX
 from node.core.knowledge import GRANTS_REMEMBERED_MAX
 from node.core.lines import STANDS_MAX
@@ -89,6 +91,10 @@ def _sought(config: MeshConfig) -> int:
 
 
 TABLES: Final[Mapping[str, Bound]] = {
+    "Admission._pinned_as": PINS_MAX,
+    "Admission._unwritten": 0,
+    "Admission.listed": LISTED_MAX,
+    "Admission.pins": PINS_MAX,
     "Arrivals._clones_told": CLONES_TOLD_MAX,
     "Twins._knocked": KNOCKED_MAX,
     "Asking._errands": ERRANDS_MAX,
@@ -137,6 +143,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Forecast._changes": POOLS_MAX,
     "Forecast._changes[]": ENDS_FORESEEN_MAX + 2 * LINE_MAX,
     "Forecast._free": POOLS_MAX,
+    "Forgetting.kept": FORGOTTEN_MAX,
     "Gathered._blocks": GATHERED_BLOCKS_MAX,
     "Gossip._rumours": lambda config: config.gossip_slots_max,
     "Greeter._seeds": lambda config: config.seeds_max,
@@ -196,6 +203,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Roll._named": _members,
     "Roll._named[]": _members,
     "Roll._order": _roll,
+    "Roll.forgotten": FORGOTTEN_MAX,
     "Roll.revoked": REVOKED_MAX,
     "Roots._futile": _members,
     "Roots._heard": _members,

@@ -8,6 +8,7 @@ from mesh.identity import NodeId
 from mesh.record import TOPIC_NODE
 from node.core.effects import Effect
 from node.core.topics import (
+    TOPIC_FORGOTTEN,
     TOPIC_INVENTORY,
     TOPIC_KEYS,
     TOPIC_LIVE,
@@ -26,7 +27,7 @@ SMALL: Final = 16
 """Up to so many nodes, each board is looked at whenever it has changed."""
 TOPICS: Final = (
     TOPIC_NODE, TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_MODELS, TOPIC_STANDING, TOPIC_KEYS,
-    TOPIC_REVOKED,
+    TOPIC_REVOKED, TOPIC_FORGOTTEN,
 )  # fmt: skip
 
 
