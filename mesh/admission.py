@@ -78,7 +78,7 @@ class Admission:
         than the configuration's, and wins."""
         return self.listed.get(node, node in self.configured)
 
-    def doubt(self, node: NodeId, name: str | None) -> str:
+    def objection(self, node: NodeId, name: str | None) -> str:
         """Why `node`, which has proven its key and goes by `name`, does not count; "" if it does.
 
         Where the policy is to believe the first, this is where the first is pinned.

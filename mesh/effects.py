@@ -169,7 +169,7 @@ class PeerChange(Enum):
     REVOKED = "revoked"
     TRUSTED = "trusted"
     """It counts from here on; told where that takes more than the secret."""
-    DOUBTED = "not trusted"
+    DISTRUSTED = "not trusted"
     FORGOTTEN = "forgotten"
 
 

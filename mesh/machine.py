@@ -173,17 +173,14 @@ class Mesh:
     def forget(self, node: NodeId, row: Write, detail: str, now: Instant) -> list[MeshEffect]:
         """Strike `node` from the roll, and what we keep of it from memory and disk; `row`, which
         says so, is written together with that. It comes back by itself or not at all."""
-        member = self.roll.member(node)
-        rows = [row, *writes_for(node, self.chains.forget(node))]
-        if member is not None and member.public is not None:
-            rows.append(Write(SPACE_PEER, node, None))
+        logged = writes_for(node, self.chains.forget(node))
         changes = self.roll.forget(node, detail)
         self._post.gate.forget(node)
         self._greeter.gone(node, now)
         self._reconciler.gone(node)
         self.board.clear(node)
         due = self._due(now) if self._running else []
-        return [Persist(tuple(rows)), *changes, *due]
+        return [Persist((row, Write(SPACE_PEER, node, None), *logged)), *changes, *due]
 
     def judge(self, node: NodeId) -> list[MeshEffect]:
         """A person has changed their mind about `node`."""

@@ -53,7 +53,7 @@ class Member:
     hints: tuple[Address, ...] = ()
     """Where somebody said it might be."""
     last_heard: Instant | None = None
-    doubt: str = ""
+    objection: str = ""
     """Why it has proven its key and does not count; "" when it counts, or has proven nothing."""
 
     @property

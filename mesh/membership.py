@@ -146,14 +146,14 @@ class Roll:
         member = self._members.get(node)
         if member is None or not member.met:
             return ()
-        before, doubted = member.trust, member.doubt
+        before, objected = member.trust, member.objection
         member.trust = self._trust_in(member)
-        if (member.trust, member.doubt) == (before, doubted):
+        if (member.trust, member.objection) == (before, objected):
             return ()
         self.changes += 1
         if member.counts:
             return (self._told(node, PeerChange.TRUSTED, "it counts here from now on"),)
-        return (self._told(node, PeerChange.DOUBTED, member.doubt),)
+        return (self._told(node, PeerChange.DISTRUSTED, member.objection),)
 
     def forget(self, node: NodeId, detail: str) -> tuple[PeerChanged, ...]:
         """Strike `node` from the roll; it comes back by itself or not at all."""
@@ -188,8 +188,8 @@ class Roll:
             # Its id is the hash of the key, and the secret was proven too; the rest is our policy.
             member.trust = self._trust_in(member)
             changes.append(self._told(node, PeerChange.VERIFIED, f"met at {address.host}"))
-            if member.doubt not in ("", NAMELESS):
-                changes.append(self._told(node, PeerChange.DOUBTED, member.doubt))
+            if member.objection not in ("", NAMELESS):
+                changes.append(self._told(node, PeerChange.DISTRUSTED, member.objection))
         elif epoch.counter > member.epoch.counter:
             changes.append(self._told(node, PeerChange.RESTARTED, "a new run of the same node"))
         if epoch.counter >= member.epoch.counter:
@@ -271,10 +271,10 @@ class Roll:
         name = member.record.name if member.record else None
         if name is not None and folded(name) == folded(self._own_name):
             ours = self.admission.policy is Policy.TOFU
-            member.doubt = OUR_NAME if ours else self.admission.doubt(member.id, name)
+            member.objection = OUR_NAME if ours else self.admission.objection(member.id, name)
         else:
-            member.doubt = self.admission.doubt(member.id, name)
-        return Trust.VERIFIED if member.doubt else Trust.TRUSTED
+            member.objection = self.admission.objection(member.id, name)
+        return Trust.VERIFIED if member.objection else Trust.TRUSTED
 
     def _turn(self, member: Member, liveness: Liveness) -> None:
         if member.liveness is not None:

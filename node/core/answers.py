@@ -90,7 +90,7 @@ def peers(knowledge: Knowledge) -> list[dict[str, Any]]:
             {
                 **who(knowledge, node),
                 "trust": member.trust.value,
-                "doubt": member.doubt or None,
+                "objection": member.objection or None,
                 "liveness": "unknown" if member.liveness is None else member.liveness.value,
                 "address": None if member.address is None else member.address.text,
                 "address_kind": member.address_kind,

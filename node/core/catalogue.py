@@ -35,7 +35,7 @@ KINDS: Final[Mapping[str, str]] = {
     "peer.cloned": "a second machine shows the same identity",
     "peer.revoked": "a node is kept out for good; by whose word, and why",
     "peer.trusted": "a node counts here from now on; told where that takes more than the secret",
-    "peer.doubted": "a node has proven its key and does not count here, and why",
+    "peer.distrusted": "a node has proven its key and does not count here, and why",
     "peer.forgotten": "a node left the roll; by whose word and why, and what was given up with it",
     "peer.returned": "a node that was forgotten is welcome again; by whose word, and why",
     "peer.refused": "the roll is full and nobody on it can make place: a newcomer was refused",

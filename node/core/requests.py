@@ -23,10 +23,10 @@ class Status(msgspec.Struct, frozen=True, tag="status", forbid_unknown_fields=Tr
     foreign: [Foreign…]}, log: {era, height, head},
     warnings: [sentence…], rejections: {cause: count}}
 
-    Peer: {id, name, trust, doubt, liveness, address, address_kind, heard_ms_ago, round_trip_ms,
+    Peer: {id, name, trust, objection, liveness, address, address_kind, heard_ms_ago, round_trip_ms,
     reachable_by, version, region, epoch, facts: {topic: version}, log: {era, height}, standing}
     Foreign: {user, pid, command, ram, vram}: memory in bytes that nobody reserved.
-    `doubt`: why it has proven its key and does not count here, in one sentence; or null.
+    `objection`: why it has proven its key and does not count here, in one sentence; or null.
     `reachable_by`: the only helper that still reaches it; null: it answers us itself, or nobody.
     """
 

@@ -63,7 +63,7 @@ class Trusting:
         member = self._roll.member(node)
         if member is None or not member.met:
             return "it has not been met yet"
-        return member.doubt or None
+        return member.objection or None
 
     def _touched(self, node: NodeId, name: str | None) -> list[NodeId]:
         """Whoever the word is about, last: first those whose name it takes or frees."""

@@ -101,7 +101,7 @@ def test_the_catalogue_of_events_is_complete() -> None:
     told = set(re.findall(r"^\| `([a-z._-]+)` \|", catalogue, re.MULTILINE))
     source = "".join(path.read_text() for path in files("node/core", "node/app.py", "ledger"))
     source += (ROOT / "node/app.py").read_text()
-    said = set(re.findall(r"""(?:\.event|log\.write|\bEvent)\(\s*"([^"]+)\"""", source))
+    said = set(re.findall(r"""(?:\.event|log\.write|\bEvent|\bHappened)\(\s*"([^"]+)\"""", source))
     said |= {f"alarm.{code}" for code in re.findall(r"""Alarm\(\s*"([^"]+)\"""", source)}
     said |= {f"peer.{change.name.lower()}" for change in PeerChange}
     said |= {f"mesh.{change.name.lower()}" for change in OurselvesChange}

@@ -150,11 +150,11 @@ def peer_rows(peers: Sequence[dict[str, Any]]) -> list[str]:
         for peer in peers
         if peer.get("reachable_by")
     ]
-    doubted = [
-        f"{clean(peer['name'])}: {clean(peer['doubt'])}" for peer in peers if peer.get("doubt")
+    objections = [
+        f"{clean(peer['name'])}: {clean(peer['doubt'])}" for peer in peers if peer.get("objection")
     ]
     left_out = [f"too narrow for {', '.join(dropped)}"] if dropped and rows else []
-    return [*lines, *helped, *doubted, *left_out]
+    return [*lines, *helped, *objections, *left_out]
 
 
 def _trip(ms: float | None) -> str:
