@@ -48,8 +48,8 @@ from mesh.suspicion import CONFIRMATIONS
 from mesh.twins import KNOCKED_MAX
 from node.core.attribution import HEARD_MAX
 from node.core.dangers import RAISED_MAX
-from node.core.idling import IDLE_TOLD_MAX
 from node.core.forgetting import FORGOTTEN_MAX
+from node.core.idling import IDLE_TOLD_MAX
 from node.core.inviting import INVITES_MAX, OVER_REMEMBERED_MAX, WRONG_TOKENS_PER_MINUTE_MAX
 from node.core.knowledge import GRANTS_REMEMBERED_MAX
 from node.core.lines import STANDS_MAX
