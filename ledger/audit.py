@@ -38,13 +38,16 @@ from ledger.entries import (
     GangEnded,
     Held,
     Parked,
+    Planned,
     PoolStateSet,
     Posted,
     Provisioned,
     Reclaimed,
     Released,
+    Replanned,
     Retired,
     Settled,
+    Started,
     Voided,
     WentOffline,
     decode_entry,
@@ -87,7 +90,7 @@ def check_books(books: Books) -> None:
     _check_balance(books)
     _check_holds(books)
     _check_ids(books)
-    if books.era is None and (books.accounts or books.live or books.ended):
+    if books.era is None and (books.accounts or books.live or books.plans or books.ended):
         raise AuditError("I8", "entries without an era")
 
 
@@ -128,6 +131,8 @@ class Tally:
         self.live: dict[bytes, tuple[Leg, ...]] = {}
         self.posted: dict[bytes, None] = {}
         self.gone: dict[bytes, None] = {}
+        self.plans: dict[bytes, tuple[Leg, ...]] = {}
+        """What takes no room yet. `posted` says which of it is confirmed."""
         self.gangs: dict[bytes, int] = {}
         """Gang of the author's → how many of its steps were taken, in their order."""
 
@@ -144,8 +149,11 @@ class Tally:
                 self._gang(entry.gang, _GANG_STEPS[type(entry)])
             case Held() | Adopted():
                 self._begin(entry)
+            case Planned() | Replanned() | Started():
+                self._ahead(entry)
             case Posted():
-                once = entry.id in self.live and entry.id not in self.posted
+                known = entry.id in self.live or entry.id in self.plans
+                once = known and entry.id not in self.posted
                 self._must(once, "I5", "posted twice, or never held")
                 self.posted[entry.id] = None
             case Voided() | Expired():
@@ -173,7 +181,7 @@ class Tally:
             self.capacity[leg.pool] += sign * leg.amount
 
     def _begin(self, entry: Held | Adopted) -> None:
-        fresh = entry.id not in self.live and entry.id not in self.gone
+        fresh = not any(entry.id in ids for ids in (self.live, self.gone, self.plans))
         self._must(fresh, "I6", "one id, two holds")
         for leg in entry.legs:
             admitted = self.shut.get(leg.pool, PoolState.OPEN) is PoolState.OPEN
@@ -182,7 +190,24 @@ class Tally:
         if isinstance(entry, Adopted) and entry.posted:
             self.posted[entry.id] = None
 
+    def _ahead(self, entry: Planned | Replanned | Started) -> None:
+        if isinstance(entry, Started):
+            ready = entry.id in self.plans and entry.id in self.posted
+            self._must(ready, "I5", "started, and never planned")
+            self.live[entry.id] = self.plans.pop(entry.id)
+            return
+        taken = (self.live, self.gone, self.plans)
+        self._must(not any(entry.id in ids for ids in taken), "I6", "one id, two holds")
+        self.plans[entry.id] = entry.legs
+        if isinstance(entry, Replanned):
+            self.posted[entry.id] = None
+
     def _end(self, hold: bytes, was_posted: bool) -> None:
+        if not was_posted and hold in self.plans:
+            del self.plans[hold]
+            self.posted.pop(hold, None)
+            self.gone[hold] = None
+            return
         self._must(hold in self.live, "I5", "ended without having lived, or twice")
         self._must((hold in self.posted) is was_posted, "I5", "ended out of order")
         del self.live[hold]
@@ -202,6 +227,7 @@ class Tally:
             same = self.capacity[pool] == free + taken
             self._must(same, "I4", f"{pool}: {self.capacity[pool]} ≠ {free} free + {taken} taken")
         self._must(sorted(self.live) == sorted(books.live), "I4", "live holds differ")
+        self._must(sorted(self.plans) == sorted(books.plans), "I4", "plans differ")
 
     @staticmethod
     def _must(holds: bool, number: str, sentence: str) -> None:
@@ -274,12 +300,17 @@ def _check_holds(books: Books) -> None:
 
 def _check_ids(books: Books) -> None:
     for hold_id, hold in books.live.items():
-        if hold_id in books.ended:
+        if hold_id in books.ended or hold_id in books.plans:
             raise AuditError("I6", "an id is live and ended")
         if hold.state is HoldState.POSTED and hold.posted_at is None:
             raise AuditError("I5", "a grant that was never posted")
         if hold.posted_at is not None and hold.posted_at < hold.held_at:
             raise AuditError("I5", "posted before it was held")
+    for plan_id, plan in books.plans.items():
+        if plan_id in books.ended:
+            raise AuditError("I6", "an id is planned and ended")
+        if not plan.state.ahead or (plan.posted_at is None) is (plan.state is HoldState.PLANNED):
+            raise AuditError("I5", "a plan out of its order")
     for ended in books.ended.values():
         if ended.state.live or ended.ended_at < (ended.posted_at or ended.held_at):
             raise AuditError("I5", "ended before it was granted")

@@ -37,13 +37,16 @@ from ledger.entries import (
     GangEnded,
     Held,
     Parked,
+    Planned,
     PoolStateSet,
     Posted,
     Provisioned,
     Reclaimed,
     Released,
+    Replanned,
     Retired,
     Settled,
+    Started,
     Voided,
     WentOffline,
     decode_entry,
@@ -58,6 +61,7 @@ from ledger.gangs import (
 )
 from ledger.holds import EndedHold, LiveHold, Token
 from ledger.lifecycle import HoldState, Step, after
+from ledger.plans import Plan, begun, moved, started
 from ledger.postings import (
     Motion,
     affordable,
@@ -92,6 +96,7 @@ _MOTIONS: Final[Mapping[type, Motion]] = {
 }
 _STEPS: Final[Mapping[type, Step]] = {
     Posted: Step.POST,
+    Started: Step.START,
     Voided: Step.VOID,
     Expired: Step.EXPIRE,
     Released: Step.RELEASE,
@@ -142,7 +147,7 @@ class Books(Checkpoints):
 
     def state_of(self, hold: bytes) -> HoldState:
         """Where a hold stands; ABSENT when this log never named it."""
-        known = self.live.get(hold) or self.ended.get(hold)
+        known = self.live.get(hold) or self.plans.get(hold) or self.ended.get(hold)
         return known.state if known else HoldState.ABSENT
 
     def fits(self, legs: tuple[Leg, ...]) -> bool:
@@ -212,6 +217,8 @@ class Books(Checkpoints):
             case BookingsOpened():
                 self.bookings_open = True
                 return None
+            case Planned() | Replanned():
+                return self._plan(entry, at)
             case Checkpointed():
                 return self._check_off(entry, height, index)
             case GangBegun() | GangCommitted() | GangCompleted() | GangEnded():
@@ -273,6 +280,41 @@ class Books(Checkpoints):
         self._set_live(_live_hold(entry, state, at))
         return None
 
+    def _plan(self, entry: Planned | Replanned, at: Token) -> Refusal | None:
+        if any(leg.pool not in self.pools for leg in entry.legs):
+            return Refusal.UNKNOWN_POOL
+        plan = begun(entry, self.state_of(entry.id), at)
+        if plan is None:
+            return Refusal.ID_USED
+        self._put(self.plans, entry.id, plan)
+        return None
+
+    def _move_plan(self, plan: Plan, step: Step, at: Token) -> Refusal | None:
+        if step is Step.START:
+            return self._start(plan)
+        became = moved(plan, step, at)
+        if became is None:
+            return Refusal.NOT_ALLOWED
+        if isinstance(became, EndedHold):
+            self._put(self.plans, plan.id, None)
+            self._put(self.ended, plan.id, became)
+        else:
+            self._put(self.plans, plan.id, became)
+        return None
+
+    def _start(self, plan: Plan) -> Refusal | None:
+        hold = started(plan)
+        if hold is None:
+            return Refusal.NOT_ALLOWED
+        # That it was promised is enough; that a pool is not open now changes nothing.
+        postings = step_postings(Step.START, hold.legs, hold.principal)
+        if not all(affordable(posting, self.accounts) for posting in postings):
+            return Refusal.OVER_LIMIT
+        self._post_all(postings)
+        self._put(self.plans, plan.id, None)
+        self._set_live(hold)
+        return None
+
     def _gang(self, entry: GangEntry, at: Token) -> Refusal | None:
         if isinstance(entry, GangBegun) and not room_for_one(self.gangs):
             return Refusal.OVER_LIMIT
@@ -296,6 +338,8 @@ class Books(Checkpoints):
 
     def _advance(self, hold_id: bytes, step: Step, at: Token) -> Refusal | None:
         hold = self.live.get(hold_id)
+        if (plan := self.plans.get(hold_id)) is not None:
+            return self._move_plan(plan, step, at)
         if hold is None:
             return Refusal.NOT_ALLOWED if hold_id in self.ended else Refusal.NO_SUCH_HOLD
         state = after(hold.state, step)

@@ -16,7 +16,16 @@ from ledger.accounts import AccountId, Counters, Role
 from ledger.entries import Checkpointed, EraOpened
 from ledger.holds import EndedHold
 from ledger.shelves import Shelves
-from ledger.state import State, encode_state, ended_of, ended_row, live_of, live_row
+from ledger.state import (
+    State,
+    encode_state,
+    ended_of,
+    ended_row,
+    live_of,
+    live_row,
+    plan_row,
+    plans_of,
+)
 from mesh.logs import (
     NO_BLOCK,
     STATE_BYTES_MAX,
@@ -79,6 +88,7 @@ class Checkpoints(Shelves):
             tuple(live_row(self.live[hold]) for hold in sorted(self.live)),
             tuple(ended_row(hold) for hold in ended),
             tuple(self.gangs[gang] for gang in sorted(self.gangs)),
+            tuple(plan_row(self.plans[plan]) for plan in sorted(self.plans)),
         )  # fmt: skip
 
     def state_hash(self) -> bytes:
@@ -100,6 +110,7 @@ class Checkpoints(Shelves):
         books.pools = dict(state.pools)
         books.ended = {hold.id: hold for hold in ended_of(state)}
         books.gangs = {gang.id: gang for gang in state.gangs}
+        books.plans = {plan.id: plan for plan in plans_of(state)}
         for hold in live_of(state):
             books._set_live(hold)
         books._undo.clear()

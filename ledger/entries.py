@@ -40,6 +40,8 @@ Node: TypeAlias = Annotated[bytes, Meta(min_length=NODE_ID_BYTES, max_length=NOD
 Hash: TypeAlias = Annotated[bytes, Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
 Legs: TypeAlias = Annotated[tuple[Leg, ...], Meta(min_length=1, max_length=LEGS_MAX)]
 Term: TypeAlias = Annotated[int, Meta(ge=1, le=AMOUNT_MAX)]
+Start: TypeAlias = Annotated[int, Meta(ge=1, le=AMOUNT_MAX)]
+"""Wall time by the owner's clock: nanoseconds since 1970."""
 Principal: TypeAlias = Annotated[str, Meta(max_length=PRINCIPAL_CHARS_MAX)]
 Label: TypeAlias = Annotated[str, Meta(max_length=LABEL_CHARS_MAX)]
 Reason: TypeAlias = Annotated[str, Meta(max_length=REASON_CHARS_MAX)]
@@ -192,6 +194,39 @@ class Closed(_Entry, tag="close", frozen=True):
     origin: Position
 
 
+class Planned(_Entry, tag="plan", frozen=True):
+    """Pencilled in for `holder`, from `start` on; planned once it is posted. Takes no room yet."""
+
+    id: HoldId
+    digest: Hash
+    holder: Node
+    legs: Legs
+    term: Term
+    principal: Principal
+    label: Label
+    start: Start
+
+
+class Started(_Entry, tag="start", frozen=True):
+    """What was planned takes its room from here on."""
+
+    id: HoldId
+
+
+class Replanned(_Entry, tag="replan", frozen=True):
+    """A plan of ours that this log had lost. `origin`: where a copy shows it."""
+
+    id: HoldId
+    digest: Hash
+    holder: Node
+    legs: Legs
+    term: Term
+    principal: Principal
+    label: Label
+    start: Start
+    origin: Position
+
+
 class Enlisted(_Entry, tag="enlist", frozen=True):
     """A hold that was just begun, or taken back, is one of a gang's: a booking of `term` at last.
     An entry of its own, because a hold's has one encoding and old logs are read for ever."""
@@ -286,6 +321,9 @@ Entry: TypeAlias = (
     | Reclaimed
     | Adopted
     | Closed
+    | Planned
+    | Started
+    | Replanned
     | Enlisted
     | Parked
     | Settled

@@ -13,6 +13,8 @@ class HoldState(Enum):
     """Where a hold stands, as its owner's log tells it."""
 
     ABSENT = "absent"
+    PENCILLED = "pencilled"
+    PLANNED = "planned"
     PENDING = "pending"
     POSTED = "posted"
     VOIDED = "voided"
@@ -28,6 +30,11 @@ class HoldState(Enum):
         """Whether it holds room."""
         return self in (HoldState.PENDING, HoldState.POSTED)
 
+    @property
+    def ahead(self) -> bool:
+        """Whether it will hold room later, and holds none yet."""
+        return self in (HoldState.PENCILLED, HoldState.PLANNED)
+
 
 class Step(Enum):
     """What an entry does to a hold."""
@@ -38,12 +45,15 @@ class Step(Enum):
     EXPIRE = "expire"
     RELEASE = "release"
     RECLAIM = "reclaim"
+    PENCIL = "pencil in"
+    START = "start"
     ENLIST = "enlist"
     PARK = "park"
     SETTLE = "settle"
     DISBAND = "disband"
     ADOPT_PENDING = "adopt pending"
     ADOPT_POSTED = "adopt posted"
+    ADOPT_PLANNED = "adopt planned"
     SUPERSEDE = "supersede"
     BREAK = "break"
 
@@ -55,6 +65,14 @@ TABLE: Final[Mapping[tuple[HoldState, Step], HoldState]] = {
     (HoldState.PENDING, Step.EXPIRE): HoldState.EXPIRED,
     (HoldState.POSTED, Step.RELEASE): HoldState.RELEASED,
     (HoldState.POSTED, Step.RECLAIM): HoldState.RECLAIMED,
+    # A booking that starts later (plans.py): it takes room from its start on.
+    (HoldState.ABSENT, Step.PENCIL): HoldState.PENCILLED,
+    (HoldState.PENCILLED, Step.POST): HoldState.PLANNED,
+    (HoldState.PENCILLED, Step.VOID): HoldState.VOIDED,
+    (HoldState.PENCILLED, Step.EXPIRE): HoldState.EXPIRED,
+    (HoldState.PLANNED, Step.START): HoldState.POSTED,
+    (HoldState.PLANNED, Step.VOID): HoldState.VOIDED,
+    (HoldState.PLANNED, Step.EXPIRE): HoldState.EXPIRED,
     # As one of a gang (gangs.py). What is taken back after amnesia is enlisted where it stands.
     (HoldState.PENDING, Step.ENLIST): HoldState.PENDING,
     (HoldState.POSTED, Step.ENLIST): HoldState.POSTED,
@@ -64,6 +82,7 @@ TABLE: Final[Mapping[tuple[HoldState, Step], HoldState]] = {
     # After amnesia: found again in a receipt or in a copy of our log, or found too late to keep.
     (HoldState.ABSENT, Step.ADOPT_PENDING): HoldState.PENDING,
     (HoldState.ABSENT, Step.ADOPT_POSTED): HoldState.POSTED,
+    (HoldState.ABSENT, Step.ADOPT_PLANNED): HoldState.PLANNED,
     (HoldState.ABSENT, Step.SUPERSEDE): HoldState.SUPERSEDED,
     (HoldState.ABSENT, Step.BREAK): HoldState.BROKEN,
 }

@@ -63,6 +63,7 @@ _PHASES: Mapping[Step, Phase] = {
     Step.ADOPT_PENDING: Phase.RESERVE,
     Step.ADOPT_POSTED: Phase.DIRECT,
     Step.POST: Phase.CONFIRM,
+    Step.START: Phase.DIRECT,
     Step.VOID: Phase.CANCEL,
     Step.EXPIRE: Phase.CANCEL,
     Step.RELEASE: Phase.DIRECT,

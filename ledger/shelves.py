@@ -10,6 +10,7 @@ from ledger.accounts import EMPTY, AccountId, Counters, PoolState
 from ledger.gangs import Gang
 from ledger.holds import EndedHold, LiveHold, Token
 from ledger.lifecycle import HoldState
+from ledger.plans import Plan
 from ledger.postings import Posting, credited, debited
 
 K = TypeVar("K")
@@ -24,6 +25,8 @@ class Shelves:
         self.pools: dict[str, PoolState] = {}
         self.live: dict[bytes, LiveHold] = {}
         self.ended: dict[bytes, EndedHold] = {}
+        self.plans: dict[bytes, Plan] = {}
+        """Bookings that start later: they take no room yet."""
         self.gangs: dict[bytes, Gang] = {}
         """Of the log's author, as asker: what it says of gangs (`ledger/gangs.py`)."""
         self._on_pool: dict[str, dict[bytes, int]] = {}

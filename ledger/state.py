@@ -19,12 +19,16 @@ from ledger.accounts import AccountId, Counters, PoolState
 from ledger.entries import EraOpened
 from ledger.gangs import Gang
 from ledger.holds import EndedHold, LiveHold
+from ledger.plans import Plan
 from mesh.logs import HASH_BYTES, STATE_BYTES_MAX, Era, EraStart
 
 _LIVE: Final = tuple(field.name for field in fields(LiveHold))
 _ENDED: Final = tuple(field.name for field in fields(EndedHold))
+_PLAN: Final = tuple(field.name for field in fields(Plan))
 _LiveRow: Final[Any] = tuple[tuple(get_type_hints(LiveHold)[name] for name in _LIVE)]  # type: ignore[misc]  # made from the fields, so that a new one is never forgotten
 _EndedRow: Final[Any] = tuple[tuple(get_type_hints(EndedHold)[name] for name in _ENDED)]  # type: ignore[misc]  # as above
+
+_PlanRow: Final[Any] = tuple[tuple(get_type_hints(Plan)[name] for name in _PLAN)]  # type: ignore[misc]  # as above
 
 
 class StateRefused(ValueError):
@@ -45,6 +49,7 @@ class State(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     live: tuple[_LiveRow, ...]
     ended: tuple[_EndedRow, ...]
     gangs: tuple[Gang, ...]
+    plans: tuple[_PlanRow, ...]
 
 
 _decoder: Final = msgspec.msgpack.Decoder(State)
@@ -54,6 +59,11 @@ _encoder: Final = msgspec.msgpack.Encoder()
 def live_row(hold: LiveHold) -> tuple[Any, ...]:
     """A live hold as a row."""
     return tuple([getattr(hold, name) for name in _LIVE])
+
+
+def plan_row(plan: Plan) -> tuple[Any, ...]:
+    """A booking that starts later as a row."""
+    return tuple([getattr(plan, name) for name in _PLAN])
 
 
 def ended_row(hold: EndedHold) -> tuple[Any, ...]:
@@ -87,3 +97,8 @@ def live_of(state: State) -> list[LiveHold]:
 def ended_of(state: State) -> list[EndedHold]:
     """The ended holds of a state, the first to end first."""
     return [EndedHold(*row) for row in state.ended]
+
+
+def plans_of(state: State) -> list[Plan]:
+    """The plans of a state."""
+    return [Plan(*row) for row in state.plans]

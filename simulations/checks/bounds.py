@@ -109,6 +109,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Books.accounts": lambda _: 3 * POOLS_MAX + ENTRIES_MAX * POOLS_MAX,
     "Books.gangs": GANGS_MAX + GANGS_ENDED_MAX,
     "Books.live": ENTRIES_MAX,
+    "Books.plans": ENTRIES_MAX,
     "Books.pools": POOLS_MAX,
     "Bulletin.counts": CAUSES_MAX,
     "Carrying._carried": ENTRIES_MAX,

@@ -20,12 +20,15 @@ from ledger.entries import (
     Expired,
     Held,
     OpenedBy,
+    Planned,
     PoolStateSet,
     Posted,
     Provisioned,
     Reclaimed,
     Released,
+    Replanned,
     Retired,
+    Started,
     Voided,
     WentOffline,
     encode_entry,
@@ -53,6 +56,16 @@ def adopted(number: int, amount: int = 10, posted: bool = True) -> Adopted:
     return Adopted(
         hold_id(number), bytes(32), ALICE.id, legs, GrantKind.BOOKING, 1, "alice", "", posted, AT
     )  # fmt: skip
+
+
+def planned(number: int, amount: int = 10, start: int = 1) -> Planned:
+    legs = (Leg("ram", amount),)
+    return Planned(hold_id(number), bytes(32), ALICE.id, legs, 1, "alice", "", start)
+
+
+def replanned(number: int, amount: int = 10) -> Replanned:
+    legs = (Leg("ram", amount),)
+    return Replanned(hold_id(number), bytes(32), ALICE.id, legs, 1, "alice", "", 1, AT)
 
 
 def closed(number: int) -> Closed:
@@ -247,6 +260,9 @@ loose_entries: st.SearchStrategy[Entry] = st.one_of(
     st.builds(held, numbers, amounts),
     st.builds(adopted, numbers, amounts, st.booleans()),
     st.builds(closed, numbers),
+    st.builds(planned, numbers, amounts),
+    st.builds(replanned, numbers, amounts),
+    st.builds(lambda number: Started(hold_id(number)), numbers),
     st.builds(lambda number: Posted(hold_id(number)), numbers),
     st.builds(lambda number: Voided(hold_id(number), ALICE.id), numbers),
     st.builds(lambda number: Expired(hold_id(number)), numbers),
@@ -258,6 +274,29 @@ loose_entries: st.SearchStrategy[Entry] = st.one_of(
     st.builds(lambda amount: CameOnline((Leg("ram", amount),)), amounts),
     st.builds(lambda state: PoolStateSet("ram", state), st.sampled_from(PoolState)),
 )
+
+
+def test_a_plan_takes_room_from_its_start_on_and_not_before() -> None:
+    books = Books()
+
+    def write(*entries: Entry) -> list[Refusal | None]:
+        return [books.write(entry, ERA, 0, 0) for entry in entries]
+
+    write(opening(), Provisioned((Leg("ram", 100),)))
+    assert write(planned(1, 60), planned(2, 60)) == [None, None]
+    assert write(planned(1, 60), held(1)) == [Refusal.ID_USED, Refusal.ID_USED]
+    assert books.free("ram") == 100
+    assert write(Started(hold_id(1))) == [Refusal.NOT_ALLOWED], "pencilled in only"
+    assert write(Posted(hold_id(1)), Posted(hold_id(2)), Posted(hold_id(1))) == [
+        None, None, Refusal.NOT_ALLOWED,
+    ]  # fmt: skip
+    assert write(Started(hold_id(1)), Started(hold_id(2))) == [None, Refusal.OVER_LIMIT]
+    assert books.free("ram") == 40
+    assert books.state_of(hold_id(1)) is HoldState.POSTED
+    check_books(books)
+    assert write(Voided(hold_id(2), ALICE.id), Started(hold_id(2))) == [None, Refusal.NOT_ALLOWED]
+    assert books.state_of(hold_id(2)) is HoldState.VOIDED
+    assert Books.revived(books.state()).state_hash() == books.state_hash()
 
 
 @given(st.lists(st.lists(loose_entries, min_size=1, max_size=4), max_size=12))
