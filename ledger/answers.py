@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import msgspec
 
 from ledger.blocks import Writer
-from ledger.commands import Answer, Hold, Outcome
+from ledger.commands import Answer, Hold, Outcome, Transfer
 from ledger.effects import Reply
 from ledger.holds import EndedHold, LiveHold, Token
 from ledger.lifecycle import HoldState
@@ -48,7 +48,7 @@ class Draft:
     """More entries that must be sealed first, though no receipt of them is handed out."""
 
 
-def request_digest(hold: Hold, public: bytes) -> bytes:
+def request_digest(hold: Hold | Transfer, public: bytes) -> bytes:
     """Who asked for what, apart from the session: a retry after our restart is the same request."""
     body = msgspec.msgpack.encode(msgspec.structs.replace(hold, session=b""))
     return hashlib.sha256(b"hf1.request" + public + body).digest()
@@ -60,10 +60,10 @@ def fate(hold: EndedHold) -> Outcome:
 
 
 def proofs_of(hold: LiveHold) -> tuple[Token, ...]:
-    """The entries that prove a live hold: its hold and, once posted, its post (one if adopted)."""
-    if hold.posted_at is None or hold.posted_at == hold.held_at:
-        return (hold.held_at,)
-    return (hold.held_at, hold.posted_at)
+    """The entries that prove a live hold: its hold and, once posted, its post (one if it was a
+    grant from the start), and what it was last changed by."""
+    later = (hold.posted_at, hold.extended_at, hold.shrunk_at)
+    return (hold.held_at, *(at for at in later if at is not None and at != hold.held_at))
 
 
 class Counter:

@@ -8,7 +8,7 @@ the books after every block: two ways to the same figure, so that a mistake must
     I2  per pool, debits equal credits, pending and posted apart
     I3  per pool, debits pending + posted ≤ credits posted: never more promised than there is
     I4  a pool's pending debits are its pending holds; a tenant's balance is its posted holds
-    I5  a hold is resolved at most once, in the order hold, post, end
+    I5  a hold is resolved at most once, in the order hold, post, end; a parent after its children
     I6  an id stands for one request: live or ended, never both
     I7  nothing is granted on a pool that is not open
     I8  blocks are signed, contiguous and linked; eras grow and name their cut
@@ -32,6 +32,7 @@ from ledger.entries import (
     Entry,
     EraOpened,
     Expired,
+    Extended,
     GangBegun,
     GangCommitted,
     GangCompleted,
@@ -47,11 +48,14 @@ from ledger.entries import (
     Replanned,
     Retired,
     Settled,
+    Shrunk,
     Started,
+    Transferred,
     Voided,
     WentOffline,
     decode_entry,
 )
+from ledger.legs import less, together, within
 from ledger.lifecycle import HoldState
 from mesh.logs import Block, check_block
 
@@ -135,16 +139,17 @@ class Tally:
         """What takes no room yet. `posted` says which of it is confirmed."""
         self.gangs: dict[bytes, int] = {}
         """Gang of the author's → how many of its steps were taken, in their order."""
+        self.parents: dict[bytes, bytes] = {}
+        """Child → whom its room goes back to."""
 
     def count(self, entry: Entry) -> None:
         """Take one entry into account. Raises AuditError at I5, I6 or I7."""
         match entry:
             case EraOpened() | BookingsOpened() | Checkpointed():
                 pass  # They move nothing.
-            case Enlisted():
-                self._must(entry.id in self.live, "I5", "one of a gang, and never held")
-            case Parked() | Settled():
-                self._must(entry.id in self.posted, "I5", "parked or settled, and never posted")
+            case Enlisted() | Parked() | Settled():
+                known = self.live if isinstance(entry, Enlisted) else self.posted
+                self._must(entry.id in known, "I5", "one of a gang, and never held or posted")
             case GangBegun() | GangCommitted() | GangCompleted() | GangEnded():
                 self._gang(entry.gang, _GANG_STEPS[type(entry)])
             case Held() | Adopted():
@@ -152,10 +157,9 @@ class Tally:
             case Planned() | Replanned() | Started():
                 self._ahead(entry)
             case Posted():
-                known = entry.id in self.live or entry.id in self.plans
-                once = known and entry.id not in self.posted
-                self._must(once, "I5", "posted twice, or never held")
-                self.posted[entry.id] = None
+                self._post(entry.id)
+            case Extended() | Shrunk() | Transferred():
+                self._change(entry)
             case Voided() | Expired():
                 self._end(entry.id, was_posted=False)
             case Released() | Reclaimed():
@@ -190,6 +194,11 @@ class Tally:
         if isinstance(entry, Adopted) and entry.posted:
             self.posted[entry.id] = None
 
+    def _post(self, hold: bytes) -> None:
+        known = hold in self.live or hold in self.plans
+        self._must(known and hold not in self.posted, "I5", "posted twice, or never held")
+        self.posted[hold] = None
+
     def _ahead(self, entry: Planned | Replanned | Started) -> None:
         if isinstance(entry, Started):
             ready = entry.id in self.plans and entry.id in self.posted
@@ -210,9 +219,45 @@ class Tally:
             return
         self._must(hold in self.live, "I5", "ended without having lived, or twice")
         self._must((hold in self.posted) is was_posted, "I5", "ended out of order")
-        del self.live[hold]
+        self._must(hold not in self.parents.values(), "I5", "ended before a child of it")
+        legs = self.live.pop(hold)
+        self._hand_back(hold, legs)
+        self.parents.pop(hold, None)
         self.posted.pop(hold, None)
         self.gone[hold] = None
+
+    def _change(self, entry: Extended | Shrunk | Transferred) -> None:
+        match entry:
+            case Extended():
+                self._must(entry.id in self.posted, "I5", "extended without having been granted")
+            case Shrunk():
+                self._shrink(entry)
+            case Transferred():
+                self._carve(entry)
+
+    def _shrink(self, entry: Shrunk) -> None:
+        self._must(entry.id in self.posted, "I5", "shrunk without having been granted")
+        legs = self.live[entry.id]
+        smaller = entry.legs != legs and within(entry.legs, legs)
+        self._must(smaller, "I3", "shrunk to more than it held")
+        self.live[entry.id] = entry.legs
+        self._hand_back(entry.id, less(legs, entry.legs))
+
+    def _carve(self, entry: Transferred) -> None:
+        fresh = not any(entry.id in ids for ids in (self.live, self.gone, self.plans))
+        self._must(fresh, "I6", "one id, two holds")
+        parent = entry.parent
+        fit = parent in self.posted and parent not in self.parents
+        self._must(fit, "I5", "carved out of what is no grant of its own")
+        self._must(within(entry.legs, self.live[parent]), "I3", "a child exceeds its parent")
+        self.live[parent] = less(self.live[parent], entry.legs)
+        self.live[entry.id] = entry.legs
+        self.posted[entry.id], self.parents[entry.id] = None, parent
+
+    def _hand_back(self, hold: bytes, legs: tuple[Leg, ...]) -> None:
+        parent = self.parents.get(hold)
+        if parent is not None:
+            self.live[parent] = together(self.live[parent], legs)
 
     def taken(self, pool: str) -> int:
         """The sum of all live holds on `pool`."""
@@ -226,7 +271,8 @@ class Tally:
             self._must(free >= 0, "I3", f"{pool} owes {-free}")
             same = self.capacity[pool] == free + taken
             self._must(same, "I4", f"{pool}: {self.capacity[pool]} ≠ {free} free + {taken} taken")
-        self._must(sorted(self.live) == sorted(books.live), "I4", "live holds differ")
+        same = self.live == {hold.id: hold.legs for hold in books.live.values()}
+        self._must(same, "I4", "live holds differ")
         self._must(sorted(self.plans) == sorted(books.plans), "I4", "plans differ")
 
     @staticmethod

@@ -12,11 +12,10 @@ owner's business at grant time; that it balances, fits and follows the table is 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Final
 
 from ledger.accounts import PoolState, offline, pool_account, supply
-from ledger.checkpoints import Checkpoints
+from ledger.changes import Changes
 from ledger.commands import Leg
 from ledger.entries import (
     Adopted,
@@ -31,6 +30,7 @@ from ledger.entries import (
     EntryRefused,
     EraOpened,
     Expired,
+    Extended,
     GangBegun,
     GangCommitted,
     GangCompleted,
@@ -46,7 +46,9 @@ from ledger.entries import (
     Replanned,
     Retired,
     Settled,
+    Shrunk,
     Started,
+    Transferred,
     Voided,
     WentOffline,
     decode_entry,
@@ -68,25 +70,8 @@ from ledger.postings import (
     capacity_posting,
     step_postings,
 )
+from ledger.refusal import Refusal
 from mesh.logs import ERAS_MAX, Block, Era, EraStart, Position, is_checkpoint
-
-
-class Refusal(Enum):
-    """Why a block or an entry does not go into these books."""
-
-    NOT_NEXT = "block does not continue the log"
-    NOT_AN_ENTRY = "not an entry"
-    NO_ERA = "no era opened"
-    ERA_MISNAMED = "era opening does not fit its block or the cut"
-    UNKNOWN_POOL = "unknown pool"
-    POOL_NOT_OPEN = "pool not open"
-    OVER_LIMIT = "more than there is"
-    ID_USED = "hold id used before"
-    NO_SUCH_HOLD = "no such hold"
-    NOT_ALLOWED = "not a step from here"
-    CHECKPOINT_MISPLACED = "checkpoint not alone in its block, or out of place"
-    CHECKPOINT_FALSE = "checkpoint does not match what its log comes to"
-
 
 _MOTIONS: Final[Mapping[type, Motion]] = {
     Provisioned: Motion.PROVISION,
@@ -115,7 +100,7 @@ class _Saved:
     eras: tuple[EraStart, ...]
 
 
-class Books(Checkpoints):
+class Books(Changes):
     """The state that one log folds to. `live`, `ended`, `pools` and `accounts` are for reading."""
 
     # Reading -----------------------------------------------------------------------------------
@@ -144,11 +129,6 @@ class Books(Checkpoints):
     def live_holds(self) -> list[LiveHold]:
         """Every hold that takes room, oldest first."""
         return sorted(self.live.values(), key=lambda hold: (hold.held_at, hold.id))
-
-    def state_of(self, hold: bytes) -> HoldState:
-        """Where a hold stands; ABSENT when this log never named it."""
-        known = self.live.get(hold) or self.plans.get(hold) or self.ended.get(hold)
-        return known.state if known else HoldState.ABSENT
 
     def fits(self, legs: tuple[Leg, ...]) -> bool:
         """Whether the books have all of `legs`."""
@@ -212,6 +192,8 @@ class Books(Checkpoints):
                 return None
             case Held() | Adopted():
                 return self._begin(entry, at)
+            case Extended() | Shrunk() | Transferred():
+                return self._change(entry, at)
             case Closed():
                 return self._close(entry, at)
             case BookingsOpened():
@@ -345,11 +327,15 @@ class Books(Checkpoints):
         state = after(hold.state, step)
         if state is None:
             return Refusal.NOT_ALLOWED
-        self._post_all(step_postings(step, hold.legs, hold.principal))
         if state.live:
+            self._post_all(step_postings(step, hold.legs, hold.principal))
             self._set_live(_posted(hold, state, at))
-        else:
-            self._set_ended(hold, state, at)
+            return None
+        if hold_id in self._carved:
+            return Refusal.NOT_ALLOWED  # a parent ends after its last child
+        self._give_back(hold, hold.legs, step)
+        self._orphan(hold)
+        self._set_ended(hold, state, at)
         return None
 
     def _close(self, entry: Closed, at: Token) -> Refusal | None:

@@ -13,17 +13,22 @@ from ledger.commands import (
     LEGS_MAX,
     Answer,
     Command,
+    Extend,
     Hold,
+    Leg,
     Outcome,
     Renew,
     Resume,
     Settle,
+    Shrink,
     SignedCommand,
+    Transfer,
     Wait,
     check_command,
     decode_command,
 )
 from ledger.enlisted import malformed_enlisting
+from ledger.granting import Refused
 from ledger.limits import (
     NONCE_BYTES_MAX,
     PATIENCE_MAX,
@@ -33,7 +38,8 @@ from ledger.limits import (
     RECEIPTS_MAX,
 )
 from ledger.pools import unit_of
-from mesh.identity import NodeId
+from mesh.identity import NODE_ID_BYTES, NodeId
+from mesh.instant import Duration
 
 
 def checked(
@@ -43,10 +49,10 @@ def checked(
     try:
         command = decode_command(signed.body)
     except (msgspec.MsgspecError, RecursionError) as error:
-        return Answer(Outcome.MALFORMED, b"", session, str(error)[:200])
+        return Answer(_unreadable(str(error)), b"", session, str(error)[:200])
     fault = malformed(command)
     if fault is not None:
-        return Answer(Outcome.MALFORMED, command.id, session, fault)
+        return Answer(fault.outcome, command.id, session, fault.detail)
     if not check_command(signed, owner):
         return Answer(Outcome.BAD_SIGNATURE, command.id, session)
     if command.session != session:
@@ -56,45 +62,82 @@ def checked(
     return command
 
 
-def malformed(command: Command) -> str | None:
-    """What is wrong with the shape of a command, in a sentence; None when it is whole."""
+def malformed(command: Command) -> Refused | None:
+    """What is wrong with the shape of a command; None when it is whole."""
     if len(command.id) != HOLD_ID_BYTES:
-        return f"a hold id has {HOLD_ID_BYTES} bytes"
-    if isinstance(command, Hold):
-        return _malformed_hold(command)
-    if isinstance(command, Wait):
-        return _malformed_wait(command)
-    if isinstance(command, Renew) and len(command.nonce) > NONCE_BYTES_MAX:
-        return f"a nonce has at most {NONCE_BYTES_MAX} bytes"
-    if isinstance(command, Settle) and len(command.proof) > RECEIPT_BYTES_MAX:
-        return f"a proof has at most {RECEIPT_BYTES_MAX} bytes"
-    if isinstance(command, Resume) and not 1 <= len(command.receipts) <= RECEIPTS_MAX:
-        return f"a resume carries 1 to {RECEIPTS_MAX} receipts"
+        return _wrong(f"a hold id has {HOLD_ID_BYTES} bytes")
+    match command:
+        case Hold() | Transfer():
+            return _misshapen(command) or _bad_legs(command.legs) or _bad_term(command.term)
+        case Wait():
+            return _bad_wait(command) or malformed(command.hold)
+        case Shrink():
+            return _bad_legs(command.legs)
+        case Extend():
+            return _bad_term(command.term)
+        case Renew() if len(command.nonce) > NONCE_BYTES_MAX:
+            return _wrong(f"a nonce has at most {NONCE_BYTES_MAX} bytes")
+        case Settle() if len(command.proof) > RECEIPT_BYTES_MAX:
+            return _wrong(f"a proof has at most {RECEIPT_BYTES_MAX} bytes")
+        case Resume() if not 1 <= len(command.receipts) <= RECEIPTS_MAX:
+            return _wrong(f"a resume carries 1 to {RECEIPTS_MAX} receipts")
     return None
 
 
-def _malformed_wait(wait: Wait) -> str | None:
+def _bad_wait(wait: Wait) -> Refused | None:
     if (wait.hold.id, wait.hold.session) != (wait.id, wait.session):
-        return "a place in the line is for the hold whose id it has"
+        return _wrong("a place in the line is for the hold whose id it has")
     if not 0 < wait.patience <= PATIENCE_MAX:
-        return f"a wait lasts more than nothing and at most {PATIENCE_MAX} ns"
+        return _wrong(f"a wait lasts more than nothing and at most {PATIENCE_MAX} ns")
     if not 0 <= wait.priority <= PRIORITY_MAX:
-        return f"a priority is from 0 to {PRIORITY_MAX}"
-    return _malformed_hold(wait.hold)
+        return _wrong(f"a priority is from 0 to {PRIORITY_MAX}")
+    return None
 
 
-def _malformed_hold(hold: Hold) -> str | None:
-    if not 1 <= len(hold.legs) <= LEGS_MAX:
-        return f"a hold has 1 to {LEGS_MAX} legs"
-    if len({leg.pool for leg in hold.legs}) < len(hold.legs):
-        return "a hold names each pool once"
-    for leg in hold.legs:
+def _misshapen(command: Hold | Transfer) -> Refused | None:
+    if len(command.label) > LABEL_CHARS_MAX or len(command.principal) > PRINCIPAL_CHARS_MAX:
+        return _wrong("label or principal too long")
+    if isinstance(command, Hold):
+        fault = malformed_enlisting(command)
+        return None if fault is None else _wrong(fault)
+    if isinstance(command, Transfer):
+        if len(command.parent) != HOLD_ID_BYTES:
+            return _wrong(f"a hold id has {HOLD_ID_BYTES} bytes")
+        if len(command.holder) not in (0, NODE_ID_BYTES):
+            return _wrong(f"a holder's id has {NODE_ID_BYTES} bytes")
+    return None
+
+
+def _bad_legs(legs: tuple[Leg, ...]) -> Refused | None:
+    if not 1 <= len(legs) <= LEGS_MAX:
+        return _wrong(f"a hold has 1 to {LEGS_MAX} legs")
+    if len({leg.pool for leg in legs}) < len(legs):
+        return _wrong("a hold names each pool once")
+    for leg in legs:
         if unit_of(leg.pool) is None:
-            return f"{leg.pool[:40]!r} is not a pool"
+            return Refused(Outcome.NOT_A_POOL, f"{leg.pool[:40]!r} is not a pool")
+    for leg in legs:
         if not 0 < leg.amount <= AMOUNT_MAX:
-            return f"{leg.amount} of {leg.pool} is not an amount"
-    if not 0 < hold.term <= AMOUNT_MAX:
-        return "a term is more than nothing"
-    if len(hold.label) > LABEL_CHARS_MAX or len(hold.principal) > PRINCIPAL_CHARS_MAX:
-        return "label or principal too long"
-    return malformed_enlisting(hold)
+            sentence = f"{leg.amount} of {leg.pool} is not an amount: 1 to {AMOUNT_MAX}"
+            return Refused(Outcome.BAD_AMOUNT, sentence)
+    return None
+
+
+def _bad_term(term: Duration) -> Refused | None:
+    if 0 < term <= AMOUNT_MAX:
+        return None
+    return Refused(Outcome.BAD_TERM, f"a term is 1 to {AMOUNT_MAX} ns, not {term}")
+
+
+def _wrong(sentence: str) -> Refused:
+    return Refused(Outcome.MALFORMED, sentence)
+
+
+def _unreadable(error: str) -> Outcome:
+    """A fraction of a byte, or an amount that no field of ours can carry, reads as no integer."""
+    _sentence, _at, path = error.partition(" - at `$")
+    if not _sentence.startswith(("Expected `int`", "Integer value")):
+        return Outcome.MALFORMED
+    if path.startswith(".legs"):
+        return Outcome.BAD_AMOUNT
+    return Outcome.BAD_TERM if path.startswith(".term") else Outcome.MALFORMED

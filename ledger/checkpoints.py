@@ -113,6 +113,8 @@ class Checkpoints(Shelves):
         books.plans = {plan.id: plan for plan in plans_of(state)}
         for hold in live_of(state):
             books._set_live(hold)
+            if hold.parent is not None:
+                books._carved[hold.parent] = books._carved.get(hold.parent, 0) + 1
         books._undo.clear()
         return books
 

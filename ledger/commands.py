@@ -118,6 +118,42 @@ class Renew(msgspec.Struct, frozen=True, tag="renew", forbid_unknown_fields=True
     nonce: bytes
 
 
+class Extend(msgspec.Struct, frozen=True, tag="extend", forbid_unknown_fields=True):
+    """Let a booking last for `term` in all. The whole term and not what is added to it: so a retry
+    asks for the same thing."""
+
+    id: bytes
+    session: bytes
+    term: Duration
+
+
+class Shrink(msgspec.Struct, frozen=True, tag="shrink", forbid_unknown_fields=True):
+    """Keep `legs` of a grant and give back the rest. What is kept and not what is given back: so a
+    retry gives back nothing more."""
+
+    id: bytes
+    session: bytes
+    legs: tuple[Leg, ...]
+
+
+class Transfer(msgspec.Struct, frozen=True, tag="transfer", forbid_unknown_fields=True):
+    """Carve the grant `id` out of the booking `parent`, for `holder` (empty: who asks).
+
+    It is posted at once, its room comes from its parent and returns there, and it ends with its
+    parent at the latest.
+    """
+
+    id: bytes
+    session: bytes
+    parent: bytes
+    holder: bytes
+    legs: tuple[Leg, ...]
+    kind: GrantKind
+    term: Duration
+    principal: str
+    label: str
+
+
 class Void(msgspec.Struct, frozen=True, tag="void", forbid_unknown_fields=True):
     """Give back a hold that was never posted."""
 
@@ -151,7 +187,10 @@ class Inquire(msgspec.Struct, frozen=True, tag="inquire", forbid_unknown_fields=
     session: bytes
 
 
-Command: TypeAlias = Hold | Wait | Post | Park | Settle | Renew | Void | Release | Resume | Inquire
+Command: TypeAlias = (
+    Hold | Wait | Post | Park | Settle | Renew | Extend | Shrink | Transfer | Void | Release
+    | Resume | Inquire
+)  # fmt: skip
 
 
 class SignedCommand(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -167,12 +206,22 @@ class Outcome(Enum):
 
     MALFORMED = "malformed"
     NOT_TRUSTED = "not trusted here"
+    NOT_A_POOL = "not a pool"
+    BAD_AMOUNT = "not an amount"
+    BAD_TERM = "not a term"
     BAD_SIGNATURE = "bad signature"
     WRONG_SESSION = "wrong session"
+    CLOSED = "closed"
+    BAD_RECEIPT = "bad receipt"
+    FOREIGN_RECEIPT = "another node's receipt"
+    NOT_RESUMABLE = "not resumable"
     QUARANTINED = "quarantined"
     BOOKINGS_CLOSED = "bookings closed"
-    CLOSED = "closed"
     ID_CONFLICT = "same id, other request"
+    NOT_FOUND = "no such hold"
+    NOT_HOLDER = "not the holder"
+    TOO_LATE = "too late"
+    WRONG_STEP = "not a step from here"
     TERM_TOO_LONG = "term too long"
     POOL_UNKNOWN = "no such pool here"
     POOL_NOT_OPEN = "pool not open"
@@ -181,11 +230,8 @@ class Outcome(Enum):
     NO_ROOM = "no room"
     OTHERS_WAIT = "others wait for this room"
     LINE_FULL = "line full"
-    NOT_FOUND = "no such hold"
-    NOT_HOLDER = "not the holder"
-    WRONG_STEP = "not a step from here"
-    NOT_RESUMABLE = "not resumable"
-    TOO_LATE = "too late"
+    NOT_LONGER = "not a longer term"
+    MORE_THAN_HELD = "more than it holds"
     UNPROVEN = "that proves nothing"
 
     WAITING = "waiting"
@@ -194,6 +240,9 @@ class Outcome(Enum):
     PARKED = "parked"
     SETTLED = "settled"
     RENEWED = "renewed"
+    EXTENDED = "extended"
+    SHRUNK = "shrunk"
+    TRANSFERRED = "transferred"
     RESUMED = "resumed"
     VOIDED = "voided"
     ENDING = "ending"
@@ -214,6 +263,7 @@ class Outcome(Enum):
 _POSITIVE: Final = frozenset(
     {Outcome.HELD, Outcome.POSTED, Outcome.RENEWED, Outcome.RESUMED, Outcome.VOIDED}
     | {Outcome.ENDING, Outcome.RELEASED, Outcome.PARKED, Outcome.SETTLED, Outcome.WAITING}
+    | {Outcome.EXTENDED, Outcome.SHRUNK, Outcome.TRANSFERRED}
 )
 _TRANSIENT: Final = frozenset(
     {Outcome.WRONG_SESSION, Outcome.QUARANTINED, Outcome.BOOKINGS_CLOSED, Outcome.POOL_NOT_OPEN}

@@ -83,14 +83,25 @@ class Desk:
     def _lapse(self, now: Instant) -> list[LedgerEffect]:
         effects: list[LedgerEffect] = []
         for hold_id in self.deadlines.due(now):
+            if hold_id in self.endings:
+                continue  # Its parent came due in the same moment, and took it along.
             hold = self.books.live[hold_id]
             if hold.state is HoldState.PENDING:
                 self.write(Expired(hold_id))
+            elif (last := self._last_child(hold_id)) is not None:
+                self.deadlines.set(hold_id, last)
             else:
                 why = EndedBy.RUN_OUT if hold.is_booking else None
                 why = EndedBy.DISBANDED if hold.on_probation else why
                 effects.extend(self.end(hold_id, why, self.owner, now))
         return effects
+
+    def _last_child(self, hold: bytes) -> Instant | None:
+        """When the last of what was carved out of `hold` is due. Its own time may be up before
+        that, if a restart gave a carrier a whole term again: then it waits, for whoever carries
+        was told so."""
+        due = [self.deadlines.get(child.id) for child in self.books.children(hold)]
+        return max((at for at in due if at is not None), default=None)
 
     def arm(self, hold: LiveHold, now: Instant, remaining: Duration | None = None) -> None:
         """Give `hold` its full time from now, or what is `remaining` of it."""
@@ -105,6 +116,16 @@ class Desk:
         """From now on there is something to note every minute."""
         if self._journal_at is None:
             self._journal_at = now + REMAINING_EVERY
+
+    def lengthen(self, hold: LiveHold, term: Duration, now: Instant) -> list[LedgerEffect]:
+        """`hold` lasts for `term` in all from here on. What it has left goes to disk before the
+        entry does: after a crash between the two it lasts too long, and never too short."""
+        at = self.deadlines.get(hold.id)
+        assert at is not None, "what lives and is not ending has a deadline"
+        at += owner_span(term) - owner_span(hold.term)
+        self.deadlines.set(hold.id, at)
+        left = encode_remaining(max(0, at - now))
+        return [Persist((Write(SPACE_REMAINING, hold.id, left),))]
 
     def remaining(self, hold: bytes, now: Instant) -> Duration | None:
         """How long a hold still has, by our count; 0 when it is ending."""
@@ -213,10 +234,14 @@ class Desk:
         ]
 
     def end(self, hold: bytes, why: EndedBy | None, by: bytes, now: Instant) -> list[LedgerEffect]:
-        """The end of a grant begins. Nothing revives it."""
+        """The end of a grant begins, and of all that was carved out of it. Nothing revives it."""
         self.deadlines.drop(hold)
         self.endings.begin(Ending(hold, why, by), now)
-        return [Fence(hold, lapsed=why is None)]
+        effects: list[LedgerEffect] = [Fence(hold, lapsed=why is None)]
+        for child in self.books.children(hold):
+            if child.id not in self.endings:
+                effects.extend(self.end(child.id, why, by, now))
+        return effects
 
     def fenced(self, hold: bytes, gone: bool) -> list[LedgerEffect]:
         """We looked: nothing of `hold` is left, or something is."""
@@ -226,6 +251,9 @@ class Desk:
         if not gone:
             return self._would_not_end(ending)
         live = self.books.live[hold]
+        if self.books.children(hold):
+            ending.gone = True
+            return []  # They end too; it ends behind the last of them.
         at = self.write(ending.entry(live.state))
         self.endings.over(hold)
         if live.is_booking:
@@ -234,7 +262,13 @@ class Desk:
         effects: list[LedgerEffect] = []
         for asker in ending.waiting:
             effects.extend(self.counter.say(Draft(asker, fate(ended), hold, (at,))))
+        if live.parent is not None:
+            effects.extend(self._child_over(live.parent))
         return [*effects, *self._balance()]
+
+    def _child_over(self, parent: bytes) -> list[LedgerEffect]:
+        ending = self.endings.get(parent)
+        return [] if ending is None or not ending.gone else self.fenced(parent, gone=True)
 
     def _would_not_end(self, ending: Ending) -> list[LedgerEffect]:
         effects: list[LedgerEffect] = []
@@ -246,7 +280,9 @@ class Desk:
         waiting, ending.waiting = ending.waiting, []
         for asker in waiting:
             effects.extend(self.say_ending(asker, ending.hold, "it could not be ended yet"))
-        return effects
+        parent = self.books.live[ending.hold].parent
+        above = None if parent is None else self.endings.get(parent)
+        return effects if above is None else [*effects, *self._would_not_end(above)]
 
     def say_ending(self, asker: int, hold: bytes, detail: str) -> list[Reply]:
         """Still on its way out."""

@@ -22,6 +22,8 @@ class Ending:
     why: EndedBy | None
     by: bytes
     waiting: list[int] = field(default_factory=list)
+    gone: bool = False
+    """Nothing of it was left when we looked; what was carved out of it ends first."""
     stuck: bool = False
     """Its work was seen to outlive the attempt to end it."""
 

@@ -161,6 +161,35 @@ class Reclaimed(_Entry, tag="reclaim", frozen=True):
     id: HoldId
 
 
+class Extended(_Entry, tag="extend", frozen=True):
+    """The booking lasts for `term` in all, which is longer than it was."""
+
+    id: HoldId
+    term: Term
+
+
+class Shrunk(_Entry, tag="shrink", frozen=True):
+    """The grant takes `legs` from here on, and no more; the rest is given back."""
+
+    id: HoldId
+    legs: Legs
+
+
+class Transferred(_Entry, tag="transfer", frozen=True):
+    """A grant of its own, carved out of the booking `parent`: its room is taken from there, and
+    goes back there when it ends. It ends with its parent at the latest."""
+
+    id: HoldId
+    parent: HoldId
+    digest: Hash
+    holder: Node
+    legs: Legs
+    kind: GrantKind
+    term: Term
+    principal: Principal
+    label: Label
+
+
 class Adopted(_Entry, tag="adopt", frozen=True):
     """A hold of ours that this log had lost. `origin`: where a receipt or copy shows it."""
 
@@ -319,6 +348,9 @@ Entry: TypeAlias = (
     | Expired
     | Released
     | Reclaimed
+    | Extended
+    | Shrunk
+    | Transferred
     | Adopted
     | Closed
     | Planned

@@ -38,6 +38,7 @@ class Enlistment(NamedTuple):
 class LiveHold:
     """A promise that takes room. `posted_at` is None while it is pending.
 
+    `legs` is what it takes itself: what was carved out of it is its children's.
     `origin`: for an adopted hold, where it stood in the log that was lost; else `held_at`.
     """
 
@@ -54,6 +55,10 @@ class LiveHold:
     posted_at: Token | None
     origin: Token
     gang: Enlistment | None = None
+    parent: bytes | None = None
+    """The booking that it was carved out of, and that its room goes back to."""
+    extended_at: Token | None = None
+    shrunk_at: Token | None = None
 
     @property
     def on_probation(self) -> bool:

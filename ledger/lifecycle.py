@@ -51,6 +51,10 @@ class Step(Enum):
     PARK = "park"
     SETTLE = "settle"
     DISBAND = "disband"
+    EXTEND = "extend"
+    SHRINK = "shrink"
+    CARVE = "carve"
+    TRANSFER = "transfer"
     ADOPT_PENDING = "adopt pending"
     ADOPT_POSTED = "adopt posted"
     ADOPT_PLANNED = "adopt planned"
@@ -79,6 +83,12 @@ TABLE: Final[Mapping[tuple[HoldState, Step], HoldState]] = {
     (HoldState.POSTED, Step.PARK): HoldState.POSTED,
     (HoldState.POSTED, Step.SETTLE): HoldState.POSTED,
     (HoldState.POSTED, Step.DISBAND): HoldState.DISBANDED,
+    # A grant that changes and goes on: longer, or smaller, or with a part of it carved out for a
+    # child, which is a grant from its first moment.
+    (HoldState.POSTED, Step.EXTEND): HoldState.POSTED,
+    (HoldState.POSTED, Step.SHRINK): HoldState.POSTED,
+    (HoldState.POSTED, Step.CARVE): HoldState.POSTED,
+    (HoldState.ABSENT, Step.TRANSFER): HoldState.POSTED,
     # After amnesia: found again in a receipt or in a copy of our log, or found too late to keep.
     (HoldState.ABSENT, Step.ADOPT_PENDING): HoldState.PENDING,
     (HoldState.ABSENT, Step.ADOPT_POSTED): HoldState.POSTED,

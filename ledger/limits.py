@@ -98,7 +98,8 @@ POOL_BYTES_MAX: Final = 200
 PRINCIPAL_CHARS_MAX: Final = 120
 REASON_CHARS_MAX: Final = 400
 NONCE_BYTES_MAX: Final = 64
-RECEIPTS_MAX: Final = 2
+RECEIPTS_MAX: Final = 4
+"""Of one hold: its beginning, its post, and what it was last extended and shrunk by."""
 RECEIPT_BYTES_MAX: Final = ENTRY_BYTES_MAX + 1024
 """An entry, the signed header of its block, and the way from one to the other."""
 PROVEN_BLOCKS_MAX: Final = 16

@@ -66,11 +66,12 @@ _PHASES: Mapping[Step, Phase] = {
     Step.START: Phase.DIRECT,
     Step.VOID: Phase.CANCEL,
     Step.EXPIRE: Phase.CANCEL,
+    Step.SHRINK: Phase.DIRECT,
     Step.RELEASE: Phase.DIRECT,
     Step.RECLAIM: Phase.DIRECT,
     Step.DISBAND: Phase.DIRECT,
 }
-_RETURNS = (Step.RELEASE, Step.RECLAIM, Step.DISBAND)
+_RETURNS = (Step.SHRINK, Step.RELEASE, Step.RECLAIM, Step.DISBAND)
 
 
 def step_postings(step: Step, legs: Iterable[Leg], tenant: str) -> tuple[Posting, ...]:
@@ -85,6 +86,16 @@ def step_postings(step: Step, legs: Iterable[Leg], tenant: str) -> tuple[Posting
             giver, taker = taker, giver
         postings.append(Posting(giver, taker, leg.amount, phase))
     return tuple(postings)
+
+
+def handed_on(legs: Iterable[Leg], giver: str, taker: str) -> tuple[Posting, ...]:
+    """What moves when one tenant hands `legs` to another. Within one tenant nothing does."""
+    if giver == taker:
+        return ()
+    return tuple(
+        Posting(lease(leg.pool, giver), lease(leg.pool, taker), leg.amount, Phase.DIRECT)
+        for leg in legs
+    )
 
 
 def capacity_posting(motion: Motion, leg: Leg) -> Posting:

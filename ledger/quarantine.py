@@ -7,7 +7,7 @@ was under way before the start can be taken for one of them.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ledger.books import Books
 from ledger.commands import (
@@ -21,6 +21,7 @@ from ledger.effects import Reply
 from ledger.entries import EraOpened
 from ledger.granting import Refused
 from ledger.leases import owner_span
+from ledger.legs import least
 from ledger.limits import ENTRIES_MAX, FENCE_AGAIN, QUARANTINE
 from ledger.recovery import Claim, read_claim
 from mesh.identity import NodeId, PublicKey, id_of
@@ -108,12 +109,15 @@ class Quarantine:
         if claim.id not in self.claims and len(self.claims) >= ENTRIES_MAX:
             return Refused(Outcome.TOO_MANY_ENTRIES, f"{ENTRIES_MAX} holds are the limit here")
         before = self.claims.get(claim.id)
-        if before is None or claim.posted:
+        if before is None:
             self.claims[claim.id] = claim
+        elif claim.posted:
+            # Told again, perhaps without the receipt of a shrink: what was given back stays so.
+            self.claims[claim.id] = replace(claim, legs=least(before.legs, claim.legs))
         return None
 
     def _believed(self, asker: int, outcome: Outcome, hold: bytes, nonce: bytes = b"") -> Reply:
-        span = owner_span(self.claims[hold].held.term)
+        span = owner_span(self.claims[hold].term)
         return self._reply(asker, hold, outcome, "", span, nonce)
 
     def _reply(

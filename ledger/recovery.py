@@ -19,22 +19,27 @@ import msgspec
 
 from ledger.blocks import ReceiptRefused, decode_receipt
 from ledger.books import Books
-from ledger.commands import TTL_MAX, GrantKind, Outcome, Resume
+from ledger.commands import TTL_MAX, GrantKind, Leg, Outcome, Resume
 from ledger.entries import (
     Adopted,
     Closed,
     ClosedHow,
     Enlisted,
     EntryRefused,
+    Extended,
     Held,
     Posted,
     Settled,
+    Shrunk,
+    Transferred,
     decode_entry,
 )
 from ledger.granting import Refused
 from ledger.holds import Enlistment, LiveHold
+from ledger.legs import least
 from ledger.limits import GATHERED_BLOCKS_MAX, TIPS_MAX
 from mesh.identity import NodeId, id_of
+from mesh.instant import Duration
 from mesh.logs import NO_BLOCK, Block, Era, Position, check_block, check_receipt
 
 
@@ -56,9 +61,12 @@ class Chain:
 class Claim:
     """A hold of ours that this log may have lost, proven by receipts or by a copy."""
 
-    held: Held | Adopted
+    held: Held | Adopted | Transferred
     posted: bool
     origin: Position
+    legs: tuple[Leg, ...]
+    """What it takes by its last word, and not by its first; what was carved out of it included."""
+    term: Duration
     gang: Enlistment | None = None
 
     @property
@@ -74,7 +82,7 @@ class Claim:
         """The entry that takes it back into the books."""
         held = self.held
         return Adopted(
-            held.id, held.digest, held.holder, held.legs, held.kind, held.term,
+            held.id, held.digest, held.holder, self.legs, held.kind, self.term,
             held.principal, held.label, self.posted, self.origin,
         )  # fmt: skip
 
@@ -86,10 +94,21 @@ class Claim:
         settled = [] if self.gang.settled_at is None else [Settled(self.id)]
         return [Enlisted(self.id, self.gang.gang, self.gang.term), *settled]
 
+    @property
+    def parent(self) -> bytes | None:
+        """What it was carved out of."""
+        return self.held.parent if isinstance(self.held, Transferred) else None
+
+    def carving(self) -> Transferred:
+        """The entry that carves it out of its parent once more."""
+        held = self.held
+        assert isinstance(held, Transferred), "only a child is carved"
+        return msgspec.structs.replace(held, legs=self.legs, term=self.term)
+
     def closing(self, how: ClosedHow) -> Closed:
         """The entry that says it could not be kept."""
         held = self.held
-        return Closed(held.id, held.digest, held.holder, held.legs, how, self.origin)
+        return Closed(held.id, held.digest, held.holder, self.legs, how, self.origin)
 
 
 class Gathered:
@@ -191,7 +210,7 @@ def lost_bookings(chains: Sequence[Chain], books: Books) -> list[Claim]:
             if not hold.is_booking or hold.id in claims or hold.id in ended:
                 continue
             if hold.id not in books.live and hold.id not in books.ended:
-                claims[hold.id] = _claim_of(hold, chain.blocks)
+                claims[hold.id] = _claim_of(hold, chain)
     return sorted(claims.values(), key=lambda claim: claim.age_key, reverse=True)
 
 
@@ -201,38 +220,49 @@ def ended_anywhere(chains: Iterable[Chain]) -> frozenset[bytes]:
     return frozenset(hold for chain in chains for hold in chain.books.ended)
 
 
-def _claim_of(hold: LiveHold, blocks: Sequence[Block]) -> Claim:
-    block = blocks[hold.held_at.height]
+def _claim_of(hold: LiveHold, chain: Chain) -> Claim:
+    block = chain.blocks[hold.held_at.height]
     entry = decode_entry(block.entries[hold.held_at.line])
-    assert isinstance(entry, Held | Adopted), "a live hold begins with a hold or an adoption"
+    assert isinstance(entry, Held | Adopted | Transferred), "a live hold begins with one of these"
     # One of a gang's was held as a carried lease, and is a booking since it was parked.
     entry = msgspec.structs.replace(entry, kind=hold.kind, term=hold.term)
-    return Claim(entry, hold.posted_at is not None, block.position, hold.gang)
+    posted, legs = hold.posted_at is not None, chain.books.whole(hold)
+    return Claim(entry, posted, block.position, legs, hold.term, hold.gang)
 
 
 def read_claim(resume: Resume, owner: NodeId, who: NodeId) -> Claim | Refused:
     """What the receipts of a resume prove; or why they prove nothing for this asker."""
-    claim: Claim | None = None
-    posted = False
+    begun: tuple[Held | Adopted | Transferred, Position] | None = None
+    posted, legs, term = False, None, None
     for raw in resume.receipts:
         try:
             receipt = decode_receipt(raw)
             entry = decode_entry(receipt.entry)
         except (ReceiptRefused, EntryRefused) as error:
-            return Refused(Outcome.MALFORMED, f"not a receipt: {error}"[:200])
-        at = check_receipt(receipt) if id_of(receipt.public) == owner else None
+            return Refused(Outcome.BAD_RECEIPT, f"not a receipt: {error}"[:200])
+        at = check_receipt(receipt)
         if at is None:
-            return Refused(Outcome.NOT_RESUMABLE, "a receipt that we did not sign")
-        if isinstance(entry, Held | Adopted) and entry.id == resume.id:
-            claim = Claim(entry, isinstance(entry, Adopted) and entry.posted, at)
-        posted = posted or (isinstance(entry, Posted) and entry.id == resume.id)
-    if claim is None:
+            return Refused(Outcome.BAD_RECEIPT, "its signature or its path does not hold")
+        if id_of(receipt.public) != owner:
+            return Refused(Outcome.FOREIGN_RECEIPT, "a receipt that we did not sign")
+        match entry:
+            case Held() | Adopted() | Transferred() if entry.id == resume.id:
+                begun = entry, at
+            case Posted() if entry.id == resume.id:
+                posted = True
+            case Shrunk() if entry.id == resume.id:
+                legs = entry.legs if legs is None else least(legs, entry.legs)
+            case Extended() if entry.id == resume.id:
+                term = max(term or 0, entry.term)
+    if begun is None:
         return Refused(Outcome.NOT_RESUMABLE, "no receipt of this hold among them")
-    if claim.held.holder != who:
-        return Refused(Outcome.NOT_HOLDER, "the hold names another key")
-    if claim.held.kind is GrantKind.CARRIED and claim.held.term > TTL_MAX:
+    held, origin = begun
+    if held.kind is GrantKind.CARRIED and held.term > TTL_MAX:
         return Refused(Outcome.NOT_RESUMABLE, "a term that was never granted")
-    return Claim(claim.held, claim.posted or posted, claim.origin)
+    if held.holder != who:
+        return Refused(Outcome.NOT_HOLDER, "the hold names another key")
+    posted = posted or isinstance(held, Transferred) or (isinstance(held, Adopted) and held.posted)
+    return Claim(held, posted, origin, legs or held.legs, max(term or 0, held.term))
 
 
 def next_era(counter: int, nonce: bytes, seen: Iterable[Era], spare: bytes) -> Era:

@@ -5,15 +5,17 @@ for everything found: what may still be believed in is kept; what cannot be beli
 ended the ordinary way, fence first; what turns up too late to fit is closed with a name and told.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from ledger.books import Books
+from ledger.commands import GrantKind, Leg
 from ledger.desk import Desk
 from ledger.effects import Alarm, Fence, LedgerEffect
-from ledger.entries import ClosedHow, EndedBy, Posted
+from ledger.entries import ClosedHow, EndedBy, Extended, Posted, Shrunk
 from ledger.holds import LiveHold
 from ledger.leases import rearmed
+from ledger.legs import least, less, within
 from ledger.lifecycle import HoldState
 from ledger.quarantine import Quarantine
 from ledger.recovery import Chain, Claim, ended_anywhere, lost_bookings
@@ -44,12 +46,12 @@ def over_and_done(
 
 
 def settle(
-    desk: Desk, quarantine: Quarantine, ended: AbstractSet[bytes],
+    desk: Desk, quarantine: Quarantine, chains: Sequence[Chain],
     remaining: Mapping[bytes, Duration], now: Instant,
 ) -> list[LedgerEffect]:  # fmt: skip
     """Holds that our log knows: write off what is gone, end what is not, keep the rest."""
     effects: list[LedgerEffect] = []
-    claims = quarantine.claims
+    claims, ended = quarantine.claims, ended_anywhere(chains)
     for hold_id in over_and_done(desk.books, claims, ended):
         why = EndedBy.ELSEWHERE if hold_id in ended else None
         effects.extend(desk.end(hold_id, why, desk.owner, now))
@@ -62,8 +64,44 @@ def settle(
         if hold.state is HoldState.PENDING and claims[hold.id].posted:
             desk.write(Posted(hold.id))  # The post was in the lost tail.
         _arm(desk, desk.books.live[hold.id], remaining, now)
+    effects.extend(catch_up(desk, claims, chains, now))
     desk.open_line(now)
     return effects
+
+
+def catch_up(
+    desk: Desk, claims: Mapping[bytes, Claim], chains: Sequence[Chain], now: Instant
+) -> list[LedgerEffect]:
+    """What was changed in a part of our log that is cut off holds as an end there does: who was
+    told of more time has it, and who gave back room relies on no more than is left."""
+    effects: list[LedgerEffect] = []
+    for hold in desk.books.live_holds():
+        if hold.state is not HoldState.POSTED or hold.id in desk.endings:
+            continue
+        whole, term = desk.books.whole(hold), hold.term
+        for told_legs, told_term in _told_elsewhere(hold, claims, chains):
+            whole, term = least(whole, told_legs), max(term, told_term)
+        over = less(desk.books.whole(hold), whole)
+        if over and within(over, hold.legs) and (left := less(hold.legs, over)):
+            desk.write(Shrunk(hold.id, left))
+        if hold.is_booking and term > hold.term:
+            desk.write(Extended(hold.id, term))
+            effects.extend(desk.lengthen(hold, term, now))
+    return effects
+
+
+def _told_elsewhere(
+    hold: LiveHold, claims: Mapping[bytes, Claim], chains: Sequence[Chain]
+) -> Iterator[tuple[tuple[Leg, ...], Duration]]:
+    """What copies of our log, and the receipts of its carrier, say that `hold` takes, and how long
+    it lasts."""
+    for chain in chains:
+        there = chain.books.live.get(hold.id)
+        if there is not None and there.state is HoldState.POSTED:
+            yield chain.books.whole(there), there.term
+    claim = claims.get(hold.id)
+    if claim is not None and hold.kind is GrantKind.CARRIED:
+        yield claim.legs, claim.term
 
 
 def take_back(
@@ -71,9 +109,10 @@ def take_back(
 ) -> list[LedgerEffect]:
     """Holds that our log had lost, the newest first: adopt what fits, close what does not."""
     effects: list[LedgerEffect] = []
-    for claim in sorted(claims, key=lambda one: one.age_key, reverse=True):
-        if desk.books.fits(claim.held.legs):
-            desk.write(claim.adoption())
+    newest = sorted(claims, key=lambda one: one.age_key, reverse=True)
+    for claim in sorted(newest, key=lambda one: one.parent is not None):  # parents before children
+        if _carvable(desk, claim) or desk.books.fits(claim.legs):
+            desk.write(claim.carving() if _carvable(desk, claim) else claim.adoption())
             for entry in claim.enlisting():
                 desk.write(entry)
             _arm(desk, desk.books.live[claim.id], remaining, now)
@@ -82,6 +121,14 @@ def take_back(
         desk.write(claim.closing(how))
         effects.extend(_told(claim, how))
     return effects
+
+
+def _carvable(desk: Desk, claim: Claim) -> bool:
+    """Whether it can be carved out of its parent once more: then it needs no room of its own."""
+    parent = desk.books.live.get(claim.parent or b"")
+    if parent is None or not parent.is_booking or parent.parent or parent.id in desk.endings:
+        return False
+    return within(claim.legs, parent.legs)
 
 
 def lost_claims(
@@ -106,7 +153,7 @@ def end_what_ended(desk: Desk, chains: Sequence[Chain], now: Instant) -> list[Le
     for hold in desk.books.live_holds():
         if hold.is_booking and hold.id in ended and hold.id not in desk.endings:
             effects.extend(desk.end(hold.id, EndedBy.ELSEWHERE, desk.owner, now))
-    return effects
+    return [*effects, *catch_up(desk, {}, chains, now)]
 
 
 def forget_gone(remaining: dict[bytes, Duration], books: Books) -> list[LedgerEffect]:
@@ -130,7 +177,7 @@ def _why_it_does_not_fit(desk: Desk, claim: Claim) -> ClosedHow:
     Newer is what a later era granted. Within one number of an era heights prove nothing: a disk
     that was lost with its first start begins a second one under the same number.
     """
-    for leg in claim.held.legs:
+    for leg in claim.legs:
         if desk.books.free(leg.pool) >= leg.amount:
             continue
         newer = any(

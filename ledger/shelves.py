@@ -30,6 +30,8 @@ class Shelves:
         self.gangs: dict[bytes, Gang] = {}
         """Of the log's author, as asker: what it says of gangs (`ledger/gangs.py`)."""
         self._on_pool: dict[str, dict[bytes, int]] = {}
+        self._carved: dict[bytes, int] = {}
+        """Parent → how many children of it live."""
         self._undo: list[tuple[dict[object, object], object, object]] = []
 
     def _post_all(self, postings: tuple[Posting, ...]) -> None:

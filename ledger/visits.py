@@ -10,12 +10,14 @@ could have changed since: whoever was told HELD is told HELD again, however full
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias, assert_never
+from typing import Final, TypeAlias, assert_never
 
 from ledger.answers import Draft, fate, proofs_of, request_digest
+from ledger.changing import refuse_extend, refuse_shrink, refuse_transfer
 from ledger.commands import (
     Answer,
     Command,
+    Extend,
     GrantKind,
     Hold,
     Inquire,
@@ -27,21 +29,26 @@ from ledger.commands import (
     Renew,
     Resume,
     Settle,
+    Shrink,
+    Transfer,
     Void,
     Wait,
 )
 from ledger.desk import Desk
 from ledger.effects import LedgerEffect, Reply
 from ledger.enlisted import enlist, step
-from ledger.entries import EndedBy, Held, Posted, Voided
+from ledger.entries import EndedBy, Extended, Held, Posted, Shrunk, Transferred, Voided
 from ledger.granting import Refused, refuse_hold
 from ledger.hall import WORTH_WAITING, give_up, others_wait, say_place, stand
 from ledger.holds import EndedHold, LiveHold
+from ledger.leases import holder_span, owner_span
 from ledger.lifecycle import HoldState
 from mesh.identity import PublicKey, id_of
 from mesh.instant import Duration, Instant
 
-StepCommand: TypeAlias = Post | Park | Settle | Renew | Void | Release | Resume
+LAST_TERM: Final = "the booking that it was carved out of ends first: this was its last term"
+
+StepCommand: TypeAlias = Post | Park | Settle | Renew | Extend | Shrink | Void | Release | Resume
 """A command about a hold that exists."""
 
 
@@ -66,14 +73,26 @@ class Visit:
                 return self._hold(command)
             case Wait():
                 return self._hold(command.hold, command)
+            case Transfer():
+                return [*self._transfer(command)]
             case Void() if command.id in self.desk.hall.line:
                 return give_up(self.desk, self.asker, command.id, self.who)
             case Inquire() if command.id in self.desk.hall.line:
                 return [say_place(self.desk, self.asker, command.id, self.now)]
             case Inquire():
                 return [*self._inquire(command.id)]
-            case Post() | Park() | Settle() | Renew() | Void() | Release() | Resume():
-                found = self._find(command)
+            case (
+                Post()
+                | Park()
+                | Settle()
+                | Renew()
+                | Extend()
+                | Shrink()
+                | Void()
+                | Release()
+                | Resume()
+            ):
+                found = self._find_for(command)
                 if isinstance(found, Refused):
                     return [self._refuse(command.id, found)]
                 return self._step(command, found)
@@ -97,12 +116,9 @@ class Visit:
         """`wait`: with a place in the line where there is no room."""
         desk = self.desk
         digest = request_digest(hold, self.public)
-        known = desk.books.live.get(hold.id) or desk.books.ended.get(hold.id)
-        if known is not None and known.digest == digest:
-            return [*self._hold_again(known)]
-        remembered = desk.refusals.get(hold.id)
-        if remembered is not None and remembered[0] == digest:
-            return [Reply(self.asker, remembered[1])]
+        before = self._asked_before(hold.id, digest, Outcome.HELD)
+        if before is not None:
+            return [*before]
         desk.hall.line.hear(hold.id, self.now)
         booked = hold.kind is GrantKind.BOOKING or hold.gang is not None
         if booked and not desk.books.bookings_open:
@@ -110,9 +126,9 @@ class Visit:
             return [self._refuse(hold.id, closed)]
         ticket = desk.hall.line.get(hold.id)
         other = ticket is not None and ticket.digest != digest
-        if known is not None or remembered is not None or other:
-            conflict = Refused(Outcome.ID_CONFLICT, "this id was used for another request")
-            return [self._refuse(hold.id, conflict)]
+        refused = self._conflict(hold.id, other=other)
+        if refused is not None:
+            return [self._refuse(hold.id, refused)]
         refused = refuse_hold(hold, desk.books, desk.readings, desk.limits)
         refused = refused or others_wait(desk, hold, self.who, self.now)
         if refused is None:
@@ -122,10 +138,31 @@ class Visit:
             if not isinstance(stands, Refused):
                 return stands
             refused = stands
-        reply = self._refuse(hold.id, refused)
         desk.hall.line.leave(hold.id)
-        desk.refusals.remember(hold.id, digest, reply.answer)
-        return [reply]
+        return [self._refuse_for_good(hold.id, digest, refused)]
+
+    def _asked_before(self, hold: bytes, digest: bytes, outcome: Outcome) -> list[Reply] | None:
+        """The answer to a request that was answered already: `outcome`, or the refusal."""
+        known = self.desk.books.live.get(hold) or self.desk.books.ended.get(hold)
+        if known is not None and known.digest == digest:
+            return self._granted_again(outcome, known)
+        remembered = self.desk.refusals.get(hold)
+        if remembered is not None and remembered[0] == digest:
+            return [Reply(self.asker, remembered[1])]
+        return None
+
+    def _conflict(self, hold: bytes, *, other: bool = False) -> Refused | None:
+        """`other`: somebody waits in line under this id."""
+        used = other or self.desk.books.state_of(hold) is not HoldState.ABSENT
+        if not used and self.desk.refusals.get(hold) is None:
+            return None
+        return Refused(Outcome.ID_CONFLICT, "this id was used for another request")
+
+    def _refuse_for_good(self, hold: bytes, digest: bytes, refused: Refused) -> Reply:
+        reply = self._refuse(hold, refused)
+        if refused.outcome is not Outcome.ID_CONFLICT:
+            self.desk.refusals.remember(hold, digest, reply.answer)
+        return reply
 
     def _grant(self, hold: Hold, digest: bytes) -> list[Reply]:
         legs = tuple(Leg(*leg) for leg in sorted(hold.legs))
@@ -137,12 +174,12 @@ class Visit:
         self.desk.arm(self.desk.books.live[hold.id], self.now)
         return self._say_live(Outcome.HELD, hold.id)
 
-    def _hold_again(self, known: LiveHold | EndedHold) -> list[Reply]:
+    def _granted_again(self, outcome: Outcome, known: LiveHold | EndedHold) -> list[Reply]:
         if isinstance(known, EndedHold) or known.id in self.desk.endings:
-            # Nobody may be told HELD for what is no longer held, however late the duplicate.
+            # Nobody may be told yes for what is no longer held, however late the duplicate.
             late = Refused(Outcome.TOO_LATE, f"ended since: {known.state.value}")
             return [self._refuse(known.id, late)]
-        return self._say_live(Outcome.HELD, known.id)
+        return self._say_live(outcome, known.id)
 
     def _say_live(self, outcome: Outcome, hold_id: bytes, nonce: bytes = b"") -> list[Reply]:
         hold = self.desk.books.live[hold_id]
@@ -193,17 +230,25 @@ class Visit:
 
     # The steps of a hold -----------------------------------------------------------------------
 
-    def _find(self, command: StepCommand) -> LiveHold | EndedHold | Refused:
-        books = self.desk.books
-        known = books.live.get(command.id) or books.ended.get(command.id)
+    def _find_for(self, command: StepCommand) -> LiveHold | EndedHold | Refused:
+        if isinstance(command, Resume) and self.desk.books.state_of(command.id) is HoldState.ABSENT:
+            return Refused(Outcome.NOT_RESUMABLE, "not in these books, which are open already")
+        return self._find(command.id, owner_may=isinstance(command, Void | Release))
+
+    def _find(self, hold: bytes, *, owner_may: bool = False) -> LiveHold | EndedHold | Refused:
+        """`hold`, if the asker may act on it: as its holder, or (`owner_may`) as its owner, or as
+        the holder of the booking that it was carved out of."""
+        known = self.desk.books.live.get(hold) or self.desk.books.ended.get(hold)
         if known is None:
-            if isinstance(command, Resume):
-                return Refused(Outcome.NOT_RESUMABLE, "not in these books, which are open already")
             return Refused(Outcome.NOT_FOUND, "never granted here")
-        owner_may = isinstance(command, Void | Release) and self.who == self.desk.owner
-        if self.who != known.holder and not owner_may:
+        if self.who != known.holder and not (owner_may and self._above(known)):
             return Refused(Outcome.NOT_HOLDER, "the hold names another key")
         return known
+
+    def _above(self, known: LiveHold | EndedHold) -> bool:
+        parent = None if isinstance(known, EndedHold) else known.parent
+        above = None if parent is None else self.desk.books.live.get(parent)
+        return self.who == self.desk.owner or (above is not None and self.who == above.holder)
 
     def _step(self, command: StepCommand, hold: LiveHold | EndedHold) -> list[LedgerEffect]:
         if isinstance(command, Void | Release):
@@ -220,9 +265,11 @@ class Visit:
             return [*self._say_live(done, hold.id)]
         if isinstance(command, Renew):
             return [*self._renew(hold, command.nonce)]
-        if hold.kind is GrantKind.CARRIED and hold.state is HoldState.POSTED:
-            self.desk.arm(hold, self.now)
-        return [*self._say_live(Outcome.RESUMED, hold.id)]
+        if isinstance(command, Extend):
+            return self._extend(command, hold)
+        if isinstance(command, Shrink):
+            return [*self._shrink(command, hold)]
+        return [*self._resume(hold)]
 
     def _post(self, hold: LiveHold) -> list[Reply]:
         if hold.state is HoldState.PENDING:
@@ -234,8 +281,83 @@ class Visit:
         if hold.state is HoldState.PENDING or hold.kind is GrantKind.BOOKING:
             sentence = "only a posted carried lease is renewed; a booking needs no heartbeat"
             return [self._refuse(hold.id, Refused(Outcome.WRONG_STEP, sentence))]
+        if self._last_term(hold):
+            return [self._refuse(hold.id, Refused(Outcome.TERM_TOO_LONG, LAST_TERM))]
         self.desk.arm(hold, self.now)
         return self._say_live(Outcome.RENEWED, hold.id, nonce)
+
+    def _resume(self, hold: LiveHold) -> list[Reply]:
+        if hold.kind is GrantKind.CARRIED and hold.state is HoldState.POSTED:
+            if self._last_term(hold):
+                return [self._refuse(hold.id, Refused(Outcome.TERM_TOO_LONG, LAST_TERM))]
+            self.desk.arm(hold, self.now)
+        return self._say_live(Outcome.RESUMED, hold.id)
+
+    def _last_term(self, hold: LiveHold) -> bool:
+        """Whether one more term would outlive what `hold` was carved out of."""
+        if hold.parent is None:
+            return False
+        return owner_span(hold.term) > (self.desk.remaining(hold.parent, self.now) or 0)
+
+    # A grant that changes ----------------------------------------------------------------------
+
+    def _extend(self, command: Extend, hold: LiveHold) -> list[LedgerEffect]:
+        refused = refuse_extend(command, hold, self._parent_left(hold), self.desk.limits)
+        if refused is not None:
+            return [self._refuse(hold.id, refused)]
+        effects: list[LedgerEffect] = []
+        if command.term > hold.term:
+            self.desk.write(Extended(hold.id, command.term))
+            effects.extend(self.desk.lengthen(hold, command.term, self.now))
+        return [*effects, *self._say_live(Outcome.EXTENDED, hold.id)]
+
+    def _parent_left(self, hold: LiveHold) -> Duration | None:
+        if hold.parent is None:
+            return None
+        parent = self.desk.remaining(hold.parent, self.now) or 0
+        left = self.desk.remaining(hold.id, self.now) or 0
+        return hold.term + holder_span(max(0, parent - left))
+
+    def _shrink(self, command: Shrink, hold: LiveHold) -> list[Reply]:
+        legs = tuple(sorted(command.legs))
+        refused = refuse_shrink(command, hold)
+        if refused is not None:
+            return [self._refuse(hold.id, refused)]
+        if legs != hold.legs:
+            self.desk.write(Shrunk(hold.id, legs))
+        return self._say_live(Outcome.SHRUNK, hold.id)
+
+    def _transfer(self, command: Transfer) -> list[Reply]:
+        desk = self.desk
+        digest = request_digest(command, self.public)
+        before = self._asked_before(command.id, digest, Outcome.TRANSFERRED)
+        if before is not None:
+            return before
+        parent = self._conflict(command.id) or self._parent_of(command)
+        if isinstance(parent, Refused):
+            return [self._refuse_for_good(command.id, digest, parent)]
+        desk.write(
+            Transferred(
+                command.id, parent.id, digest, command.holder or self.who,
+                tuple(sorted(command.legs)), command.kind, command.term, command.principal,
+                command.label,
+            )
+        )  # fmt: skip
+        desk.arm(desk.books.live[command.id], self.now)
+        return self._say_live(Outcome.TRANSFERRED, command.id)
+
+    def _parent_of(self, command: Transfer) -> LiveHold | Refused:
+        """What is to be carved, if it may be."""
+        parent = self._find(command.parent)
+        if isinstance(parent, Refused):
+            return parent
+        if isinstance(parent, EndedHold) or parent.id in self.desk.endings:
+            return Refused(Outcome.TOO_LATE, f"its parent ended or is ending: {parent.state.value}")
+        left = holder_span(self.desk.remaining(parent.id, self.now) or 0)
+        books, limits = self.desk.books, self.desk.limits
+        return refuse_transfer(command, parent, left, books, limits) or parent
+
+    # The end of it -----------------------------------------------------------------------------
 
     def _give_back(self, command: Void | Release, hold: LiveHold | EndedHold) -> list[LedgerEffect]:
         """End a hold by word of its holder or ours: as fits where it stands, whichever was said."""
@@ -250,6 +372,11 @@ class Visit:
         if isinstance(command, Void):
             wrong = Refused(Outcome.WRONG_STEP, "it is a grant already: release it")
             return [self._refuse(hold.id, wrong)]
+        parts = len(self.desk.books.children(hold.id))
+        if parts:
+            # Others believe in them, and nobody has told them anything.
+            sentence = f"{parts} parts of it are handed on: they are released first"
+            return [self._refuse(hold.id, Refused(Outcome.WRONG_STEP, sentence))]
         effects = self.desk.end(hold.id, EndedBy.ASKED, self.who, self.now)
         return [*effects, *self._await_end(hold.id)]
 

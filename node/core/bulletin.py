@@ -15,9 +15,12 @@ from ledger.entries import (
     Adopted,
     Closed,
     Expired,
+    Extended,
     Posted,
     Reclaimed,
     Released,
+    Shrunk,
+    Transferred,
     Voided,
     decode_entry,
 )
@@ -32,11 +35,12 @@ from node.core.health import rejections
 from node.core.knowledge import Knowledge
 from node.core.phrases import amount_of
 
-WORTH_TELLING: Final = tuple(
-    msgspec.msgpack.encode(kind.__struct_config__.tag)
-    for kind in (Posted, Adopted, Released, Reclaimed, Expired, Voided, Closed)
-)
-"""How an entry goes on behind its first byte, for those that begin or end a grant."""
+CHANGES: Final = (
+    Posted, Adopted, Extended, Shrunk, Transferred, Released, Reclaimed, Expired, Voided, Closed,
+)  # fmt: skip
+
+WORTH_TELLING: Final = tuple(msgspec.msgpack.encode(kind.__struct_config__.tag) for kind in CHANGES)
+"""How an entry goes on behind its first byte, for those that begin, change or end a grant."""
 
 
 class Bulletin:
@@ -83,15 +87,15 @@ class Bulletin:
         entry = decode_entry(raw)
         match entry:
             case Posted(hold):
-                return self.event(
-                    "hold.granted", f"granted: {self.words(self._knowledge.us, hold)}", hold=hold
-                )
+                return self._granted("granted", hold)
             case Adopted(id=hold):
-                return self.event(
-                    "hold.granted",
-                    f"taken up again: {self.words(self._knowledge.us, hold)}",
-                    hold=hold,
-                )
+                return self._granted("taken up again", hold)
+            case Transferred(id=hold):
+                return self._granted("handed on", hold)
+            case Extended(hold):
+                return self._changed("lasts longer", hold)
+            case Shrunk(hold):
+                return self._changed("takes less", hold)
             case Released(hold, _, why):
                 return self.event("hold.ended", f"released, {why.value}", hold=hold)
             case Reclaimed(hold):
@@ -104,6 +108,14 @@ class Bulletin:
                 return self.event("hold.ended", f"closed: {how.value}", hold=hold)
             case _:
                 raise AssertionError("its tag said that it begins or ends a grant")
+
+    def _granted(self, how: str, hold: bytes) -> Event:
+        sentence = f"{how}: {self.words(self._knowledge.us, hold)}"
+        return self.event("hold.granted", sentence, hold=hold)
+
+    def _changed(self, how: str, hold: bytes) -> Event:
+        sentence = f"{how}: {self.words(self._knowledge.us, hold)}"
+        return self.event("hold.changed", sentence, hold=hold)
 
     def words(self, owner: NodeId, hold: bytes) -> str:
         """What a hold is, for a line: `ram 1 GiB for train (ann)`."""

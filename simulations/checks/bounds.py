@@ -103,6 +103,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Board._facts": _members,
     "Board._facts[]": lambda config: config.topics_per_author_max,
     "Board._sums": _members,
+    "Books._carved": ENTRIES_MAX,
     "Books._on_pool": POOLS_MAX,
     "Books._on_pool[]": ENTRIES_MAX,
     "Books._undo": 0,

@@ -121,12 +121,14 @@ def test_the_table_of_holds_is_the_table() -> None:
     ]
 
 
-def test_every_refusal_of_an_owner_is_told_in_the_order_of_checking() -> None:
-    page = (ROOT / "docs/reference/hold-lifecycle.md").read_text()
-    table = page[page.index("| outcome | when |") :]
-    told = re.findall(r"^\| ([a-z, ]+) \| .+ \|$", table, re.MULTILINE)[1:]
-    assert told == [outcome.value for outcome in Outcome if not outcome.positive][: len(told)]
-    assert Outcome.TOO_LATE.value in told
+def test_every_outcome_of_a_command_is_told_in_the_order_of_checking() -> None:
+    page = (ROOT / "docs/reference/outcomes.md").read_text()
+    refusals = re.findall(r"^\| ([a-z', ]+) \| .+ \| (yes|no) \|$", page, re.MULTILINE)
+    table = page[page.index("| outcome | when |\n") : page.index("## Faults")]
+    rest = re.findall(r"^\| ([a-z]+) \| .+ \|$", table, re.MULTILINE)[1:]
+    again = [(one.value, "yes" if one.may_change_on_retry else "no") for one in Outcome]
+    assert refusals == again[: len(refusals)]
+    assert rest == [one.value for one in Outcome][len(refusals) :]
 
 
 def test_kinds_and_letters_on_the_wire_have_the_numbers_of_the_code() -> None:

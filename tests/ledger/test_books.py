@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ledger.accounts import PoolState
 from ledger.audit import AuditError, check_books, check_fold, verify_chain
-from ledger.books import Books, Refusal
+from ledger.books import Books
 from ledger.commands import GrantKind, Leg
 from ledger.entries import (
     Adopted,
@@ -34,6 +34,7 @@ from ledger.entries import (
     encode_entry,
 )
 from ledger.lifecycle import HoldState
+from ledger.refusal import Refusal
 from mesh.identity import Epoch
 from mesh.logs import NO_BLOCK, Block, Era, Position, seal_block
 from tests.ledger.owner import ALICE, OWNER, hold_id, opened

@@ -29,8 +29,8 @@ from ledger.lifecycle import Step
 from ledger.postings import step_postings
 from mesh.logs import Era
 from tests.ledger import test_machine, test_outcomes, test_recovery
+from tests.ledger.lives import live_through
 from tests.ledger.owner import ALICE, opened, reading
-from tests.ledger.world import live_through
 
 SEEDS = 40
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -42,20 +42,28 @@ def lives() -> None:
         live_through(seed)
 
 
+def for_every_step(bent: Any) -> Patch:
+    def patch_both(patch: pytest.MonkeyPatch) -> None:
+        patch.setattr("ledger.books.step_postings", bent)
+        patch.setattr("ledger.changes.step_postings", bent)
+
+    return patch_both
+
+
 def without(step: Step) -> Patch:
     """Postings of one step are forgotten."""
 
     def bent(asked: Step, *rest: Any) -> Any:
         return () if asked is step else step_postings(asked, *rest)
 
-    return lambda patch: patch.setattr("ledger.books.step_postings", bent)
+    return for_every_step(bent)
 
 
 def double(step: Step) -> Patch:
     def bent(asked: Step, *rest: Any) -> Any:
         return step_postings(asked, *rest) * (2 if asked is step else 1)
 
-    return lambda patch: patch.setattr("ledger.books.step_postings", bent)
+    return for_every_step(bent)
 
 
 def first_leg_only(patch: pytest.MonkeyPatch) -> None:
@@ -63,7 +71,7 @@ def first_leg_only(patch: pytest.MonkeyPatch) -> None:
         kept = legs[:1] if asked is Step.VOID else legs
         return step_postings(asked, kept, tenant)
 
-    patch.setattr("ledger.books.step_postings", bent)
+    for_every_step(bent)(patch)
 
 
 def two_legs_come_back() -> None:

@@ -268,10 +268,10 @@ def test_receipts_prove_and_never_authorise() -> None:
     again = owner.restart(UNPROVEN)
     assert again.resume(1, receipts, who=BOB).outcome is Outcome.NOT_HOLDER
     assert again.resume(1, other).outcome is Outcome.NOT_RESUMABLE
-    assert again.resume(1, (b"nothing",)).outcome is Outcome.MALFORMED
+    assert again.resume(1, (b"nothing",)).outcome is Outcome.BAD_RECEIPT
     assert again.resume(1, ()).outcome is Outcome.MALFORMED
     bent = receipts[0][:-40] + bytes(40)
-    assert again.resume(1, (bent,)).outcome in (Outcome.MALFORMED, Outcome.NOT_RESUMABLE)
+    assert again.resume(1, (bent,)).outcome is Outcome.BAD_RECEIPT
     assert again.renew(1).outcome is Outcome.QUARANTINED
 
 
@@ -281,7 +281,7 @@ def test_a_receipt_signed_by_another_owner_resumes_nothing() -> None:
     forged = seal_block(ALICE, Era(1, bytes(16)), 0, bytes(32), [entry])
     again = owner.restart(UNPROVEN)
     answer = again.resume(1, (encode_receipt(receipt_for(forged, 0)),))
-    assert answer.outcome is Outcome.NOT_RESUMABLE
+    assert answer.outcome is Outcome.FOREIGN_RECEIPT
 
 
 def test_an_ended_lease_is_not_resumed_by_an_old_receipt() -> None:

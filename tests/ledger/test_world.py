@@ -10,8 +10,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from ledger.commands import Outcome
 from ledger.entries import decode_entry
 from mesh.instant import MINUTE, SECOND
+from tests.ledger.lives import live_through
 from tests.ledger.owner import hold_id
-from tests.ledger.world import World, live_through
+from tests.ledger.world import World
 
 
 @pytest.mark.parametrize("seed", range(120))
@@ -29,6 +30,8 @@ def test_the_lives_meet_everything_that_can_happen() -> None:
         seen.update(alarm.code for alarm in world.owner.alarms)
     for word in ("Held", "Posted", "Voided", "Expired", "Released", "Reclaimed", "EraOpened"):
         assert seen[word] >= 10, word
+    for word in ("Extended", "Shrunk", "Transferred"):
+        assert seen[word] >= 5, word
     for word in ("Adopted", "PoolStateSet", "would-not-end", "NO_ROOM", "TOO_LATE"):
         assert seen[word] >= 1, word
 
@@ -76,6 +79,21 @@ class AnyLife(RuleBasedStateMachine):
     @rule(number=st.integers(0, 99))
     def release(self, number: int) -> None:
         self.world.release(self.pick(number))
+
+    @precondition(lambda self: self.world.holders)
+    @rule(number=st.integers(0, 99), minutes=st.integers(1, 60))
+    def extend(self, number: int, minutes: int) -> None:
+        self.world.extend(self.pick(number), minutes * MINUTE)
+
+    @precondition(lambda self: self.world.holders)
+    @rule(number=st.integers(0, 99), amount=st.integers(1, 50))
+    def shrink(self, number: int, amount: int) -> None:
+        self.world.shrink(self.pick(number), amount)
+
+    @precondition(lambda self: self.world.holders)
+    @rule(number=st.integers(0, 99), amount=st.integers(1, 50), booking=st.booleans())
+    def transfer(self, number: int, amount: int, booking: bool) -> None:
+        self.world.transfer(self.pick(number), amount, booking)
 
     @rule(duration=st.sampled_from([1, SECOND, 10 * SECOND, 29 * SECOND, 31 * SECOND, 41 * MINUTE]))
     def wait(self, duration: int) -> None:

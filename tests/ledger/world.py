@@ -8,8 +8,25 @@ checked at every boundary; each says which promise it guards.
 from dataclasses import dataclass, field
 from random import Random
 
+import msgspec
+
 from ledger.audit import check_books, verify_chain
-from ledger.commands import Answer, Command, Outcome, Post, Release, Renew, Resume, Void
+from ledger.commands import (
+    Answer,
+    Command,
+    Extend,
+    GrantKind,
+    Hold,
+    Leg,
+    Outcome,
+    Post,
+    Release,
+    Renew,
+    Resume,
+    Shrink,
+    Transfer,
+    Void,
+)
 from ledger.effects import Fence, LedgerEffect
 from ledger.entries import Expired, Reclaimed, Released, decode_entry
 from ledger.leases import holder_span
@@ -36,6 +53,11 @@ class Holder:
     """When each kind of command was first sent: belief is counted from there."""
     ended: bool = False
     runs: bool = False
+    parent: int | None = None
+    returned: bool = False
+    """Its room is its parent's again."""
+    asked: Hold | Transfer | None = None
+    """As it was first asked for: a retry says the same."""
 
     def believes(self, now: Instant) -> bool:
         return not self.ended and self.believes_until is not None and now < self.believes_until
@@ -83,7 +105,10 @@ class World:
     def send_hold(self, number: int) -> None:
         """Also again: a retry is the same request."""
         one = self.holders[number]
-        command = self.owner.hold_command(number, one.amount, booking=one.booking, term=one.term)
+        if one.asked is None:
+            booking, term = one.booking, one.term
+            one.asked = self.owner.hold_command(number, one.amount, booking=booking, term=term)
+        command = msgspec.structs.replace(one.asked, session=self.owner.session)
         answer = self.ask("hold", one, command)
         if answer.outcome is Outcome.HELD and not one.posted:
             one.receipts = answer.receipts
@@ -109,6 +134,65 @@ class World:
             assert not ending, "B2: renewed while it was ending"
             one.believes_until = self.owner.now + holder_span(one.term)
 
+    def extend(self, number: int, term: int) -> None:
+        """Its holder counts the longer term from where it counted the first."""
+        one = self.holders[number]
+        if not one.booking or not one.posted or not one.believes(self.owner.now):
+            return
+        answer = self.owner.ask(Extend(hold_id(number), self.owner.session, term))
+        if answer.outcome is Outcome.EXTENDED:
+            longer = term - one.term
+            assert longer >= 0, "it was told of more time than it has"
+            assert one.believes_until is not None
+            one.term, one.believes_until = term, one.believes_until + holder_span(longer)
+
+    def shrink(self, number: int, amount: int) -> None:
+        """Its holder relies on less from the moment it asks."""
+        one = self.holders[number]
+        if not one.posted or not one.believes(self.owner.now) or amount > one.amount:
+            return
+        given_back, one.amount = one.amount - amount, amount
+        legs = (Leg("ram", amount),)
+        answer = self.owner.ask(Shrink(hold_id(number), self.owner.session, legs))
+        if answer.outcome is Outcome.SHRUNK:
+            one.receipts = answer.receipts
+            if one.parent is not None:
+                self.holders[one.parent].amount += given_back
+
+    def transfer(self, number: int, amount: int, booking: bool) -> None:
+        """A part of one grant becomes a grant of its own."""
+        above = self.holders[number]
+        if not above.posted or not above.believes(self.owner.now):
+            return
+        child = len(self.holders) + 1
+        term = 10 * MINUTE if booking else 30 * SECOND
+        one = self.holders[child] = Holder(child, amount, booking, term, parent=number)
+        kind = GrantKind.BOOKING if booking else GrantKind.CARRIED
+        command = Transfer(
+            hold_id(child), self.owner.session, hold_id(number), b"", (Leg("ram", amount),),
+            kind, term, "bob", "part",
+        )  # fmt: skip
+        one.asked = command
+        answer = self.ask("hold", one, command)
+        if answer.outcome is Outcome.TRANSFERRED:
+            above.amount -= amount
+            assert above.amount >= 0, "a child exceeds its parent"
+            one.posted, one.receipts, one.runs = True, answer.receipts, not booking
+            one.believes_until = self.owner.now + holder_span(term)
+
+    def bookings(self) -> list[int]:
+        """What a part may be carved out of."""
+        holders = self.holders.values()
+        return [one.number for one in holders if one.posted and one.booking and not one.ended]
+
+    def parts(self, number: int) -> list[Holder]:
+        """What was carved out of it and lives."""
+        live = self.owner.ledger.books.live
+        return [
+            one for one in self.holders.values()
+            if one.parent == number and hold_id(one.number) in live
+        ]  # fmt: skip
+
     def void(self, number: int) -> None:
         one = self.holders[number]
         if one.posted:
@@ -124,8 +208,13 @@ class World:
         one = self.holders[number]
         if not one.posted:
             return
+        command = Release(hold_id(number), self.owner.session)
+        if self.parts(number) and self.owner.state == "open":
+            refused = self.owner.ask(command).outcome
+            assert refused in (Outcome.WRONG_STEP, Outcome.ENDING), refused
+            return
         one.ended = True
-        self.owner.send(Release(hold_id(number), self.owner.session))
+        self.owner.send(command)
         self.owner.seal()
 
     def fence(self, gone: bool) -> None:
@@ -187,7 +276,12 @@ class World:
         """How much of the log peers must have: no word about a booking is final before one of them
         stored it, neither its grant nor its end."""
         books = self.owner.ledger.books
-        words = [hold.posted_at for hold in books.live.values() if hold.is_booking]
+        words = [
+            at
+            for hold in books.live.values()
+            if hold.is_booking or hold.parent
+            for at in (hold.posted_at, hold.extended_at, hold.shrunk_at)
+        ]
         words += [
             hold.ended_at
             for hold in books.ended.values()
@@ -242,6 +336,9 @@ class World:
                 entry = decode_entry(raw)
                 if isinstance(entry, Expired | Reclaimed | Released):
                     one = self.holders[int.from_bytes(entry.id, "big")]
+                    if one.parent is not None and not one.returned:
+                        one.returned = True
+                        self.holders[one.parent].amount += one.amount
                     assert not one.runs, "B4: room was returned while its work ran"
                     believed = one.believes(self.owner.now)
                     assert not believed, "B3: ended while its holder still believed"
@@ -258,6 +355,8 @@ class World:
             if self.owner.state == "open":
                 state = books.state_of(hold_id(one.number))
                 assert state.live, f"a holder believes in what is {state.value}"
+                kept = sum(leg.amount for leg in books.live[hold_id(one.number)].legs)
+                assert kept >= one.amount, f"believed to be {one.amount}, and kept as {kept}"
         running = sum(one.amount for one in self.holders.values() if one.runs)
         assert running <= CAPACITY, "G2: more runs than there is"
 
@@ -275,37 +374,3 @@ class World:
         report = verify_chain(self.owner.disk.chain)
         assert report.ok, report.fault
         assert report.state_hash == books.state_hash()
-
-
-def live_through(seed: int, steps: int = 60) -> World:
-    """A life drawn from one number."""
-    world = World(seed)
-    draw = world.random
-    for _ in range(steps):
-        number = draw.randint(1, len(world.holders)) if world.holders else 0
-        step = draw.choices(
-            ["hold", "again", "post", "renew", "void", "release", "wait", "fence", "stuck",
-             "restart", "reboot", "look"],
-            [9, 3, 12, 9, 2, 3, 8, 6, 1, 1, 2, 3],
-        )[0]  # fmt: skip
-        if step == "hold":
-            world.hold(draw.randint(1, 60), draw.random() < 0.4)
-        elif step == "wait":
-            world.advance(
-                draw.choice([SECOND, 2 * SECOND, 5 * SECOND, 10 * SECOND, 29 * SECOND, 5 * MINUTE])
-            )
-        elif step in ("fence", "stuck"):
-            world.fence(gone=step == "fence")
-        elif step == "restart":
-            world.restart()
-        elif step == "reboot":
-            world.reboot(draw.choice([0, 1, 3, 10_000, 10_000]))
-        elif step == "look":
-            world.look()
-        elif number:
-            act = {"again": world.send_hold, "post": world.post, "renew": world.renew,
-                   "void": world.void, "release": world.release}[step]  # fmt: skip
-            act(number)
-        world.check()
-    world.finish()
-    return world

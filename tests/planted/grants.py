@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pytest
 
-from ledger import books, desk, granting, visits
+from ledger import books, changes, desk, granting, visits
 from ledger.answers import Draft, Refusals
 from ledger.commands import Outcome, Post, Renew
 from ledger.desk import Desk
@@ -90,13 +90,21 @@ def everything_fits(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(books, "affordable", lambda *_: True)
 
 
+def for_every_step(bent: Any) -> Plant:
+    def patch_both(patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(books, "step_postings", bent)
+        patch.setattr(changes, "step_postings", bent)
+
+    return patch_both
+
+
 def moved(step: Step, times: int) -> Plant:
     """What one step moves is moved so many times."""
 
     def bent(asked: Step, *rest: Any) -> tuple[Posting, ...]:
         return step_postings(asked, *rest) * (times if asked is step else 1)
 
-    return set_to(books, "step_postings", bent)
+    return for_every_step(bent)
 
 
 def first_leg_only(patch: pytest.MonkeyPatch) -> None:
@@ -104,7 +112,7 @@ def first_leg_only(patch: pytest.MonkeyPatch) -> None:
         ends = asked in (Step.VOID, Step.EXPIRE, Step.RELEASE)
         return step_postings(asked, legs[:1] if ends else legs, tenant)
 
-    patch.setattr(books, "step_postings", bent)
+    for_every_step(bent)(patch)
 
 
 # How it ends what it granted ---------------------------------------------------------------------
