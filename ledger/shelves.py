@@ -29,6 +29,8 @@ class Shelves:
         """Bookings that start later: they take no room yet."""
         self.gangs: dict[bytes, Gang] = {}
         """Of the log's author, as asker: what it says of gangs (`ledger/gangs.py`)."""
+        self.enlisted: dict[bytes, bytes] = {}
+        """Live hold → its gang, of those that are one of a gang's."""
         self._on_pool: dict[str, dict[bytes, int]] = {}
         self._carved: dict[bytes, int] = {}
         """Parent → how many children of it live."""
@@ -43,11 +45,15 @@ class Shelves:
 
     def _set_live(self, hold: LiveHold) -> None:
         self._put(self.live, hold.id, hold)
+        if hold.gang is not None:
+            self._put(self.enlisted, hold.id, hold.gang.gang)
         for leg in hold.legs:
             self._put(self._on_pool.setdefault(leg.pool, {}), hold.id, leg.amount)
 
     def _set_ended(self, hold: LiveHold, state: HoldState, at: Token) -> None:
         self._put(self.live, hold.id, None)
+        if hold.gang is not None:
+            self._put(self.enlisted, hold.id, None)
         for leg in hold.legs:
             self._put(self._on_pool[leg.pool], hold.id, None)
         ended = EndedHold(

@@ -34,10 +34,11 @@ CHANGES_MAX: Final = 3
 @dataclass(frozen=True, slots=True)
 class Policy:
     """How a decision is told. `list_all`: every node in full, however many there are. `brief`: the
-    choice, the exact counts, and nobody besides."""
+    choice, the exact counts, and nobody besides. `fitting_min`: so many that fit, if there are."""
 
     list_all: bool = False
     brief: bool = False
+    fitting_min: int = 0
 
 
 TELL_THE_NEAREST: Final = Policy()
@@ -78,7 +79,7 @@ def _how_many(policy: Policy, count: int) -> tuple[int, int]:
         return 1, 0
     if policy.list_all or count <= TOLD_IN_FULL_NODES_MAX:
         return count, count
-    return TOLD_FITTING, TOLD_NEAR
+    return max(TOLD_FITTING, policy.fitting_min), TOLD_NEAR
 
 
 def _fits(

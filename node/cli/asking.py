@@ -20,6 +20,7 @@ EXPECTED: Final = {
     "where": ("decision", "text"),
     "plan": ("jobs",),
     "reserve": ("id", "owner", "state", "legs", "kind", "remaining_ms", "warnings"),
+    "reserve_gang": ("id", "state", "members", "remaining_ms", "warnings"),
     "post": ("id", "owner", "remaining_ms"),
     "adopt": ("id", "pid", "kind", "legs", "again"),
     "release": ("id", "owner", "outcome", "detail"),

@@ -249,7 +249,7 @@ def granted(knowledge: Knowledge, done: Granted) -> dict[str, Any]:
         "legs": [leg(one) for one in done.choice.legs],
         "kind": "booking" if done.reserve.pid is None else "carried",
         "term_ms": term,
-        **_proof(knowledge, answer, term),
+        **proof(knowledge, answer, term),
         "tried": list(done.tried),
         "warnings": warnings,
         "environment": f"HOLDFAST_HOLD={answer.id.hex()}",
@@ -263,11 +263,12 @@ def told(knowledge: Knowledge, owner: NodeId, answer: Answer) -> dict[str, Any]:
         "owner": who(knowledge, owner),
         "outcome": answer.outcome.value,
         "detail": answer.detail,
-        **_proof(knowledge, answer),
+        **proof(knowledge, answer),
     }
 
 
-def _proof(knowledge: Knowledge, answer: Answer, term_ms: int | None = None) -> dict[str, Any]:
+def proof(knowledge: Knowledge, answer: Answer, term_ms: int | None = None) -> dict[str, Any]:
+    """What an owner's yes rests on, and how long it lasts."""
     stored, left = answer.stored_on, ms(answer.remaining)
     return {
         # The owner counts a margin for clocks on top; people are told what they asked for.

@@ -57,7 +57,7 @@ class Custody:
         assert answer.token is not None
         height = answer.token[1]
         waiting = _Waiting(token, answer, height, now + COPY_WAIT)
-        if others == 0 or self._keepers(height):
+        if others == 0 or self.keepers(height):
             return [self._release(waiting)]
         self._waiting.append(waiting)
         return []
@@ -65,7 +65,7 @@ class Custody:
     def stored(self, peer: NodeId, position: Position) -> list[Answered]:
         """`peer` has our log up to `position`."""
         self._stored[peer] = max(self._stored.get(peer, -1), position.height)
-        return self._sift(lambda waiting: bool(self._keepers(waiting.height)))
+        return self._sift(lambda waiting: bool(self.keepers(waiting.height)))
 
     def wake(self, now: Instant) -> list[Answered]:
         """Let go of what has waited long enough, copies or not."""
@@ -79,11 +79,12 @@ class Custody:
         """Heights may be taken again after a cut: nothing stored before it counts any more."""
         self._stored.clear()
 
-    def _keepers(self, height: int) -> tuple[bytes, ...]:
+    def keepers(self, height: int) -> tuple[NodeId, ...]:
+        """Who has our log up to `height`, as far as we were told."""
         return tuple(sorted(peer for peer, stored in self._stored.items() if stored >= height))
 
     def _release(self, waiting: _Waiting) -> Answered:
-        answer = msgspec.structs.replace(waiting.answer, stored_on=self._keepers(waiting.height))
+        answer = msgspec.structs.replace(waiting.answer, stored_on=self.keepers(waiting.height))
         return Answered(waiting.token, answer)
 
     def _sift(self, ready: Callable[[_Waiting], bool]) -> list[Answered]:

@@ -20,6 +20,7 @@ from ledger.commands import (
     GrantKind,
     Outcome,
     Post,
+    Settle,
     SignedCommand,
     decode_answer,
     decode_signed,
@@ -27,23 +28,26 @@ from ledger.commands import (
     encode_signed,
     sign_command,
 )
+from ledger.gangs import Gang
 from ledger.lifecycle import HoldState
 from mesh import effects as mesh_effects
 from mesh.identity import Identity, NodeId
 from mesh.instant import SECOND, Duration, Instant, earliest
 from mesh.logs import Position
 from mesh.persistence import Persist
-from node.core import answers
+from node.core import answers, gang_answers, gang_books
 from node.core.asking import Asking
 from node.core.carrying import Carried, Carrying
 from node.core.custody import Answered, Custody
 from node.core.effects import Effect, Look, Progress, Reply, Watch
+from node.core.gang import AskMember, Disbanded, Formed, GangingEffect, Record
+from node.core.ganging import Ganging
 from node.core.knowledge import Knowledge
 from node.core.lines import Stand
 from node.core.outlook import Outlook
 from node.core.processes import Process
 from node.core.reports import WorkEnded
-from node.core.requests import Reserve
+from node.core.requests import Reserve, ReserveGang
 from node.core.telling import Tell, Tellable, Telling, Told
 from node.core.trusting import refusal_of
 from node.core.wishes import Ask, AskingEffect, AskInLine, Granted, Wish
@@ -71,6 +75,7 @@ class _Desk(Enum):
     LINE = "somebody in a line"
     TELLING = "a single command"
     CARRYING = "a renewal"
+    GANGING = "one of a gang's"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +86,8 @@ class _Route:
     key: int
 
 
-ErrandEffect: TypeAlias = Effect | ToOurBooks
-_Inner: TypeAlias = AskingEffect | Tell | Told | Answered
+ErrandEffect: TypeAlias = Effect | ToOurBooks | Record
+_Inner: TypeAlias = AskingEffect | Tell | Told | Answered | GangingEffect
 
 
 class Errands:
@@ -95,6 +100,7 @@ class Errands:
         self._telling = Telling(knowledge.name_of)
         self._custody = Custody()
         self._carrying = Carrying()
+        self._ganging = Ganging(random, gang_books.GangBooks(knowledge, self._custody))
         self._routes: dict[int, _Route] = {}
         self._calls: dict[int, _Route] = {}
         self._last_number = 0
@@ -103,7 +109,7 @@ class Errands:
     def next_wake(self) -> Instant | None:
         return earliest(
             self._asking.next_wake, self._telling.next_wake, self._custody.next_wake,
-            self._carrying.next_wake,
+            self._carrying.next_wake, self._ganging.next_wake,
         )  # fmt: skip
 
     @property
@@ -136,6 +142,29 @@ class Errands:
         """Seek, hold and post, for the surface request `token`. May raise Refused."""
         return self._sort(self._asking.begin(token, reserve, look, now), now)
 
+    def reserve_gang(
+        self, token: int, reserve: ReserveGang, look: Callable[[], Outlook], now: Instant
+    ) -> list[ErrandEffect]:
+        """All of them or none, for the surface request `token`. May raise Refused."""
+        return self._sort(self._ganging.begin(token, reserve, look, now), now)
+
+    def disband(self, token: int, gang: Gang, now: Instant) -> list[ErrandEffect]:
+        """End a gang of ours, for the surface request `token`. May raise Refused."""
+        return self._sort(self._ganging.disband(token, gang, now), now)
+
+    def take_up_gangs(self, now: Instant, *, sure: bool) -> list[ErrandEffect]:
+        """What our log says of gangs that nobody attends to. `sure`: it forgot nothing."""
+        gangs = list(self._knowledge.ledger.books.gangs.values())
+        return self._sort(self._ganging.take_up(gangs, now, sure=sure), now)
+
+    def read_of_gangs(self) -> list[ErrandEffect]:
+        """What logs have come to say of gangs that concern us, for our books."""
+        return [Record(0, told) for told in gang_books.news(self._knowledge)]
+
+    def recorded(self, key: int, now: Instant) -> list[ErrandEffect]:
+        """Our log says how far the gang `key` is."""
+        return self._sort(self._ganging.recorded(key, now), now)
+
     def tell(
         self, token: int, owner: NodeId, command: Tellable, now: Instant
     ) -> list[ErrandEffect]:
@@ -144,12 +173,13 @@ class Errands:
 
     def cancel(self, token: int, now: Instant) -> list[ErrandEffect]:
         """Whoever asked under `token` is gone."""
-        return self._sort(self._asking.cancel(token), now)
+        return self._sort([*self._asking.cancel(token), *self._ganging.cancel(token, now)], now)
 
     def wake(self, now: Instant) -> list[ErrandEffect]:
         """Time has passed: send again, look again, renew, let go."""
         inner: list[_Inner] = [
             *self._asking.wake(now), *self._telling.wake(now), *self._custody.wake(now),
+            *self._ganging.wake(now),
         ]  # fmt: skip
         effects = self._sort(inner, now)
         quarantined = self._knowledge.ledger.standing[0] == "quarantine"
@@ -186,8 +216,8 @@ class Errands:
     def stored(self, peer: NodeId, position: Position, now: Instant) -> list[ErrandEffect]:
         """`peer` has our log up to `position` on its disk."""
         if not self._knowledge.mesh.roll.counts(peer):
-            return []
-        return self._sort(self._custody.stored(peer, position), now)
+            answered = self._custody.stored(peer, position)
+        return self._sort([*answered, *self._ganging.stored(now)], now)
 
     def gone(self, peer: NodeId) -> None:
         """`peer` is on no roll any more."""
@@ -226,6 +256,8 @@ class Errands:
                 return self._sort(self._asking.told_in_line(route.key, answer, now), now)
             case _Desk.TELLING:
                 return self._sort(self._telling.answered(route.key, answer, now), now)
+            case _Desk.GANGING:
+                return self._sort(self._ganging.answered(route.key, answer, now), now)
             case _Desk.CARRYING:
                 assert answer is not None, "our own books always answer"
                 return [*self._carrying.answered(answer)]
@@ -238,7 +270,7 @@ class Errands:
         booking back, over whoever was given its room."""
         if answer.token is None:
             return False
-        if answer.outcome is Outcome.RELEASED:
+        if answer.outcome in (Outcome.RELEASED, Outcome.SETTLED):
             return True
         kept = self._knowledge.ledger.books.live.get(answer.id)
         booking = kept is not None and kept.kind is GrantKind.BOOKING
@@ -255,7 +287,7 @@ class Errands:
         signed = sign_command(self._identity, owner, command)
         number = self._number()
         self._calls[number] = route
-        wait = POST_WAIT if command.__struct_config__.tag == "post" else CALL_WAIT
+        wait = POST_WAIT if isinstance(command, Post | Settle) else CALL_WAIT
         deadline = now + wait if until is None else min(now + wait, until)
         return mesh_effects.Call(
             number, owner, self._knowledge.addresses_of(owner), SERVICE_LEDGER,
@@ -283,6 +315,14 @@ class Errands:
                     out.append(self._to_owner(owner, command, route, now, until))
                 case AskInLine(stand, owner, command):
                     out.append(self._to_owner(owner, command, _Route(_Desk.LINE, stand), now))
+                case AskMember(call, owner, command, until):
+                    route = _Route(_Desk.GANGING, call)
+                    out.append(self._to_owner(owner, command, route, now, until))
+                case Formed():
+                    out.append(self._formed(effect, now))
+                case Disbanded():
+                    body = gang_answers.disbanded(self._knowledge, effect)
+                    out.append(Reply(effect.token, ok=True, body=body))
                 case Tell(key, owner, command):
                     out.append(self._to_owner(owner, command, _Route(_Desk.TELLING, key), now))
                 case Answered(token, answer):
@@ -296,7 +336,7 @@ class Errands:
                         self._knowledge.granted.pop(answer.id, None)
                     body = answers.told(self._knowledge, owner, answer)
                     out.append(Reply(token, ok=True, body=body))
-                case Persist() | Progress() | Reply():
+                case Persist() | Progress() | Reply() | Record():
                     out.append(effect)
         return out
 
@@ -311,6 +351,12 @@ class Errands:
         tied = Carried(done.answer.id, reserve.pid, reserve.pid_started, done.answer.receipts)
         begun: list[Persist | Watch] = self._carrying.begin(tied, now)
         return [*begun, Look("a process was tied to a hold"), reply]
+
+    def _formed(self, done: Formed, now: Instant) -> Reply:
+        for member in done.members:
+            if member.answer is not None:
+                self._knowledge.remember_grant(member.answer, member.owner, HoldState.POSTED, now)
+        return Reply(done.token, ok=True, body=gang_answers.formed(self._knowledge, done))
 
 
 def _read(body: bytes | None) -> Answer | None:

@@ -15,7 +15,7 @@ from ledger.leases import owner_span
 from ledger.lifecycle import HoldState
 from mesh.identity import NodeId
 from mesh.instant import Duration
-from node.core import answers
+from node.core import answers, gang_answers
 from node.core.dangers import Danger, dangers
 from node.core.idling import IdleFact, idle_sentence
 from node.core.knowledge import Knowledge
@@ -106,6 +106,7 @@ def _hold(
         else {"era": position.era.counter, "height": position.height},
         "age_ms": answers.ms(knowledge.age(owner, "log")) if owner != knowledge.us else 0,
         "tied": tied,
+        "gang": gang_answers.membership(knowledge, hold),
         "processes": [*knowledge.running.get(hold.id, ())] if owner == knowledge.us else None,
         "alarms": [one.body for one in alarms],
         "idle": None if idle is None else msgspec.structs.asdict(idle),

@@ -34,6 +34,7 @@ from node.core.bulletin import Bulletin
 from node.core.copies import Copies
 from node.core.effects import Doubt, Effect, Happened, KeepKeys, Look, Reply
 from node.core.errands import SERVICE_LEDGER, ErrandEffect, Errands, ToOurBooks
+from node.core.gang import Record
 from node.core.inviting import Inviting
 from node.core.knowledge import Knowledge
 from node.core.reports import (
@@ -96,6 +97,8 @@ class Agent:
         self.addresses: tuple[mesh_effects.Address, ...] = ()
         self._copies = Copies(self.knowledge)
         self.selves = Selves(self.knowledge, self.bulletin, birth.fingerprint)
+        self._sure = True
+        """Whether our log has told all that it ever said since this start."""
 
     # Doors in ----------------------------------------------------------------------------------
 
@@ -269,8 +272,10 @@ class Agent:
                     out += self.attribution.learned(fact)
                 case mesh_effects.LogExtended(author, blocks):
                     out += self.bulletin.extended(author, blocks, now)
+                    out += self.from_errands(self.errands.read_of_gangs(), now)
                 case mesh_effects.LogCut(author, chain):
                     out += self.bulletin.cut(author, chain, now)
+                    out += self.from_errands(self.errands.read_of_gangs(), now)
                 case mesh_effects.ForkProven(author, first, _):
                     out.append(self.bulletin.forked(author, first))
                 case mesh_effects.OwnLogAhead(peer, blocks):
@@ -318,9 +323,9 @@ class Agent:
                 case books_effects.Fence(hold, lapsed):
                     out += self._fence(hold, lapsed, now)
                 case books_effects.StandingChanged(state, reason):
-                    out += [Doubt()] if state in IN_DOUBT else []
                     sentence = f"{state}: {reason}" if reason else state
                     out.append(self.bulletin.event("standing", sentence))
+                    out += self._stands(state, now)
                 case books_effects.Alarm(code, sentence, hold):
                     out.append(self.bulletin.event(f"alarm.{code}", sentence, hold=hold))
                 case Persist():
@@ -337,11 +342,22 @@ class Agent:
         out += self.from_books(self.ledger.report(Fenced(hold, gone=True), now), now)
         return [*out, Look("a grant ended")]
 
+    def _stands(self, state: str, now: Instant) -> list[Effect]:
+        if state in IN_DOUBT:
+            self._sure = False
+            return [Doubt()]
+        return self.from_errands(self.errands.take_up_gangs(now, sure=self._sure), now)
+
     def from_errands(self, effects: Sequence[ErrandEffect], now: Instant) -> list[Effect]:
         out: list[Effect] = []
         for effect in effects:
             if isinstance(effect, ToOurBooks):
                 out += self.from_books(self.ledger.ask(effect.token, effect.command, now), now)
+            elif isinstance(effect, Record):
+                # Signed before anything behind it is sent: the intent stands before the first hold.
+                step = self.ledger.report(effect.news, now)
+                out += [*self.from_books(step, now), *self.seal(now)]
+                out += self.from_errands(self.errands.recorded(effect.key, now), now)
             else:
                 out.append(effect)
         return out

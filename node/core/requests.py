@@ -96,6 +96,24 @@ class Reserve(msgspec.Struct, frozen=True, tag="reserve", forbid_unknown_fields=
     """A token of `Where` or `Plan`: only there, and only if what it rested on is as it was."""
 
 
+class ReserveGang(msgspec.Struct, frozen=True, tag="reserve_gang", forbid_unknown_fields=True):
+    """`ask` on each of `nodes` different nodes: all of them or none. It is tried again for so long
+    as `wait_ms` says, and nothing is held meanwhile.
+
+    → {id, state, kind, term_ms, remaining_ms, members: [{id, owner: {id, name}, legs, remaining_ms,
+    token, receipts, stored_on}], tried, stored_on: [name…], warnings}
+    `stored_on`: who else keeps the proof that it is complete. Progress as for Reserve.
+    """
+
+    ask: dict[str, Any]
+    nodes: int
+    term_ms: int
+    label: str = ""
+    principal: str = ""
+    wait_ms: Annotated[int, msgspec.Meta(ge=0, le=SINCE_MS_MAX)] = 0
+    wait_for_opening: bool = True
+
+
 class Post(msgspec.Struct, frozen=True, tag="post", forbid_unknown_fields=True):
     """Confirm a hold made with `hold_only`. → as Reserve."""
 
@@ -131,7 +149,8 @@ class Holds(msgspec.Struct, frozen=True, tag="holds", forbid_unknown_fields=True
 
     → {holds: [{id, owner: {id, name, liveness}, state, kind, legs: [{pool, amount, unit, used}],
     principal, label, holder: {id, name}, term_ms, remaining_ms|null, as_of: {era, height},
-    age_ms, tied: bool|null, processes: [pid…]|null, alarms: [{sort, pool, amount, sentence}],
+    gang: {id, stage, members, settled}|null, age_ms, tied: bool|null, processes: [pid…]|null,
+    alarms: [{sort, pool, amount, sentence}],
     idle: {held_ms, idle_ms, percent}|null, note}], foreign: [{node, user, pid, command, ram,
     vram}…] of every node, the largest first, and with `ended` also ended: [{id, owner, state,
     holder, ended_at: {era, height}}…]}, and with `waiting` also waiting: [{id, owner, place, legs,
@@ -287,6 +306,7 @@ Request: TypeAlias = (
     | Where
     | Plan
     | Reserve
+    | ReserveGang
     | Post
     | Adopt
     | Release

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from ledger.commands import GANG_MEMBERS_MAX
 from ledger.limits import (
     ENDS_FORESEEN_MAX,
     ENTRIES_MAX,
@@ -49,6 +50,7 @@ from mesh.twins import KNOCKED_MAX
 from node.core.attribution import HEARD_MAX
 from node.core.dangers import RAISED_MAX
 from node.core.forgetting import FORGOTTEN_MAX
+from node.core.gang import GANGS_UNDER_WAY_MAX, TRIED_MAX
 from node.core.idling import IDLE_TOLD_MAX
 from node.core.inviting import INVITES_MAX, OVER_REMEMBERED_MAX, WRONG_TOKENS_PER_MINUTE_MAX
 from node.core.knowledge import GRANTS_REMEMBERED_MAX
@@ -108,6 +110,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Books._on_pool[]": ENTRIES_MAX,
     "Books._undo": 0,
     "Books.accounts": lambda _: 3 * POOLS_MAX + ENTRIES_MAX * POOLS_MAX,
+    "Books.enlisted": ENTRIES_MAX,
     "Books.gangs": GANGS_MAX + GANGS_ENDED_MAX,
     "Books.live": ENTRIES_MAX,
     "Books.plans": ENTRIES_MAX,
@@ -146,6 +149,10 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Forecast._changes[]": ENDS_FORESEEN_MAX + 2 * LINE_MAX,
     "Forecast._free": POOLS_MAX,
     "Forgetting.kept": FORGOTTEN_MAX,
+    "Gang.members": GANG_MEMBERS_MAX,
+    "Gang.shunned": _members,
+    "Gang.tried": TRIED_MAX,
+    "Ganging._gangs": GANGS_UNDER_WAY_MAX,
     "Gathered._blocks": GATHERED_BLOCKS_MAX,
     "Gossip._rumours": lambda config: config.gossip_slots_max,
     "Greeter._seeds": lambda config: config.seeds_max,
@@ -251,6 +258,7 @@ GROW: Final[Mapping[str, str]] = {
     "Custody._waiting": "one for each request that waits; how many may is for the shell to say",
     "Errands._calls": "as above",
     "Errands._routes": "as above",
+    "Ganging._calls": "calls to members under way, each with its deadline",
     "Gathered._ours": "hashes of our own log",
     "Reconciler._calls": "calls of ours under way, each with its deadline",
     "Rotating.calls": "calls of one change of secret under way, each with its deadline",

@@ -4,6 +4,7 @@ import sys
 from argparse import Namespace
 from typing import Any, Final
 
+from node.cli import ganging
 from node.cli.asking import Body, answer, show
 from node.cli.exits import YES
 from node.cli.render import (
@@ -66,11 +67,13 @@ def _waiting(rows: list[dict[str, Any]]) -> list[str]:
 
 def _drawn(holds: list[dict[str, Any]], width: int | None) -> list[str]:
     lines, dropped = narrowed(HEADERS, [_row(hold) for hold in holds], EXPENDABLE, width)
+    gangs = ganging.told(holds)
     notes = [UNUSED] if any(h["tied"] is False for h in holds) and "USED" not in dropped else []
     notes += [line for hold in holds for line in _warnings(hold)]
     untold = sorted({clean(h["owner"]["name"]) for h in holds if _only_its_owner_knows(h)})
     notes += [WHO_KNOWS.format("|".join(untold))] if untold else []
     notes += [NARROW.format(", ".join(dropped))] if dropped else []
+    lines = [*lines, "", *gangs] if gangs else lines
     return [*lines, "", *notes] if notes else lines or ["nothing is held"]
 
 

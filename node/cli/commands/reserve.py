@@ -13,7 +13,11 @@ SILENCE_SECONDS_MAX = 120.0
 
 
 def run(flags: Namespace) -> int:
-    """Hold and post, or hold alone."""
+    """Hold and post, or hold alone; with --nodes a gang."""
+    if flags.nodes is not None:
+        from node.cli import ganging
+
+        return ganging.reserve(flags, SILENCE_SECONDS_MAX)
     request: Body = {
         "type": "reserve",
         "ask": document(flags),

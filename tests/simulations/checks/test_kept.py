@@ -287,6 +287,8 @@ def test_every_table_of_an_agent_is_in_the_catalogue() -> None:
     started = world.run_work("ann", 3)
     evening.reserve("ann", "ann", pid=3, pid_started=started, term_ms=30_000)
     evening.reserve("ann", "bob")
+    world.ask("ann", requests.ReserveGang({"ram": "1GiB"}, 3, 60_000, wait_ms=60_000))
+    world.run(SECOND)
     world.crash("cyd", power=True)
     world.network.weather = Weather(loss=0.3, duplication=0.3)
     world.start("cyd")

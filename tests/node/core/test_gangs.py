@@ -1,0 +1,177 @@
+"""Gangs through several machines, in virtual time: all of them or none."""
+
+from typing import Any
+
+import pytest
+
+from ledger.gangs import GangStage
+from ledger.lifecycle import HoldState
+from mesh.instant import SECOND
+from node.core import requests
+from node.core.effects import Reply
+from simulations.hardware import GIB
+from simulations.world import World
+
+HOUR_MS = 3_600_000
+NAMES = ("ann", "bob", "cyd", "dan")
+
+
+def mesh(*names: str, seed: int = 1, ram: int = 8 * GIB) -> World:
+    world = World(seed)
+    for name in names or NAMES:
+        world.add(name, ram=ram)
+        world.start(name, first=True)
+    world.run(3 * SECOND)
+    return world
+
+
+def gang(nodes: int = 3, ram: str = "1GiB", **more: Any) -> requests.ReserveGang:
+    return requests.ReserveGang({"ram": ram}, nodes, more.pop("term_ms", HOUR_MS), **more)
+
+
+def form(world: World, asker: str = "ann", **how: Any) -> Reply:
+    reply = world.answer(asker, gang(**how))
+    assert reply.ok, reply.body
+    return reply
+
+
+def live(world: World) -> dict[str, list[str]]:
+    """Owner → states of what it has promised, of those that are up."""
+    found = {
+        host.name: [hold.state.value for hold in host.alive.ledger.books.live_holds()]
+        for host in world.up()
+    }
+    return {name: states for name, states in found.items() if states}
+
+
+def stage(world: World, asker: str, name: str) -> GangStage:
+    return world.hosts[asker].alive.ledger.books.gangs[bytes.fromhex(name)].stage
+
+
+def test_a_gang_is_granted_on_different_nodes_and_settled_on_each() -> None:
+    world = mesh()
+    body = form(world).body
+    owners = {member["owner"]["name"]: bytes.fromhex(member["id"]) for member in body["members"]}
+    assert len(owners) == 3
+    for name, hold in owners.items():
+        kept = world.hosts[name].alive.ledger.books.live[hold]
+        assert kept.is_booking
+        assert not kept.on_probation
+    assert stage(world, "ann", body["id"]) is GangStage.COMPLETED
+    assert body["warnings"] == []
+    assert body["stored_on"]
+
+
+def test_too_few_nodes_are_a_no_with_the_count_and_nothing_is_held() -> None:
+    world = mesh()
+    reply = world.answer("ann", gang(5))
+    assert not reply.ok
+    assert "4 nodes fit now; 5 are needed at once" in reply.body["sentence"]
+    assert live(world) == {}
+
+
+def test_releasing_a_gang_ends_every_member_and_so_does_releasing_one_of_them() -> None:
+    for which in ("gang", "member"):
+        world = mesh()
+        body = form(world).body
+        name = body["id"] if which == "gang" else body["members"][1]["id"]
+        given = world.answer("ann", requests.Release(name[:12]))
+        assert given.ok, given.body
+        assert live(world) == {}
+        assert stage(world, "ann", body["id"]) is GangStage.ENDED
+
+
+def test_only_its_asker_ends_a_gang() -> None:
+    world = mesh()
+    body = form(world).body
+    world.run(SECOND)
+    reply = world.answer("bob", requests.Release(body["id"]))
+    assert not reply.ok
+    assert "ann" in reply.body["sentence"]
+
+
+def test_when_one_owner_refuses_all_is_given_back_and_another_is_asked() -> None:
+    world = mesh()
+    world.hosts["bob"].ram_foreign = 7 * GIB + GIB // 2
+    world.look("bob")  # the others have not heard of it when ann decides
+    body = form(world).body
+    assert "bob" not in [member["owner"]["name"] for member in body["members"]]
+    world.run(SECOND)
+    assert sorted(live(world)) == ["ann", "cyd", "dan"]
+
+
+def test_two_gangs_that_want_the_same_room_never_hold_a_part_each() -> None:
+    world = mesh()
+    wish = gang(3, "5GiB", wait_ms=0)
+    tokens = {name: world.ask(name, wish) for name in ("ann", "bob")}
+    world.run(30 * SECOND)
+    replies = [world.hosts[name].replies[token] for name, token in tokens.items()]
+    assert sum(reply.ok for reply in replies) <= 1
+    assert sum(map(len, live(world).values())) == 3 * sum(reply.ok for reply in replies)
+
+
+def test_whoever_waits_holds_nothing_and_gets_its_turn() -> None:
+    world = mesh()
+    first = form(world, ram="5GiB").body
+    token = world.ask("bob", gang(3, "5GiB", wait_ms=600_000))
+    world.run(20 * SECOND)
+    assert sum(map(len, live(world).values())) == 3
+    assert token not in world.hosts["bob"].replies
+    world.answer("ann", requests.Release(first["id"]))
+    assert world.run_until(lambda: token in world.hosts["bob"].replies, 20 * SECOND)
+    assert world.hosts["bob"].replies[token].ok
+
+
+def test_whoever_hangs_up_keeps_nothing() -> None:
+    for after in (5, 20):
+        world = mesh()
+        token = world.ask("ann", gang())
+        world.run(after * 1_000_000)
+        if token in world.hosts["ann"].replies:
+            break
+        world.hang_up("ann", token)
+        world.run(10 * SECOND)
+        assert live(world) == {}
+
+
+@pytest.mark.parametrize("effect", range(2, 40, 7))
+def test_an_asker_that_dies_anywhere_leaves_all_or_nothing(effect: int) -> None:
+    world = mesh()
+    world.crash_at_effect("ann", effect)
+    token = world.ask("ann", gang())
+    world.run(10 * SECOND)
+    if world.hosts["ann"].agent is None:
+        world.start("ann")
+    world.run(90 * SECOND)
+    states = live(world)
+    answered = token in world.hosts["ann"].replies
+    assert len(states) in ((3,) if answered else (0, 3)), states
+
+
+@pytest.mark.parametrize("effect", [5, 16, 27])
+def test_an_asker_that_dies_for_good_leaves_no_part_of_a_gang(effect: int) -> None:
+    world = mesh()
+    world.crash_at_effect("ann", effect)
+    world.ask("ann", gang())
+    world.run(150 * SECOND)
+    if world.hosts["ann"].agent is None:
+        members = [states for name, states in live(world).items() if name != "ann"]
+        assert members in ([], [["posted"], ["posted"]], [["posted"], ["posted"], ["posted"]])
+
+
+def test_a_member_that_was_disbanded_takes_its_fellows_along() -> None:
+    world = mesh()
+    body = form(world).body
+    victim = next(one for one in body["members"] if one["owner"]["name"] != "ann")
+    owner = world.hosts[victim["owner"]["name"]]
+    hold = bytes.fromhex(victim["id"])
+    from ledger.observations import GangSeen
+
+    effects = owner.alive.from_books(
+        owner.alive.ledger.report(GangSeen(hold, over=True), world.now), world.now
+    )
+    world.shell.take(owner, [*effects, *owner.alive.seal(world.now)])
+    world.run(5 * SECOND)
+    assert owner.alive.ledger.books.state_of(hold) is HoldState.DISBANDED
+    assert live(world) == {}
+    assert stage(world, "ann", body["id"]) is GangStage.ENDED
