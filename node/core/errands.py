@@ -216,7 +216,8 @@ class Errands:
     def stored(self, peer: NodeId, position: Position, now: Instant) -> list[ErrandEffect]:
         """`peer` has our log up to `position` on its disk."""
         if not self._knowledge.mesh.roll.counts(peer):
-            answered = self._custody.stored(peer, position)
+            return []
+        answered = self._custody.stored(peer, position)
         return self._sort([*answered, *self._ganging.stored(now)], now)
 
     def gone(self, peer: NodeId) -> None:
