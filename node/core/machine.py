@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from ledger import effects as books_effects
 from ledger.machine import CLOSED, QUARANTINED, Ledger
-from ledger.observations import CapacitySeen, Fenced, OwnLogSeen, PeersKnown
+from ledger.observations import Fenced, OwnLogSeen, PeersKnown
 from mesh import effects as mesh_effects
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, Instant, earliest
@@ -37,24 +37,14 @@ from node.core.errands import SERVICE_LEDGER, ErrandEffect, Errands, ToOurBooks
 from node.core.gang import Record
 from node.core.inviting import Inviting
 from node.core.knowledge import Knowledge
-from node.core.reports import (
-    AddressesChanged,
-    Found,
-    InventoryRead,
-    Report,
-    Sampled,
-    SeedsFound,
-    ShellNews,
-    WorkEnded,
-    hosts_of,
-)
+from node.core.reported import reported
+from node.core.reports import Report, hosts_of
 from node.core.requests import Refused, Request
 from node.core.revoking import Bar
 from node.core.rotating import SERVICE_KEYS, NewKeys, Rotating, RotatingEffect
 from node.core.self_image import SelfImage, Statement
 from node.core.selves import Selves, SelvesEffect, Suspect, TellBooks
 from node.core.surveying import Surveying
-from node.core.throughputs import StreamTimed
 
 SERVICE_QUERY: Final = "query"
 SERVICE_JOIN: Final = "join"
@@ -120,7 +110,7 @@ class Agent:
         effects += self.attribution.restore(saved)
         effects += self.inviting.restore(saved, now)
         effects += self.bulletin.cut_off(saved.get(SPACE_ASK, {}))
-        effects += self._publish(self.image.keys_are(self.knowledge.keys), now)
+        effects += self.publish(self.image.keys_are(self.knowledge.keys), now)
         return effects + self._publish_standing(now)
 
     def receive(self, datagram: bytes, source: mesh_effects.Address, now: Instant) -> list[Effect]:
@@ -188,38 +178,7 @@ class Agent:
 
     def report(self, report: Report, now: Instant) -> list[Effect]:
         """News from the shell and its probes."""
-        effects: list[Effect] = []
-        match report:
-            case InventoryRead(inventory):
-                effects = self._publish(self.image.inventory_read(inventory), now)
-            case Sampled(live, readings):
-                self.knowledge.seen, self.knowledge.seen_at = live, now
-                seen = CapacitySeen(readings)
-                effects = self.from_books(self.ledger.report(seen, now), now)
-                effects += self._publish(self.image.sampled(live), now)
-                effects += self._publish(self.image.timed(self.knowledge.timings, now), now)
-                effects += self.attribution.sampled(report, now)
-                effects += self._publish(self.attribution.statement(now), now)
-            case WorkEnded(hold):
-                effects = self.attribution.work_ended(report)
-                if self.errands.is_carrier(report):
-                    effects += self.from_errands(self.errands.work_ended(hold), now)
-                    gone = Fenced(hold, gone=True)
-                    effects += self.from_books(self.ledger.report(gone, now), now)
-            case AddressesChanged(addresses):
-                self.addresses = hosts_of(addresses)
-                effects = self.from_mesh(self.mesh.set_addresses(addresses, now), now)
-            case Found(node, addresses):
-                effects = self.from_mesh(self.mesh.hint(node, addresses, now), now)
-            case SeedsFound(addresses):
-                effects = self.from_mesh(self.mesh.seed(addresses, now), now)
-            case StreamTimed():
-                self.knowledge.timings.timed(report, now)
-            case ShellNews():
-                if report.without_a_way > self.knowledge.news.without_a_way:
-                    self.mesh.unsent(now)
-                self.knowledge.news = report
-        return effects + self._publish_standing(now)
+        return reported(self, report, now) + self._publish_standing(now)
 
     def seal(self, now: Instant) -> list[Effect]:
         """End of a batch: sign what it wrote, and what its answers made us write in turn."""
@@ -371,16 +330,16 @@ class Agent:
                 out.append(KeepKeys(effect.keys))
                 out.append(self.bulletin.event("keys.changed", effect.sentence, node=effect.by))
                 out += self.from_mesh(self.mesh.change_keys(effect.keys, now), now)
-                out += self._publish(self.image.keys_are(effect.keys), now)
+                out += self.publish(self.image.keys_are(effect.keys), now)
             elif isinstance(effect, Bar):
                 out += self.from_mesh(self.mesh.revoke(effect.node, effect.sentence, now), now)
-                out += self._publish(self.image.keeps_out(effect.statement), now)
+                out += self.publish(self.image.keeps_out(effect.statement), now)
             elif isinstance(effect, Suspect):
                 out += self.from_mesh(self.mesh.suspect_twin(effect.addresses, now), now)
             elif isinstance(effect, TellBooks):
                 out += self.from_books(self.ledger.report(effect.seen, now), now)
             elif isinstance(effect, Statement):
-                out += self._publish(effect, now)
+                out += self.publish(effect, now)
             elif isinstance(effect, Happened):
                 out.append(self.bulletin.event(effect.kind, effect.sentence, node=effect.node))
             elif isinstance(effect, mesh_effects.Learned):
@@ -403,7 +362,8 @@ class Agent:
 
     # What we say of ourselves --------------------------------------------------------------------
 
-    def _publish(self, statement: Statement | None, now: Instant) -> list[Effect]:
+    def publish(self, statement: Statement | None, now: Instant) -> list[Effect]:
+        """Say something of ourselves, if there is something new to say."""
         if statement is None:
             return []
         return self.from_mesh(self.mesh.publish(statement.topic, statement.body, now), now)
@@ -411,4 +371,4 @@ class Agent:
     def _publish_standing(self, now: Instant) -> list[Effect]:
         state, reason, opens_at = self.ledger.standing
         left = None if opens_at is None else max(0, opens_at - now) // MILLISECOND
-        return self._publish(self.image.stands(state, reason, left), now)
+        return self.publish(self.image.stands(state, reason, left), now)
