@@ -12,16 +12,8 @@ from ledger.blocks import ReceiptRefused, decode_receipt
 from ledger.commands import GrantKind, Hold, Outcome, Park, Settle
 from ledger.desk import Desk
 from ledger.effects import LedgerEffect
-from ledger.entries import (
-    EndedBy,
-    Enlisted,
-    EntryRefused,
-    GangCompleted,
-    Parked,
-    Settled,
-    Voided,
-    decode_entry,
-)
+from ledger.entries import EndedBy, EntryRefused, Voided, decode_entry
+from ledger.gang_entries import Enlisted, GangCompleted, Parked, Settled
 from ledger.granting import Refused
 from ledger.holds import LiveHold
 from ledger.lifecycle import HoldState

@@ -7,7 +7,7 @@ shrug (a ledger that skips what it does not understand is not a ledger).
 """
 
 from enum import Enum
-from typing import Annotated, Final, NamedTuple, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -15,36 +15,41 @@ from msgspec import Meta
 from ledger.accounts import PoolState
 from ledger.commands import (
     AMOUNT_MAX,
-    GANG_MEMBERS_MAX,
-    HOLD_ID_BYTES,
-    LABEL_CHARS_MAX,
-    LEGS_MAX,
     GrantKind,
     Leg,
 )
-from ledger.limits import ENDED_KEPT_MAX, PRINCIPAL_CHARS_MAX, REASON_CHARS_MAX
+from ledger.fields import (
+    EntryFields,
+    Hash,
+    HoldId,
+    Label,
+    Legs,
+    Node,
+    Principal,
+    Reason,
+    Start,
+    Term,
+)
+from ledger.gang_entries import (
+    Enlisted,
+    GangBegun,
+    GangCommitted,
+    GangCompleted,
+    GangEnded,
+    Parked,
+    Settled,
+)
+from ledger.limits import ENDED_KEPT_MAX
 from ledger.pools import unit_of
-from mesh.identity import NODE_ID_BYTES, Epoch
+from mesh.identity import Epoch
 from mesh.logs import (
     CHECKPOINT_KIND,
     ENTRY_BYTES_MAX,
     ERAS_MAX,
-    HASH_BYTES,
     Era,
     EraStart,
     Position,
 )
-
-HoldId: TypeAlias = Annotated[bytes, Meta(min_length=HOLD_ID_BYTES, max_length=HOLD_ID_BYTES)]
-Node: TypeAlias = Annotated[bytes, Meta(min_length=NODE_ID_BYTES, max_length=NODE_ID_BYTES)]
-Hash: TypeAlias = Annotated[bytes, Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
-Legs: TypeAlias = Annotated[tuple[Leg, ...], Meta(min_length=1, max_length=LEGS_MAX)]
-Term: TypeAlias = Annotated[int, Meta(ge=1, le=AMOUNT_MAX)]
-Start: TypeAlias = Annotated[int, Meta(ge=1, le=AMOUNT_MAX)]
-"""Wall time by the owner's clock: nanoseconds since 1970."""
-Principal: TypeAlias = Annotated[str, Meta(max_length=PRINCIPAL_CHARS_MAX)]
-Label: TypeAlias = Annotated[str, Meta(max_length=LABEL_CHARS_MAX)]
-Reason: TypeAlias = Annotated[str, Meta(max_length=REASON_CHARS_MAX)]
 
 
 class EntryRefused(ValueError):
@@ -69,11 +74,7 @@ class OpenedBy(Enum):
     OVERRIDE = "override"
 
 
-class _Entry(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    pass
-
-
-class EraOpened(_Entry, tag="era", frozen=True):
+class EraOpened(EntryFields, tag="era", frozen=True):
     """The first entry of an era. `cut`: the block it continues from; None when there is none."""
 
     era: Era
@@ -84,38 +85,38 @@ class EraOpened(_Entry, tag="era", frozen=True):
     first: bool
 
 
-class Provisioned(_Entry, tag="provision", frozen=True):
+class Provisioned(EntryFields, tag="provision", frozen=True):
     """Capacity may be granted. A pool that is named for the first time opens."""
 
     legs: Legs
 
 
-class Retired(_Entry, tag="retire", frozen=True):
+class Retired(EntryFields, tag="retire", frozen=True):
     """Free capacity is gone for good."""
 
     legs: Legs
 
 
-class WentOffline(_Entry, tag="offline", frozen=True):
+class WentOffline(EntryFields, tag="offline", frozen=True):
     """Free capacity is out of reach for now."""
 
     legs: Legs
 
 
-class CameOnline(_Entry, tag="online", frozen=True):
+class CameOnline(EntryFields, tag="online", frozen=True):
     """Capacity that was out of reach is back."""
 
     legs: Legs
 
 
-class PoolStateSet(_Entry, tag="state", frozen=True):
+class PoolStateSet(EntryFields, tag="state", frozen=True):
     """Whether a pool admits holds. May name a pool for the first time."""
 
     pool: str
     state: PoolState
 
 
-class Held(_Entry, tag="hold", frozen=True):
+class Held(EntryFields, tag="hold", frozen=True):
     """Set aside for `holder`, until posted. `digest` is over who asked and what."""
 
     id: HoldId
@@ -128,26 +129,26 @@ class Held(_Entry, tag="hold", frozen=True):
     label: Label
 
 
-class Posted(_Entry, tag="post", frozen=True):
+class Posted(EntryFields, tag="post", frozen=True):
     """The hold is a grant from here on."""
 
     id: HoldId
 
 
-class Voided(_Entry, tag="void", frozen=True):
+class Voided(EntryFields, tag="void", frozen=True):
     """Given back before it was posted."""
 
     id: HoldId
     by: Node
 
 
-class Expired(_Entry, tag="expire", frozen=True):
+class Expired(EntryFields, tag="expire", frozen=True):
     """Never posted in time."""
 
     id: HoldId
 
 
-class Released(_Entry, tag="release", frozen=True):
+class Released(EntryFields, tag="release", frozen=True):
     """The grant ended, and what ran under it was seen gone."""
 
     id: HoldId
@@ -155,27 +156,27 @@ class Released(_Entry, tag="release", frozen=True):
     why: EndedBy
 
 
-class Reclaimed(_Entry, tag="reclaim", frozen=True):
+class Reclaimed(EntryFields, tag="reclaim", frozen=True):
     """The carried lease was not renewed, and what ran under it was seen gone."""
 
     id: HoldId
 
 
-class Extended(_Entry, tag="extend", frozen=True):
+class Extended(EntryFields, tag="extend", frozen=True):
     """The booking lasts for `term` in all, which is longer than it was."""
 
     id: HoldId
     term: Term
 
 
-class Shrunk(_Entry, tag="shrink", frozen=True):
+class Shrunk(EntryFields, tag="shrink", frozen=True):
     """The grant takes `legs` from here on, and no more; the rest is given back."""
 
     id: HoldId
     legs: Legs
 
 
-class Transferred(_Entry, tag="transfer", frozen=True):
+class Transferred(EntryFields, tag="transfer", frozen=True):
     """A grant of its own, carved out of the booking `parent`: its room is taken from there, and
     goes back there when it ends. It ends with its parent at the latest."""
 
@@ -190,7 +191,7 @@ class Transferred(_Entry, tag="transfer", frozen=True):
     label: Label
 
 
-class Adopted(_Entry, tag="adopt", frozen=True):
+class Adopted(EntryFields, tag="adopt", frozen=True):
     """A hold of ours that this log had lost. `origin`: where a receipt or copy shows it."""
 
     id: HoldId
@@ -212,7 +213,7 @@ class ClosedHow(Enum):
     BROKEN = "broken"
 
 
-class Closed(_Entry, tag="close", frozen=True):
+class Closed(EntryFields, tag="close", frozen=True):
     """A booking that turned up too late to keep, with all that its holder needs to know."""
 
     id: HoldId
@@ -223,7 +224,7 @@ class Closed(_Entry, tag="close", frozen=True):
     origin: Position
 
 
-class Planned(_Entry, tag="plan", frozen=True):
+class Planned(EntryFields, tag="plan", frozen=True):
     """Pencilled in for `holder`, from `start` on; planned once it is posted. Takes no room yet."""
 
     id: HoldId
@@ -236,13 +237,13 @@ class Planned(_Entry, tag="plan", frozen=True):
     start: Start
 
 
-class Started(_Entry, tag="start", frozen=True):
+class Started(EntryFields, tag="start", frozen=True):
     """What was planned takes its room from here on."""
 
     id: HoldId
 
 
-class Replanned(_Entry, tag="replan", frozen=True):
+class Replanned(EntryFields, tag="replan", frozen=True):
     """A plan of ours that this log had lost. `origin`: where a copy shows it."""
 
     id: HoldId
@@ -256,73 +257,14 @@ class Replanned(_Entry, tag="replan", frozen=True):
     origin: Position
 
 
-class Enlisted(_Entry, tag="enlist", frozen=True):
-    """A hold that was just begun, or taken back, is one of a gang's: a booking of `term` at last.
-    An entry of its own, because a hold's has one encoding and old logs are read for ever."""
-
-    id: HoldId
-    gang: HoldId
-    term: Term
-
-
-class Parked(_Entry, tag="park", frozen=True):
-    """All of its gang are posted: a booking from here on, until GANG_MAX without proof."""
-
-    id: HoldId
-
-
-class Settled(_Entry, tag="settle", frozen=True):
-    """All of its gang are parked, as its holder's log proves: the booking lasts its term."""
-
-    id: HoldId
-
-
-class GangMember(NamedTuple):
-    """One hold of a gang, and who would grant it."""
-
-    owner: Node
-    hold: HoldId
-
-
-Members: TypeAlias = Annotated[
-    tuple[GangMember, ...], Meta(min_length=2, max_length=GANG_MEMBERS_MAX)
-]
-
-
-class GangBegun(_Entry, tag="gang", frozen=True):
-    """The author will ask these owners for these holds: all of them or none."""
-
-    gang: HoldId
-    members: Members
-
-
-class GangCommitted(_Entry, tag="gang commit", frozen=True):
-    """Every owner holds its member: they will be posted."""
-
-    gang: HoldId
-
-
-class GangCompleted(_Entry, tag="gang complete", frozen=True):
-    """Every member is posted and parked. The proof that their owners wait for."""
-
-    gang: HoldId
-
-
-class GangEnded(_Entry, tag="gang end", frozen=True):
-    """It is over: no member lasts."""
-
-    gang: HoldId
-    why: Reason
-
-
-class BookingsOpened(_Entry, tag="open", frozen=True):
+class BookingsOpened(EntryFields, tag="open", frozen=True):
     """New bookings are admitted in this era. An override says whose word that rests on."""
 
     by: OpenedBy
     reason: Reason
 
 
-class Checkpointed(_Entry, tag=CHECKPOINT_KIND, frozen=True):
+class Checkpointed(EntryFields, tag=CHECKPOINT_KIND, frozen=True):
     """What all before this block comes to, and that the log may begin here (`mesh.logs`).
 
     `keeps`: how many of the holds that ended stay known, the newest; the others are forgotten with

@@ -24,7 +24,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from ledger.commands import GrantKind
-from ledger.entries import (
+from ledger.gang_entries import (
     Enlisted,
     GangBegun,
     GangCommitted,

@@ -24,16 +24,15 @@ from ledger.entries import (
     Adopted,
     Closed,
     ClosedHow,
-    Enlisted,
     EntryRefused,
     Extended,
     Held,
     Posted,
-    Settled,
     Shrunk,
     Transferred,
     decode_entry,
 )
+from ledger.gang_entries import Enlisted, Settled
 from ledger.granting import Refused
 from ledger.holds import Enlistment, LiveHold
 from ledger.legs import least

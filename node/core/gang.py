@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any, Final, TypeAlias
 
 from ledger.commands import TTL_MAX, Answer, Command
-from ledger.entries import GangMember
+from ledger.gang_entries import GangMember
 from ledger.leases import holder_span
 from ledger.limits import GANG_MAX, PENDING_TTL
 from ledger.observations import GangSeen, GangStep

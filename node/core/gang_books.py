@@ -9,7 +9,7 @@ our own gangs that stand we note when nothing is left of them.
 from dataclasses import dataclass
 
 from ledger.books import Books
-from ledger.entries import GangEnded, GangMember
+from ledger.gang_entries import GangEnded, GangMember
 from ledger.gangs import Gang, GangStage
 from ledger.holds import LiveHold
 from ledger.lifecycle import HoldState

@@ -33,7 +33,7 @@ from ledger.commands import (
     Release,
     Settle,
 )
-from ledger.entries import GangBegun, GangCommitted, GangCompleted, GangEnded
+from ledger.gang_entries import GangBegun, GangCommitted, GangCompleted, GangEnded
 from ledger.gangs import Gang as Told
 from ledger.gangs import GangStage
 from ledger.observations import GangStep

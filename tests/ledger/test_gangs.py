@@ -18,16 +18,8 @@ from ledger.commands import (
     Release,
     Settle,
 )
-from ledger.entries import (
-    Entry,
-    EraOpened,
-    GangBegun,
-    GangCommitted,
-    GangCompleted,
-    GangEnded,
-    GangMember,
-    encode_entry,
-)
+from ledger.entries import Entry, EraOpened, encode_entry
+from ledger.gang_entries import GangBegun, GangCommitted, GangCompleted, GangEnded, GangMember
 from ledger.gangs import GangStage
 from ledger.leases import owner_span
 from ledger.lifecycle import HoldState
