@@ -16,7 +16,7 @@ from typing import Final
 from placement.columns import Prepared, prepare
 from placement.decision import Change, Decision, Fit, Leg, Metric, PassedOver, PoolFit
 from placement.legs import Placing, choose
-from placement.needs import RAM, Need, supply
+from placement.needs import NO_CARD, RAM, Need, supply
 from placement.objectives import BY_FIGURE, NAMES, score_of
 from placement.ranking import best_first, nearest_first
 from placement.reasons import Miss, Reason, verdict_of, worst
@@ -110,14 +110,17 @@ def _fit(request: Request, prepared: Prepared, at: int, needs: tuple[Need, ...])
 
 def _pool_fits(placing: Placing) -> tuple[PoolFit, ...]:
     """One line per pool: needs that meet in a pool are one leg, charged once."""
+    # Added up, and not read off its room: a card may see less of a pool than the pool has.
+    amounts: dict[str, int] = {}
+    for one in placing.taken:
+        amounts[one.pool.pool] = amounts.get(one.pool.pool, 0) + one.amount
     pools = {one.pool.pool: one.pool for one in placing.taken}
-    return tuple(_pool_fit(pool, placing.left[pool.pool]) for pool in pools.values())
+    return tuple(_pool_fit(pool, amounts[name], placing.left[name]) for name, pool in pools.items())
 
 
-def _pool_fit(pool: PoolView, left: int) -> PoolFit:
-    room = pool.room or 0
-    label = pool.label or pool.pool
-    return PoolFit(pool.pool, label, pool.unit, room - left, room, left, verdict_of(room, left))
+def _pool_fit(pool: PoolView, amount: int, left: int) -> PoolFit:
+    room, label = left + amount, pool.label or pool.pool
+    return PoolFit(pool.pool, label, pool.unit, amount, room, left, verdict_of(room, left))
 
 
 def _metric(
@@ -166,6 +169,8 @@ def _changes(passed_over: tuple[PassedOver, ...]) -> tuple[Change, ...]:
 
 def _can_change(miss: Miss) -> bool:
     """Whether the asker could ask for something that this node has."""
+    if miss.reason is Reason.NO_SUCH_DEVICE:
+        return miss.found != NO_CARD
     return miss.reason is not Reason.NOT_ENOUGH_ROOM or bool(miss.have)
 
 

@@ -3,6 +3,7 @@
 The figures are the decision's own; nothing is worked out here that the decision does not hold.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
@@ -19,6 +20,8 @@ HEADER: Final = ("node", "verdict", "score", "room left", "why")
 REASONS_SHOWN_MAX: Final = 8
 FAR_SHOWN_MAX: Final = 8
 NEEDS_REMEMBERED_MAX: Final = 64
+ALIKE_SHOWN_MAX: Final = 3
+WHOLE_SECONDS_FROM_MS: Final = 10_000
 FAR_HINT: Final = "; `holdfast peers measure` times a link"
 FAR_HINTS: Final = {SIZE_UNKNOWN: "; write it, as in HOST:/path=40GB"}
 
@@ -33,9 +36,10 @@ def explain(decision: Decision) -> tuple[str, ...]:
     lines += _far(decision)
     lines += [f"Soon: {fit.name}, when its books open; {_left(fit)}." for fit in decision.soon]
     lines += [f"Would fit {change_sentence(change)}." for change in decision.changes]
-    lines += [passed_over_sentence(node) for node in decision.passed_over]
-    if not decision.complete:
-        lines.append(_counts(decision))
+    if decision.complete:
+        lines += [passed_over_sentence(node) for node in decision.passed_over]
+    else:
+        lines += [*_together(decision.passed_over), _counts(decision)]
     lines += [f"Guessed: {guess}" for guess in decision.guesses]
     return tuple(lines)
 
@@ -71,6 +75,19 @@ def rows(decision: Decision) -> tuple[tuple[str, str, str, str, str], ...]:
 def passed_over_sentence(node: PassedOver) -> str:
     """`attic: not enough room on ram (needs 8 GiB, has 4.7 GiB, 3.3 GiB short).`"""
     return f"{node.name}: {'; '.join(map(miss_sentence, node.misses))}."
+
+
+def _together(nodes: tuple[PassedOver, ...]) -> list[str]:
+    """Of a large mesh those who lack the same in one line: there may be a hundred of one kind."""
+    alike: dict[str, list[str]] = {}
+    for node in nodes:
+        alike.setdefault("; ".join(map(miss_sentence, node.misses)), []).append(node.name)
+    return [f"{_several(names)}: {why}." for why, names in alike.items()]
+
+
+def _several(names: list[str]) -> str:
+    more = len(names) - ALIKE_SHOWN_MAX
+    return ", ".join(names[:ALIKE_SHOWN_MAX]) + (f" and {more} more" if more > 0 else "")
 
 
 def miss_sentence(miss: Miss) -> str:
@@ -173,8 +190,7 @@ def _left(fit: Fit) -> str:
             why = "" if figure.source == UNKNOWN else f" ({figure.source})"
             return f"{figure.name}: not known{why}"
         if figure.unit == "ms":
-            took = format_duration(figure.value * MILLISECOND)
-            return f"{figure.name} {took} ({figure.source})"
+            return f"{figure.name} {_roughly(figure.value)} ({figure.source})"
         return f"{figure.value / 100:.0f} % promised already"
     if fit.metric.value is None:
         return "room not known"
@@ -183,12 +199,22 @@ def _left(fit: Fit) -> str:
     return f"{format_amount(fit.metric.value, fit.metric.unit)} left"
 
 
+def _roughly(ms: int) -> str:
+    """From ten seconds on in whole ones, rounded up: nothing here is known more exactly."""
+    return format_duration(
+        (-(-ms // 1000) * 1000 if ms >= WHOLE_SECONDS_FROM_MS else ms) * MILLISECOND
+    )
+
+
 def _legs(fit: Fit) -> list[str]:
-    return [
+    """One line for each pool; equal cards share one."""
+    lines = [
         f"{format_amount(pool.amount, pool.unit, up=True)}{_of(pool.label, pool.unit)}, "
         f"leaving {format_amount(pool.left, pool.unit)} ({pool.verdict.value})"
         for pool in fit.pools
     ]
+    counted = Counter(lines)
+    return [line if times == 1 else f"{times} times {line}" for line, times in counted.items()]
 
 
 def _of(label: str, unit: str) -> str:

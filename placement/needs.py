@@ -63,6 +63,7 @@ class Supply(NamedTuple):
     best: PoolView | None
 
 
+NO_CARD = "no card"
 ANY_CARD = Source("card")
 RAM = Source("ram")
 
@@ -250,7 +251,7 @@ def _instead(source: Source, node: NodeView) -> str:
     """What the node has where the asked-for thing is missing."""
     if source.kind == "card":
         models = sorted({device.model for device in node.devices})
-        return ", ".join(models) or "no card"
+        return ", ".join(models) or NO_CARD
     if source.kind == "disk":
         media = sorted({pool.media or "unknown" for pool in node.pools if pool.kind == "disk"})
         return ", ".join(media) or "no disk"

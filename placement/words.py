@@ -126,9 +126,8 @@ def read_words(text: str, base: Request | None = None) -> Reading:
             draft.need_tool(tool, f"a {work.name} calls it")
     if main.is_inference:
         _inference(heard, context, floor, draft, base)
-    elif main.peak_bytes and base.ram_bytes is None and base.memory_bytes is None:
-        draft.fields["ram_bytes"] = main.peak_bytes
-        draft.guesses.append(f"{format_bytes(main.peak_bytes)} of RAM: rule of thumb for this work")
+    elif base.ram_bytes is None and base.memory_bytes is None:
+        _peak(found, draft)
     _amounts_left_out(heard, draft)
     return Reading(_with(base, draft), main.name, context, tuple(draft.tools), floor)
 
@@ -150,6 +149,15 @@ def model_memory(
         f"{format_bytes(total, up=True)} of memory at the most: {_billions(parameters)}B at {name} "
         f"by {made.engine}, {context:,} tokens: {shown}; {made.notes[-1]}"
     )
+
+
+def _peak(found: list[Workload], draft: _Draft) -> None:
+    """Of several kinds of work that the text names, the hungriest decides."""
+    hungriest = max(found, key=lambda work: work.peak_bytes)
+    if hungriest.peak_bytes:
+        draft.fields["ram_bytes"] = hungriest.peak_bytes
+        peak = format_bytes(hungriest.peak_bytes)
+        draft.guesses.append(f"{peak} of RAM: rule of thumb for {hungriest.gloss}")
 
 
 def _with(base: Request, draft: _Draft) -> Request:

@@ -7,8 +7,9 @@ import msgspec
 
 from ledger.observations import PoolReading
 from node.core.reports import InventoryRead, Sampled
-from node.core.topics import Inventory, Live, PoolFact, PoolLive
+from node.core.topics import Inventory, Live, Models, PoolFact, PoolLive
 from simulations.hardware import SOURCE, Card
+from simulations.whatif.belongings import Timed
 
 MAIN_MEMORY = ("ram", "unified")
 
@@ -21,6 +22,8 @@ class Described:
     inventory: Inventory
     free: Mapping[str, int | None]
     region: str = ""
+    models: Models | None = None
+    throughput: tuple[Timed, ...] = ()
 
     @property
     def pools(self) -> tuple[PoolFact, ...]:

@@ -18,7 +18,7 @@ from mesh.secret import Secret
 from node.core.birth import Birth
 from node.core.continuity import continuity, epoch_row, next_counter
 from node.core.machine import Agent
-from node.core.reports import Report
+from node.core.reports import InventoryRead, Report
 from simulations import hardware, signatures
 from simulations.agenda import Agenda
 from simulations.clock import Clock
@@ -213,6 +213,8 @@ class Machines(Agenda):
     def _open_eyes(self, host: Host) -> None:
         host.inventory_told = host.outline()
         self.report(host.name, host.inventory())
+        if host.agent is not None and host.described is not None and host.described.models:
+            self.report(host.name, InventoryRead(host.described.models))
         if host.agent is not None:
             self.look(host.name)
         if self.look_every is not None:

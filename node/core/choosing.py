@@ -10,7 +10,7 @@ from mesh.identity import NodeId, id_text, parse_id
 from mesh.instant import HOUR, MILLISECOND
 from node.core.knowledge import Knowledge
 from node.core.names import find_node
-from node.core.outlook import Choice, Outlook, legs_of
+from node.core.outlook import Choice, Onlooker, Outlook, legs_of
 from node.core.requests import Refused, Reserve
 from placement.columns import Prepared
 from placement.decide import decide, listed
@@ -54,7 +54,7 @@ def _understood(words: str, base: Request) -> Request:
     return asked
 
 
-def pinned(knowledge: Knowledge, request: Request) -> Request:
+def pinned(knowledge: Onlooker, request: Request) -> Request:
     """`request` with the nodes it names as ids: a name that two share is asked about, not
     guessed. Raises Refused("not_found" | "ambiguous")."""
     names = knowledge.names()

@@ -1,11 +1,26 @@
 """An outlook: what the picture says at one moment to somebody who wants a hold."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from ledger.books import Books
 from ledger.commands import Leg
 from mesh.identity import NodeId
 from mesh.instant import Duration
+from placement.columns import Prepared
+from placement.view import ClusterView
+
+
+class Onlooker(Protocol):
+    """Who sees all machines at one moment, and can be asked: an agent, or a study of what if."""
+
+    us: NodeId
+
+    def names(self) -> dict[NodeId, str]: ...
+    def view(self) -> ClusterView: ...
+    def prepared(self) -> Prepared: ...
+    def books(self, author: NodeId) -> Books | None: ...
+    def ages_ms(self) -> dict[str, dict[str, int | None]]: ...
 
 
 class Choice(NamedTuple):

@@ -8,8 +8,8 @@ from typing import Any
 
 from mesh.identity import id_text
 from node.core import answers, choosing
-from node.core.knowledge import Knowledge
 from node.core.names import find_hold
+from node.core.outlook import Onlooker
 from node.core.requests import Plan, Refused, Where
 from placement.columns import prepare
 from placement.decide import Policy, decide
@@ -21,7 +21,7 @@ from placement.supposing import Freed, suppose
 from placement.view import ClusterView
 
 
-def where(knowledge: Knowledge, asked: Where) -> dict[str, Any]:
+def where(knowledge: Onlooker, asked: Where) -> dict[str, Any]:
     """Where it would run, with every reason, and what the answer rests on."""
     request = choosing.pinned(knowledge, choosing.request_of(asked.ask, knowledge.us))
     policy = Policy(asked.list_all, asked.brief)
@@ -38,7 +38,7 @@ def where(knowledge: Knowledge, asked: Where) -> dict[str, Any]:
     }
 
 
-def plan(knowledge: Knowledge, asked: Plan) -> dict[str, Any]:
+def plan(knowledge: Onlooker, asked: Plan) -> dict[str, Any]:
     """Several requests, each on what the earlier ones leave."""
     if not asked.jobs:
         raise Refused("bad_request", "a plan needs at least one job")
@@ -53,7 +53,7 @@ def plan(knowledge: Knowledge, asked: Plan) -> dict[str, Any]:
     return {"jobs": jobs_told, "view": view.versions, "ages_ms": knowledge.ages_ms()}
 
 
-def taken(knowledge: Knowledge, request: Request, token: str) -> Request:
+def taken(knowledge: Onlooker, request: Request, token: str) -> Request:
     """`request` at the node that `token` was given for. Raises Refused when the world has moved."""
     try:
         changed = changed_since(token, request, knowledge.view())
@@ -76,7 +76,7 @@ def _answer(decision: Decision, token: str | None) -> dict[str, Any]:
     }
 
 
-def _supposing(knowledge: Knowledge, asked: Where) -> ClusterView:
+def _supposing(knowledge: Onlooker, asked: Where) -> ClusterView:
     try:
         return suppose(
             knowledge.view(), without=asked.without, plus=asked.plus,
@@ -86,7 +86,7 @@ def _supposing(knowledge: Knowledge, asked: Where) -> ClusterView:
         raise Refused("bad_request", str(error)) from error
 
 
-def _freed(knowledge: Knowledge, ids: list[str]) -> Freed:
+def _freed(knowledge: Onlooker, ids: list[str]) -> Freed:
     """What the ends of these holds would give back. Raises Refused for one that nobody knows."""
     live = {
         hold.id: (owner, hold)

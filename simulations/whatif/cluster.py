@@ -24,24 +24,25 @@ from node.core.topics import (
     Inventory,
     Live,
     Metric,
+    Models,
     PoolFact,
     ToolFact,
     VolumeFact,
 )
 from node.probes.offers import Offer, ShareRefused, offer_text, parse_offer
 from placement.amounts import parse_bytes
-from placement.request import DISK_CLASSES, VENDORS
+from placement.request import DISK_CLASSES
 from simulations.described import Described
 from simulations.hardware import SOURCE
 from simulations.network import Weather
+from simulations.whatif.belongings import read_cards, read_models, read_throughput
 from simulations.whatif.table import BadFile, Table, named_tables, read_table
 
 MACHINES_MAX: Final = 10_000
-CARDS_MAX: Final = 64
 CORES_MAX: Final = 65_536
 _KEYS: Final = (
     "name", "count", "ram", "ram_in_use", "system_reserve", "cores", "cards", "disks", "tools",
-    "labels", "offer", "region", "os", "arch",
+    "labels", "offer", "region", "os", "arch", "models", "throughput",
 )  # fmt: skip
 _LINK_KEYS: Final = ("delay", "jitter", "loss")
 
@@ -71,6 +72,10 @@ def read_cluster(path: Path) -> Cluster:
         if machine.name.lower() in seen:
             raise BadFile(f"{path}: two machines are called {machine.name!r}: name one otherwise")
         seen.add(machine.name.lower())
+    for machine in machines:
+        for link in machine.throughput:
+            if link.peer.lower() not in seen:
+                raise BadFile(f"{path}: {machine.name}: no machine is called {link.peer!r}")
     return Cluster(tuple(machines), weather)
 
 
@@ -106,12 +111,15 @@ def _machine(table: Table, name: str) -> Described:
         PoolFact("cpu", "cpu", "millicores", cores * 1000, 0, "cores", SOURCE),
         PoolFact("ram", "ram", "bytes", ram, reserve, "main memory", SOURCE),
     ]
+    cards = read_cards(table, name)
+    if any(gpu.unified for gpu in cards.gpus):
+        pools[1] = msgspec.structs.replace(pools[1], kind="unified", label="unified memory")
     if offer is not None:
         pools = [_shared(pool, offer, table) for pool in pools]
-    gpus = _cards(table, name)
+    gpus = cards.gpus
     volumes, disks = _disks(table)
-    pools += [_vram(gpu) for gpu in gpus] + disks
-    free = {pool.pool: pool.total for pool in pools}
+    pools += [_vram(gpu) for gpu in gpus if not gpu.unified] + disks
+    free = {pool.pool: pool.total for pool in pools} | dict.fromkeys(cards.unknown)
     free["ram"] = min(free["ram"] or 0, ram - in_use)
     tools = tuple(ToolFact(tool, f"/usr/bin/{tool}", None) for tool in sorted(table.texts("tools")))
     inventory = Inventory(
@@ -123,7 +131,9 @@ def _machine(table: Table, name: str) -> Described:
         share=None if offer is None else offer_text(offer),
         fingerprint=f"fingerprint of {name}", boot=f"boot of {name}", version=SOURCE,
     )  # fmt: skip
-    return Described(name, inventory, free, table.text("region", ""))
+    return Described(
+        name, inventory, free, table.text("region", ""), read_models(table), read_throughput(table)
+    )
 
 
 def _unread(unit: str) -> Metric:
@@ -147,22 +157,6 @@ def _shared(pool: PoolFact, offer: Offer, table: Table) -> PoolFact:
     if share > (pool.total or 0):
         raise table.wrong("offer", f"offers more {pool.label} than the machine has")
     return msgspec.structs.replace(pool, total=share, system_reserve=0)
-
-
-def _cards(table: Table, machine: str) -> tuple[GpuFact, ...]:
-    found: list[GpuFact] = []
-    for card in table.tables("cards"):
-        card.know(("name", "vram", "count", "vendor"))
-        vendor = card.text("vendor", "nvidia").lower()
-        if vendor not in VENDORS:
-            raise card.wrong("vendor", f"{vendor!r} is not one of {', '.join(VENDORS)}")
-        vram, model = card.amount("vram", parse_bytes), card.text("name", "")
-        for _ in range(card.count("count", 1, CARDS_MAX)):
-            uuid = f"GPU-{_slug(machine)}-{len(found)}"
-            found.append(GpuFact(uuid, vendor, model, f"gpu:{uuid}", vram, None, None))
-    if len(found) > CARDS_MAX:
-        raise table.wrong("cards", f"{len(found)} cards: {CARDS_MAX} are the most in one machine")
-    return tuple(found)
 
 
 def _vram(gpu: GpuFact) -> PoolFact:
@@ -202,10 +196,6 @@ def _weather(table: Table) -> Weather:
     )  # fmt: skip
 
 
-def _slug(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]", "-", name)
-
-
 # From a mesh that exists --------------------------------------------------------------------------
 
 
@@ -216,8 +206,8 @@ def _from_facts(whole: Table) -> list[Described]:
         place = Table(f"{whole.place}: node {name!r}", node.values)
         inventory = _typed(place, "inventory", Inventory)
         live = _typed(place, "live", Live)
-        free = _free(live)
-        machines.append(Described(name, inventory, free))
+        models = _typed(place, "models", Models) if node.values.get("models") else None
+        machines.append(Described(name, inventory, _free(live), models=models))
     return machines
 
 

@@ -10,14 +10,15 @@ from ledger.limits import Limits
 from ledger.machine import Continuity, Ledger
 from ledger.observations import CapacitySeen, Fenced, PeersKnown
 from mesh.facts import Fact, sign_fact
-from mesh.identity import NONCE_BYTES, Epoch, Identity
+from mesh.identity import NONCE_BYTES, Epoch, Identity, id_text
 from mesh.instant import Instant
+from node.core import throughputs
+from node.core.throughputs import TOPIC_THROUGHPUT, Throughput, Throughputs
 from node.core.topics import (
     TOPIC_INVENTORY,
     TOPIC_LIVE,
+    TOPIC_MODELS,
     TOPIC_STANDING,
-    Inventory,
-    Live,
     Standing,
     encode,
 )
@@ -52,25 +53,28 @@ class Owner:
         self._carry_out(self.ledger.boot(0), 0)
         self._carry_out(self.ledger.report(PeersKnown(0, 0), 0), 0)
         self._carry_out(self.ledger.report(CapacitySeen(sample.readings), 0), 0)
-        self._facts = tuple(
-            self._fact(topic, body)
-            for topic, body in (
-                (TOPIC_INVENTORY, machine.inventory),
-                (TOPIC_LIVE, sample.live),
-                (TOPIC_STANDING, Standing(self.ledger.standing[0], "", None)),
-            )
+        standing = Standing(self.ledger.standing[0], "", None)
+        self._inventory = self._fact(TOPIC_INVENTORY, encode(machine.inventory))
+        self._live = self._fact(TOPIC_LIVE, encode(sample.live))
+        self._standing = self._fact(TOPIC_STANDING, encode(standing))
+        said = machine.models
+        self._models = None if said is None else self._fact(TOPIC_MODELS, encode(said))
+        links = tuple(
+            Throughput(id_text(identity_of(seed, link.peer).id), link.received, link.sent)
+            for link in machine.throughput
         )
+        timed = throughputs.encode(Throughputs(links))
+        self._throughput = self._fact(TOPIC_THROUGHPUT, timed) if links else None
 
-    def _fact(self, topic: str, body: Inventory | Live | Standing) -> Fact:
-        return sign_fact(self.identity, MESH, topic, 1, encode(body))
+    def _fact(self, topic: str, body: bytes) -> Fact:
+        return sign_fact(self.identity, MESH, topic, 1, body)
 
     def sources(self) -> Sources:
         """What everybody sees of it, its books as they are now."""
-        inventory, live, standing = self._facts
         books = self.ledger.books
         return Sources(
-            self.identity.id, self.machine.name, "alive", None, inventory, live, standing,
-            books.position, books, None,
+            self.identity.id, self.machine.name, "alive", None, self._inventory, self._live,
+            self._standing, books.position, books, None, self._models, self._throughput,
         )  # fmt: skip
 
     def told(self, command: Command, now: Instant) -> Answer:
