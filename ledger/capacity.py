@@ -64,7 +64,7 @@ def _pool_entries(books: Books, pool: str, reading: PoolReading | None, stuck: b
         return _state(books, pool, PoolState.UNKNOWN)
     target = min(max(0, reading.total - reading.system), AMOUNT_MAX)
     entries, capacity = _towards(books, pool, target)
-    impaired = stuck or capacity > target
+    impaired = stuck or reading.contested or capacity > target
     return [*entries, *_state(books, pool, PoolState.IMPAIRED if impaired else PoolState.OPEN)]
 
 

@@ -22,6 +22,9 @@ class PoolReading:
     system: int
     free: int | None
     used: Mapping[bytes, int]
+    contested: bool = False
+    """Another owner says that it is its own: nothing is granted on it until one of us takes back
+    its word."""
 
 
 @dataclass(frozen=True, slots=True)

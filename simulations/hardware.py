@@ -39,9 +39,10 @@ class Work:
 
 def inventory(
     name: str, ram: int, cores: int, tools: tuple[str, ...] = TOOLS[:2],
-    cards: Sequence[Card] = (),
+    cards: Sequence[Card] = (), boot: str = "",
 ) -> InventoryRead:  # fmt: skip
-    """A machine of `ram` bytes, `cores` cores and the cards that its driver shows."""
+    """A machine of `ram` bytes, `cores` cores and the cards that its driver shows. `boot`: which
+    run of which kernel, if not the only one of that name."""
     shown = [card for card in cards if card.present]
     return InventoryRead(
         Inventory(
@@ -72,7 +73,7 @@ def inventory(
             labels={},
             share=None,
             fingerprint=f"fingerprint of {name}",
-            boot=f"boot of {name}",
+            boot=boot or f"boot of {name}",
             version=SOURCE,
         )
     )

@@ -100,6 +100,8 @@ class Host:
     # What the machine is ---
     described: Described | None = None
     """What its probes would say, of a machine that a person described."""
+    kernel: str = ""
+    """The run of a kernel that it says it is, if not one of its own: a container of another's."""
     ram_foreign: int = 0
     cards: list[Card] = field(default_factory=list)
     blind_pools: set[str] = field(default_factory=set)
@@ -173,7 +175,8 @@ class Host:
         """A full probe."""
         if self.described is not None:
             return self.described.but(self.ram, self.cards).read()
-        return hardware.inventory(self.called, self.ram, self.cores, self.tools, self.cards)
+        boot = self.kernel or f"boot of {self.name}"
+        return hardware.inventory(self.called, self.ram, self.cores, self.tools, self.cards, boot)
 
     def sample(self) -> Sampled:
         """A live look. Work that no hold is tied to is foreign."""

@@ -2,7 +2,8 @@
 
 The books know promises, the probes know use, and neither knows the other. Here they meet, sample by
 sample: which process belongs to which hold (`ties`), which promises the machine could not keep just
-now (`dangers`), which stand unused (`idling`). Nothing here changes what is granted: room is worked
+now (`dangers`), which stand unused (`idling`); and whether another node says that it owns what we
+say we own (`rivals`). But for that last one nothing here changes what is granted: room is worked
 out from the probes' own figures (`ledger/room.py`).
 
 What endangers a hold is told twice, by its owner's agent and by its holder's: each works it out
@@ -10,25 +11,29 @@ from the figures that it has, so that no alarm can be lost on the way.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import msgspec
 
 from ledger.machine import BOOKINGS_CLOSED, OPEN
+from ledger.observations import PoolReading
+from mesh.effects import PeerChange
 from mesh.facts import Fact
 from mesh.identity import NodeId
 from mesh.instant import SECOND, Duration, Instant
 from mesh.persistence import SPACE_TIE
 from node.core.bulletin import Bulletin
 from node.core.dangers import Dangers, Told, dangers
-from node.core.effects import Effect, Event
+from node.core.effects import Effect, Event, Look
 from node.core.idling import TOPIC_USE, IdleFact, idle_sentence
 from node.core.knowledge import Knowledge
 from node.core.processes import Process
-from node.core.reports import Sampled, WorkEnded
+from node.core.reports import InventoryRead, Sampled, WorkEnded
+from node.core.rivals import CHANGES, SETTLED, Rivals
 from node.core.self_image import Statement
 from node.core.ties import Ties
-from node.core.topics import TOPIC_LIVE
+from node.core.topics import TOPIC_INVENTORY, TOPIC_LIVE, Inventory
 
 LOOK_EVERY: Final[Duration] = SECOND
 """A busy owner samples at every grant's end; its promises are compared with its use less often."""
@@ -45,6 +50,7 @@ class Attribution:
         self._knowledge = knowledge
         self._bulletin = bulletin
         self.ties = Ties()
+        self.rivals = Rivals(knowledge)
         self._dangers = Dangers()
         self._idle_heard: dict[tuple[NodeId, bytes], int] = {}
         """Holds of ours elsewhere → for how many milliseconds they were last called idle."""
@@ -60,13 +66,14 @@ class Attribution:
         """A live look came in."""
         knowledge = self._knowledge
         knowledge.running, knowledge.now = sample.running, now
+        contest = self._contest()
         books = knowledge.ledger.books
         if knowledge.ledger.standing[0] not in (OPEN, BOOKINGS_CLOSED):
-            return []  # in doubt: what these books do not show may still be found
+            return contest  # in doubt: what these books do not show may still be found
         if len(books.live) > FEW and not self._is_due(now):
-            return []
+            return contest
         self._looked_at = now
-        effects: list[Effect] = [*self.ties.sift(books.live)]
+        effects: list[Effect] = [*contest, *self.ties.sift(books.live)]
         us = knowledge.us
         present = dangers(books, sample.live)
         effects += [self._danger(us, told) for told in self._dangers.look(us, present)]
@@ -92,6 +99,39 @@ class Attribution:
         """A process that was tied to a hold is gone."""
         return [*self.ties.ended(Process(ended.pid, ended.started))]
 
+    # Who else says that it is theirs -------------------------------------------------------------
+
+    def readings(self, sample: Sampled) -> tuple[PoolReading, ...]:
+        """What the probes saw, as the books may take it: nothing is promised of the contested."""
+        contested = self.rivals.contested
+        if not contested:
+            return sample.readings
+        return tuple(
+            replace(one, contested=True) if one.pool in contested else one
+            for one in sample.readings
+        )
+
+    def inventory_read(self, read: InventoryRead) -> list[Effect]:
+        """Our own machine was looked at."""
+        if not isinstance(read.inventory, Inventory):
+            return []
+        self.rivals.we_are(read.inventory)
+        return self._contest()
+
+    def changed(self, change: PeerChange) -> list[Effect]:
+        """A member of the roll is thought of otherwise."""
+        return self._contest() if change in CHANGES else []
+
+    def _contest(self) -> list[Effect]:
+        begun, over = self.rivals.look()
+        if not begun and not over:
+            return []
+        event = self._bulletin.event
+        self._knowledge.contests = self.rivals.warnings()
+        effects: list[Effect] = [event("alarm.contested", self.rivals.sentence(p)) for p in begun]
+        effects += [event("pool.settled", f"{pool}: {SETTLED}") for pool in over]
+        return [*effects, Look("another node says that a pool of ours is its own")]
+
     # Other machines, as far as our holds are concerned -------------------------------------------
 
     def learned(self, fact: Fact) -> list[Effect]:
@@ -100,6 +140,9 @@ class Attribution:
             if fact.topic == TOPIC_USE:
                 self._knowledge.idling.said_before(self._knowledge.use(fact.author))
             return []
+        if fact.topic == TOPIC_INVENTORY:
+            self.rivals.told(fact.author)
+            return self._contest()
         if fact.topic == TOPIC_LIVE:
             return self._seen_elsewhere(fact.author)
         if fact.topic == TOPIC_USE:

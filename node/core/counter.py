@@ -99,7 +99,8 @@ def warnings(knowledge: Knowledge) -> list[str]:
     missing = knowledge.company.warning(knowledge.now)
     alone = [missing] if missing else []
     keys, names = keyholders.warnings(knowledge), naming.warnings(knowledge)
-    return [*knowledge.news.warnings, *alone, *unreached(knowledge), *keys, *names]
+    ours = [*knowledge.news.warnings, *alone, *knowledge.contests]
+    return [*ours, *unreached(knowledge), *keys, *names]
 
 
 def check_openable(knowledge: Knowledge) -> None:

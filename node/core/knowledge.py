@@ -5,7 +5,7 @@ It changes only when the mesh learns something, and is asked by every surface.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -78,6 +78,8 @@ class Knowledge:
     idling: Idling = field(default_factory=Idling)
     running: Mapping[bytes, tuple[int, ...]] = field(default_factory=dict)
     """Hold of ours → the processes that our last look found under it."""
+    contests: Sequence[str] = ()
+    """Sentences about pools of ours that another node says are its own."""
     now: Instant = 0
     """Of the last input; ages are counted to it."""
     granted: OrderedDict[bytes, Grant] = field(default_factory=OrderedDict)

@@ -247,6 +247,7 @@ class Agent:
                     out += self.from_policy(self.selves.heard(effect), now)
                 case mesh_effects.PeerChanged(peer, change, detail):
                     out.append(self.bulletin.peer(peer, change, detail))
+                    out += self.attribution.changed(change)
                     out += self._changed(peer, change, now)
                 case mesh_effects.RollFull(newcomer):
                     out += self.from_policy(self.belonging.full(newcomer, now), now)

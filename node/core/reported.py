@@ -32,9 +32,10 @@ def reported(agent: "Agent", report: Report, now: Instant) -> list[Effect]:
     match report:
         case InventoryRead(inventory):
             effects = agent.publish(agent.image.inventory_read(inventory), now)
-        case Sampled(live, readings):
+            effects += agent.attribution.inventory_read(report)
+        case Sampled(live):
             agent.knowledge.seen, agent.knowledge.seen_at = live, now
-            seen = CapacitySeen(readings)
+            seen = CapacitySeen(agent.attribution.readings(report))
             effects = agent.from_books(agent.ledger.report(seen, now), now)
             effects += agent.publish(agent.image.sampled(live), now)
             effects += agent.publish(agent.image.timed(agent.knowledge.timings, now), now)

@@ -13,6 +13,7 @@ from simulations.checks.books import BooksAddUp, FoldIsOne, LogsVerify, QuietInQ
 from simulations.checks.bounds import TablesAreBounded
 from simulations.checks.calm import Calm
 from simulations.checks.check import HEARD, Check
+from simulations.checks.contests import NothingContested
 from simulations.checks.discipline import AskersBelieve, OnlyTheHolder, SuspectsGetNothing
 from simulations.checks.durable import (
     CopiesAreThere,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 ALL: Final[tuple[type[Check], ...]] = (
     BooksAddUp, FoldIsOne, LogsVerify, QuietInQuarantine,
-    NothingTwice,
+    NothingTwice, NothingContested,
     DurableBeforeAudible, OneBlockPerPlace, CopiesAreThere, DisksKeep,
     AskersBelieve, OnlyTheHolder, SuspectsGetNothing, OneAnswerEach,
     EndsInTime, AnswersAreKept, CopiesAreHeard, NothingOverstays,

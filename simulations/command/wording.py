@@ -42,6 +42,7 @@ PROMISES: Final[dict[str, str]] = {
     "V5": "who may have room gets it",
     "V6": "no lease lost to a restart",
     "alive": "nobody speaks for another",
+    "rival": "one pool, one owner",
     "outcast": "outcasts are not heard",
     "facts": "facts only from their node",
     "bounds": "tables stay bounded",

@@ -45,6 +45,36 @@ def gpu_race(cluster: Cluster) -> None:
     _end(cluster, [])
 
 
+def one_card_two_owners(cluster: Cluster) -> None:
+    cluster.meet()
+    one, two, asker, *_ = cluster.names
+    for owner in (one, two):
+        cluster.host(owner).cards.append(Card("GPU-7", CARD_GIB * GIB))
+        cluster.fault("one-card-two-owners")
+        cluster.world.look(owner)
+    cluster.when_calm(cluster.host(two).cards.clear)
+    cluster.wait_for("V2", "both owners have heard each other", cluster.all_informed)
+    cluster.wait(STEP)
+    for _ in cluster.moments(STEP):
+        asked = [cluster.ask(asker, _card_at(owner), "reserve") for owner in (one, two)]
+        cluster.settle(asked)
+        won = [entry for entry in asked if entry.ok]
+        cluster.must(not won, "rival", f"{len(won)} were told that a contested card is theirs")
+    cluster.calm()
+    cluster.world.look(two)
+    cluster.wait_for("V2", "everybody has heard whose it is", cluster.all_informed)
+    cluster.wait(2 * STEP)
+    asked = [cluster.ask(asker, _card_at(one), "reserve")]
+    cluster.settle(asked)
+    cluster.must(asked[0].ok, "V5", f"the card has one owner, which refuses: {asked[0].ending}")
+    _end(cluster, [cluster.booking(asked[0])])
+
+
+def _card_at(owner: str) -> requests.Reserve:
+    document: dict[str, Any] = {"gpus": [WANTED], "node": owner}
+    return requests.Reserve(document, HOUR_MS, wait_for_opening=False)
+
+
 def shrinking_machine(cluster: Cluster) -> None:
     cluster.meet()
     owner, asker, *_ = cluster.names
@@ -119,6 +149,10 @@ SCENARIOS: Final = (
     Scenario(
         "gpu-race", "everybody wants the only card, at the same instant, again and again",
         "each race has exactly one winner", gpu_race,
+    ),
+    Scenario(
+        "one-card-two-owners", "two machines say that one card is theirs",
+        "neither grants on it until one of them takes its word back", one_card_two_owners,
     ),
     Scenario(
         "shrinking-machine", "a machine comes back with less memory than it has promised",

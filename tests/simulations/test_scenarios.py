@@ -9,6 +9,7 @@ from ledger.books import Books
 from ledger.machine import Continuity
 from ledger.recovery import Gathered
 from mesh.instant import SECOND
+from node.core.rivals import Rivals
 from simulations import machines
 from simulations.network import Network
 from simulations.options import Options
@@ -87,6 +88,9 @@ def no_look_at_the_room(patch: pytest.MonkeyPatch) -> None:
 
 PLANTS: dict[tuple[str, str], tuple[str, Plant]] = {
     ("gpu-race", "the owner looks at no room"): (VIOLATED, no_look_at_the_room),
+    ("one-card-two-owners", "nobody looks who else says so"): (
+        VIOLATED, set_to(Rivals, "look", lambda _: ([], [])),
+    ),
     ("storm", "the owner looks at no room"): (VIOLATED, no_look_at_the_room),
     ("foreign-memory", "the owner looks at no room"): (VIOLATED, no_look_at_the_room),
     ("blind-probe", "the owner looks at no room"): (VIOLATED, no_look_at_the_room),

@@ -1,0 +1,38 @@
+"""An owner that grants what another says it owns is caught, and one that does not is left alone."""
+
+import pytest
+
+from mesh.instant import SECOND
+from node.core.requests import Reserve
+from node.core.rivals import Rivals
+from simulations.checks.checks import Checks
+from simulations.checks.contests import NothingContested
+from simulations.hardware import GIB, Card
+from simulations.verdicts import PromiseBroken
+from simulations.world import World
+
+
+def lived() -> int:
+    world = World(4)
+    checks = Checks(world, [NothingContested])
+    world.observe(checks)
+    for name in ("ann", "bob", "cyd"):
+        apart = name == "cyd"
+        host = world.add(name, cards=() if apart else (Card("GPU-1", 24 * GIB),))
+        host.kernel = "" if apart else "one kernel"
+        world.start(name, first=True)
+    world.run(4 * SECOND)
+    for owner in ("ann", "cyd"):
+        for ask in ({"gpus": ["nvidia:8GiB"]}, {"ram": "1GiB"}):
+            world.answer("cyd", Reserve({**ask, "node": owner}, 3_600_000))
+    return checks.evidence.looked["rival"]
+
+
+def test_what_is_contested_is_not_granted_and_the_rest_is() -> None:
+    assert lived() > 0
+
+
+def test_an_owner_that_looks_at_nobody_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Rivals, "look", lambda _: ([], []))
+    with pytest.raises(PromiseBroken, match="granted on gpu:GPU-1, which another says it owns"):
+        lived()
