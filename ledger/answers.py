@@ -92,7 +92,9 @@ class Counter:
         return [(draft.asker, draft.hold) for draft in waiting]
 
     def _reply(self, draft: Draft) -> Reply:
-        receipts = tuple(self._writer.receipt(token) for token in draft.proofs)
+        proofs = (self._writer.receipt(token) for token in draft.proofs)
+        # What ended long ago may have its proof in the archive alone.
+        receipts = tuple(proof for proof in proofs if proof is not None)
         answer = Answer(
             draft.outcome, draft.hold, self.session, draft.detail, draft.fence, receipts,
             draft.remaining, (), draft.nonce,

@@ -57,6 +57,7 @@ from ledger.gang_entries import (
     Parked,
     Settled,
 )
+from ledger.gangs import GangStage
 from ledger.legs import less, together, within
 from ledger.lifecycle import HoldState
 from mesh.logs import Block, check_block
@@ -100,9 +101,13 @@ def check_books(books: Books) -> None:
         raise AuditError("I8", "entries without an era")
 
 
-def verify_chain(blocks: Sequence[Block]) -> VerifyReport:
-    """Check a whole log: every signature, link and entry, and every invariant after every block."""
-    books, tally = Books(), Tally()
+def verify_chain(blocks: Sequence[Block], begin: Books | None = None) -> VerifyReport:
+    """Check a whole log: every signature, link and entry, and every invariant after every block.
+
+    `begin`: the books that it begins with, if what lay before was put away (beginnings.py).
+    """
+    books = Books() if begin is None else begin
+    tally = Tally.of(books)
     entries = eras = 0
     fault: str | None = None
     for block in blocks:
@@ -143,6 +148,28 @@ class Tally:
         """Gang of the author's → how many of its steps were taken, in their order."""
         self.parents: dict[bytes, bytes] = {}
         """Child → whom its room goes back to."""
+
+    @classmethod
+    def of(cls, books: Books) -> "Tally":
+        """What the auditor would have counted, had it seen the log that led to `books`."""
+        tally = cls()
+        tally.shut = {pool: books.pools[pool] for pool in sorted(books.pools)}
+        for hold in books.live_holds():
+            tally.live[hold.id] = hold.legs
+            if hold.state is HoldState.POSTED:
+                tally.posted[hold.id] = None
+            if hold.parent is not None:
+                tally.parents[hold.id] = hold.parent
+        for plan in books.plans.values():
+            tally.plans[plan.id] = plan.legs
+            if plan.posted_at is not None:
+                tally.posted[plan.id] = None
+        tally.gone = dict.fromkeys(books.ended)
+        for pool in tally.shut:
+            tally.capacity[pool] = books.free(pool) + tally.taken(pool)
+        for gang in books.gangs.values():
+            tally.gangs[gang.id] = [*GangStage].index(gang.stage) + 1
+        return tally
 
     def count(self, entry: Entry) -> None:
         """Take one entry into account. Raises AuditError at I5, I6 or I7."""

@@ -6,7 +6,7 @@ it its fencing token, is known the moment it is written, long before it is signe
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, TypeAlias
 
 import msgspec
@@ -20,6 +20,7 @@ from mesh.logs import (
     ENTRY_BYTES_MAX,
     HASH_BYTES,
     NO_BLOCK,
+    Base,
     Block,
     Era,
     Receipt,
@@ -114,8 +115,14 @@ class Pages:
 class Writer:
     """Our own log: what is signed, what is written on open pages, and nothing else."""
 
-    def __init__(self, identity: Identity, chain: Sequence[Block]) -> None:
+    def __init__(
+        self, identity: Identity, chain: Sequence[Block], base: Base | None = None,
+        proofs: Mapping[Token, bytes] | None = None,
+    ) -> None:  # fmt: skip
+        """`proofs`: receipts of entries that lie before the chain, for holds that live."""
         self.chain = list(chain)
+        self.base = base
+        self.proofs = dict(proofs or {})
         self._identity = identity
         self._pages: Pages | None = None
         self._proven: OrderedDict[int, tuple[Receipt, ...]] = OrderedDict()
@@ -123,6 +130,16 @@ class Writer:
     @property
     def head(self) -> bytes:
         return self.chain[-1].hash if self.chain else NO_BLOCK
+
+    @property
+    def first(self) -> int:
+        """The height of the chain's first block."""
+        return self.chain[0].height if self.chain else 0
+
+    @property
+    def height(self) -> int:
+        """The height of the next block."""
+        return self.first + len(self.chain)
 
     @property
     def dirty(self) -> bool:
@@ -139,7 +156,7 @@ class Writer:
 
     def sealed(self, token: Token) -> bool:
         """Whether the block in which `token` stands is signed."""
-        return token.height < len(self.chain)
+        return token.height < self.height
 
     def seal(self) -> tuple[Block, ...]:
         """Sign everything that is written."""
@@ -154,17 +171,30 @@ class Writer:
         """Forget what is written and not signed. Nobody has heard of it."""
         self._pages = None
 
-    def receipt(self, token: Token) -> bytes:
-        """Proof of the entry at `token`, ready to travel."""
+    def before(self, base: Base) -> list[Block]:
+        """The chain up to where `base` would have it begin."""
+        return self.chain[: base.block.height - self.first]
+
+    def prune(self, base: Base) -> None:
+        """Let the chain begin at `base`."""
+        del self.chain[: base.block.height - self.first]
+        self.base = base
+
+    def receipt(self, token: Token) -> bytes | None:
+        """Proof of the entry at `token`, ready to travel; None when it was put away."""
+        if token.height < self.first:
+            return self.proofs.get(token)
         receipts = self._proven.get(token.height)
         if receipts is None:
-            receipts = self._proven[token.height] = receipts_for(self.chain[token.height])
+            receipts = self._proven[token.height] = receipts_for(
+                self.chain[token.height - self.first]
+            )
             if len(self._proven) > PROVEN_BLOCKS_MAX:
                 self._proven.popitem(last=False)
         return encode_receipt(receipts[token.line])
 
     def _open_pages(self, era: Era) -> Pages:
         if self._pages is None:
-            self._pages = Pages(era, len(self.chain))
+            self._pages = Pages(era, self.height)
         assert self._pages.era == era, "an era begins on a page of its own"
         return self._pages

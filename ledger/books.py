@@ -261,7 +261,7 @@ class Books(Changes):
         if not all(affordable(posting, self.accounts) for posting in postings):
             return Refusal.OVER_LIMIT
         self._post_all(postings)
-        self._set_live(_live_hold(entry, state, at))
+        self._set_live(live_hold(entry, state, at))
         return None
 
     def _plan(self, entry: Planned | Replanned, at: Token) -> Refusal | None:
@@ -331,7 +331,7 @@ class Books(Changes):
             return Refusal.NOT_ALLOWED
         if state.live:
             self._post_all(step_postings(step, hold.legs, hold.principal))
-            self._set_live(_posted(hold, state, at))
+            self._set_live(posted_hold(hold, state, at))
             return None
         if hold_id in self._carved:
             return Refusal.NOT_ALLOWED  # a parent ends after its last child
@@ -346,7 +346,7 @@ class Books(Changes):
         if state is None:
             return Refusal.ID_USED
         origin = Token(entry.origin.era.counter, entry.origin.height, 0)
-        ended = EndedHold(entry.id, state, entry.digest, entry.holder, origin, None, at)
+        ended = EndedHold(entry.id, state, entry.digest, entry.holder, origin, None, at, True)
         self._put(self.ended, entry.id, ended)
         return None
 
@@ -356,7 +356,8 @@ class Books(Changes):
         self.bookings_open, self._met = saved.bookings_open, None
 
 
-def _live_hold(entry: Held | Adopted, state: HoldState, at: Token) -> LiveHold:
+def live_hold(entry: Held | Adopted, state: HoldState, at: Token) -> LiveHold:
+    """What `entry`, standing at `at`, begins."""
     posted = at if state is HoldState.POSTED else None
     origin = at
     if isinstance(entry, Adopted):
@@ -367,7 +368,8 @@ def _live_hold(entry: Held | Adopted, state: HoldState, at: Token) -> LiveHold:
     )  # fmt: skip
 
 
-def _posted(hold: LiveHold, state: HoldState, at: Token) -> LiveHold:
+def posted_hold(hold: LiveHold, state: HoldState, at: Token) -> LiveHold:
+    """`hold`, confirmed at `at`."""
     return LiveHold(
         hold.id, state, hold.digest, hold.holder, hold.legs, hold.kind, hold.term,
         hold.principal, hold.label, hold.held_at, at, hold.origin, hold.gang,

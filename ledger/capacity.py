@@ -96,3 +96,9 @@ def _state(books: Books, pool: str, state: PoolState) -> list[Entry]:
     if present is state or present in _SET_BY_PEOPLE:
         return []
     return [PoolStateSet(pool, state)]
+
+
+def rooms_now(books: Books, readings: Mapping[str, PoolReading]) -> dict[str, int | None]:
+    """Pool → what can still be promised of it; None when that is not known."""
+    pools = sorted({*books.pools, *readings})
+    return {pool: room_now(books, readings.get(pool)) for pool in pools}

@@ -6,14 +6,19 @@ ever would fill everybody's disk, so after several checkpoints the log moves up 
 is pruned is in the state, and a peer that was away is given that.
 """
 
+from collections.abc import Callable
+
+from ledger.answers import proofs_of
 from ledger.books import Books
 from ledger.checkpoints import Milestone
 from ledger.desk import Desk
 from ledger.entries import Checkpointed
+from ledger.holds import Token
 from ledger.limits import CHECKPOINT_BYTES, KEEPERS_ENOUGH, OVERDUE_CHECKPOINTS, Limits
 from ledger.state import encode_state
 from mesh.identity import NodeId
-from mesh.logs import STATE_BYTES_MAX, state_hash
+from mesh.logs import STATE_BYTES_MAX, Base, state_hash
+from mesh.persistence import SPACE_PROOF, Persist, Write
 
 
 class Checkpointer:
@@ -21,14 +26,14 @@ class Checkpointer:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._company = 0
+        self.company: Callable[[], int] = lambda: 0
+        """How many peers live."""
         self._stored: dict[NodeId, int] = {}
         self._put_off = 0
         """Entries before it is tried again, while the state is too large."""
 
-    def stored(self, peer: NodeId, height: int, company: int) -> None:
-        """`peer`, one of `company` that live, has our log up to `height`."""
-        self._company = company
+    def stored(self, peer: NodeId, height: int) -> None:
+        """`peer` has our log up to `height`."""
         self._stored[peer] = max(height, self._stored.get(peer, -1))
 
     def new_era(self) -> None:
@@ -75,4 +80,36 @@ class Checkpointer:
 
     def _is_held(self, height: int) -> bool:
         holding = sum(stored >= height for stored in self._stored.values())
-        return holding >= min(KEEPERS_ENOUGH, self._company)
+        return holding >= min(KEEPERS_ENOUGH, self.company())
+
+
+def prune(desk: Desk, base: Base) -> tuple[dict[Token, bytes], list[Persist]]:
+    """Let our log begin at `base`. Of every live hold, the receipts of entries that lie before it
+    are kept; they are returned, and what of them is new on the disk or must leave it."""
+    writer = desk.writer
+    kept: dict[Token, bytes] = {}
+    alive = [proofs_of(hold) for hold in desk.books.live_holds()]
+    alive += [plan.proofs for plan in desk.books.plans.values()]
+    gangs = desk.books.gangs.values()
+    alive += [(gang.completed_at,) for gang in gangs if gang.completed_at is not None]
+    for token in (token for proofs in alive for token in proofs):
+        receipt = writer.receipt(token) if token.height < base.block.height else None
+        if receipt is not None:
+            kept[token] = receipt
+    fresh = [token for token in sorted(kept) if token not in writer.proofs]
+    gone = [token for token in sorted(writer.proofs) if token not in kept]
+    writes = [Write(SPACE_PROOF, proof_key(token), kept[token]) for token in fresh]
+    writes += [Write(SPACE_PROOF, proof_key(token), None) for token in gone]
+    writer.prune(base)
+    writer.proofs = kept
+    return kept, [Persist(tuple(writes))] if writes else []
+
+
+def proof_key(token: Token) -> bytes:
+    """The row of a receipt that is kept."""
+    return b"".join(part.to_bytes(8, "big") for part in token)
+
+
+def proof_token(key: bytes) -> Token:
+    """The inverse of `proof_key`."""
+    return Token(*(int.from_bytes(key[at : at + 8], "big") for at in (0, 8, 16)))

@@ -15,6 +15,7 @@ from typing import Final, Self
 from ledger.accounts import AccountId, Counters, Role
 from ledger.entries import Checkpointed, EraOpened
 from ledger.holds import EndedHold
+from ledger.limits import RECOVERED_KEPT_MAX
 from ledger.shelves import Shelves
 from ledger.state import (
     State,
@@ -74,9 +75,19 @@ class Checkpoints(Shelves):
 
     def summed_up(self, keeps: int) -> State:
         """What a checkpoint signs: all but what it forgets (see `_forget`)."""
-        ended = self.endings_in_order()
         accounts = [row for row in self.accounts.items() if not _is_over(row)]
-        return self._state_of(accounts, ended[max(0, len(ended) - keeps) :])
+        gone = {hold.id: None for hold in self._too_old(keeps)}
+        ended = [hold for hold in self.endings_in_order() if hold.id not in gone]
+        return self._state_of(accounts, ended)
+
+    def _too_old(self, keeps: int) -> list[EndedHold]:
+        """Ends that a checkpoint forgets. Those of holds that had been lost and were found in a
+        copy are counted apart: such a copy may turn up again, and late."""
+        endings = self.endings_in_order()
+        plain = [hold for hold in endings if not hold.recovered]
+        recovered = [hold for hold in endings if hold.recovered]
+        most = min(keeps, RECOVERED_KEPT_MAX)
+        return plain[: max(0, len(plain) - keeps)] + recovered[: max(0, len(recovered) - most)]
 
     def _state_of(
         self, accounts: list[tuple[AccountId, Counters]], ended: list[EndedHold]
@@ -130,8 +141,7 @@ class Checkpoints(Shelves):
         """All ends but the newest `keeps`, and the accounts of tenants who hold nothing: they
         would grow with the history. Both columns of an account go together, so that what a pool's
         accounts come to stays as it was."""
-        gone = self.endings_in_order()
-        for hold in gone[: max(0, len(gone) - keeps)]:
+        for hold in self._too_old(keeps):
             self._put(self.ended, hold.id, None)
         for row in [row for row in self.accounts.items() if _is_over(row)]:
             self._put(self.accounts, row[0], None)

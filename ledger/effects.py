@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ledger.commands import Answer
-from mesh.logs import Block
+from mesh.logs import Base, Block
 from mesh.persistence import Persist
 
 
@@ -27,6 +27,8 @@ class Rebase:
     """
 
     chain: tuple[Block, ...]
+    base: Base | None = None
+    """Where it begins, if that is not at height 0."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,3 +82,5 @@ class EndedHold:
     held_at: Token
     posted_at: Token | None
     ended_at: Token
+    recovered: bool = False
+    """Whether it had been lost, and was found in a copy of the log or in its holder's hand."""

@@ -74,6 +74,9 @@ BLOCK_BYTES_MAX: Final = 128 * 1024
 GATHERED_BLOCKS_MAX: Final = 200_000
 """Own blocks from peers kept for a merge. Only we can sign them: this bounds our own mistakes."""
 
+BASES_MAX: Final = 8
+"""Beginnings of our own log from peers, kept for a merge."""
+
 TIPS_MAX: Final = 64
 """Different ends of our own log that a merge looks at."""
 
@@ -82,10 +85,13 @@ CHECKPOINT_BYTES: Final = 2 * 1024 * 1024
 """Of entries since the last checkpoint, before the next is written. A start folds at most some
 three of these; a replica reckons one state for each."""
 
-ENDED_KEPT_MAX: Final = 3072
+ENDED_KEPT_MAX: Final = 2048
 """Holds that ended and stay known behind a checkpoint, so that a late duplicate is recognised. By
 count and not by time: nobody's clock decides what the books are. A hold that has been forgotten and
 is asked for again is a new request, pending until its asker posts it."""
+
+RECOVERED_KEPT_MAX: Final = 1024
+"""The same, of holds that had been lost and were found in a copy of the log."""
 
 OVERDUE_CHECKPOINTS: Final = 8
 """Checkpoints written since the log's beginning before it moves up without waiting for copies."""
@@ -112,7 +118,7 @@ assert PENDING_TTL <= TTL_MAX < QUARANTINE, "the quarantine must outlive every b
 assert LEGS_MAX * (POOL_BYTES_MAX + 16) + 4 * (LABEL_CHARS_MAX + PRINCIPAL_CHARS_MAX) + 512 < (
     ENTRY_BYTES_MAX
 ), "the largest hold must fit an entry"
-assert ENDED_KEPT_MAX * 150 <= STATE_BYTES_MAX * 2 // 3, (
+assert (ENDED_KEPT_MAX + RECOVERED_KEPT_MAX) * 160 <= STATE_BYTES_MAX * 2 // 3, (
     "what is kept of ends leaves room for holds"
 )
 assert ENTRY_BYTES_MAX <= BLOCK_BYTES_MAX, "the largest entry must fit a block"

@@ -15,15 +15,14 @@ What an open owner does is in desk.py and visits.py; recovery.py puts a log toge
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from random import Random
 
 from ledger.blocks import Writer
 from ledger.bookings import BookingGate
 from ledger.books import Books
-from ledger.capacity import readings_of, room_now
+from ledger.capacity import readings_of, rooms_now
 from ledger.checking import checked
-from ledger.checkpointing import Checkpointer
+from ledger.checkpointing import Checkpointer, prune
 from ledger.commands import Answer, SignedCommand
 from ledger.desk import Desk
 from ledger.effects import Alarm, Fence, LedgerEffect, Rebase, Reply, StandingChanged
@@ -35,6 +34,7 @@ from ledger.limits import REASON_CHARS_MAX, Limits
 from ledger.line import Line
 from ledger.observations import (
     CapacitySeen,
+    Continuity,
     Fenced,
     GangSeen,
     GangStep,
@@ -45,13 +45,22 @@ from ledger.observations import (
     PoolReading,
     TwinLives,
 )
-from ledger.quarantine import Listener, Quarantine, is_elsewhere
-from ledger.recovery import Chain, Gathered, ended_anywhere, fold_longest, next_era, sound_part
+from ledger.quarantine import ELSEWHERE, Listener, Quarantine, is_elsewhere
+from ledger.recovery import (
+    Chain,
+    Gathered,
+    best_of,
+    ended_anywhere,
+    fold_longest,
+    next_era,
+    sound_part,
+)
 from ledger.reopening import (
     carry_on,
     end_what_ended,
     forget_gone,
     lost_claims,
+    open_era,
     over_and_done,
     settle,
     take_back,
@@ -59,20 +68,13 @@ from ledger.reopening import (
 from ledger.visits import Visit
 from mesh.identity import NONCE_BYTES, Epoch, Identity
 from mesh.instant import Duration, Instant, earliest
-from mesh.logs import Block, Era
+from mesh.logs import Base, Block, Era
+from mesh.persistence import Persist
 
 OPEN = "open"
 BOOKINGS_CLOSED = "bookings_closed"
 QUARANTINED = "quarantine"
 CLOSED = "closed"
-
-
-@dataclass(frozen=True, slots=True)
-class Continuity:
-    """Whether this start can prove that nothing was lost since the last one, and why (not)."""
-
-    proven: bool
-    reason: str
 
 
 class Ledger:
@@ -82,9 +84,10 @@ class Ledger:
         self, identity: Identity, epoch: Epoch, chain: tuple[Block, ...],
         remaining: Mapping[bytes, Duration], continuity: Continuity, *, first: bool,
         fingerprint: str | None, limits: Limits, random: Random, line: Line | None = None,
+        base: Base | None = None, proofs: Mapping[Token, bytes] | None = None,
     ) -> None:  # fmt: skip
-        """`chain`: our own accepted chain from disk. `remaining`: SPACE_REMAINING, decoded.
-        `first`: a person says that this machine has promised nothing yet."""
+        """`chain`: our own, from disk, and `base` where it begins. `proofs`: as kept by `prune`.
+        `remaining`: SPACE_REMAINING, decoded. `first`: a person says that nothing was promised."""
         self._identity = identity
         self._epoch = epoch
         self._remaining = dict(remaining)
@@ -93,10 +96,11 @@ class Ledger:
         self._limits = limits
         self._random = random
         self._line = Line() if line is None else line
-        kept = sound_part(identity.id, chain, trusted=continuity.proven)
+        kept = sound_part(identity.id, chain, continuity.proven, base)
         self._damaged = len(chain) - len(kept.blocks)
         self._continuity = continuity
         self._gathered = Gathered(identity.id, kept.blocks)
+        self._proofs = dict(proofs or {})
         self._desk = self._desk_over(kept)
         self._quarantine: Quarantine | None = None
         self._closed: str | None = None
@@ -150,9 +154,7 @@ class Ledger:
 
     def rooms(self) -> dict[str, int | None]:
         """Pool → what can still be promised of it (room.py); None when that is not known."""
-        readings = self._readings or {}
-        pools = sorted({*self.books.pools, *readings})
-        return {pool: room_now(self.books, readings.get(pool)) for pool in pools}
+        return rooms_now(self.books, self._readings or {})
 
     def waiting(self, now: Instant) -> list[Waiting]:
         """Who waits for us, and where."""
@@ -177,10 +179,7 @@ class Ledger:
         elif self._first and opening is None and not self._damaged:
             self._open_first(now)
         elif is_elsewhere(opening, self._fingerprint):
-            self._closed = (
-                "this log was opened on other hardware: if it was copied here, give this machine "
-                "an identity of its own; if the hardware changed, override"
-            )
+            self._closed = ELSEWHERE
         else:
             self._enter_quarantine(self._continuity.reason, now, ())
         return [*effects, *self._tell()]
@@ -234,9 +233,15 @@ class Ledger:
         self._gathered.written(self._desk.writer.chain[before:])
         return effects
 
-    def receipt(self, token: Token) -> bytes:
-        """Proof of a sealed entry of our own log, ready to travel."""
+    def receipt(self, token: Token) -> bytes | None:
+        """Proof of a sealed entry of our own log, ready to travel; None when it was put away."""
         return self._desk.writer.receipt(token)
+
+    def prune(self, base: Base) -> list[Persist]:
+        """Our log begins at `base` now. Receipts of what lives are kept, as they would be shown."""
+        self._gathered.pruned(self._desk.writer.before(base))
+        self._proofs, effects = prune(self._desk, base)
+        return effects
 
     def put_away(self, now: Instant) -> list[LedgerEffect]:
         """A clean stop: what every booking has left, so that the next start counts on from here."""
@@ -246,8 +251,7 @@ class Ledger:
         """A peer proved that we once started later than we remember: begin again above that."""
         assert epoch.counter > self._epoch.counter, "an epoch only rises"
         reason = "a peer remembers a later start of this node than its own disk does"
-        effects = self._quarantine_again(reason, now, epoch)
-        return [*effects, *self._tell()]
+        return [*self._quarantine_again(reason, now, epoch), *self._tell()]
 
     @property
     def _is_open(self) -> bool:
@@ -274,8 +278,8 @@ class Ledger:
         self, quarantine: Quarantine, readings: Mapping[str, PoolReading], now: Instant
     ) -> list[LedgerEffect]:
         """End what nobody believes in; once all of it was looked at, reopen."""
-        chains = self._gathered.chains(self._desk.writer.chain)
-        base = chains[0] if chains else Chain((), Books())
+        chains = self._chains()
+        base = best_of(chains)
         asked = quarantine.next_wake
         done = over_and_done(base.books, quarantine.claims, ended_anywhere(chains))
         if quarantine.settled(done, now):
@@ -290,15 +294,15 @@ class Ledger:
         now: Instant,
     ) -> list[LedgerEffect]:  # fmt: skip
         """The best copy of our log is our log; a new era begins on it."""
-        base = chains[0] if chains else Chain((), Books())
+        base = best_of(chains)
         effects: list[LedgerEffect] = []
         if self._damaged or list(base.blocks) != self._desk.writer.chain:
-            effects.append(Rebase(base.blocks))
+            effects.append(Rebase(base.blocks, base.base))
             self._damaged = 0
         self._gathered.written(base.blocks)
         self._quarantine = None
         self._desk = desk = self._desk_over(base)
-        self._write_era(quarantine.reason, [block.era for one in chains for block in one.blocks])
+        self._write_era(quarantine.reason, [era for one in chains for era in one.eras])
         effects.extend(desk.look(readings))
         effects.extend(settle(desk, quarantine, chains, self._remaining, now))
         lost = lost_claims(desk.books, quarantine.claims, chains)
@@ -317,7 +321,7 @@ class Ledger:
         self._epoch = epoch or self._epoch
         doomed = self._desk.endings.ids()
         self._desk.writer.abandon()
-        self._desk = self._desk_over(fold_longest(self._desk.writer.chain))
+        self._desk = self._desk_over(fold_longest(self._desk.writer.chain, self._desk.writer.base))
         self._closed = None
         self._enter_quarantine(reason, now, doomed)
         assert self._quarantine is not None
@@ -332,7 +336,7 @@ class Ledger:
 
     def _see_own_log(self, seen: OwnLogSeen, now: Instant) -> list[LedgerEffect]:
         """A peer keeps blocks of ours that we do not have."""
-        fresh = self._gathered.add(seen.blocks)
+        fresh = self._gathered.add(seen.blocks, seen.bases)
         era = self.books.era
         if not self._is_open or not fresh:
             return []
@@ -349,7 +353,7 @@ class Ledger:
 
     def _take_late(self, now: Instant) -> list[LedgerEffect]:
         """A part of our log that an era cut off turned up: its bookings count, once."""
-        chains = self._gathered.chains(self._desk.writer.chain)
+        chains = self._chains()
         effects = end_what_ended(self._desk, chains, now)
         lost = lost_claims(self.books, {}, chains)
         return [*effects, *take_back(self._desk, lost, self._remaining, now)]
@@ -363,15 +367,9 @@ class Ledger:
 
     def _write_era(self, reason: str, seen: list[Era]) -> None:
         spare = self._random.randbytes(NONCE_BYTES)
-        entry = EraOpened(
-            next_era(self._epoch.counter, self._epoch.nonce, seen, spare),
-            self._epoch,
-            self.books.position,
-            reason[:REASON_CHARS_MAX],
-            self._fingerprint,
-            first=self._first and not seen,
-        )
-        self._desk.write(entry)
+        era = next_era(self._epoch.counter, self._epoch.nonce, seen, spare)
+        first = self._first and not seen
+        open_era(self._desk, EraOpened(era, self._epoch, None, reason, self._fingerprint, first))
 
     def _take_override(self, reason: str, now: Instant) -> None:
         """A person's word opens the bookings, at once or when the quarantine is over. It never
@@ -384,8 +382,11 @@ class Ledger:
 
     # Small parts -------------------------------------------------------------------------------
 
+    def _chains(self) -> list[Chain]:
+        return self._gathered.chains(self._desk.writer.chain, self._desk.writer.base)
+
     def _desk_over(self, chain: Chain) -> Desk:
-        writer = Writer(self._identity, chain.blocks)
+        writer = Writer(self._identity, chain.blocks, chain.base, self._proofs)
         return Desk(self._identity.id, self.session, writer, chain.books, self._limits, self._line)
 
     def _tell(self) -> list[LedgerEffect]:

@@ -6,7 +6,15 @@ from typing import TypeAlias
 
 from ledger.gangs import GangEntry
 from mesh.identity import NodeId
-from mesh.logs import Block
+from mesh.logs import Base, Block
+
+
+@dataclass(frozen=True, slots=True)
+class Continuity:
+    """Whether this start can prove that nothing was lost since the last one, and why (not)."""
+
+    proven: bool
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,8 @@ class OwnLogSeen:
 
     peer: NodeId
     blocks: tuple[Block, ...]
+    bases: tuple[Base, ...] = ()
+    """Where its copies begin."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,10 @@ def moved(plan: Plan, step: Step, at: Token) -> Plan | EndedHold | None:
         return None
     if state.ahead:
         return replace(plan, state=state, posted_at=at)
-    return EndedHold(plan.id, state, plan.digest, plan.holder, plan.held_at, plan.posted_at, at)
+    return EndedHold(
+        plan.id, state, plan.digest, plan.holder, plan.held_at, plan.posted_at, at,
+        plan.origin != plan.held_at,
+    )  # fmt: skip
 
 
 def started(plan: Plan) -> LiveHold | None:

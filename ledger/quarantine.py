@@ -8,6 +8,7 @@ was under way before the start can be taken for one of them.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Final
 
 from ledger.books import Books
 from ledger.commands import (
@@ -26,6 +27,11 @@ from ledger.limits import ENTRIES_MAX, FENCE_AGAIN, QUARANTINE
 from ledger.recovery import Claim, read_claim
 from mesh.identity import NodeId, PublicKey, id_of
 from mesh.instant import Duration, Instant
+
+ELSEWHERE: Final = (
+    "this log was opened on other hardware: if it was copied here, give this machine an identity "
+    "of its own; if the hardware changed, override"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from ledger.beginnings import books_from
 from ledger.blocks import ReceiptRefused, decode_receipt
 from ledger.books import Books
 from ledger.commands import TTL_MAX, GrantKind, Leg, Outcome, Resume
@@ -36,18 +37,42 @@ from ledger.gang_entries import Enlisted, Settled
 from ledger.granting import Refused
 from ledger.holds import Enlistment, LiveHold
 from ledger.legs import least
-from ledger.limits import GATHERED_BLOCKS_MAX, TIPS_MAX
+from ledger.limits import BASES_MAX, GATHERED_BLOCKS_MAX, TIPS_MAX
+from ledger.strands import overheard
 from mesh.identity import NodeId, id_of
 from mesh.instant import Duration
-from mesh.logs import NO_BLOCK, Block, Era, Position, check_block, check_receipt
+from mesh.logs import (
+    NO_BLOCK,
+    Base,
+    Block,
+    Era,
+    Position,
+    check_block,
+    check_receipt,
+    era_in,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """One way our log went, from its first block, and the books it folds to."""
+    """One way our log went, from where it begins, and the books it folds to."""
 
     blocks: tuple[Block, ...]
     books: Books
+    base: Base | None = None
+    whole: bool = True
+    """Whether it leads back to a beginning. One that does not says what it says (what was held,
+    and what ended), and cannot be gone on with."""
+
+    @property
+    def eras(self) -> list[Era]:
+        """Every era that it knows of."""
+        return [*(era for era, _ in self.books.eras), *(block.era for block in self.blocks)]
+
+    def block_at(self, height: int) -> Block | None:
+        """Its block at `height`, if it has that."""
+        index = height - self.blocks[0].height if self.blocks else -1
+        return self.blocks[index] if 0 <= index < len(self.blocks) else None
 
     @property
     def rank(self) -> tuple[int, int, bytes]:
@@ -116,10 +141,14 @@ class Gathered:
     def __init__(self, owner: NodeId, chain: Iterable[Block]) -> None:
         self._owner = owner
         self._blocks: dict[bytes, Block] = {}
+        self._bases: dict[bytes, Base] = {}
         self._ours = {block.hash for block in chain}
 
-    def add(self, blocks: Iterable[Block]) -> list[Block]:
+    def add(self, blocks: Iterable[Block], bases: Iterable[Base] = ()) -> list[Block]:
         """Keep what is ours, signed and new; return just that."""
+        for base in bases:
+            if len(self._bases) < BASES_MAX and base.block.author == self._owner:
+                self._bases.setdefault(base.block.hash, base)
         fresh: list[Block] = []
         for block in blocks:
             key = block.hash
@@ -136,56 +165,85 @@ class Gathered:
         """These are in our own chain now."""
         self._ours.update(block.hash for block in blocks)
 
-    def chains(self, own: Sequence[Block]) -> list[Chain]:
-        """Every way our log went that leads back to a first block, best first.
+    def pruned(self, blocks: Iterable[Block]) -> None:
+        """These were in our own chain, and are put away."""
+        self._ours.difference_update(block.hash for block in blocks)
 
-        Ends that lie on the way to a better end are not ends.
+    def chains(self, own: Sequence[Block], base: Base | None = None) -> list[Chain]:
+        """Every way our log went, best first; those that lead back to no beginning come last.
+
+        Ends that lie on the way to a better end are not ends; nor are those that lie on the way to
+        where a better one begins.
         """
         known = {**self._blocks, **{block.hash: block for block in own}}
+        bases = {**self._bases, **({} if base is None else {base.block.hash: base})}
         order = sorted(known, key=lambda key: _rank(known[key]), reverse=True)
         passed: dict[bytes, None] = {}
         chains: list[Chain] = []
         for tip in order:
             if tip in passed or len(chains) == TIPS_MAX:
                 continue
-            path = _path(known, tip)
-            if path is None:
+            path = _path(known, bases, tip)
+            if any(_went_through(chain, path[-1]) for chain in chains):
                 continue
             passed.update(dict.fromkeys(block.hash for block in path))
-            chain = fold_longest(path)
+            begins = bases.get(path[0].hash)
+            whole = begins is not None or path[0].previous == NO_BLOCK
+            chain = fold_longest(path, begins) if whole else _strand(path)
             if chain.blocks:
                 chains.append(chain)
-        return sorted(chains, key=lambda chain: chain.rank, reverse=True)
+        return sorted(chains, key=lambda chain: (chain.whole, chain.rank), reverse=True)
+
+
+def best_of(chains: Sequence[Chain]) -> Chain:
+    """The one to go on with; an empty one if there is none."""
+    return chains[0] if chains and chains[0].whole else Chain((), Books())
+
+
+def _went_through(chain: Chain, block: Block) -> bool:
+    """Whether `block` is where `chain` went before it begins."""
+    if chain.base is None or block.height >= chain.base.block.height:
+        return False
+    return era_in(chain.base.checkpoint.eras, block.height) == block.era
 
 
 def _rank(block: Block) -> tuple[int, int, bytes]:
     return block.era.counter, block.height, block.hash
 
 
-def _path(known: dict[bytes, Block], tip: bytes) -> list[Block] | None:
-    """From the first block to `tip`; None while something in between is missing."""
+def _path(known: dict[bytes, Block], bases: dict[bytes, Base], tip: bytes) -> list[Block]:
+    """As far back from `tip` as links lead: to the first block, or to the lowest base on the way;
+    to the lowest block, if there is neither."""
     path: list[Block] = []
-    link = tip
-    while link != NO_BLOCK:
-        block = known.get(link)
+    link, begins = tip, 0
+    while (block := known.get(link)) is not None:
         # Heights fall by one at each step: a loop of hashes cannot be made, but need not be feared.
-        if block is None or (path and block.height != path[-1].height - 1):
-            return None
+        if path and block.height != path[-1].height - 1:
+            break
         path.append(block)
         link = block.previous
-    return path[::-1]
+        begins = len(path) if block.hash in bases or link == NO_BLOCK else begins
+    return path[: begins or None][::-1]
 
 
-def fold_longest(blocks: Sequence[Block]) -> Chain:
-    """As much of `blocks` as folds."""
-    books = Books()
+def fold_longest(blocks: Sequence[Block], base: Base | None = None) -> Chain:
+    """As much of `blocks` as folds, from the state of `base` on if there is one."""
+    books = Books() if base is None else books_from(base)
+    if books is None or (base is not None and list(blocks[:1]) != [base.block]):
+        return Chain((), Books())
     for number, block in enumerate(blocks):
         if books.apply_block(block) is not None:
-            return Chain(tuple(blocks[:number]), books)
-    return Chain(tuple(blocks), books)
+            return Chain(tuple(blocks[:number]), books, base if number else None)
+    return Chain(tuple(blocks), books, base)
 
 
-def sound_part(owner: NodeId, chain: tuple[Block, ...], trusted: bool) -> Chain:
+def _strand(path: Sequence[Block]) -> Chain:
+    return Chain(tuple(path), overheard(path), None, whole=False)
+
+
+def sound_part(
+    owner: NodeId, chain: tuple[Block, ...], trusted: bool, base: Base | None = None
+) -> Chain:
     """As much of our own chain as is ours, whole and foldable. Signatures are checked again where
     continuity is not proven: a disk that may have lost something may have bent something."""
     sound: list[Block] = []
@@ -193,7 +251,7 @@ def sound_part(owner: NodeId, chain: tuple[Block, ...], trusted: bool) -> Chain:
         if block.author != owner or not (trusted or check_block(block)):
             break
         sound.append(block)
-    return fold_longest(sound)
+    return fold_longest(sound, base)
 
 
 def lost_bookings(chains: Sequence[Chain], books: Books) -> list[Claim]:
@@ -208,8 +266,9 @@ def lost_bookings(chains: Sequence[Chain], books: Books) -> list[Claim]:
         for hold in chain.books.live_holds():
             if not hold.is_booking or hold.id in claims or hold.id in ended:
                 continue
-            if hold.id not in books.live and hold.id not in books.ended:
-                claims[hold.id] = _claim_of(hold, chain)
+            if hold.id in books.live or hold.id in books.ended or _was_ours(hold, chain, books):
+                continue
+            claims[hold.id] = _claim_of(hold, chain)
     return sorted(claims.values(), key=lambda claim: claim.age_key, reverse=True)
 
 
@@ -219,14 +278,34 @@ def ended_anywhere(chains: Iterable[Chain]) -> frozenset[bytes]:
     return frozenset(hold for chain in chains for hold in chain.books.ended)
 
 
+def _was_ours(hold: LiveHold, chain: Chain, books: Books) -> bool:
+    """Whether `books` heard of it after all: what was held where their own log went, and does not
+    live there, has ended there, though the end may have been forgotten since."""
+    if hold.held_at.height > books.height:
+        return False
+    era = era_in(books.eras, hold.held_at.height)
+    return era is not None and era == era_in(chain.books.eras, hold.held_at.height)
+
+
 def _claim_of(hold: LiveHold, chain: Chain) -> Claim:
-    block = chain.blocks[hold.held_at.height]
-    entry = decode_entry(block.entries[hold.held_at.line])
-    assert isinstance(entry, Held | Adopted | Transferred), "a live hold begins with one of these"
-    # One of a gang's was held as a carried lease, and is a booking since it was parked.
-    entry = msgspec.structs.replace(entry, kind=hold.kind, term=hold.term)
-    posted, legs = hold.posted_at is not None, chain.books.whole(hold)
-    return Claim(entry, posted, block.position, legs, hold.term, hold.gang)
+    """The claim that `chain` makes. If the entry itself was pruned, the state says all of it, and
+    the checkpoint that signs the state is where a copy shows it."""
+    block, posted = chain.block_at(hold.held_at.height), hold.posted_at is not None
+    legs = chain.books.whole(hold)
+    if block is not None:
+        entry = decode_entry(block.entries[hold.held_at.line])
+        assert isinstance(entry, Held | Adopted | Transferred), "a live hold begins with these"
+        # One of a gang's was held as a carried lease, and is a booking since it was parked.
+        entry = msgspec.structs.replace(entry, kind=hold.kind, term=hold.term)
+        return Claim(entry, posted, block.position, legs, hold.term, hold.gang)
+    assert chain.base is not None, "a chain without its beginning names only what it shows"
+    era = era_in(chain.books.eras, hold.held_at.height) or chain.base.block.era
+    origin = Position(era, hold.held_at.height, chain.base.block.hash)
+    held = Held(
+        hold.id, hold.digest, hold.holder, legs, hold.kind, hold.term,
+        hold.principal, hold.label,
+    )  # fmt: skip
+    return Claim(held, posted, origin, legs, hold.term, hold.gang)
 
 
 def read_claim(resume: Resume, owner: NodeId, who: NodeId) -> Claim | Refused:

@@ -8,19 +8,28 @@ ended the ordinary way, fence first; what turns up too late to fit is closed wit
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
+import msgspec
+
 from ledger.books import Books
 from ledger.commands import GrantKind, Leg
 from ledger.desk import Desk
 from ledger.effects import Alarm, Fence, LedgerEffect
-from ledger.entries import ClosedHow, EndedBy, Extended, Posted, Shrunk
+from ledger.entries import ClosedHow, EndedBy, EraOpened, Extended, Posted, Shrunk
 from ledger.holds import LiveHold
 from ledger.leases import rearmed
 from ledger.legs import least, less, within
 from ledger.lifecycle import HoldState
+from ledger.limits import REASON_CHARS_MAX
 from ledger.quarantine import Quarantine
 from ledger.recovery import Chain, Claim, ended_anywhere, lost_bookings
 from mesh.instant import Duration, Instant
 from mesh.persistence import SPACE_REMAINING, Persist, Write
+
+
+def open_era(desk: Desk, opening: EraOpened) -> None:
+    """Write the entry that opens an era, as going on from where the books of `desk` are."""
+    reason = opening.reason[:REASON_CHARS_MAX]
+    desk.write(msgspec.structs.replace(opening, cut=desk.books.position, reason=reason))
 
 
 def carry_on(desk: Desk, remaining: Mapping[bytes, Duration], now: Instant) -> None:

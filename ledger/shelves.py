@@ -57,8 +57,9 @@ class Shelves:
         for leg in hold.legs:
             self._put(self._on_pool[leg.pool], hold.id, None)
         ended = EndedHold(
-            hold.id, state, hold.digest, hold.holder, hold.held_at, hold.posted_at, at
-        )
+            hold.id, state, hold.digest, hold.holder, hold.held_at, hold.posted_at, at,
+            hold.origin != hold.held_at,
+        )  # fmt: skip
         self._put(self.ended, hold.id, ended)
 
     def _put(self, table: dict[K, V], key: K, value: V | None) -> None:

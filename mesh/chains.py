@@ -10,102 +10,30 @@ Eras are ordered by (counter, nonce): after a rolled-back disk an author may hon
 twice, and then the nonce has to decide, the same way everywhere. Two blocks at one (era, height)
 are never honest: the pair is a proof, the author's log is frozen as it stands, and its share of the
 state root becomes a constant, so that machines which froze at different heads still agree.
+
+A chain may begin at a **base** (mesh/logs.py): a checkpoint with its state, in place of all before.
+The checkpoint lists the eras, so what is gone can still be told apart: a block whose era is the one
+that the list has at its height was part of the chain, and is nothing new; any other was cut off.
 """
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from enum import Enum
-from typing import NamedTuple
 
+from mesh.filed import Filed, Offered
 from mesh.identity import NodeId
-from mesh.logs import NO_BLOCK, Block, Era, check_block
+from mesh.lineage import (
+    NO_ERA,
+    ForkPair,
+    Label,
+    Lineage,
+    label,
+    linked_prefix,
+)
+from mesh.logs import NO_BLOCK, Base, Block, Era, check_base, check_block
+
+__all__ = ["NO_ERA", "Chains", "Filed", "ForkPair", "Label", "Offered", "is_fork"]
 
 ROOT_MODULUS = 1 << 64
-NO_ERA = Era(-1, b"")
-"""Older than any: the era of a log that has no blocks."""
-
-
-class Offered(Enum):
-    """What became of a block that was offered."""
-
-    APPENDED = "continues the chain"
-    CUT = "a new era continues below the old head"
-    STALE_ERA = "belongs to a branch that was cut off; filed in the attic"
-    KNOWN = "already kept"
-    GAP = "its parent is not kept: ask for the range"
-    FORK = "a second block at one era and height: frozen"
-    FROZEN = "its author's log is frozen"
-    BAD = "not whole, not signed, or not in its place"
-    FULL = "the author's attic has no room"
-
-
-class Label(NamedTuple):
-    """Where a block stands; labels order blocks by era, then height. At most one block has each."""
-
-    era: Era
-    height: int
-
-
-class ForkPair(NamedTuple):
-    """Two signed blocks with one label."""
-
-    first: Block
-    second: Block
-
-
-@dataclass(frozen=True, slots=True)
-class Filed:
-    """What an offer changed: `gained` entered the accepted chain at `start`, `lost` left it there.
-
-    `revived` are those of `gained` that lay in the attic before; `attic` is what was put there.
-    """
-
-    offered: Offered
-    start: int = 0
-    gained: tuple[Block, ...] = ()
-    lost: tuple[Block, ...] = ()
-    revived: tuple[Block, ...] = ()
-    attic: tuple[Block, ...] = ()
-    fork: ForkPair | None = None
-
-
-class _Log:
-    """One author's blocks. `chain[i]` has height i; `kept` holds the chain and the attic."""
-
-    __slots__ = ("chain", "fork", "kept", "labels", "mark")
-
-    def __init__(self) -> None:
-        self.chain: list[Block] = []
-        self.kept: dict[bytes, Block] = {}
-        self.labels: dict[Label, bytes] | None = None
-        """Of everything kept, from the first block on that lies beside the chain. Before that the
-        chain itself tells: of a thousand honest logs hardly one has an attic."""
-        self.fork: ForkPair | None = None
-        self.mark = 0
-
-    def head(self) -> Label:
-        return label(self.chain[-1]) if self.chain else Label(NO_ERA, -1)
-
-    def on_chain(self, block: Block) -> bool:
-        return block.height < len(self.chain) and self.chain[block.height] == block
-
-    def keep(self, block: Block, digest: bytes) -> None:
-        self.kept[digest] = block
-        if self.labels is not None:
-            self.labels[label(block)] = digest
-
-    def twin(self, block: Block) -> Block | None:
-        """What is kept where `block` says it stands."""
-        if block.height < len(self.chain) and self.chain[block.height].era == block.era:
-            return self.chain[block.height]
-        if self.labels is None and len(self.kept) > len(self.chain):
-            self.labels = {label(kept): digest for digest, kept in self.kept.items()}
-        known = None if self.labels is None else self.labels.get(label(block))
-        return None if known is None else self.kept[known]
-
-    def attic(self) -> list[Block]:
-        return [block for block in self.kept.values() if not self.on_chain(block)]
 
 
 class Chains:
@@ -113,7 +41,7 @@ class Chains:
 
     def __init__(self, attic_blocks_max: int) -> None:
         self._attic_max = attic_blocks_max
-        self._logs: dict[NodeId, _Log] = {}
+        self._logs: dict[NodeId, Lineage] = {}
         self.root = 0
 
     # Reading -----------------------------------------------------------------------------------
@@ -123,9 +51,39 @@ class Chains:
         return tuple(sorted(self._logs))
 
     def chain(self, author: NodeId) -> tuple[Block, ...]:
-        """The accepted chain, height 0 first."""
+        """The accepted chain, from its first height on."""
         log = self._logs.get(author)
         return tuple(log.chain) if log else ()
+
+    def chain_from(self, author: NodeId, height: int) -> Sequence[Block]:
+        """The accepted chain from `height` on, as far as it is kept."""
+        log = self._logs.get(author)
+        return log.chain[max(0, height - log.first) :] if log else ()
+
+    def base(self, author: NodeId) -> Base | None:
+        """Where the chain begins, if that is not at height 0."""
+        log = self._logs.get(author)
+        return log.base if log else None
+
+    def spare(self, author: NodeId) -> Base | None:
+        """Where a chain began that lies in the attic now."""
+        log = self._logs.get(author)
+        return log.spare if log else None
+
+    def aside(self, author: NodeId) -> Sequence[Block]:
+        """Another beginning of this log, as far as it has been told."""
+        log = self._logs.get(author)
+        return log.aside if log else ()
+
+    def aside_base(self, author: NodeId) -> Base | None:
+        """Where that other beginning is, if not at height 0."""
+        log = self._logs.get(author)
+        return log.aside_base if log else None
+
+    def first(self, author: NodeId) -> int:
+        """The height at which the chain begins."""
+        log = self._logs.get(author)
+        return log.first if log else 0
 
     def attic(self, author: NodeId) -> tuple[Block, ...]:
         """What is kept beside the chain, by height and era."""
@@ -136,13 +94,14 @@ class Chains:
         return author in self._logs
 
     def length(self, author: NodeId) -> int:
+        """The height of the next block: how many there have been."""
         log = self._logs.get(author)
-        return len(log.chain) if log else 0
+        return log.length if log else 0
 
     def block(self, author: NodeId, height: int) -> Block | None:
         """The accepted block at `height`."""
         log = self._logs.get(author)
-        return log.chain[height] if log and 0 <= height < len(log.chain) else None
+        return log.at(height) if log else None
 
     def head(self, author: NodeId) -> Block | None:
         return self.block(author, self.length(author) - 1)
@@ -162,9 +121,9 @@ class Chains:
         return log is None or (log.fork is None and len(log.kept) == len(log.chain))
 
     def has(self, block: Block) -> bool:
-        """Whether this very block is in the chain or the attic."""
+        """Whether this very block is in the chain or the attic, or was in the chain."""
         log = self._logs.get(block.author)
-        return log is not None and block.hash in log.kept
+        return log is not None and (block.hash in log.kept or log.was(block))
 
     # Writing -----------------------------------------------------------------------------------
 
@@ -173,11 +132,17 @@ class Chains:
 
         `just_signed`: by ourselves, a moment ago; then its signature needs no second look.
         """
-        log = self._logs.get(block.author) or _Log()
+        log = self._logs.get(block.author) or Lineage()
         digest = block.hash
         if log.fork is not None:
             return Filed(Offered.FROZEN)
+        if log.aside and log.goes_aside(block, None):
+            return self._set_aside(log, block, None)
         if digest in log.kept:
+            return Filed(Offered.KNOWN)
+        if block.previous not in log.kept and log.goes_aside(block, None):
+            return self._set_aside(log, block, None)
+        if log.was(block):
             return Filed(Offered.KNOWN)
         if not just_signed and not check_block(block):
             return Filed(Offered.BAD)
@@ -186,7 +151,7 @@ class Chains:
     def prove_fork(self, first: Block, second: Block) -> Filed:
         """Freeze an author on the evidence of two blocks, wherever our own copy ends."""
         author = first.author
-        log = self._logs.get(author) or _Log()
+        log = self._logs.get(author) or Lineage()
         if log.fork is not None:
             return Filed(Offered.FROZEN)
         if not is_fork(first, second):
@@ -194,17 +159,50 @@ class Chains:
         fresh = tuple(block for block in (first, second) if block.hash not in log.kept)
         return self._freeze(author, log, ForkPair(first, second), fresh)
 
-    def restore(self, author: NodeId, chain: Sequence[Block], attic: Iterable[Block]) -> int:
+    def offer_base(self, base: Base) -> Filed:
+        """Take a chain that begins at `base`, if ours cannot be continued to there."""
+        block = base.block
+        log = self._logs.get(block.author) or Lineage()
+        if log.fork is not None or block.hash in log.kept or block.previous in log.kept:
+            return self.offer(block)  # needs no state: we have what leads to it
+        if not check_base(base) or not check_block(block):
+            return Filed(Offered.BAD)
+        if label(block) > log.head():
+            return self._leap(log, [block], base)
+        return (
+            self._set_aside(log, block, base)
+            if log.goes_aside(block, base)
+            else Filed(Offered.KNOWN)
+        )
+
+    def prune(self, author: NodeId, base: Base) -> Filed:
+        """Let the chain begin at `base`, one of its own blocks."""
+        log = self._logs[author]
+        assert log.at(base.block.height) == base.block, "a log is pruned at one of its own blocks"
+        assert check_base(base), "a log is pruned at a state that its author signed"
+        gone = tuple(log.chain[: base.block.height - log.first])
+        for block in gone:
+            del log.kept[block.hash]
+        log.hold(log.chain[len(gone) :], base)
+        return Filed(
+            Offered.PRUNED, log.length, put_away=gone, first=log.first, moved=True, base=base
+        )
+
+    def restore(
+        self, author: NodeId, chain: Sequence[Block], attic: Iterable[Block],
+        base: Base | None = None, spare: Base | None = None,
+    ) -> int:  # fmt: skip
         """Put back what the disk kept; how many blocks had no place is returned.
 
         Signatures were checked before they were written, and the journal guards its own pages.
         """
-        log = _Log()
-        whole = _linked_prefix(author, chain)
+        log = Lineage()
+        whole = linked_prefix(author, chain, base)
         misplaced = len(chain) - whole
+        log.hold(chain[:whole], base if whole else None)
+        log.spare = spare
         for block in chain[:whole]:
             log.keep(block, block.hash)
-        log.chain = list(chain[:whole])
         for block in sorted(attic, key=_by_height):
             if block.author != author:
                 misplaced += 1
@@ -217,21 +215,15 @@ class Chains:
         self._reckon(author, log)
         return misplaced
 
-    def rebase(self, author: NodeId, chain: Sequence[Block]) -> Filed:
+    def rebase(self, author: NodeId, chain: Sequence[Block], base: Base | None = None) -> Filed:
         """Make `chain` the accepted one, whatever the labels say: its author has decided so."""
-        assert _linked_prefix(author, chain) == len(chain), "a log was rebased onto broken links"
-        log = self._logs.get(author) or _Log()
+        whole = linked_prefix(author, chain, base)
+        assert whole == len(chain), "a log was rebased onto broken links"
+        log = self._logs.get(author) or Lineage()
         common = 0
-        while common < min(len(chain), len(log.chain)) and chain[common] == log.chain[common]:
+        while common < len(chain) and log.on_chain(chain[common]):
             common += 1
-        revived = tuple(block for block in chain[common:] if block.hash in log.kept)
-        lost = tuple(log.chain[common:])
-        for block in chain[common:]:
-            log.keep(block, block.hash)
-        log.chain = list(chain)
-        self._logs[author] = log
-        self._reckon(author, log)
-        return Filed(Offered.CUT, common, tuple(chain[common:]), lost, revived, lost)
+        return self._replace(author, log, chain, base, common, Offered.CUT)
 
     def forget(self, author: NodeId) -> Filed:
         """Drop this log: the roll has forgotten its author. What was in it, as lost and revived."""
@@ -241,7 +233,7 @@ class Chains:
 
     # The workings ------------------------------------------------------------------------------
 
-    def _place(self, log: _Log, block: Block, digest: bytes) -> Filed:
+    def _place(self, log: Lineage, block: Block, digest: bytes) -> Filed:
         author = block.author
         twin = log.twin(block)
         if twin is not None:
@@ -250,27 +242,87 @@ class Chains:
         if verdict is not None:
             return Filed(verdict)
         if label(block) > log.head():
+            if log.too_long(block):
+                return Filed(Offered.OVERLONG)
             return self._advance(author, log, block, digest)
         if len(log.kept) - len(log.chain) >= self._attic_max:
             return Filed(Offered.FULL)
         log.keep(block, digest)
         return Filed(Offered.STALE_ERA, attic=(block,))
 
-    def _advance(self, author: NodeId, log: _Log, block: Block, digest: bytes) -> Filed:
-        path = [block]
-        while path[-1].height > 0 and not log.on_chain(log.kept[path[-1].previous]):
-            path.append(log.kept[path[-1].previous])
-        gained = tuple(reversed(path))
+    def _advance(self, author: NodeId, log: Lineage, block: Block, digest: bytes) -> Filed:
+        found = log.path_to(block)
+        if found is None:
+            return Filed(Offered.GAP)  # it goes on from what lies in the attic without its root
+        gained, base = tuple(found[0]), found[1]
         start = gained[0].height
-        lost = tuple(log.chain[start:])
+        if base != log.base:
+            return self._leap(log, gained, base)
+        lost = tuple(log.chain[start - log.first :])
         log.keep(block, digest)
-        log.chain[start:] = gained
+        log.chain[start - log.first :] = gained
+        log.bytes += sum(one.size for one in gained) - sum(one.size for one in lost)
         self._logs[author] = log
         self._reckon(author, log)
         offered = Offered.CUT if lost else Offered.APPENDED
-        return Filed(offered, start, gained, lost, gained[:-1], lost)
+        return Filed(offered, start, gained, lost, gained[:-1], lost, first=log.first)
 
-    def _freeze(self, author: NodeId, log: _Log, pair: ForkPair, fresh: tuple[Block, ...]) -> Filed:
+    def _set_aside(self, log: Lineage, block: Block, base: Base | None) -> Filed:
+        """`block` belongs to another history of this log, which counts once it leads further."""
+        if not check_block(block):
+            return Filed(Offered.BAD)
+        twin = log.twin(block)
+        if twin is not None and twin.hash != block.hash:
+            return self._freeze(block.author, log, ForkPair(twin, block), (block,))
+        log.put_aside(block, base)
+        if label(block) <= log.head():
+            return Filed(Offered.ASIDE)
+        return self._leap(log, log.aside, log.aside_base)
+
+    def _leap(self, log: Lineage, chain: Sequence[Block], base: Base | None) -> Filed:
+        """The chain begins somewhere else now. Whatever of ours was cut off before that goes to the
+        attic: it may be the only copy there is."""
+        return self._replace(chain[0].author, log, chain, base, 0, Offered.LEAPT)
+
+    def _replace(
+        self, author: NodeId, log: Lineage, chain: Sequence[Block], base: Base | None,
+        common: int, offered: Offered,
+    ) -> Filed:  # fmt: skip
+        """`chain` is the chain now; its first `common` blocks were in it already."""
+        fresh = tuple(chain[common:])
+        revived = tuple(b for b in fresh if b.hash in log.kept and not log.on_chain(b))
+        old, left = log.chain, log.base
+        for block in fresh:
+            log.keep(block, block.hash)
+        log.hold(chain, base)
+        log.aside, log.aside_base = [], None
+        put_away, lost = self._part(log, [block for block in old if not log.on_chain(block)])
+        spare = left if left is not None and left.block in lost[:1] else None
+        log.spare = spare or log.spare
+        self._logs[author] = log
+        self._reckon(author, log)
+        start = fresh[0].height if fresh else log.length
+        return Filed(
+            offered, start, fresh, lost, revived, lost, None, put_away,
+            log.first, base != left, base, spare,
+        )  # fmt: skip
+
+    def _part(
+        self, log: Lineage, gone: Sequence[Block]
+    ) -> tuple[tuple[Block, ...], tuple[Block, ...]]:
+        """(for the archive, for the attic) of blocks that are no longer on the chain."""
+        put_away = tuple(block for block in gone if log.was(block))
+        for block in put_away:
+            del log.kept[block.hash]
+        lost = [block for block in gone if not log.was(block)]
+        room = max(0, self._attic_max - (len(log.kept) - len(log.chain) - len(lost)))
+        for block in lost[room:]:
+            del log.kept[block.hash]
+        return put_away, tuple(lost[:room])
+
+    def _freeze(
+        self, author: NodeId, log: Lineage, pair: ForkPair, fresh: tuple[Block, ...]
+    ) -> Filed:
         log.fork = pair
         for block in fresh:
             log.kept[block.hash] = block
@@ -278,15 +330,10 @@ class Chains:
         self._reckon(author, log)
         return Filed(Offered.FORK, attic=fresh, fork=pair)
 
-    def _reckon(self, author: NodeId, log: _Log) -> None:
+    def _reckon(self, author: NodeId, log: Lineage) -> None:
         mark = _mark(author, log)
         self.root = (self.root - log.mark + mark) % ROOT_MODULUS
         log.mark = mark
-
-
-def label(block: Block) -> Label:
-    """Where `block` says it stands."""
-    return Label(block.era, block.height)
 
 
 def is_fork(first: Block, second: Block) -> bool:
@@ -297,39 +344,31 @@ def is_fork(first: Block, second: Block) -> bool:
 
 
 def check_chains(chains: Chains) -> None:
-    """The invariants: chains are linked from height 0, and the root is their sum."""
+    """The invariants: chains are linked from where they begin, and the root is their sum."""
     total = 0
     for author in chains.authors():
         chain = chains.chain(author)
-        assert _linked_prefix(author, chain) == len(chain), "an accepted chain has a broken link"
+        linked = linked_prefix(author, chain, chains.base(author))
+        assert linked == len(chain), "an accepted chain has a broken link"
         log = chains._logs[author]  # noqa: SLF001 - the invariant is about the inside
+        assert log.bytes == sum(block.size for block in chain), "a log's size is miscounted"
         total += _mark(author, log)
     assert total % ROOT_MODULUS == chains.root, "the logs' root does not match their heads"
 
 
-def _fits(log: _Log, block: Block) -> Offered | None:
+def _fits(log: Lineage, block: Block) -> Offered | None:
     """Why the block has no place, or None when it has one."""
     if block.height == 0:
         return None if block.previous == NO_BLOCK else Offered.BAD
     parent = log.kept.get(block.previous)
     if parent is None:
-        return Offered.GAP
+        behind = block.height < log.first and label(block) < log.head()
+        return Offered.BEHIND if behind else Offered.GAP
     in_order = parent.height + 1 == block.height and parent.era <= block.era
     return None if in_order else Offered.BAD
 
 
-def _linked_prefix(author: NodeId, chain: Sequence[Block]) -> int:
-    """How many blocks from the front are this author's, in order, each linked to the one before."""
-    previous, era = NO_BLOCK, NO_ERA
-    for height, block in enumerate(chain):
-        linked = block.height == height and block.previous == previous
-        if not linked or block.era < era or block.author != author:
-            return height
-        previous, era = block.hash, block.era
-    return len(chain)
-
-
-def _mark(author: NodeId, log: _Log) -> int:
+def _mark(author: NodeId, log: Lineage) -> int:
     if log.fork is not None:
         message = b"hf1.frozen" + author
     elif log.chain:

@@ -12,14 +12,14 @@ author adds up to. Where the marks differ, the answer names that author in full.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from mesh.board import Board, supersedes
 from mesh.chains import NO_ERA, ROOT_MODULUS, Chains, Label
 from mesh.identity import NodeId
-from mesh.logs import ERAS_MAX, Block, Era
+from mesh.logs import ERAS_MAX, Base, Block, Era, EraStart, era_in
 
 Cursor: TypeAlias = tuple[int, int, bytes, bytes]
 """(height, era counter, era nonce, hash): behind which block of our own log to go on."""
@@ -43,11 +43,7 @@ class Summary:
 
     def era_at(self, height: int) -> Era | None:
         """The era of the block at `height`; None below the oldest era that is listed."""
-        found = None
-        for era, first in self.eras:
-            if first <= height:
-                found = era
-        return found
+        return era_in(self.eras, height)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +68,29 @@ class Digest:
 
 def summarise(chains: Chains, author: NodeId) -> Summary:
     """Our copy of `author`'s log in a few bytes."""
-    chain = chains.chain(author)
-    eras: list[tuple[Era, int]] = []
-    first = 0
-    while first < len(chain):
-        era = chain[first].era
-        eras.append((era, first))
-        first = bisect_right(chain, era, lo=first, key=lambda block: block.era)
-    head = chain[-1].hash if chain else b""
-    return Summary(tuple(eras[-ERAS_MAX:]), len(chain), head, chains.fork(author) is not None)
+    head = chains.head(author)
+    length, forked = chains.length(author), chains.fork(author) is not None
+    eras = _eras(chains.chain(author), chains.base(author))
+    return Summary(eras, length, b"" if head is None else head.hash, forked)
+
+
+def summarise_aside(chains: Chains, author: NodeId) -> Summary:
+    """As much as we were told of another beginning of `author`'s log."""
+    aside = chains.aside(author)
+    if not aside:
+        return Summary()
+    return Summary(_eras(aside, chains.aside_base(author)), aside[-1].height + 1, aside[-1].hash)
+
+
+def _eras(chain: Sequence[Block], base: Base | None) -> tuple[EraStart, ...]:
+    eras = [] if base is None else list(base.checkpoint.eras)
+    at = 0
+    while at < len(chain):
+        era = chain[at].era
+        if not eras or eras[-1][0] != era:
+            eras.append((era, chain[at].height))
+        at = bisect_right(chain, era, lo=at, key=lambda block: block.era)
+    return tuple(eras[-ERAS_MAX:])
 
 
 def digest_of(board: Board, chains: Chains) -> Digest:

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 from mesh.facts import Fact
 from mesh.identity import Epoch, NodeId
 from mesh.instant import Instant
-from mesh.logs import Block, Position
+from mesh.logs import Base, Block, Position
 from mesh.persistence import Persist
 
 
@@ -93,13 +93,16 @@ class LogExtended:
 
 @dataclass(frozen=True, slots=True)
 class LogCut:
-    """A new era of `author` continues below its old head: fold again from height 0.
+    """A new era of `author` continues below its old head, or its log begins somewhere else now:
+    fold again.
 
-    `chain` is the whole accepted chain after the cut.
+    `chain` is the whole accepted chain after the cut, and `base` where it begins if that is not at
+    height 0.
     """
 
     author: NodeId
     chain: tuple[Block, ...]
+    base: Base | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +116,12 @@ class ForkProven:
 
 @dataclass(frozen=True, slots=True)
 class OwnLogAhead:
-    """A peer holds blocks of *our own* log that we do not: our disk forgot. `blocks` are theirs."""
+    """A peer holds blocks of *our own* log that we do not: our disk forgot. `blocks` are theirs;
+    `bases` say where their copy begins."""
 
     peer: NodeId
     blocks: tuple[Block, ...]
+    bases: tuple[Base, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mesh.board import Board, Pinned, supersedes
-from mesh.chains import Chains, Filed, ForkPair, Offered, is_fork
+from mesh.chains import Chains, is_fork
 from mesh.effects import (
     EpochBehind,
     FactLearned,
@@ -29,8 +29,10 @@ from mesh.effects import (
     PeerChanged,
 )  # fmt: skip
 from mesh.facts import Fact
+from mesh.filed import Filed, Offered
 from mesh.identity import Epoch, NodeId
-from mesh.logs import Block, Position, check_block
+from mesh.lineage import ForkPair
+from mesh.logs import Base, Block, Position, check_base, check_block
 from mesh.membership import NEVER_MET, Member, Roll
 from mesh.novelties import Novelties
 from mesh.passport import TOPIC_PASSPORT
@@ -58,6 +60,9 @@ class Harvest:
     gaps: list[NodeId] = field(default_factory=list)
     """Of whose log we lack something below what was offered."""
     own_blocks: list[Block] = field(default_factory=list)
+    own_bases: list[Base] = field(default_factory=list)
+    aside: bool = False
+    """Something of it goes on with another beginning of a log."""
     spoiled: bool = False
     """Something in it was not what its author signed: believe no more of this letter."""
 
@@ -186,6 +191,18 @@ class Intake:
         else:
             self._file(author, block, self._chains.offer(block), harvest)
 
+    def base(self, base: Base, sender: NodeId, harvest: Harvest) -> None:
+        """Take a checkpoint with its state: where a log begins that `sender` has pruned."""
+        author = base.block.author
+        if author == self._own:
+            if check_base(base) and not self._chains.has(base.block):
+                harvest.own_bases.append(base)
+            self._own_block(base.block, sender, harvest)
+        elif not self._roll.admits(author):
+            self._refused["block: its author is not on the roll"] += 1
+        else:
+            self._file(author, base.block, self._chains.offer_base(base), harvest)
+
     def fork(self, pair: ForkPair, harvest: Harvest) -> None:
         """Take a proof that an author signed two blocks for one place."""
         author = pair.first.author
@@ -201,8 +218,9 @@ class Intake:
         match filed.offered:
             case Offered.APPENDED:
                 harvest.told.append(LogExtended(author, filed.gained))
-            case Offered.CUT:
-                harvest.told.append(LogCut(author, self._chains.chain(author)))
+            case Offered.CUT | Offered.LEAPT:
+                chain, base = self._chains.chain(author), self._chains.base(author)
+                harvest.told.append(LogCut(author, chain, base))
             case Offered.FORK:
                 assert filed.fork is not None, "a fork without its proof"
                 harvest.told.append(ForkProven(author, *filed.fork))
@@ -210,10 +228,14 @@ class Intake:
                 harvest.gaps.append(author)
             case Offered.BAD:
                 self._refuse("block: " + filed.offered.value, harvest)
-            case Offered.FULL | Offered.FROZEN:
+            case Offered.FULL | Offered.FROZEN | Offered.OVERLONG:
                 self._refused["block: " + filed.offered.value] += 1
-            case Offered.STALE_ERA | Offered.KNOWN:
+            case Offered.ASIDE:
+                harvest.aside = True
+            case Offered.STALE_ERA | Offered.KNOWN | Offered.BEHIND:
                 pass  # filed without a word, or told again
+            case Offered.PRUNED:
+                raise AssertionError("nobody offers us to prune")
         if filed.offered in _NEWS:
             harvest.news.append(block)
         if filed.offered in _KEPT:
@@ -253,7 +275,7 @@ class Intake:
 
     def _report_own(self, sender: NodeId, harvest: Harvest) -> None:
         """One report per letter, growing, at the place of the first."""
-        report = OwnLogAhead(sender, tuple(harvest.own_blocks))
+        report = OwnLogAhead(sender, tuple(harvest.own_blocks), tuple(harvest.own_bases))
         for index, told in enumerate(harvest.told):
             if isinstance(told, OwnLogAhead):
                 harvest.told[index] = report
@@ -265,8 +287,8 @@ class Intake:
         harvest.spoiled = True
 
 
-_NEWS = (Offered.APPENDED, Offered.CUT, Offered.FORK, Offered.STALE_ERA)
-_KEPT = (Offered.APPENDED, Offered.CUT, Offered.STALE_ERA, Offered.KNOWN)
+_NEWS = (Offered.APPENDED, Offered.CUT, Offered.LEAPT, Offered.FORK, Offered.STALE_ERA)
+_KEPT = (Offered.APPENDED, Offered.CUT, Offered.LEAPT, Offered.STALE_ERA, Offered.KNOWN)
 
 
 def peer_writes(member: Member) -> Sequence[Write]:

@@ -47,6 +47,12 @@ STATE_BYTES_MAX: Final = 768 * 1024
 """Of the state beside a checkpoint. It travels alone in one frame of a stream, with its block."""
 
 
+LOG_BLOCKS_MAX: Final = 131_072
+LOG_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Of entries in one log from where it begins. An honest author prunes long before; of one that
+never does, no more is kept."""
+
+
 class Era(NamedTuple):
     """A stretch of a log without doubt in it: the epoch it opened in, and that start's nonce."""
 
@@ -95,6 +101,11 @@ class Block:
         return self._hash
 
     @property
+    def size(self) -> int:
+        """Bytes of its entries."""
+        return sum(map(len, self.entries))
+
+    @property
     def position(self) -> Position:
         return Position(self.era, self.height, self.hash)
 
@@ -138,6 +149,15 @@ class Base:
         said = read_checkpoint(self.block)
         assert said is not None, "a log was made to begin at a block that is no checkpoint"
         return said
+
+
+def era_in(eras: Sequence[EraStart], height: int) -> Era | None:
+    """The era of the block at `height`; None below the oldest that is listed."""
+    found = None
+    for era, first in eras:
+        if first <= height:
+            found = era
+    return found
 
 
 def check_base(base: Base) -> bool:

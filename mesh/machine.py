@@ -21,7 +21,7 @@ from mesh.admission import Admission
 from mesh.arrivals import Arrivals
 from mesh.beaconing import Beaconing
 from mesh.board import Board
-from mesh.chains import Chains, Offered
+from mesh.chains import Chains
 from mesh.config import MeshConfig
 from mesh.effects import (
     Address,
@@ -32,6 +32,7 @@ from mesh.effects import (
     Send,
 )
 from mesh.facts import Fact
+from mesh.filed import Offered
 from mesh.fitness import LATE
 from mesh.gate import Gate
 from mesh.gossip import Gossip
@@ -40,7 +41,7 @@ from mesh.identity import Epoch, Identity, NodeId
 from mesh.instant import MILLISECOND, Instant, earliest
 from mesh.intake import Intake
 from mesh.keyring import Keyring
-from mesh.logs import Block
+from mesh.logs import Base, Block
 from mesh.lookout import Footing, Lookout
 from mesh.membership import Roll
 from mesh.messages import FactNews
@@ -314,9 +315,9 @@ class Mesh:
             effects += self._hand_out(block, now) if wants_custody else []
         return effects
 
-    def rebase_own(self, chain: Sequence[Block], now: Instant) -> list[MeshEffect]:
+    def rebase_own(self, chain: Sequence[Block], base: Base | None) -> list[MeshEffect]:
         """Recovery chose this as our log. Others hear of it with the next era's first block."""
-        filed = self.chains.rebase(self.id, chain)
+        filed = self.chains.rebase(self.id, chain, base)
         writes = writes_for(self.id, filed)
         return [Persist(writes)] if writes else []
 

@@ -8,8 +8,8 @@ Reading is all or nothing: a parcel with one item that is not whole is no parcel
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple
 
 import msgpack
 
@@ -28,7 +28,7 @@ from mesh.digest import (
 )  # fmt: skip
 from mesh.facts import TOPIC_CHARS_MAX, Fact
 from mesh.identity import NODE_ID_BYTES, NONCE_BYTES, NodeId
-from mesh.logs import ERAS_MAX, HASH_BYTES, Block, Era
+from mesh.logs import ERAS_MAX, HASH_BYTES, Base, Block, Era
 from mesh.record import TOPIC_NODE
 from mesh.wire import block_bytes, fact_bytes, parse_block, parse_fact
 
@@ -46,7 +46,7 @@ _ERA_BYTES: Final = 40
 
 
 class Item(NamedTuple):
-    """One thing that travels: its kind ("fact", "block", "fork", "own") and its bytes."""
+    """One thing that travels: its kind ("fact", "block", "base", "fork", "own") and its bytes."""
 
     kind: str
     content: tuple[bytes, ...]
@@ -63,7 +63,11 @@ class Parcel:
     facts: tuple[Fact, ...] = ()
     blocks: tuple[Block, ...] = ()
     forks: tuple[ForkPair, ...] = ()
+    bases: tuple[Base, ...] = ()
+    """Where logs of others begin; their blocks follow."""
     own: tuple[Block, ...] = ()
+    own_bases: tuple[Base, ...] = ()
+    """Where copies of the receiver's own log begin."""
     own_next: Cursor | None = None
     """Where to go on with the receiver's own log; None: that was all of it."""
     more: bool = False
@@ -125,9 +129,18 @@ def _forks(authors: Sequence[NodeId], digest: Digest, chains: Chains) -> Iterato
 def _blocks(authors: Sequence[NodeId], digest: Digest, chains: Chains) -> Iterator[Item]:
     for author in authors:
         start = start_for(chains, author, digest.logs.get(author, Summary()))
-        if start is not None:
-            for block in chains.chain(author)[start:]:
-                yield Item("block", (block_bytes(block),))
+        if start is None:
+            continue
+        base = chains.base(author)
+        if base is not None and start < base.block.height:
+            yield _base_item("base", base)
+            start = base.block.height + 1
+        for block in chains.chain_from(author, start):
+            yield Item("block", (block_bytes(block),))
+
+
+def _base_item(kind: str, base: Base) -> Item:
+    return Item(kind, (block_bytes(base.block), base.state))
 
 
 def own_items(
@@ -135,8 +148,12 @@ def own_items(
 ) -> Iterator[tuple[Item, Cursor]]:
     """What we keep of the asker's own log beyond its chain, each with the cursor behind it."""
     shown = digest.logs.get(author, Summary())
+    bases = [base for base in (chains.base(author), chains.spare(author)) if base is not None]
+    begun = {base.block.hash: base for base in bases}
     for block in beyond(chains, author, shown, after):
-        yield Item("own", (block_bytes(block),)), cursor_of(block)
+        base = begun.get(block.hash)
+        item = Item("own", (block_bytes(block),)) if base is None else _base_item("own", base)
+        yield item, cursor_of(block)
 
 
 # Letters ---------------------------------------------------------------------------------------
@@ -187,18 +204,13 @@ def parse_parcel(body: bytes) -> Parcel | None:
     sorted_out = _sorted_out(items)
     if sorted_out is None:
         return None
-    facts, blocks, forks, own_blocks, strange = sorted_out
-    return Parcel(facts, blocks, forks, own_blocks, own_next, more, digest, strange)
+    return replace(sorted_out, own_next=own_next, more=more, lacks=digest)
 
 
-_Contents: TypeAlias = tuple[
-    tuple[Fact, ...], tuple[Block, ...], tuple[ForkPair, ...], tuple[Block, ...], int
-]
-
-
-def _sorted_out(items: list[Any]) -> _Contents | None:
+def _sorted_out(items: list[Any]) -> Parcel | None:
     facts: list[Fact] = []
     blocks: dict[str, list[Block]] = {"block": [], "own": []}
+    bases: dict[str, list[Base]] = {"base": [], "own": []}
     forks: list[ForkPair] = []
     strange = 0
     for item in items:
@@ -207,14 +219,16 @@ def _sorted_out(items: list[Any]) -> _Contents | None:
         kind, content = item[0], item[1]
         if any(type(part) is not bytes for part in content):
             return None
+        parsed: Fact | Block | None
         if kind == "fact" and len(content) == 1:
-            parsed: Fact | Block | None = _fact(content[0])
-            if isinstance(parsed, Fact):
-                facts.append(parsed)
+            parsed = _fact(content[0])
+            facts += [parsed] if parsed is not None else []
         elif kind in ("block", "own") and len(content) == 1:
             parsed = _block(content[0])
-            if isinstance(parsed, Block):
-                blocks[kind].append(parsed)
+            blocks[kind] += [parsed] if parsed is not None else []
+        elif kind in ("base", "own") and len(content) == 2:
+            parsed = _block(content[0])
+            bases[kind] += [Base(parsed, content[1])] if parsed is not None else []
         elif kind == "fork" and len(content) == 2:
             first, second = _block(content[0]), _block(content[1])
             parsed = second if first is not None else None
@@ -225,7 +239,10 @@ def _sorted_out(items: list[Any]) -> _Contents | None:
             continue
         if parsed is None:
             return None
-    return tuple(facts), tuple(blocks["block"]), tuple(forks), tuple(blocks["own"]), strange
+    return Parcel(
+        tuple(facts), tuple(blocks["block"]), tuple(forks), tuple(bases["base"]),
+        tuple(blocks["own"]), tuple(bases["own"]), strange=strange,
+    )  # fmt: skip
 
 
 def _fact(content: bytes) -> Fact | None:

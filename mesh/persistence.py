@@ -33,6 +33,17 @@ SPACE_BLOCK: Final = "block"
 """Author id + height → one signed block of that author's accepted chain."""
 SPACE_ATTIC: Final = "attic"
 """Author id + era + height → blocks that a later era cut off; kept for audit."""
+SPACE_BASE: Final = "base"
+"""Author id → where its chain begins, if that is not at height 0: a checkpoint and its state.
+Behind the id, "attic": the same of a chain that was cut off."""
+SPACE_ARCHIVE: Final = "archive"
+"""Author id + height → blocks that lie before where a chain begins, some hundred to a row; never
+loaded at a start."""
+SPACE_SHELF: Final = "shelf"
+"""The key of a row of the archive → how old, how large, and how far it goes."""
+SPACE_PROOF: Final = "proof"
+"""Era, height and line → the receipt of an entry of ours that lies in the archive, for a hold that
+lives."""
 SPACE_REMAINING: Final = "remaining"
 """Hold id → nanoseconds a booking still had when last written."""
 SPACE_LINE: Final = "line"

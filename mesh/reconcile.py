@@ -24,7 +24,7 @@ from typing import Final, TypeAlias
 from mesh.board import Board
 from mesh.chains import ROOT_MODULUS, Chains
 from mesh.config import MeshConfig
-from mesh.digest import BEGINNING, Cursor, Digest, Summary, brief, lacking
+from mesh.digest import BEGINNING, Cursor, Digest, brief, lacking, summarise_aside
 from mesh.effects import Call, MeshEffect, PeerAnsweredForOurLog
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, SECOND, Duration, Instant
@@ -78,7 +78,8 @@ class _Sync:
     peer: NodeId
     own_after: Cursor = BEGINNING
     whole: dict[NodeId, None] = field(default_factory=dict)
-    """Authors whose blocks did not link: we claim to have nothing, and get the log from 0."""
+    """Authors whose blocks did not link: we claim to have nothing, and get the log from its
+    beginning (mesh/lineage.py: an aside)."""
     in_full: dict[NodeId, None] = field(default_factory=dict)
     """Authors of whom the peer knows more than we do: we name all that we have of them."""
     gained: bool = False
@@ -232,7 +233,8 @@ class Reconciler:
         sync.rounds += 1
         in_full = {self._own: None, **sync.in_full, **sync.whole}
         digest = brief(self._board, self._chains, in_full)
-        logs = {**digest.logs, **dict.fromkeys(sync.whole, Summary())}
+        whole = {author: summarise_aside(self._chains, author) for author in sync.whole}
+        logs = {**digest.logs, **whole}
         body = question_bytes(Digest(digest.facts, logs, digest.marks), sync.own_after)
         return self._call(sync, SERVICE_SYNC, body, now)
 
@@ -241,7 +243,7 @@ class Reconciler:
         take_parcel(parcel, sync.peer, self._intake, harvest)
         _spare_strangers(harvest, sync.peer)
         effects = reap(harvest, now)
-        advanced = bool(harvest.news) or bool(parcel.own)
+        advanced = bool(harvest.news) or bool(parcel.own or parcel.own_bases) or harvest.aside
         sync.gained = sync.gained or bool(harvest.news)
         if harvest.spoiled or sync.rounds >= ROUNDS_MAX:
             return effects + self._failed(sync, now)
@@ -363,6 +365,9 @@ def take_parcel(parcel: Parcel, sender: NodeId, intake: Intake, harvest: Harvest
     for pair in parcel.forks:
         if not harvest.spoiled:
             intake.fork(pair, harvest)
+    for base in (*parcel.own_bases, *parcel.bases):
+        if not harvest.spoiled:
+            intake.base(base, sender, harvest)
     for block in (*parcel.own, *parcel.blocks):
         if not harvest.spoiled:
             intake.block(block, sender, harvest)

@@ -45,7 +45,7 @@ def restore_logs(
     misplaced = 0
     for author in sorted(logs):
         kept = logs[author]
-        misplaced += chains.restore(author, kept.chain, kept.attic)
+        misplaced += chains.restore(author, kept.chain, kept.attic, kept.base, kept.spare)
         for block in kept.chain[:1]:
             if author != own:
                 roll.admit(author, block.public)

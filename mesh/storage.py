@@ -4,21 +4,24 @@ A chain is one row per height, so that an append is one small write; the attic's
 hash in their key, because several branches may have a block at one height.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgpack
 
-from mesh.chains import Filed
 from mesh.effects import Address
 from mesh.facts import Fact
+from mesh.filed import Filed
 from mesh.identity import NODE_ID_BYTES, NONCE_BYTES, PUBLIC_KEY_BYTES, Epoch, NodeId, PublicKey
-from mesh.logs import Block
-from mesh.persistence import SPACE_ATTIC, SPACE_BLOCK, SPACE_PEER, Write
+from mesh.logs import Base, Block, check_base
+from mesh.persistence import SPACE_ARCHIVE, SPACE_ATTIC, SPACE_BASE, SPACE_BLOCK, SPACE_PEER, Write
 from mesh.wire import block_bytes, fact_bytes, parse_block, parse_fact
 
 ADDRESSES_REMEMBERED_MAX = 8
+ARCHIVE_ROW_BLOCKS = 256
+SPARE = b"attic"
+"""Behind an author's id: the base of what lies in the attic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Kept:
 
     chain: list[Block] = field(default_factory=list)
     attic: list[Block] = field(default_factory=list)
+    base: Base | None = None
+    spare: Base | None = None
 
 
 def block_key(author: NodeId, height: int) -> bytes:
@@ -54,15 +59,65 @@ def attic_key(block: Block) -> bytes:
 
 def writes_for(author: NodeId, filed: Filed) -> tuple[Write, ...]:
     """The rows that an accepted block changes: all of them in one transaction, or none."""
-    writes = [Write(SPACE_ATTIC, attic_key(block), block_bytes(block)) for block in filed.attic]
+    writes = _base_writes(author, filed) + _archive_writes(author, filed.put_away)
+    writes += [Write(SPACE_ATTIC, attic_key(block), block_bytes(block)) for block in filed.attic]
     writes += [Write(SPACE_ATTIC, attic_key(block), None) for block in filed.revived]
     for block in filed.gained:
         writes.append(Write(SPACE_BLOCK, block_key(author, block.height), block_bytes(block)))
     new_length = filed.start + len(filed.gained)
-    for block in filed.lost:
-        if block.height >= new_length:
+    for block in (*filed.lost, *filed.put_away):
+        if not filed.first <= block.height < new_length:
             writes.append(Write(SPACE_BLOCK, block_key(author, block.height), None))
     return tuple(writes)
+
+
+def _base_writes(author: NodeId, filed: Filed) -> list[Write]:
+    writes = []
+    if filed.moved:
+        row = None if filed.base is None else base_bytes(filed.base)
+        writes.append(Write(SPACE_BASE, author, row))
+    if filed.spare is not None:
+        writes.append(Write(SPACE_BASE, author + SPARE, base_bytes(filed.spare)))
+    return writes
+
+
+def _archive_writes(author: NodeId, blocks: Sequence[Block]) -> list[Write]:
+    """Rows of some hundred blocks: what is put away is never changed, and read in order."""
+    writes = []
+    for start in range(0, len(blocks), ARCHIVE_ROW_BLOCKS):
+        row = blocks[start : start + ARCHIVE_ROW_BLOCKS]
+        value: bytes = msgpack.packb([block_bytes(block) for block in row])
+        writes.append(Write(SPACE_ARCHIVE, block_key(author, row[0].height), value))
+    return writes
+
+
+def archived(value: bytes) -> list[Block]:
+    """The blocks of one row of the archive; those that cannot be read are left out."""
+    try:
+        rows = msgpack.unpackb(value)
+    except (ValueError, TypeError, RecursionError, msgpack.UnpackException):
+        return []
+    parsed = [parse_block(row) for row in rows if type(row) is bytes]
+    return [block for block in parsed if isinstance(block, Block)]
+
+
+def base_bytes(base: Base) -> bytes:
+    """A base as it is kept."""
+    packed: bytes = msgpack.packb([block_bytes(base.block), base.state])
+    return packed
+
+
+def parse_base(value: bytes) -> Base | None:
+    """The inverse of `base_bytes`; None when it is none."""
+    try:
+        raw, state = msgpack.unpackb(value)
+    except (ValueError, TypeError, RecursionError, msgpack.UnpackException):
+        return None
+    if type(raw) is not bytes or type(state) is not bytes:
+        return None
+    block = parse_block(raw)
+    base = Base(block, state) if isinstance(block, Block) else None
+    return base if base is not None and check_base(base) else None
 
 
 def peer_write(peer: NodeId, remembered: Remembered) -> Write:
@@ -104,6 +159,14 @@ def load_blocks(saved: Mapping[str, Mapping[bytes, bytes]]) -> tuple[dict[NodeId
             unread += 1
         else:
             authors.setdefault(block.author, Kept()).attic.append(block)
+    for key, value in sorted(saved.get(SPACE_BASE, {}).items()):
+        author, base = NodeId(key[:NODE_ID_BYTES]), parse_base(value)
+        if base is None or base.block.author != author:
+            unread += 1
+        elif key == author:
+            authors.setdefault(author, Kept()).base = base
+        else:
+            authors.setdefault(author, Kept()).spare = base
     return authors, unread
 
 

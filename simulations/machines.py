@@ -9,6 +9,7 @@ from dataclasses import replace
 from random import Random
 from typing import Final
 
+from ledger.limits import Limits
 from mesh.admission import Admission
 from mesh.effects import Address
 from mesh.identity import Epoch
@@ -55,6 +56,8 @@ class Machines(Agenda):
         self.audience.join(self.trace)
         self.look_every: Duration | None = None
         """How often probes look by themselves; None: only when they are told to."""
+        self.limits = Limits()
+        """Of every agent that starts from now on."""
         self._ticking = False
         self._starts = 0
 
@@ -194,6 +197,7 @@ class Machines(Agenda):
             fingerprint=host.fingerprint,
             boot=host.boot,
             version=hardware.SOURCE,
+            limits=self.limits,
             region=host.described.region if host.described else "",
             admission=Admission(host.policy),
         )

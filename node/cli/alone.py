@@ -12,10 +12,8 @@ from typing import Any, Final
 import msgspec
 
 from mesh.identity import NodeId, id_text
-from mesh.logs import Block
-from mesh.persistence import SPACE_BLOCK
-from mesh.rejections import Rejection
-from mesh.wire import parse_block
+from mesh.logs import Base, Block
+from mesh.storage import Kept, load_blocks
 from node.cli.exits import Unable
 from node.cli.folders import explained
 from node.cli.settings import settled
@@ -114,9 +112,9 @@ def look(state: Path) -> Here:
     """Probe this machine and read its journal."""
     settings = settled(state, {})
     node = _own_id(state)
-    blocks = _blocks(state, node)
+    blocks, base = _blocks(state, node)
     inventory, live = _probed(settings)
-    view, holds = picture(inventory, live, blocks, node)
+    view, holds = picture(inventory, live, blocks, node, base)
     return Here(node, inventory, live, view, holds)
 
 
@@ -185,16 +183,14 @@ def _own_id(state: Path) -> NodeId:
     return identity.id
 
 
-def _blocks(state: Path, node: NodeId) -> list[Block]:
-    """Our own log, in order, as the journal has it."""
+def _blocks(state: Path, node: NodeId) -> tuple[list[Block], Base | None]:
+    """Our own log, in order, and where it begins, as the journal has it."""
     path = StateFolder(state).journal_path
     if not path.exists():
-        return []
+        return [], None
     with explained():
-        rows = read_only(path).get(SPACE_BLOCK, {})
-    # The key is author and height, so the order of the keys is the order of the log.
-    found = [parse_block(rows[key]) for key in sorted(rows) if key.startswith(node)]
-    return [block for block in found if not isinstance(block, Rejection)]
+        kept = load_blocks(read_only(path))[0].get(node, Kept())
+    return kept.chain, kept.base
 
 
 def _check(name: str, ok: bool | None, sentence: str, hint: str) -> dict[str, Any]:

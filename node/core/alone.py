@@ -8,10 +8,11 @@ needs an agent, which is said beside the answer.
 from collections.abc import Iterable
 from dataclasses import replace
 
+from ledger.beginnings import books_from
 from ledger.books import Books
 from mesh.facts import Fact
 from mesh.identity import NodeId, PublicKey
-from mesh.logs import Block
+from mesh.logs import Base, Block
 from node.core.topics import TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_STANDING, Inventory, Live, Standing
 from node.core.topics import encode as encode_topic
 from node.core.view import Sources, draw_row
@@ -21,10 +22,14 @@ NOBODY = PublicKey(bytes(32))
 
 
 def picture(
-    inventory: Inventory, live: Live, blocks: Iterable[Block], node: NodeId
+    inventory: Inventory,
+    live: Live,
+    blocks: Iterable[Block],
+    node: NodeId,
+    base: Base | None = None,
 ) -> tuple[ClusterView, int]:
     """The picture of this machine, and how many holds in its journal were counted."""
-    books = Books()
+    books = (None if base is None else books_from(base)) or Books()
     for block in blocks:
         if books.apply_block(block) is not None:
             break

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from ledger.audit import verify_chain
+from ledger.beginnings import books_from
 from ledger.books import Books
 from ledger.commands import TTL_MAX, Answer, Leg
 from ledger.entries import decode_entry
@@ -167,17 +168,19 @@ def _said(fact: Fact | None, decode: Callable[[bytes], Any]) -> Any:
 
 
 def verify(knowledge: Knowledge) -> dict[str, Any]:
-    """Every log this replica keeps, checked from its first block."""
+    """Every log this replica keeps, checked from where it begins."""
     logs = []
     for author in sorted({knowledge.us, *knowledge.mesh.chains.authors()}):
         chain = knowledge.mesh.chains.chain(author)
-        report = verify_chain(chain)
+        base = knowledge.mesh.chains.base(author)
+        report = verify_chain(chain, None if base is None else books_from(base))
         problem = report.fault or knowledge.replicas.problem(author)
         head = chain[-1].position if chain else None
         logs.append(
             {
                 "author": who(knowledge, author),
                 "blocks": len(chain),
+                "begins": knowledge.mesh.chains.first(author),
                 "entries": report.entries,
                 "holds_live": report.live,
                 "era": None if head is None else head.era.counter,

@@ -2,18 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from random import Random
 from typing import Final
 
+from ledger.checkpointing import proof_token
 from ledger.limits import Limits
 from ledger.line import Line
-from ledger.machine import Continuity
+from ledger.machine import Ledger
+from ledger.observations import Continuity
 from mesh.admission import Admission
+from mesh.chains import Chains
 from mesh.config import MeshConfig
 from mesh.effects import Address
 from mesh.identity import Epoch, Identity
 from mesh.instant import Duration
 from mesh.keyring import Keyring
-from mesh.persistence import SPACE_LINE, SPACE_REMAINING
+from mesh.persistence import SPACE_LINE, SPACE_PROOF, SPACE_REMAINING
 from node.core.links import Self
 
 META_EPOCH: Final = b"epoch"
@@ -59,6 +63,16 @@ class Birth:
     def line(self) -> Line:
         """Who waited for us when the last start ended."""
         return Line.restored(self.saved.get(SPACE_LINE, {}))
+
+    def books(self, chains: Chains, random: Random) -> Ledger:
+        """Our own ledger, over our own log as the mesh keeps it."""
+        own, rows = self.identity.id, self.saved.get(SPACE_PROOF, {})
+        return Ledger(
+            self.identity, self.epoch, chains.chain(own), self.remaining, self.continuity,
+            first=self.first, fingerprint=self.fingerprint, limits=self.limits, random=random,
+            line=self.line, base=chains.base(own),
+            proofs={proof_token(key): value for key, value in rows.items()},
+        )  # fmt: skip
 
     def as_told(self) -> Self:
         """What we say of ourselves beside our links."""

@@ -27,7 +27,7 @@ from ledger.entries import (
 from mesh.effects import PeerChange
 from mesh.identity import NodeId, id_text
 from mesh.instant import Instant
-from mesh.logs import Block
+from mesh.logs import Base, Block
 from mesh.persistence import SPACE_ASK, Persist, Write
 from node.core.effects import Effect, Event
 from node.core.floods import Floods
@@ -138,12 +138,20 @@ class Bulletin:
         problem = self._knowledge.log_extended(author, blocks, now)
         return [] if problem is None else [self.frozen(author, problem)]
 
-    def cut(self, author: NodeId, chain: tuple[Block, ...], now: Instant) -> list[Event]:
-        """An author's log goes on below its old head."""
+    def cut(
+        self, author: NodeId, chain: tuple[Block, ...], base: Base | None, now: Instant
+    ) -> list[Event]:
+        """An author's log goes on below its old head, or we were given it from a checkpoint on."""
         if author == self._knowledge.us:
             return []
-        self._knowledge.log_cut(author, chain, now)
-        return [self.new_era(author)]
+        books = self._knowledge.books(author)
+        before = None if books is None else books.era
+        problem = self._knowledge.log_cut(author, chain, base, now)
+        if problem is not None:
+            return [self.frozen(author, problem)]
+        books = self._knowledge.books(author)
+        new = books is not None and before is not None and books.era != before
+        return [self.new_era(author)] if new else []
 
     def frozen(self, author: NodeId, problem: str) -> Event:
         """An author's log does not add up."""

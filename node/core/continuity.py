@@ -14,7 +14,7 @@ shell's affair (`node/shell/marker.py`).
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ledger.machine import Continuity
+from ledger.observations import Continuity
 from mesh.identity import NodeId
 from mesh.logs import Position
 from mesh.persistence import SPACE_BLOCK, SPACE_META, Write

@@ -211,12 +211,14 @@ class Errands:
 
     def new_era(self) -> None:
         """Our log was cut: no copy of what lay above the cut counts."""
+        self._knowledge.ledger.checkpointer.new_era()
         self._custody.new_era()
 
     def stored(self, peer: NodeId, position: Position, now: Instant) -> list[ErrandEffect]:
         """`peer` has our log up to `position` on its disk."""
         if not self._knowledge.mesh.roll.counts(peer):
             return []
+        self._knowledge.ledger.checkpointer.stored(peer, position.height)
         answered = self._custody.stored(peer, position)
         return self._sort([*answered, *self._ganging.stored(now)], now)
 

@@ -24,11 +24,11 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from mesh.chains import NO_ERA, label
 from mesh.effects import MeshEffect
 from mesh.facts import Fact
 from mesh.identity import NODE_ID_BYTES, NONCE_BYTES, NodeId, id_text, short_id
 from mesh.instant import SECOND, Duration, Instant
+from mesh.lineage import NO_ERA, label
 from mesh.member import Liveness, Member
 from mesh.persistence import SPACE_FORGOTTEN, Persist, Write
 from mesh.record import NAME_CHARS_MAX

@@ -49,7 +49,7 @@ class GangBooks:
         known = ledger.books.gangs.get(gang)
         if known is None or known.completed_at is None:
             return b""  # Our log was cut meanwhile: its owners will say that this proves nothing.
-        return ledger.receipt(known.completed_at)
+        return ledger.receipt(known.completed_at) or b""
 
     def keepers(self, gang: bytes) -> tuple[NodeId, ...] | None:
         """Who has stored that it is complete; None: there is nobody else who could."""

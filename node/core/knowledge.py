@@ -22,7 +22,7 @@ from mesh.facts import Fact
 from mesh.identity import NodeId, short_id
 from mesh.instant import MILLISECOND, Duration, Instant
 from mesh.keyring import Keyring
-from mesh.logs import Block, Position
+from mesh.logs import Base, Block, Position
 from mesh.machine import Mesh
 from mesh.membership import Liveness, Member, Trust
 from node.core.company import Company
@@ -99,7 +99,8 @@ class Knowledge:
         """At birth: fold every log that the disk kept."""
         for author in self.mesh.chains.authors():
             if author != self.us:
-                self.replicas.rebuild(author, self.mesh.chains.chain(author))
+                chains = self.mesh.chains
+                self.replicas.rebuild(author, chains.chain(author), chains.base(author))
 
     def fact_learned(self, fact: Fact, now: Instant) -> None:
         self._heard(fact.author, fact.topic, now)
@@ -108,9 +109,11 @@ class Knowledge:
         self._heard(author, "log", now)
         return self.replicas.extend(author, blocks)
 
-    def log_cut(self, author: NodeId, chain: tuple[Block, ...], now: Instant) -> str | None:
+    def log_cut(
+        self, author: NodeId, chain: tuple[Block, ...], base: Base | None, now: Instant
+    ) -> str | None:
         self._heard(author, "log", now)
-        return self.replicas.rebuild(author, chain)
+        return self.replicas.rebuild(author, chain, base)
 
     def _heard(self, author: NodeId, topic: str, now: Instant) -> None:
         self._heard_at.setdefault(author, {})[topic] = now

@@ -16,7 +16,7 @@ from random import Random
 from typing import Any, Final
 
 from ledger import effects as books_effects
-from ledger.machine import CLOSED, QUARANTINED, Ledger
+from ledger.machine import CLOSED, QUARANTINED
 from ledger.observations import Fenced, OwnLogSeen, PeersKnown
 from mesh import effects as mesh_effects
 from mesh.identity import NodeId
@@ -37,6 +37,7 @@ from node.core.errands import SERVICE_LEDGER, ErrandEffect, Errands, ToOurBooks
 from node.core.gang import Record
 from node.core.inviting import Inviting
 from node.core.knowledge import Knowledge
+from node.core.pruning import Pruning
 from node.core.reported import reported
 from node.core.reports import Report, hosts_of
 from node.core.requests import Refused, Request
@@ -67,12 +68,9 @@ class Agent:
             birth.identity, birth.name, birth.epoch, birth.keys, birth.mesh_config, random,
             birth.saved, birth.port, birth.region, birth.version, birth.admission,
         )  # fmt: skip
-        self.ledger = Ledger(
-            birth.identity, birth.epoch, self.mesh.chains.chain(birth.identity.id),
-            birth.remaining, birth.continuity, first=birth.first, fingerprint=birth.fingerprint,
-            limits=birth.limits, random=random, line=birth.line,
-        )  # fmt: skip
+        self.ledger = birth.books(self.mesh.chains, random)
         self.knowledge = Knowledge(self.identity.id, birth.name, self.mesh, self.ledger, birth.keys)
+        self.pruning = Pruning(self.knowledge)
         self.image = SelfImage()
         self.inviting = Inviting(birth.keys.mesh_id, birth.boot, random)
         self.errands = Errands(self.identity, self.knowledge, random)
@@ -231,14 +229,18 @@ class Agent:
                     out += self.attribution.learned(fact)
                 case mesh_effects.LogExtended(author, blocks):
                     out += self.bulletin.extended(author, blocks, now)
+                    out += self.pruning.after(author)
                     out += self.from_errands(self.errands.read_of_gangs(), now)
-                case mesh_effects.LogCut(author, chain):
-                    out += self.bulletin.cut(author, chain, now)
+                case mesh_effects.LogCut(author, chain, base):
+                    out += self.bulletin.cut(author, chain, base, now)
+                    out += self.pruning.after(author)
                     out += self.from_errands(self.errands.read_of_gangs(), now)
                 case mesh_effects.ForkProven(author, first, _):
                     out.append(self.bulletin.forked(author, first))
-                case mesh_effects.OwnLogAhead(peer, blocks):
-                    out += self.from_books(self.ledger.report(OwnLogSeen(peer, blocks), now), now)
+                case mesh_effects.OwnLogAhead(peer, blocks, bases):
+                    out += self.from_books(
+                        self.ledger.report(OwnLogSeen(peer, blocks, bases), now), now
+                    )
                 case mesh_effects.PeerAnsweredForOurLog(peer):
                     out += self._told_of_copies(self._copies.answered(peer), now)
                 case mesh_effects.BlockStored(peer, position):
@@ -274,10 +276,10 @@ class Agent:
             match effect:
                 case books_effects.Append(block):
                     out += self.from_mesh(self.mesh.append(block, now), now)
-                    out += self.bulletin.written(block)
-                case books_effects.Rebase(chain):
+                    out += [*self.bulletin.written(block), *self.pruning.after(block.author)]
+                case books_effects.Rebase(chain, base):
                     self.errands.new_era()
-                    out += self.from_mesh(self.mesh.rebase_own(chain, now), now)
+                    out += self.from_mesh(self.mesh.rebase_own(chain, base), now)
                 case books_effects.Reply(token, answer):
                     out += self.from_errands(self.errands.replied(token, answer, now), now)
                 case books_effects.Fence(hold, lapsed):

@@ -8,9 +8,10 @@ frozen where it stopped and named: nothing is placed on what cannot be added up.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ledger.beginnings import books_from
 from ledger.books import Books
 from mesh.identity import NodeId
-from mesh.logs import Block
+from mesh.logs import Base, Block
 
 
 @dataclass(slots=True)
@@ -38,9 +39,14 @@ class Replicas:
                 replica.problem = f"block {block.height} does not fold: {refusal.value}"
         return replica.problem
 
-    def rebuild(self, author: NodeId, chain: Iterable[Block]) -> str | None:
-        """Fold again from height 0: a new era cut the old tail off."""
-        self._replicas[author] = Replica(Books())
+    def rebuild(self, author: NodeId, chain: Iterable[Block], base: Base | None) -> str | None:
+        """Fold again from where the log begins: a new era cut the old tail off."""
+        books = Books() if base is None else books_from(base)
+        if books is None:
+            problem = "the state that its log begins with is not the state of any books"
+            self._replicas[author] = Replica(Books(), problem)
+            return problem
+        self._replicas[author] = Replica(books)
         return self.extend(author, chain)
 
     def freeze(self, author: NodeId, problem: str) -> None:

@@ -36,7 +36,7 @@ from typing import Final
 
 import apsw
 
-from mesh.persistence import Write
+from mesh.persistence import SPACE_ARCHIVE, Write
 from node.shell.files import ON_DISK, Files
 from node.shell.journal_errors import (
     JournalBusy,
@@ -84,6 +84,8 @@ _SET: Final = (
     "INSERT INTO journal (space, key, value) VALUES (?, ?, ?) "
     "ON CONFLICT (space, key) DO UPDATE SET value = excluded.value"
 )
+_EVERYTHING: Final = "SELECT space, key, value FROM journal WHERE space != ?"
+"""But the archive, which is as large as history, and asked for row by row."""
 _REMOVE: Final = "DELETE FROM journal WHERE space = ? AND key = ?"
 
 
@@ -112,7 +114,10 @@ class Journal:
         return cls(connection, path, fresh=fresh)
 
     def load(self) -> Spaces:
-        """Everything, after a check that nothing is damaged. On a JournalError it is closed."""
+        """Everything but the archive, after a check that nothing is damaged.
+
+        On a JournalError it is closed.
+        """
         try:
             return _load(self._connection, self._path)
         except JournalError:
@@ -294,7 +299,7 @@ def _load(connection: apsw.Connection, path: Path) -> Spaces:
         found = _quick_check(connection)
         if found:
             raise corrupt(path, found[0])
-        for space, key, sealed in connection.execute("SELECT space, key, value FROM journal"):
+        for space, key, sealed in connection.execute(_EVERYTHING, (SPACE_ARCHIVE,)):
             value, seal = sealed[:-SEAL_BYTES], sealed[-SEAL_BYTES:]
             if seal != _seal(space, key, value):
                 raise corrupt(path, f"a value in {space!r} does not match its seal")

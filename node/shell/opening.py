@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random, SystemRandom
 from typing import Final, Protocol
 
-from ledger.machine import Continuity
+from ledger.observations import Continuity
 from mesh.admission import Admission, Policy
 from mesh.config import PROFILES
 from mesh.identity import NONCE_BYTES, Epoch, Identity, NodeId, id_text, parse_id

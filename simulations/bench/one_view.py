@@ -29,8 +29,8 @@ from ledger.commands import (
 )
 from ledger.effects import Append, Fence, LedgerEffect, Reply
 from ledger.limits import Limits
-from ledger.machine import Continuity, Ledger
-from ledger.observations import CapacitySeen, Fenced, PoolReading
+from ledger.machine import Ledger
+from ledger.observations import CapacitySeen, Continuity, Fenced, PoolReading
 from mesh.identity import NONCE_BYTES, Epoch, id_text
 from mesh.instant import SECOND, Duration, Instant
 from placement.columns import Prepared, prepare, redraw

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 
 from ledger.audit import AuditError, check_books, verify_chain
+from ledger.beginnings import books_from
 from ledger.books import Books
 from ledger.entries import EraOpened
 from ledger.limits import QUARANTINE, RATE_MARGIN_PERCENT
 from ledger.machine import QUARANTINED
+from mesh.chains import Chains
+from mesh.identity import NodeId
 from mesh.instant import Instant
 from mesh.logs import check_block
 from node.core.effects import Effect
@@ -76,6 +79,12 @@ class FoldIsOne(Check):
             raise self.broken("I9", f"{host.name}'s books are not what its log folds to")
 
 
+def begins(chains: Chains, author: NodeId) -> Books | None:
+    """The books that a kept log begins with, where what was before has been put away."""
+    base = chains.base(author)
+    return None if base is None else books_from(base)
+
+
 class LogsVerify(Check):
     """I8: every log on every machine verifies from its first block, signatures included."""
 
@@ -90,7 +99,7 @@ class LogsVerify(Check):
                 if head is None or head.hash in verified:
                     continue  # alike logs are looked at once
                 self.looks("I8")
-                report = verify_chain(chains.chain(author))
+                report = verify_chain(chains.chain(author), begins(chains, author))
                 if not report.ok:
                     raise self.broken("I8", f"{host.name} keeps a bad log: {report.fault}")
                 verified[head.hash] = None

@@ -11,6 +11,9 @@ from typing import Any, Final
 
 from ledger.commands import GANG_MEMBERS_MAX
 from ledger.limits import (
+    BASES_MAX,
+    CHECKPOINT_ENTRIES,
+    ENDED_KEPT_MAX,
     ENDS_FORESEEN_MAX,
     ENTRIES_MAX,
     GANGS_ENDED_MAX,
@@ -18,6 +21,7 @@ from ledger.limits import (
     GATHERED_BLOCKS_MAX,
     LINE_MAX,
     PROVEN_BLOCKS_MAX,
+    RECOVERED_KEPT_MAX,
     REFUSALS_MAX,
     WAITING_MAX,
 )
@@ -33,6 +37,7 @@ from mesh.epochs import PEERS_MAX
 from mesh.hints import HINTS_MAX
 from mesh.intake import OWN_BLOCKS_REPORTED_MAX
 from mesh.keyring import KEYS_MAX, RETIRED_MAX
+from mesh.logs import LOG_BLOCKS_MAX
 from mesh.membership import CONFLICTS_MAX, Liveness
 from mesh.notary import REMEMBERED_MAX as FACTS_VOUCHED_MAX
 from mesh.novelties import PEERS_MAX as NOVEL_PEERS_MAX
@@ -92,6 +97,10 @@ def _sought(config: MeshConfig) -> int:
     return config.members_max + config.hints_max + config.seeds_max
 
 
+def _kept_of_a_log(config: MeshConfig) -> int:
+    return LOG_BLOCKS_MAX + config.attic_blocks_max
+
+
 TABLES: Final[Mapping[str, Bound]] = {
     "Admission._pinned_as": PINS_MAX,
     "Admission._unwritten": 0,
@@ -112,6 +121,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Books.accounts": lambda _: 3 * POOLS_MAX + ENTRIES_MAX * POOLS_MAX,
     "Books.enlisted": ENTRIES_MAX,
     "Books.gangs": GANGS_MAX + GANGS_ENDED_MAX,
+    "Books.ended": ENDED_KEPT_MAX + RECOVERED_KEPT_MAX + 2 * CHECKPOINT_ENTRIES,
     "Books.live": ENTRIES_MAX,
     "Books.plans": ENTRIES_MAX,
     "Books.pools": POOLS_MAX,
@@ -153,7 +163,9 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Gang.shunned": _members,
     "Gang.tried": TRIED_MAX,
     "Ganging._gangs": GANGS_UNDER_WAY_MAX,
+    "Gathered._bases": BASES_MAX,
     "Gathered._blocks": GATHERED_BLOCKS_MAX,
+    "Gathered._ours": LOG_BLOCKS_MAX,
     "Gossip._rumours": lambda config: config.gossip_slots_max,
     "Greeter._seeds": lambda config: config.seeds_max,
     "HelloAllowance._common": 2,
@@ -174,11 +186,16 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Knowledge._heard_at": _members,
     "Knowledge._heard_at[]": lambda config: config.topics_per_author_max + 1,
     "Knowledge.granted": GRANTS_REMEMBERED_MAX,
+    "Ledger._proofs": 2 * ENTRIES_MAX,
     "Ledger._readings": POOLS_MAX,
     "Ledger._remaining": ENTRIES_MAX,
     "Lines._stands": STANDS_MAX,
     "Line._places": LINE_MAX,
     "Line._unwritten": LINE_MAX,
+    "Lineage.aside": LOG_BLOCKS_MAX,
+    "Lineage.chain": LOG_BLOCKS_MAX,
+    "Lineage.kept": _kept_of_a_log,
+    "Lineage.labels": _kept_of_a_log,
     "Live.metrics": POOLS_MAX,
     "Live.pools": POOLS_MAX,
     "Measuring._calls": MEASUREMENTS_MAX,
@@ -252,29 +269,25 @@ TABLES: Final[Mapping[str, Bound]] = {
     "_Times.pings": PINGS_MAX,
     "Turns.starts": LINE_MAX,
     "Writer._proven": PROVEN_BLOCKS_MAX,
+    "Writer.chain": LOG_BLOCKS_MAX,
+    "Writer.proofs": 2 * ENTRIES_MAX,
 }  # fmt: skip
 """Class and attribute → how much may be in it between two inputs."""
 
 GROW: Final[Mapping[str, str]] = {
     "Birth.saved": "what the disk had at the start, as it was then",
     "Birth.saved[]": "as above",
-    "Books.ended": "a hold that ended stays named, as long as its log is kept",
     "Custody._waiting": "one for each request that waits; how many may is for the shell to say",
     "Errands._calls": "as above",
     "Errands._routes": "as above",
     "Ganging._calls": "calls to members under way, each with its deadline",
-    "Gathered._ours": "hashes of our own log",
     "Reconciler._calls": "calls of ours under way, each with its deadline",
     "Rotating.calls": "calls of one change of secret under way, each with its deadline",
     "Telling._errands": "one for each request of the local door; how many is for the shell to say",
     "Timers._heap": "alarms that were moved leave husks, which go when they surface",
-    "Writer.chain": "our own log",
     "Wish.hopeless": "nodes that refused, of one request",
     "Wish.choices": "nodes that fit, of one request",
     "Wish.tried": "nodes asked, of one request",
-    "_Log.chain": "a log",
-    "_Log.kept": "a log, and an attic that Chains bounds by config",
-    "_Log.labels": "as above",
     "_Rumour.told": "whom one rumour was told: members",
     "_Sync.in_full": "authors, of one conversation",
     "_Sync.push": "what one peer lacks",

@@ -7,8 +7,8 @@ from typing import Final
 from ledger.commands import Answer, Command, sign_command
 from ledger.effects import Append, Fence, LedgerEffect, Reply
 from ledger.limits import Limits
-from ledger.machine import Continuity, Ledger
-from ledger.observations import CapacitySeen, Fenced, PeersKnown
+from ledger.machine import Ledger
+from ledger.observations import CapacitySeen, Continuity, Fenced, PeersKnown
 from mesh.facts import Fact, sign_fact
 from mesh.identity import NONCE_BYTES, Epoch, Identity, id_text
 from mesh.instant import Instant

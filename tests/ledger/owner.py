@@ -28,9 +28,10 @@ from ledger.effects import Alarm, Append, Fence, LedgerEffect, Rebase, Reply, St
 from ledger.leases import decode_remaining
 from ledger.limits import Limits
 from ledger.line import Line
-from ledger.machine import Continuity, Ledger
+from ledger.machine import Ledger
 from ledger.observations import (
     CapacitySeen,
+    Continuity,
     Fenced,
     Observation,
     OwnLogSeen,

@@ -55,12 +55,12 @@ def pools_never_shut(patch: pytest.MonkeyPatch) -> None:
 
 def books_with_a_memory(patch: pytest.MonkeyPatch) -> None:
     """The fold knows something that is not in the log: how many holds it ever saw."""
-    begun, numbers = fold._live_hold, count()
+    begun, numbers = fold.live_hold, count()
 
     def bent(entry: Any, state: Any, at: Any) -> Any:
         return replace(begun(entry, state, at), label=f"number {next(numbers)}")
 
-    patch.setattr(fold, "_live_hold", bent)
+    patch.setattr(fold, "live_hold", bent)
 
 
 HOSTILE: list[tuple[str, Patch, tuple[Entry, ...]]] = [

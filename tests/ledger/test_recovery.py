@@ -369,8 +369,8 @@ def test_blocks_that_are_bent_or_not_ours_are_not_gathered() -> None:
     owner = opened()
     owner.grant(1, 40, booking=True, term=HOUR)
     copy = list(owner.disk.chain)
-    good = copy[1]
-    copy[1] = Block(
+    good = copy[2]  # in which it is held
+    copy[2] = Block(
         good.public, good.era, good.height, good.previous, good.root, bytes(64), good.entries
     )
     stranger = seal_block(ALICE, Era(9, bytes(16)), 0, bytes(32), good.entries)
@@ -379,6 +379,17 @@ def test_blocks_that_are_bent_or_not_ours_are_not_gathered() -> None:
     through_quarantine(again)
     assert again.ledger.books.era == Era(2, (2).to_bytes(16, "big"))
     assert len(again.ledger.books.live) == 0
+
+
+def test_a_booking_counts_that_a_copy_shows_though_blocks_before_it_are_missing() -> None:
+    """What leads to it may have been put away long ago; that we signed it is enough."""
+    owner = opened()
+    owner.grant(1, 40, booking=True, term=HOUR)
+    again = Owner(counter=2, now=owner.now)
+    again.show(*owner.disk.chain[2:])
+    through_quarantine(again)
+    assert [hold.id for hold in again.ledger.books.live_holds()] == [hold_id(1)]
+    assert again.free == 60
 
 
 def test_bookings_open_when_every_known_peer_has_answered() -> None:

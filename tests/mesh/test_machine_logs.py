@@ -176,7 +176,7 @@ def test_a_disk_that_was_set_back_is_shown_everything_it_forgot() -> None:
 
     # Recovery chooses the longest chain and opens a new era on it: everyone follows.
     chain = (*anna.mesh.chains.chain(anna.id), *lost)
-    network.carry_out(anna, anna.mesh.rebase_own(chain, network.now))
+    network.carry_out(anna, anna.mesh.rebase_own(chain, None))
     opening = seal_block(anna.identity, Era(2, b"e" * 16), 31, lost[-1].hash, (b"era 2",))
     network.carry_out(anna, anna.mesh.append(opening, network.now))
     network.run(2 * SECOND)

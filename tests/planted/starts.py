@@ -8,8 +8,8 @@ from ledger import machine, quarantine, reopening
 from ledger.books import Books
 from ledger.commands import Answer, Outcome, Resume, SignedCommand, decode_command
 from ledger.effects import LedgerEffect
-from ledger.machine import Continuity, Ledger
-from ledger.observations import OwnLogSeen
+from ledger.machine import Ledger
+from ledger.observations import Continuity, OwnLogSeen
 from ledger.quarantine import Quarantine
 from ledger.recovery import Gathered
 from mesh.instant import SECOND

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ledger.lifecycle import HoldState
-from ledger.machine import Continuity
+from ledger.observations import Continuity
 from mesh import chains
 from mesh.greeter import Greeter
 from mesh.instant import MILLISECOND, SECOND, seconds

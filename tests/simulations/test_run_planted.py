@@ -8,7 +8,7 @@ import pytest
 from ledger import desk, machine, quarantine, reopening
 from ledger.books import Books
 from ledger.commands import Answer
-from ledger.machine import Continuity
+from ledger.observations import Continuity
 from ledger.recovery import Gathered
 from mesh.instant import SECOND
 from node.core.custody import Answered, Custody

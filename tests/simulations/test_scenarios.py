@@ -6,7 +6,7 @@ import pytest
 
 from ledger import desk, granting
 from ledger.books import Books
-from ledger.machine import Continuity
+from ledger.observations import Continuity
 from ledger.recovery import Gathered
 from mesh.instant import SECOND
 from node.core.rivals import Rivals

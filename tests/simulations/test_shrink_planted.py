@@ -7,7 +7,7 @@ from math import inf
 import pytest
 
 from ledger import desk
-from ledger.machine import Continuity
+from ledger.observations import Continuity
 from mesh.instant import SECOND
 from simulations import machines
 from simulations.campaign.report import report

@@ -14,7 +14,7 @@ import apsw
 import pytest
 import trio
 
-from ledger.machine import Continuity
+from ledger.observations import Continuity
 from mesh.persistence import Persist
 from node.core.effects import Effect
 from node.shell import journal as journal_module
