@@ -186,7 +186,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Knowledge._heard_at": _members,
     "Knowledge._heard_at[]": lambda config: config.topics_per_author_max + 1,
     "Knowledge.granted": GRANTS_REMEMBERED_MAX,
-    "Ledger._proofs": 2 * ENTRIES_MAX,
+    "Ledger._proofs": 4 * ENTRIES_MAX,
     "Ledger._readings": POOLS_MAX,
     "Ledger._remaining": ENTRIES_MAX,
     "Lines._stands": STANDS_MAX,
@@ -270,7 +270,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Turns.starts": LINE_MAX,
     "Writer._proven": PROVEN_BLOCKS_MAX,
     "Writer.chain": LOG_BLOCKS_MAX,
-    "Writer.proofs": 2 * ENTRIES_MAX,
+    "Writer.proofs": 4 * ENTRIES_MAX,
 }  # fmt: skip
 """Class and attribute → how much may be in it between two inputs."""
 
