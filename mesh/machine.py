@@ -148,6 +148,7 @@ class Mesh:
         return earliest(
             self._post.gate.next_wake, self._greeter.next_wake, self._lookout.next_wake,
             self._gossip.next_wake, self._beaconing.next_wake, self._reconciler.next_wake,
+            self._arrivals.twins.next_wake,
         )  # fmt: skip
 
     def footing(self, now: Instant) -> Footing:
@@ -365,6 +366,7 @@ class Mesh:
         if self._beaconing.due(now):
             effects.append(Broadcast(self._post.gate.beacon(self._port)))
         effects += self._greeter.wake(now)
+        effects += self._arrivals.twins.wake(now)
         effects += self._lookout.wake(now)
         if self._gossip.is_due(now):
             reach = [member.id for member in self._post.within_reach()]

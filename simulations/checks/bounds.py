@@ -51,7 +51,7 @@ from mesh.sessions import SESSIONS_PER_PEER_MAX
 from mesh.sightings import BEACON_SOURCES_MAX, SIGHTINGS_MAX
 from mesh.strangers import STRANGERS_MAX
 from mesh.suspicion import CONFIRMATIONS
-from mesh.twins import KNOCKED_MAX
+from mesh.twins import AGAIN_AFTER, KNOCKED_MAX
 from node.core.attribution import HEARD_MAX
 from node.core.dangers import RAISED_MAX
 from node.core.forgetting import FORGOTTEN_MAX
@@ -108,6 +108,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Admission.pins": PINS_MAX,
     "Arrivals._clones_told": CLONES_TOLD_MAX,
     "Twins._knocked": KNOCKED_MAX,
+    "_Knock.again": len(AGAIN_AFTER),
     "Asking._errands": ERRANDS_MAX,
     "Attribution._idle_heard": HEARD_MAX,
     "Beaconing._burst": lambda config: len(config.beacon_burst),

@@ -33,6 +33,7 @@ from simulations.checks.promises import Promise
 from simulations.checks.replays import CountersAreUsedOnce, ReplaysChangeNothing
 from simulations.checks.replicas import CopiesAreTrue, ForksAreSeen, TwinsAreNoticed
 from simulations.checks.requests import OneAnswerEach
+from simulations.checks.twins import TwinsAreStopped
 from simulations.host import Host
 from simulations.observing import EVENTS, Observer
 
@@ -46,7 +47,7 @@ ALL: Final[tuple[type[Check], ...]] = (
     AskersBelieve, OnlyTheHolder, SuspectsGetNothing, OneAnswerEach,
     EndsInTime, AnswersAreKept, CopiesAreHeard, NothingOverstays,
     CopiesAreTrue, ForksAreSeen, TwinsAreNoticed,
-    FactsAreTheirAuthors, NobodySpeaksForAnother, OutcastsAreNotHeard,
+    FactsAreTheirAuthors, NobodySpeaksForAnother, OutcastsAreNotHeard, TwinsAreStopped,
     ReplaysChangeNothing, CountersAreUsedOnce,
     EqualPicturesEqualAnswers,
     TablesAreBounded,

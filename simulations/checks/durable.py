@@ -114,7 +114,10 @@ class CopiesAreThere(Check):
             return
         promise = self.evidence.promises.get(bytes.fromhex(body["id"]))
         if promise is not None and promise.owner == host.name:
-            keepers = [one for one in self.world.hosts.values() if one.called in body["stored_on"]]
+            keepers = [
+                one for one in self.world.hosts.values()
+                if one.called in body["stored_on"] and not self.evidence.is_cloned(one)
+            ]  # fmt: skip
             self._check(host, promise.hold, keepers)
 
     def _named(self, answer: Answer) -> list[Host]:

@@ -22,6 +22,9 @@ from simulations.faults.machines import LEFT_MIN
 from simulations.faults.scene import Scene
 from simulations.host import Host
 
+SNAPSHOTS: Final = 0.5
+"""Share of copies that have the marker too, as snapshots of running machines do: they need no
+quarantine, by their own lights."""
 PAUSES: Final = (SECOND, 3 * SECOND, 8 * SECOND)
 """Between the steps of a person."""
 
@@ -109,6 +112,29 @@ def _switched_off(scene: Scene, host: Host) -> None:
         scene.world.crash(host.name, power=True)
 
 
+def _cloned(scene: Scene, host: Host, dice: Random, _strength: float) -> End | None:
+    """The machine is copied and the copy runs beside it. In the end somebody sees it, switches the
+    copy off for good, and says at the first that it is the one that goes on."""
+    name = f"{host.name} again"
+    if host.agent is None or host.name in scene.gone or name in scene.world.hosts:
+        return None
+    with_marker = dice.random() < SNAPSHOTS
+    scene.world.clone(host.name, name, marker=with_marker)
+    scene.gone.add(name)  # whoever ends it while it runs has done what a person would
+    scene.world.start(name)
+
+    def decide() -> None:
+        twin = scene.world.hosts[name]
+        if twin.agent is not None:
+            scene.world.crash(name, power=True)
+        scene.chosen.add(host.name)
+        if host.agent is not None:
+            scene.world.crash(host.name)
+        scene.switch_on(host)
+
+    return decide
+
+
 FAULTS: Final = (
     Fault(
         "forgery", "identity", "a member passes on what its author never said", 120 * SECOND,
@@ -121,5 +147,9 @@ FAULTS: Final = (
     Fault(
         "revocation", "identity", "a machine is stolen, and revoked while it runs", 2000 * SECOND,
         _revocation,
+    ),
+    Fault(
+        "cloned-identity", "identity", "a machine is copied, key and disk, and both run",
+        600 * SECOND, _cloned, (5 * SECOND, 45 * SECOND),
     ),
 )  # fmt: skip

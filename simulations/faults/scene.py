@@ -37,6 +37,8 @@ class Scene(Observer):
     """Host → the copy of its disk that a careful person made last."""
     gone: set[str] = field(default_factory=set)
     """Who was switched off for good: the others must do without, in the calm too."""
+    chosen: set[str] = field(default_factory=set)
+    """Of whom somebody has said that it is the one machine with its key."""
     over: bool = False
     """The calm has begun: whatever was still to come does not."""
     _skies: dict[str, dict[str, Bend]] = field(default_factory=dict)
@@ -88,5 +90,5 @@ class Scene(Observer):
         """Start it if it is off; a disk that does not let it begin may do so later."""
         if host.name in self.gone or host.agent is not None:
             return
-        if not self.world.start(host.name):
+        if not self.world.start(host.name, moved=host.name in self.chosen):
             self.back_after(host, TRY_AGAIN)

@@ -12,9 +12,11 @@ from mesh.membership import Liveness
 from mesh.record import TOPIC_NODE, parse_record
 from node.core.knowledge import Knowledge
 from node.core.machine import Agent
+from node.core.selves import Selves
 from tests.planted.bug import Bug, Course, set_to
 
 AWAY: Final = Course("slow-restart=10,pause=5", 4, 40)
+CLONED: Final = Course("cloned-identity=15", 4, 30, 8)
 
 _sources, _mesh, _fact = Knowledge._sources, Agent.from_mesh, Intake.fact
 
@@ -109,5 +111,9 @@ BUGS: Final = (
     Bug(
         "unbounded-table", "what a fold replaced is remembered for ever", ("bounds",), Course(),
         keeps_its_notes,
+    ),
+    Bug(
+        "twins-go-on", "another machine with our key is no reason to close", ("twin",), CLONED,
+        set_to(Selves, "_seen", lambda *_: []),
     ),
 )  # fmt: skip
