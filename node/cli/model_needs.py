@@ -41,11 +41,12 @@ def needs(flags: Namespace) -> dict[str, Any]:
         if isinstance(parts, Impossible):
             raise Unable("no_split", parts.why, parts.hint)
         card = max(part.total.high for part in parts)
+    beside = f" and {made.host.high / GIB:,.1f} GiB of main memory" if made.host.high else ""
     many = f" on each of {cards} cards" if cards > 1 else " on a card"
     tell(
         clean(
             f"{found.name}, {asked.engine}, {asked.parallel} × {asked.context:,} tokens: "
-            f"{card / GIB:,.1f} GiB{many} and {made.host.high / GIB:,.1f} GiB of main memory "
+            f"{card / GIB:,.1f} GiB{many}{beside} "
             f"(the high side; confidence: {made.confidence.value})"
         )
     )
