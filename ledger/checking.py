@@ -14,6 +14,7 @@ from ledger.commands import (
     Answer,
     Command,
     Extend,
+    GrantKind,
     Hold,
     Leg,
     Outcome,
@@ -87,6 +88,8 @@ def malformed(command: Command) -> Refused | None:
 def _bad_wait(wait: Wait) -> Refused | None:
     if (wait.hold.id, wait.hold.session) != (wait.id, wait.session):
         return _wrong("a place in the line is for the hold whose id it has")
+    if wait.hold.start is not None:
+        return _wrong("what starts later does not wait in line")
     if not 0 < wait.patience <= PATIENCE_MAX:
         return _wrong(f"a wait lasts more than nothing and at most {PATIENCE_MAX} ns")
     if not 0 <= wait.priority <= PRIORITY_MAX:
@@ -98,6 +101,8 @@ def _misshapen(command: Hold | Transfer) -> Refused | None:
     if len(command.label) > LABEL_CHARS_MAX or len(command.principal) > PRINCIPAL_CHARS_MAX:
         return _wrong("label or principal too long")
     if isinstance(command, Hold):
+        if command.start is not None and not _may_start_later(command):
+            return _wrong("only a booking by itself starts later, at a time after 1970")
         fault = malformed_enlisting(command)
         return None if fault is None else _wrong(fault)
     if isinstance(command, Transfer):
@@ -106,6 +111,11 @@ def _misshapen(command: Hold | Transfer) -> Refused | None:
         if len(command.holder) not in (0, NODE_ID_BYTES):
             return _wrong(f"a holder's id has {NODE_ID_BYTES} bytes")
     return None
+
+
+def _may_start_later(hold: Hold) -> bool:
+    alone = hold.kind is GrantKind.BOOKING and hold.gang is None
+    return alone and hold.start is not None and 0 < hold.start <= AMOUNT_MAX
 
 
 def _bad_legs(legs: tuple[Leg, ...]) -> Refused | None:

@@ -69,6 +69,8 @@ class Hold(
     principal: str
     label: str
     gang: Enlisting | None = None
+    start: int | None = None
+    """Of a booking that starts later: wall time by its owner's clock, ns since 1970."""
 
 
 class Wait(msgspec.Struct, frozen=True, tag="wait", forbid_unknown_fields=True):
@@ -230,6 +232,9 @@ class Outcome(Enum):
     NO_ROOM = "no room"
     OTHERS_WAIT = "others wait for this room"
     LINE_FULL = "line full"
+    BAD_START = "no such start"
+    CALENDAR_SUSPENDED = "calendar suspended"
+    TAKEN_THEN = "taken then"
     NOT_LONGER = "not a longer term"
     MORE_THAN_HELD = "more than it holds"
     UNPROVEN = "that proves nothing"
@@ -268,7 +273,7 @@ _POSITIVE: Final = frozenset(
 _TRANSIENT: Final = frozenset(
     {Outcome.WRONG_SESSION, Outcome.QUARANTINED, Outcome.BOOKINGS_CLOSED, Outcome.POOL_NOT_OPEN}
     | {Outcome.TOO_MANY_ENTRIES, Outcome.ROOM_UNKNOWN, Outcome.NO_ROOM}
-    | {Outcome.OTHERS_WAIT, Outcome.LINE_FULL}
+    | {Outcome.OTHERS_WAIT, Outcome.LINE_FULL, Outcome.CALENDAR_SUSPENDED, Outcome.TAKEN_THEN}
 )
 
 

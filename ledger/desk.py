@@ -23,11 +23,12 @@ from ledger.entries import EndedBy, Entry, EraOpened, Expired, encode_entry
 from ledger.forecast import Forecast
 from ledger.hall import Hall
 from ledger.holds import LiveHold, Token
+from ledger.later import Later
 from ledger.leases import Deadlines, encode_remaining, owner_span
 from ledger.lifecycle import HoldState
 from ledger.limits import FENCE_AGAIN, GANG_MAX, REMAINING_EVERY, Limits
-from ledger.line import Line
 from ledger.observations import PoolReading
+from ledger.planner import Planner
 from ledger.turns import Turns, ends_by_count, known_ends
 from mesh.identity import NodeId
 from mesh.instant import Duration, Instant, earliest
@@ -39,7 +40,7 @@ class Desk:
 
     def __init__(
         self, owner: NodeId, session: bytes, writer: Writer, books: Books, limits: Limits,
-        line: Line | None = None,
+        later: Later | None = None,
     ) -> None:  # fmt: skip
         self.owner = owner
         self.writer = writer
@@ -52,8 +53,10 @@ class Desk:
         self.bookings_at: Instant | None = None
         """When new bookings will be admitted at the latest, while they are not."""
         self.refusals = Refusals()
-        self.hall = Hall(Line() if line is None else line, books, limits)
-        self._changes = 0
+        later = Later() if later is None else later
+        self.hall = Hall(later.line, books, limits)
+        self.planner = Planner(later)
+        self.changes = 0
         """How often something was written or looked at: what was worked out before is stale."""
         self._journal_at: Instant | None = None
         self._forget: list[bytes] = []
@@ -65,7 +68,7 @@ class Desk:
     def next_wake(self) -> Instant | None:
         return earliest(
             self.deadlines.next, self.endings.again.next, self._journal_at,
-            self.hall.line.next_wake,
+            self.hall.line.next_wake, self.planner.next_wake(self),
         )  # fmt: skip
 
     def wake(self, now: Instant) -> list[LedgerEffect]:
@@ -85,6 +88,9 @@ class Desk:
         for hold_id in self.deadlines.due(now):
             if hold_id in self.endings:
                 continue  # Its parent came due in the same moment, and took it along.
+            if hold_id in self.books.plans:
+                self.write(Expired(hold_id))
+                continue
             hold = self.books.live[hold_id]
             if hold.state is HoldState.PENDING:
                 self.write(Expired(hold_id))
@@ -149,23 +155,33 @@ class Desk:
             for hold, left in self.running_bookings(now).items()
         ]
         writes += self.hall.line.note(now)
+        if self.books.plans:
+            writes += self.planner.calendar.note(now)
         self._journal_at = now + REMAINING_EVERY if writes else None
         return [Persist(tuple(writes))] if writes else []
 
     # Who waits ---------------------------------------------------------------------------------
 
     def open_line(self, now: Instant) -> None:
-        """We grant from now on. Whose turn came in the last moment before a crash waits no more."""
+        """We grant from now on. Whose turn came in the last moment before a crash waits no more;
+        and what is pencilled in has its time to be confirmed again."""
         for ticket in self.hall.line.tickets():
             if ticket.hold.id in self.books.live or ticket.hold.id in self.books.ended:
                 self.hall.line.leave(ticket.hold.id)
         self.hall.line.open(now)
-        if len(self.hall.line):
+        for plan in self.books.plans.values():
+            self.pencil(plan.id, now)
+        if len(self.hall.line) or self.books.plans:
             self.journal_by(now)
+
+    def pencil(self, plan: bytes, now: Instant) -> None:
+        """What is pencilled in lapses unless it is confirmed in time."""
+        if self.books.plans[plan].state is HoldState.PENCILLED:
+            self.deadlines.set(plan, now + owner_span(self.limits.pending_ttl))
 
     def turns(self, now: Instant) -> Turns:
         """Whose turn it is."""
-        return self.hall.turns(lambda: self._forecast(now), self._changes, now)
+        return self.hall.turns(lambda: self._forecast(now), self.changes, now)
 
     def _forecast(self, now: Instant) -> Forecast:
         """What will be free, as far as ends are known. Room that is not known is none."""
@@ -174,12 +190,23 @@ class Desk:
             pool: min(room_now(books, readings.get(pool)) or 0, books.free(pool))
             for pool in sorted(books.pools)
         }
-        forecast = Forecast(now, free)
-        for at, hold in known_ends(books, self._ends_at):
+        return self._over(Forecast(now, free), now)
+
+    def promised(self, now: Instant) -> Forecast:
+        """What the books leave free, now and later; whether the machine has it then is another
+        matter."""
+        free = {pool: self.books.free(pool) for pool in self.books.pools}
+        return self._over(Forecast(now, free), now)
+
+    def _over(self, forecast: Forecast, now: Instant) -> Forecast:
+        for at, hold in known_ends(self.books, self._ends_at):
             forecast.give(hold.legs, at)
+        self.planner.claim(forecast, self.books.plans, now)
         return forecast
 
     def _ends_at(self, hold: LiveHold) -> Instant | None:
+        if hold.parent is not None:  # what was carved out goes back to its whole
+            hold = self.books.live[hold.parent]
         return ends_by_count(hold, self.deadlines.get(hold.id), hold.id in self.endings)
 
     # The log -----------------------------------------------------------------------------------
@@ -192,7 +219,7 @@ class Desk:
         place = self.writer.place(era, raw)
         refusal = self.books.write(entry, era, place.height, place.line)
         assert refusal is None, f"our own entry was refused: {refusal} {entry}"
-        self._changes += 1
+        self.changes += 1
         return self.writer.write(era, raw)
 
     def seal(self) -> list[LedgerEffect]:
@@ -213,7 +240,7 @@ class Desk:
     def look(self, readings: Mapping[str, PoolReading]) -> list[LedgerEffect]:
         """The machine as just seen: bring the accounts in line with it."""
         self.readings = dict(readings)
-        self._changes += 1
+        self.changes += 1
         return self._balance()
 
     def _balance(self) -> list[LedgerEffect]:

@@ -45,7 +45,7 @@ def refuse_hold(
         or _pool_unknown(hold, books, readings)
         or _pool_not_open(hold, books)
         or _too_many(books, limits)
-        or _no_room(hold, books, readings or {})
+        or (None if hold.start is not None else _no_room(hold, books, readings or {}))
     )
 
 
@@ -78,7 +78,7 @@ def _pool_not_open(hold: Hold, books: Books) -> Refused | None:
 
 
 def _too_many(books: Books, limits: Limits) -> Refused | None:
-    if len(books.live) < limits.entries_max:
+    if len(books.live) + len(books.plans) < limits.entries_max:
         return None
     return Refused(Outcome.TOO_MANY_ENTRIES, f"{limits.entries_max} holds are the limit here")
 

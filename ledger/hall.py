@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 KEPT: Final[Duration] = SECOND
 WORTH_WAITING: Final = frozenset(
     {Outcome.NO_ROOM, Outcome.OTHERS_WAIT, Outcome.POOL_NOT_OPEN, Outcome.ROOM_UNKNOWN}
-    | {Outcome.TOO_MANY_ENTRIES}
+    | {Outcome.TOO_MANY_ENTRIES, Outcome.TAKEN_THEN}
 )
 """Refusals that time alone may undo."""
 
@@ -67,8 +67,8 @@ class Hall:
 def others_wait(desk: "Desk", hold: Hold, holder: bytes, now: Instant) -> Refused | None:
     """Whether granting `hold` now would pass over somebody who waits."""
     line = desk.hall.line
-    if not len(line):
-        return None
+    if not len(line) or hold.start is not None:
+        return None  # what starts later is looked at by the planner
     turns = desk.turns(now)
     if hold.id in line:
         start = turns.starts[hold.id]

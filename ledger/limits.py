@@ -65,6 +65,9 @@ FORESEEN_MAX: Final = 16
 """Places, from the front, whose turn is worked out exactly. Who stands further back keeps what he
 needs out of reach of those behind him, from now on and for good: that is simple, and safe."""
 
+PLANNED_AHEAD_MAX: Final[Duration] = 366 * 24 * HOUR
+"""How far ahead a booking may start. No clock or machine is worth believing for longer."""
+
 ENDS_FORESEEN_MAX: Final = 256
 """The nearest ends of bookings that a forecast looks at; what ends later does not end in it."""
 

@@ -30,8 +30,8 @@ from ledger.enlisted import heard
 from ledger.entries import BookingsOpened, EraOpened, OpenedBy
 from ledger.hall import Waiting, waiting
 from ledger.holds import Token
+from ledger.later import Later
 from ledger.limits import REASON_CHARS_MAX, Limits
-from ledger.line import Line
 from ledger.observations import (
     CapacitySeen,
     Continuity,
@@ -59,11 +59,10 @@ from ledger.reopening import (
     carry_on,
     end_what_ended,
     forget_gone,
-    lost_claims,
     open_era,
     over_and_done,
     settle,
-    take_back,
+    take_back_lost,
 )
 from ledger.visits import Visit
 from mesh.identity import NONCE_BYTES, Epoch, Identity
@@ -83,7 +82,7 @@ class Ledger:
     def __init__(  # noqa: PLR0913 - a start has this many independent givens, each named once
         self, identity: Identity, epoch: Epoch, chain: tuple[Block, ...],
         remaining: Mapping[bytes, Duration], continuity: Continuity, *, first: bool,
-        fingerprint: str | None, limits: Limits, random: Random, line: Line | None = None,
+        fingerprint: str | None, limits: Limits, random: Random, later: Later | None = None,
         base: Base | None = None, proofs: Mapping[Token, bytes] | None = None,
     ) -> None:  # fmt: skip
         """`chain`: our own, from disk, and `base` where it begins. `proofs`: as kept by `prune`.
@@ -95,7 +94,7 @@ class Ledger:
         self._fingerprint = fingerprint
         self._limits = limits
         self._random = random
-        self._line = Line() if line is None else line
+        self._later = Later() if later is None else later
         kept = sound_part(identity.id, chain, continuity.proven, base)
         self._damaged = len(chain) - len(kept.blocks)
         self._continuity = continuity
@@ -201,6 +200,7 @@ class Ledger:
         match observation:
             case CapacitySeen():
                 self._readings = readings_of(observation)
+                self._later.calendar.see(observation.wall, now)
                 if self._is_open:
                     effects.extend(self._desk.look(self._readings))
             case Fenced(hold, gone) if self._quarantine is not None:
@@ -272,6 +272,7 @@ class Ledger:
             effects.extend(self._settle(quarantine, readings, now))
         if self._is_open:
             self._gate.open_if_allowed(self._desk, now)
+            effects.extend(self._desk.planner.wake(self._desk, now))
         return [*effects, *self._tell()]
 
     def _settle(
@@ -305,8 +306,7 @@ class Ledger:
         self._write_era(quarantine.reason, [era for one in chains for era in one.eras])
         effects.extend(desk.look(readings))
         effects.extend(settle(desk, quarantine, chains, self._remaining, now))
-        lost = lost_claims(desk.books, quarantine.claims, chains)
-        effects.extend(take_back(desk, lost, self._remaining, now))
+        effects.extend(take_back_lost(desk, quarantine.claims, chains, self._remaining, now))
         self._gate.wait(self._desk, now)
         # A booking may have come back with no time left: it is due now, not at the next wake.
         return [*effects, *forget_gone(self._remaining, self.books), *desk.wake(now)]
@@ -355,8 +355,7 @@ class Ledger:
         """A part of our log that an era cut off turned up: its bookings count, once."""
         chains = self._chains()
         effects = end_what_ended(self._desk, chains, now)
-        lost = lost_claims(self.books, {}, chains)
-        return [*effects, *take_back(self._desk, lost, self._remaining, now)]
+        return [*effects, *take_back_lost(self._desk, {}, chains, self._remaining, now)]
 
     # Eras and bookings -------------------------------------------------------------------------
 
@@ -387,7 +386,7 @@ class Ledger:
 
     def _desk_over(self, chain: Chain) -> Desk:
         writer = Writer(self._identity, chain.blocks, chain.base, self._proofs)
-        return Desk(self._identity.id, self.session, writer, chain.books, self._limits, self._line)
+        return Desk(self._identity.id, self.session, writer, chain.books, self._limits, self._later)
 
     def _tell(self) -> list[LedgerEffect]:
         state, reason, _ = self.standing

@@ -40,6 +40,8 @@ class CapacitySeen:
     """A full look at every pool this owner may promise. A pool that is missing has vanished."""
 
     pools: tuple[PoolReading, ...]
+    wall: int | None = None
+    """The wall clock at this look, ns since 1970; for the calendar alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,9 @@ from ledger.entries import (
     EntryRefused,
     Extended,
     Held,
+    Planned,
     Posted,
+    Replanned,
     Shrunk,
     Transferred,
     decode_entry,
@@ -37,7 +39,9 @@ from ledger.gang_entries import Enlisted, Settled
 from ledger.granting import Refused
 from ledger.holds import Enlistment, LiveHold
 from ledger.legs import least
+from ledger.lifecycle import HoldState
 from ledger.limits import BASES_MAX, GATHERED_BLOCKS_MAX, TIPS_MAX
+from ledger.plans import Plan
 from ledger.strands import overheard
 from mesh.identity import NodeId, id_of
 from mesh.instant import Duration
@@ -266,10 +270,28 @@ def lost_bookings(chains: Sequence[Chain], books: Books) -> list[Claim]:
         for hold in chain.books.live_holds():
             if not hold.is_booking or hold.id in claims or hold.id in ended:
                 continue
-            if hold.id in books.live or hold.id in books.ended or _was_ours(hold, chain, books):
+            # What is planned here will start again by itself.
+            known = hold.id in books.live or hold.id in books.ended or hold.id in books.plans
+            if known or _was_ours(hold, chain, books):
                 continue
             claims[hold.id] = _claim_of(hold, chain)
     return sorted(claims.values(), key=lambda claim: claim.age_key, reverse=True)
+
+
+def lost_plans(chains: Sequence[Chain], books: Books) -> list[Replanned]:
+    """Plans that some copy knows, ended in none, and that `books` never heard of."""
+    ended = ended_anywhere(chains)
+    lost: dict[bytes, Replanned] = {}
+    for chain in chains:
+        for plan in chain.books.plans.values():
+            fresh = books.state_of(plan.id) is HoldState.ABSENT and plan.id not in lost
+            fresh = fresh and plan.id not in ended and not _was_ours(plan, chain, books)
+            if plan.state is HoldState.PLANNED and fresh:
+                lost[plan.id] = Replanned(
+                    plan.id, plan.digest, plan.holder, plan.legs, plan.term, plan.principal,
+                    plan.label, plan.start, _shown_at(plan, chain),
+                )  # fmt: skip
+    return [lost[plan] for plan in sorted(lost)]
 
 
 def ended_anywhere(chains: Iterable[Chain]) -> frozenset[bytes]:
@@ -278,7 +300,7 @@ def ended_anywhere(chains: Iterable[Chain]) -> frozenset[bytes]:
     return frozenset(hold for chain in chains for hold in chain.books.ended)
 
 
-def _was_ours(hold: LiveHold, chain: Chain, books: Books) -> bool:
+def _was_ours(hold: LiveHold | Plan, chain: Chain, books: Books) -> bool:
     """Whether `books` heard of it after all: what was held where their own log went, and does not
     live there, has ended there, though the end may have been forgotten since."""
     if hold.held_at.height > books.height:
@@ -288,24 +310,32 @@ def _was_ours(hold: LiveHold, chain: Chain, books: Books) -> bool:
 
 
 def _claim_of(hold: LiveHold, chain: Chain) -> Claim:
-    """The claim that `chain` makes. If the entry itself was pruned, the state says all of it, and
-    the checkpoint that signs the state is where a copy shows it."""
+    """The claim that `chain` makes. If the entry itself was pruned, or planned it and it has
+    started since, the state says all of it."""
     block, posted = chain.block_at(hold.held_at.height), hold.posted_at is not None
     legs = chain.books.whole(hold)
     if block is not None:
         entry = decode_entry(block.entries[hold.held_at.line])
-        assert isinstance(entry, Held | Adopted | Transferred), "a live hold begins with these"
-        # One of a gang's was held as a carried lease, and is a booking since it was parked.
-        entry = msgspec.structs.replace(entry, kind=hold.kind, term=hold.term)
-        return Claim(entry, posted, block.position, legs, hold.term, hold.gang)
-    assert chain.base is not None, "a chain without its beginning names only what it shows"
-    era = era_in(chain.books.eras, hold.held_at.height) or chain.base.block.era
-    origin = Position(era, hold.held_at.height, chain.base.block.hash)
+        if isinstance(entry, Held | Adopted | Transferred):
+            # One of a gang's was held as a carried lease, and is a booking since it was parked.
+            entry = msgspec.structs.replace(entry, kind=hold.kind, term=hold.term)
+            return Claim(entry, posted, block.position, legs, hold.term, hold.gang)
+        assert isinstance(entry, Planned | Replanned), "a live hold begins with one of these"
     held = Held(
         hold.id, hold.digest, hold.holder, legs, hold.kind, hold.term,
         hold.principal, hold.label,
     )  # fmt: skip
-    return Claim(held, posted, origin, legs, hold.term, hold.gang)
+    return Claim(held, posted, _shown_at(hold, chain), legs, hold.term, hold.gang)
+
+
+def _shown_at(hold: LiveHold | Plan, chain: Chain) -> Position:
+    """Where a copy shows it: its entry, or the checkpoint that signs what tells of it."""
+    block = chain.block_at(hold.held_at.height)
+    if block is not None:
+        return block.position
+    assert chain.base is not None, "a chain without its beginning names only what it shows"
+    era = era_in(chain.books.eras, hold.held_at.height) or chain.base.block.era
+    return Position(era, hold.held_at.height, chain.base.block.hash)
 
 
 def read_claim(resume: Resume, owner: NodeId, who: NodeId) -> Claim | Refused:

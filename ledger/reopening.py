@@ -14,14 +14,23 @@ from ledger.books import Books
 from ledger.commands import GrantKind, Leg
 from ledger.desk import Desk
 from ledger.effects import Alarm, Fence, LedgerEffect
-from ledger.entries import ClosedHow, EndedBy, EraOpened, Extended, Posted, Shrunk
+from ledger.entries import (
+    ClosedHow,
+    EndedBy,
+    EraOpened,
+    Expired,
+    Extended,
+    Posted,
+    Shrunk,
+    Voided,
+)
 from ledger.holds import LiveHold
 from ledger.leases import rearmed
 from ledger.legs import least, less, within
 from ledger.lifecycle import HoldState
 from ledger.limits import REASON_CHARS_MAX
 from ledger.quarantine import Quarantine
-from ledger.recovery import Chain, Claim, ended_anywhere, lost_bookings
+from ledger.recovery import Chain, Claim, ended_anywhere, lost_bookings, lost_plans
 from mesh.instant import Duration, Instant
 from mesh.persistence import SPACE_REMAINING, Persist, Write
 
@@ -74,6 +83,9 @@ def settle(
             desk.write(Posted(hold.id))  # The post was in the lost tail.
         _arm(desk, desk.books.live[hold.id], remaining, now)
     effects.extend(catch_up(desk, claims, chains, now))
+    for plan in list(desk.books.plans.values()):
+        if plan.state is HoldState.PENCILLED:
+            desk.write(Expired(plan.id))  # as every hold that nobody confirmed
     desk.open_line(now)
     return effects
 
@@ -138,6 +150,27 @@ def _carvable(desk: Desk, claim: Claim) -> bool:
     if parent is None or not parent.is_booking or parent.parent or parent.id in desk.endings:
         return False
     return within(claim.legs, parent.legs)
+
+
+def take_back_lost(
+    desk: Desk, claims: Mapping[bytes, Claim], chains: Sequence[Chain],
+    remaining: Mapping[bytes, Duration], now: Instant,
+) -> list[LedgerEffect]:  # fmt: skip
+    """Whatever our log had lost, bookings and leases, and plans."""
+    effects = take_back(desk, lost_claims(desk.books, claims, chains), remaining, now)
+    take_back_plans(desk, chains)
+    return effects
+
+
+def take_back_plans(desk: Desk, chains: Sequence[Chain]) -> None:
+    """Plans that our log had lost are planned again, and what was given up in a copy is given up.
+    Whether they all fit is seen when they start: a plan takes no room before."""
+    ended = ended_anywhere(chains)
+    for plan in list(desk.books.plans.values()):
+        if plan.id in ended:
+            desk.write(Voided(plan.id, desk.owner))
+    for entry in lost_plans(chains, desk.books):
+        desk.write(entry)
 
 
 def lost_claims(

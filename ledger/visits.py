@@ -10,7 +10,7 @@ could have changed since: whoever was told HELD is told HELD again, however full
 """
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias, assert_never
+from typing import Final, TypeAlias
 
 from ledger.answers import Draft, fate, proofs_of, request_digest
 from ledger.changing import refuse_extend, refuse_shrink, refuse_transfer
@@ -43,6 +43,7 @@ from ledger.hall import WORTH_WAITING, give_up, others_wait, say_place, stand
 from ledger.holds import EndedHold, LiveHold
 from ledger.leases import holder_span, owner_span
 from ledger.lifecycle import HoldState
+from ledger.planner import in_the_way, may_last, pencil_in, say_plan, step_plan
 from mesh.identity import PublicKey, id_of
 from mesh.instant import Duration, Instant
 
@@ -81,23 +82,16 @@ class Visit:
                 return [say_place(self.desk, self.asker, command.id, self.now)]
             case Inquire():
                 return [*self._inquire(command.id)]
-            case (
-                Post()
-                | Park()
-                | Settle()
-                | Renew()
-                | Extend()
-                | Shrink()
-                | Void()
-                | Release()
-                | Resume()
-            ):
+            case _ if command.id in self.desk.books.plans:
+                stepped = step_plan(self.desk, self.asker, command, self.who, self.now)
+                if isinstance(stepped, Refused):
+                    return [self._refuse(command.id, stepped)]
+                return stepped
+            case _:  # all others are about one hold that exists; a new kind fits not the type
                 found = self._find_for(command)
                 if isinstance(found, Refused):
                     return [self._refuse(command.id, found)]
                 return self._step(command, found)
-            case _:
-                assert_never(command)
 
     def _refuse(self, hold: bytes, refused: Refused) -> Reply:
         """A no, at once: it rests on nothing."""
@@ -130,6 +124,7 @@ class Visit:
         if refused is not None:
             return [self._refuse(hold.id, refused)]
         refused = refuse_hold(hold, desk.books, desk.readings, desk.limits)
+        refused = refused or in_the_way(desk, hold, self.now)
         refused = refused or others_wait(desk, hold, self.who, self.now)
         if refused is None:
             return [*self._grant(hold, digest)]
@@ -143,6 +138,9 @@ class Visit:
 
     def _asked_before(self, hold: bytes, digest: bytes, outcome: Outcome) -> list[Reply] | None:
         """The answer to a request that was answered already: `outcome`, or the refusal."""
+        plan = self.desk.books.plans.get(hold)
+        if plan is not None and plan.digest == digest:
+            return say_plan(self.desk, self.asker, outcome, hold, self.now)
         known = self.desk.books.live.get(hold) or self.desk.books.ended.get(hold)
         if known is not None and known.digest == digest:
             return self._granted_again(outcome, known)
@@ -166,6 +164,9 @@ class Visit:
 
     def _grant(self, hold: Hold, digest: bytes) -> list[Reply]:
         legs = tuple(Leg(*leg) for leg in sorted(hold.legs))
+        if hold.start is not None:
+            pencil_in(self.desk, hold, digest, self.who, self.now)
+            return say_plan(self.desk, self.asker, Outcome.HELD, hold.id, self.now)
         self.desk.write(
             Held(hold.id, digest, self.who, legs, hold.kind, hold.term, hold.principal, hold.label)
         )
@@ -208,6 +209,9 @@ class Visit:
     # What became of it -------------------------------------------------------------------------
 
     def _inquire(self, hold: bytes) -> list[Reply]:
+        plan = self.desk.books.plans.get(hold)
+        if plan is not None:
+            return say_plan(self.desk, self.asker, None, hold, self.now)
         ended = self.desk.books.ended.get(hold)
         if ended is not None:
             return self._say_ended(ended)
@@ -303,6 +307,7 @@ class Visit:
 
     def _extend(self, command: Extend, hold: LiveHold) -> list[LedgerEffect]:
         refused = refuse_extend(command, hold, self._parent_left(hold), self.desk.limits)
+        refused = refused or may_last(self.desk, hold, command.term - hold.term, self.now)
         if refused is not None:
             return [self._refuse(hold.id, refused)]
         effects: list[LedgerEffect] = []

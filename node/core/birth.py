@@ -6,8 +6,8 @@ from random import Random
 from typing import Final
 
 from ledger.checkpointing import proof_token
+from ledger.later import Later
 from ledger.limits import Limits
-from ledger.line import Line
 from ledger.machine import Ledger
 from ledger.observations import Continuity
 from mesh.admission import Admission
@@ -17,7 +17,7 @@ from mesh.effects import Address
 from mesh.identity import Epoch, Identity
 from mesh.instant import Duration
 from mesh.keyring import Keyring
-from mesh.persistence import SPACE_LINE, SPACE_PROOF, SPACE_REMAINING
+from mesh.persistence import SPACE_PROOF, SPACE_REMAINING
 from node.core.links import Self
 
 META_EPOCH: Final = b"epoch"
@@ -60,9 +60,9 @@ class Birth:
         return {key: int.from_bytes(value, "big") for key, value in rows.items()}
 
     @property
-    def line(self) -> Line:
-        """Who waited for us when the last start ended."""
-        return Line.restored(self.saved.get(SPACE_LINE, {}))
+    def later(self) -> Later:
+        """Who waited for us when the last start ended, and what time it was."""
+        return Later.restored(self.saved)
 
     def books(self, chains: Chains, random: Random) -> Ledger:
         """Our own ledger, over our own log as the mesh keeps it."""
@@ -70,7 +70,7 @@ class Birth:
         return Ledger(
             self.identity, self.epoch, chains.chain(own), self.remaining, self.continuity,
             first=self.first, fingerprint=self.fingerprint, limits=self.limits, random=random,
-            line=self.line, base=chains.base(own),
+            later=self.later, base=chains.base(own),
             proofs={proof_token(key): value for key, value in rows.items()},
         )  # fmt: skip
 

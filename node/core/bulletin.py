@@ -20,6 +20,7 @@ from ledger.entries import (
     Reclaimed,
     Released,
     Shrunk,
+    Started,
     Transferred,
     Voided,
     decode_entry,
@@ -36,7 +37,8 @@ from node.core.knowledge import Knowledge
 from node.core.phrases import amount_of
 
 CHANGES: Final = (
-    Posted, Adopted, Extended, Shrunk, Transferred, Released, Reclaimed, Expired, Voided, Closed,
+    Posted, Started, Adopted, Extended, Shrunk, Transferred, Released, Reclaimed, Expired, Voided,
+    Closed,
 )  # fmt: skip
 
 WORTH_TELLING: Final = tuple(msgspec.msgpack.encode(kind.__struct_config__.tag) for kind in CHANGES)
@@ -90,6 +92,8 @@ class Bulletin:
                 return self._granted("granted", hold)
             case Adopted(id=hold):
                 return self._granted("taken up again", hold)
+            case Started(hold):
+                return self._granted("started, as planned", hold)
             case Transferred(id=hold):
                 return self._granted("handed on", hold)
             case Extended(hold):
@@ -120,7 +124,7 @@ class Bulletin:
     def words(self, owner: NodeId, hold: bytes) -> str:
         """What a hold is, for a line: `ram 1 GiB for train (ann)`."""
         books = self._knowledge.books(owner)
-        live = None if books is None else books.live.get(hold)
+        live = None if books is None else books.live.get(hold) or books.plans.get(hold)
         if live is None:
             return "it has ended again already"
         legs = " + ".join(f"{leg.pool} {amount_of(leg.amount, leg.pool)}" for leg in live.legs)

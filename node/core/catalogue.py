@@ -61,5 +61,13 @@ KINDS: Final[Mapping[str, str]] = {
     "alarm.would-not-end": "what runs under a hold could not be ended; its room stays taken",
     "alarm.hold-superseded": "an old hold turned up whose room was granted again since: closed",
     "alarm.hold-broken": "a hold we promised turned up after its room was lost",
+    "alarm.plan-late": (
+        "a planned booking starts late: what was to make room for it is still there"
+    ),
+    "alarm.plan-missed": "a booking was planned, and its time went by before it could start",
+    "alarm.calendar-suspended": (
+        "the wall clock jumped, or went back over a restart: nothing planned starts by it"
+    ),
+    "alarm.calendar-resumed": "what is planned starts by the clock again",
     "events.missed": "to one reader: so many events came faster than it read",
 }

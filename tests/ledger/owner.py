@@ -25,9 +25,9 @@ from ledger.commands import (
     sign_command,
 )
 from ledger.effects import Alarm, Append, Fence, LedgerEffect, Rebase, Reply, StandingChanged
+from ledger.later import Later
 from ledger.leases import decode_remaining
 from ledger.limits import Limits
-from ledger.line import Line
 from ledger.machine import Ledger
 from ledger.observations import (
     CapacitySeen,
@@ -41,7 +41,7 @@ from ledger.observations import (
 from mesh.identity import Epoch, Identity
 from mesh.instant import SECOND, Instant
 from mesh.logs import Block, check_receipt
-from mesh.persistence import SPACE_LINE, SPACE_REMAINING, Persist, Write
+from mesh.persistence import SPACE_CALENDAR, SPACE_LINE, SPACE_REMAINING, Persist, Write
 
 OWNER = Identity(bytes([1]) * 32)
 ALICE = Identity(bytes([2]) * 32)
@@ -76,6 +76,7 @@ class Disk:
     chain: list[Block] = field(default_factory=list)
     remaining: dict[bytes, int] = field(default_factory=dict)
     line: dict[bytes, bytes] = field(default_factory=dict)
+    calendar: dict[bytes, bytes] = field(default_factory=dict)
 
 
 class Owner:
@@ -108,7 +109,7 @@ class Owner:
         self.ledger = Ledger(
             OWNER, epoch, tuple(self.disk.chain), self.disk.remaining, continuity,
             first=first, fingerprint=fingerprint, limits=limits or Limits(), random=Random(counter),
-            line=Line.restored(self.disk.line),
+            later=Later.restored({SPACE_LINE: self.disk.line, SPACE_CALENDAR: self.disk.calendar}),
         )  # fmt: skip
         self.do(self.ledger.boot(self.now))
         self.seal()
@@ -161,6 +162,8 @@ class Owner:
             if write.value is None:
                 rows = self.disk.remaining if write.space == SPACE_REMAINING else self.disk.line
                 rows.pop(write.key, None)  # type: ignore[attr-defined]  # of either
+            elif write.space == SPACE_CALENDAR:
+                self.disk.calendar[write.key] = write.value
             elif write.space == SPACE_LINE:
                 self.disk.line[write.key] = write.value
             else:

@@ -131,7 +131,7 @@ FAULTS: dict[str, tuple[Patch, Test]] = {
     ),
     "peers' copies are ignored": (set_to(recovery.Gathered, "add", lambda *_: []), lives),
     "resumed leases are not taken back": (
-        set_to(machine, "lost_claims", lambda *_: []),
+        set_to(reopening, "lost_claims", lambda *_: []),
         test_recovery.test_a_lease_in_a_lost_tail_is_adopted_from_its_receipts,
     ),
     "bookings start from nothing after a restart": (
