@@ -26,6 +26,7 @@ from node.core.choosing import request_of
 from node.core.diagnoses import diagnose
 from node.core.evidence import Airway, Evidence
 from node.core.findings import Scene
+from node.core.forgetting import FORGOTTEN_MAX, Forgetting, Tombstone
 from node.core.inviting import Inviting
 from node.core.links import Link, Stray, Telling
 from node.core.matrix import Survey
@@ -209,7 +210,24 @@ def _facts() -> list[Target]:
     body = throughputs.encode(throughputs.Throughputs((link,)))
     feed = partial(_read, throughputs.decode, msgspec.MsgspecError)
     made.append(Target("throughput fact", (body,), feed, Shape.MSGPACK))
+    made.append(_tombstones())
     return [*made, Target("links", (telling, _telling()), _told, Shape.MSGPACK)]
+
+
+def _tombstones() -> Target:
+    """What a member says of the dead; whatever it is, what is kept stays bounded."""
+    stage = the_stage()
+    forgetting, eve = Forgetting(stage.ann.alive.knowledge), stage.eve.id
+    whole = Tombstone(eve, 1, False, eve, 1 << 32, 1, bytes(16), 3, "eve", "gone for good")
+    gone = Tombstone(b"x" * 16, 2, True, eve, -1, -1, b"", -1, "dan", "sold")
+
+    def feed(data: Any) -> bool:
+        heard = forgetting.heard(eve, bytes(data), 0)
+        assert len(forgetting.kept) <= FORGOTTEN_MAX, "more is kept than may be"
+        return bool(heard)
+
+    body = msgspec.msgpack.encode((whole, gone))
+    return Target("forgotten fact", (body,), feed, Shape.MSGPACK)
 
 
 def _read(reader: Callable[[Any], object], refusal: type[Exception], data: Any) -> bool:

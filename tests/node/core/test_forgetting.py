@@ -91,13 +91,16 @@ def test_it_outlives_restarts_and_its_author_and_newcomers_take_nothing(world: W
     assert forget(world, "ann", "eve")["ok"]
     world.run(2 * SECOND)
     world.crash("ann", power=True)
-    world.crash("bob", power=True)
-    world.start("bob")
     world.add("dan")
     world.start("dan", first=True)
     world.run(2 * SECOND)
+    eve = world.hosts["eve"].id
+    assert eve in world.hosts["dan"].alive.mesh.roll.forgotten, "bob says again what ann said"
     world.start("cyd")  # and it brings what everybody else forgot
     world.run(40 * SECOND)
+    world.crash("bob", power=True)
+    world.start("bob")
+    world.run(5 * SECOND)
     assert nobody_knows(world, "eve", ("bob", "cyd", "dan"))
 
 
