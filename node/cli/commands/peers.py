@@ -151,7 +151,9 @@ def peer_rows(peers: Sequence[dict[str, Any]]) -> list[str]:
         if peer.get("reachable_by")
     ]
     objections = [
-        f"{clean(peer['name'])}: {clean(peer['doubt'])}" for peer in peers if peer.get("objection")
+        f"{clean(peer['name'])}: {clean(peer['objection'])}"
+        for peer in peers
+        if peer.get("objection")
     ]
     left_out = [f"too narrow for {', '.join(dropped)}"] if dropped and rows else []
     return [*lines, *helped, *objections, *left_out]

@@ -1,15 +1,22 @@
 """Who is gone for good leaves every roll, comes back only by itself, and takes no promise along."""
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 
-from mesh.identity import NodeId
+from mesh.config import MeshConfig
+from mesh.effects import Address
+from mesh.identity import Epoch, NodeId, PublicKey, id_text
 from mesh.instant import SECOND
-from mesh.membership import Liveness
+from mesh.membership import Liveness, check_roll
+from mesh.rejections import Rejection
+from node.core.birth import Birth
 from node.core.forgetting import FORGOTTEN_MAX, NUMBER_LEAP_MAX, REASON_CHARS_MAX, Tombstone
 from node.core.requests import Forget, Forgotten, Holds, Reserve
+from simulations.checks.bounds import TablesAreBounded
+from simulations.checks.evidence import Evidence
 from simulations.network import Weather
 from simulations.world import World
 
@@ -214,3 +221,55 @@ def test_rubbish_from_a_member_forgets_nobody_and_what_is_kept_is_bounded(world:
     assert len(forgetting.kept) == len(world.hosts["ann"].alive.mesh.roll.forgotten)
     assert len(forgetting.kept) == FORGOTTEN_MAX
     assert min(kept.number for kept in forgetting.kept.values()) == 9, "the oldest die first"
+
+
+class Narrow(World):
+    """Every roll has place for two others."""
+
+    def _birth(self, *args: Any, **kwargs: Any) -> Birth:
+        return replace(super()._birth(*args, **kwargs), mesh_config=MeshConfig(members_max=2))
+
+
+def test_a_full_roll_makes_place_by_whoever_is_gone_longest_and_owes_nothing() -> None:
+    world = Narrow(5, Weather())
+    for name in ("ann", "bob", "cyd"):
+        world.add(name)
+        world.start(name, first=True)
+    world.run(3 * SECOND)
+    hold = world.answer("ann", Reserve({"ram": "1GiB", "node": "bob"}, 600_000)).body["id"]
+    dies(world, "bob")
+    dies(world, "cyd")
+    for name in ("dan", "eve"):
+        world.add(name)
+        world.start(name, first=True)
+        world.run(20 * SECOND)
+    there = {member.name for member in world.hosts["ann"].alive.mesh.roll.members() if member.met}
+    assert there == {"bob", "dan"}, "cyd owed nothing and made place; bob's log shows a hold"
+    said = [event for event in world.hosts["ann"].events if event.kind == "peer.refused"]
+    assert said
+    assert "gone and free of holds" in said[0].sentence
+    assert said[0].body["id"] == id_text(world.hosts["eve"].id)
+    assert world.hosts["ann"].alive.mesh.rejections[Rejection.TABLE_FULL] > 0
+    assert hold in [one["id"] for one in world.answer("ann", Holds()).body["holds"]]
+
+
+def test_a_thousand_nodes_that_come_and_go_leave_no_table_larger_than_its_bound() -> None:
+    """Only the roll and what hangs on it: each is met, dies, and makes place for the next."""
+    world = Narrow(5, Weather())
+    world.add("ann")
+    world.start("ann", first=True)
+    agent = world.hosts["ann"].alive
+    mesh, forgetting = agent.mesh, agent.belonging.forgetting
+    for number in range(1_000):
+        node, at = NodeId(number.to_bytes(16, "big")), SECOND * (number + 2)
+        place = Address("10.9.9.9", 4653)
+        epoch = Epoch(1, bytes(16))
+        if mesh.roll.greeted(node, PublicKey(bytes(32)), epoch, place, at) is None:
+            agent.from_policy(forgetting.make_place(node, at), at)
+            assert mesh.roll.greeted(node, PublicKey(bytes(32)), epoch, place, at) is not None
+        mesh.roll.suspect(node)
+        mesh.roll.bury(node, at)
+    check_roll(mesh.roll)
+    TablesAreBounded(Evidence(world)).look(world.hosts["ann"])
+    assert len(mesh.roll.forgotten) == FORGOTTEN_MAX
+    assert len(mesh.roll.members()) == 2
