@@ -192,9 +192,9 @@ class Visit:
             return self.desk.counter.say(
                 Draft(self.asker, outcome, hold_id, (), hold.posted_at, left, "", nonce, proofs)
             )
-        return self.desk.counter.say(
-            Draft(self.asker, outcome, hold_id, proofs, hold.posted_at, left)
-        )
+        # The newest word about it: a token that only grows, and where a copy must reach.
+        fence = None if hold.posted_at is None else max(proofs)
+        return self.desk.counter.say(Draft(self.asker, outcome, hold_id, proofs, fence, left))
 
     def _say_member(self, outcome: Outcome, hold: LiveHold, left: Duration | None) -> list[Reply]:
         """Of one of a gang's: what it is now rests on every entry that made it so."""
@@ -380,7 +380,8 @@ class Visit:
         parts = len(self.desk.books.children(hold.id))
         if parts:
             # Others believe in them, and nobody has told them anything.
-            sentence = f"{parts} parts of it are handed on: they are released first"
+            many = "a part of it is" if parts == 1 else f"{parts} parts of it are"
+            sentence = f"{many} handed on, and released first"
             return [self._refuse(hold.id, Refused(Outcome.WRONG_STEP, sentence))]
         effects = self.desk.end(hold.id, EndedBy.ASKED, self.who, self.now)
         return [*effects, *self._await_end(hold.id)]

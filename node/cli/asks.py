@@ -6,6 +6,7 @@ Checked here by placement's own reader before anything is sent, so a mistyped am
 
 import os
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,6 +53,19 @@ def term_ms(text: str | None, flag: str = "--for", limit: str = "") -> int:
     if duration < MILLISECOND:
         raise wrong_usage(f"{flag}: {text!r} is under a millisecond", "write it as 2h or 90s")
     return duration // MILLISECOND
+
+
+def pools(pairs: Sequence[str], flag: str) -> dict[str, str]:
+    """`--keep ram=2GiB --keep cpu=1`: pool → amount as written. The agent knows its pools."""
+    read: dict[str, str] = {}
+    for text in pairs:
+        pool, equals, amount = text.rpartition("=")
+        if not equals or not pool.strip() or not amount.strip():
+            raise wrong_usage(f"{flag}: {text!r} is no POOL=AMOUNT", "write it as ram=2GiB")
+        if pool.strip() in read:
+            raise wrong_usage(f"{flag}: {pool.strip()} is named twice", "leave one of the two out")
+        read[pool.strip()] = amount.strip()
+    return read
 
 
 def process(text: str, flag: str = "--pid") -> tuple[int, int]:

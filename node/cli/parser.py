@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import Final, NamedTuple, NoReturn
 
-from node.cli import request_flags, trust
+from node.cli import hold_flags, request_flags, trust
 from node.cli.exits import SIMULATE_MISUSED, WRONG_USAGE, Unable, wrong_usage
 from node.cli.model_flags import model_flags
 from node.cli.simulate_flags import simulate
@@ -255,10 +255,6 @@ def _invite(parser: Parser) -> None:
     )
 
 
-def _one_hold(parser: Parser) -> None:
-    parser.add_argument("id", metavar="ID", help="as printed by `reserve`; may be shortened")
-
-
 def _adopt(parser: Parser) -> None:
     add = parser.add_argument
     add("process", metavar="PID", help="a process that runs on this machine")
@@ -319,8 +315,12 @@ COMMANDS: Final = (
     Command("why-not", "why_not", "what speaks against one node", request_flags.why_not),
     Command("profile", "profile", "what plain words are read as", request_flags.profile),
     Command("reserve", "reserve", "take that room and keep it", request_flags.reserve, SCORE),
-    Command("post", "post", "confirm a hold made with `reserve --hold`", _one_hold),
-    Command("release", "release", "give a hold back", _one_hold),
+    Command("post", "post", "confirm a hold made with `reserve --hold`", hold_flags.one),
+    Command("renew", "renew", "a carried lease lasts for another term", hold_flags.renew),
+    Command("extend", "extend", "a booking lasts longer", hold_flags.extend),
+    Command("shrink", "shrink", "give back a part of a grant", hold_flags.shrink),
+    Command("transfer", "transfer", "hand on a part of a booking", hold_flags.transfer),
+    Command("release", "release", "give a hold back", hold_flags.release),
     Command("adopt", "adopt", "what runs already is what a hold was taken for", _adopt),
     Command("holds", "holds", "who holds what", _holds),
     Command("ledger", "ledger", "show or verify the ledgers, or open ours by name", _ledger),

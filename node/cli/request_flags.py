@@ -90,6 +90,7 @@ def reserve(parser: argparse.ArgumentParser) -> None:
     add("--hold", action="store_true", help="stop after the hold; `holdfast post` confirms it")
     add("--nodes", metavar="COUNT", help="on so many different nodes at once: all of them or none")
     add("--pid", help="tie it to this running process of this machine; ends with it")
+    add("--carried", action="store_true", help="a lease of 30 s that `holdfast renew` keeps up")
     add("--label-text", metavar="TEXT", default="", help="what others read beside it")
     add("--principal", metavar="NAME", default="", help="on whose behalf")
     add("--require-copy", action="store_true", help="void it unless another peer has stored it")

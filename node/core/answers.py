@@ -12,9 +12,19 @@ import msgspec
 
 from ledger.audit import verify_chain
 from ledger.beginnings import books_from
+from ledger.blocks import ReceiptRefused, decode_receipt
 from ledger.books import Books
-from ledger.commands import TTL_MAX, Answer, Leg
-from ledger.entries import decode_entry
+from ledger.commands import TTL_MAX, Answer, GrantKind, Leg
+from ledger.entries import (
+    Adopted,
+    Entry,
+    EntryRefused,
+    Extended,
+    Held,
+    Shrunk,
+    Transferred,
+    decode_entry,
+)
 from ledger.pools import unit_of
 from mesh.effects import Address
 from mesh.facts import Fact
@@ -28,6 +38,7 @@ from node.core.birth import Birth
 from node.core.knowledge import TOPICS, Knowledge
 from node.core.names import find_node
 from node.core.reach import only_helper_of
+from node.core.requests import is_carried
 from node.core.topics import decode_inventory, decode_live, decode_models
 from node.core.wishes import Granted
 
@@ -241,7 +252,8 @@ def _balances(books: Books) -> list[dict[str, Any]]:
 def granted(knowledge: Knowledge, done: Granted) -> dict[str, Any]:
     """A reservation that came through."""
     answer, owner = done.answer, done.choice.owner
-    term = done.reserve.term_ms if done.reserve.pid is None else ms(TTL_MAX)
+    carried = is_carried(done.reserve)
+    term = ms(TTL_MAX) if carried else done.reserve.term_ms
     warnings = []
     if answer.stored_on == ():
         warnings.append("no other peer has a copy yet: it rests on its owner's disk alone")
@@ -250,7 +262,7 @@ def granted(knowledge: Knowledge, done: Granted) -> dict[str, Any]:
         "owner": who(knowledge, owner),
         "state": answer.outcome.value,
         "legs": [leg(one) for one in done.choice.legs],
-        "kind": "booking" if done.reserve.pid is None else "carried",
+        "kind": "carried" if carried else "booking",
         "term_ms": term,
         **proof(knowledge, answer, term),
         "tried": list(done.tried),
@@ -261,13 +273,49 @@ def granted(knowledge: Knowledge, done: Granted) -> dict[str, Any]:
 
 def told(knowledge: Knowledge, owner: NodeId, answer: Answer) -> dict[str, Any]:
     """A command about one hold that came through."""
+    legs, kind, term = _contents(knowledge, owner, answer)
     return {
         "id": answer.id.hex(),
         "owner": who(knowledge, owner),
+        "state": answer.outcome.value,
         "outcome": answer.outcome.value,
         "detail": answer.detail,
-        **proof(knowledge, answer),
+        "legs": None if legs is None else [leg(one) for one in legs],
+        "kind": None if kind is None else kind.value,
+        "term_ms": ms(term),
+        **proof(knowledge, answer, ms(term)),
+        "environment": f"HOLDFAST_HOLD={answer.id.hex()}",
     }
+
+
+def _contents(
+    knowledge: Knowledge, owner: NodeId, answer: Answer
+) -> tuple[tuple[Leg, ...] | None, GrantKind | None, Duration | None]:
+    """What a hold takes, how it ends, and its term: by the receipts, which the owner signed just
+    now, else by our copy of its log."""
+    legs, kind, term = None, None, None
+    for raw in answer.receipts:
+        match _entry_of(raw):
+            case Held() | Adopted() | Transferred() as begun:
+                legs, kind, term = legs or begun.legs, begun.kind, term or begun.term
+            case Shrunk() as smaller:
+                legs = smaller.legs
+            case Extended() as longer:
+                term = longer.term
+            case _:
+                pass  # A post says nothing of what it confirms.
+    books = knowledge.books(owner)
+    known = None if books is None else books.live.get(answer.id)
+    if known is not None and (kind is None or owner == knowledge.us):
+        return known.legs, known.kind, known.term
+    return legs, kind, term
+
+
+def _entry_of(raw: bytes) -> Entry | None:
+    try:
+        return decode_entry(decode_receipt(raw).entry)
+    except (ReceiptRefused, EntryRefused):
+        return None  # another version's: what it says is for those who can read it
 
 
 def proof(knowledge: Knowledge, answer: Answer, term_ms: int | None = None) -> dict[str, Any]:

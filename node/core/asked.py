@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ledger.observations import Override
 from mesh.instant import Instant
-from node.core import answers, counter, gang_counter, requests
+from node.core import answers, counter, gang_counter, instructing, requests
 from node.core.effects import Effect, Reply
 from node.core.requests import Refused, Request
 from node.core.ties import adopt, check_free
@@ -34,8 +34,15 @@ def asked(agent: "Agent", token: int, request: Request, now: Instant) -> list[Ef
             return agent.from_errands(agent.errands.reserve_gang(token, request, look, now), now)
         case requests.Release(name) if gang := gang_counter.named(agent.knowledge, name):
             return agent.from_errands(agent.errands.disband(token, gang, now), now)
-        case requests.Post() | requests.Release():
-            owner, command = counter.command(agent.knowledge, request)
+        case (
+            requests.Post()
+            | requests.Release()
+            | requests.Renew()
+            | requests.Extend()
+            | requests.Shrink()
+            | requests.Transfer()
+        ):
+            owner, command = instructing.command(agent.knowledge, request, agent.errands.draw)
             return agent.from_errands(agent.errands.tell(token, owner, command, now), now)
         case requests.Adopt():
             ties, carried = agent.attribution.ties, agent.errands.carried

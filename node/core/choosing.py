@@ -11,7 +11,7 @@ from mesh.instant import HOUR, MILLISECOND
 from node.core.knowledge import Knowledge
 from node.core.names import find_node
 from node.core.outlook import Choice, Onlooker, Outlook, legs_of
-from node.core.requests import Refused, Reserve
+from node.core.requests import Refused, Reserve, is_carried
 from placement.columns import Prepared
 from placement.decide import decide, listed
 from placement.decision import Decision
@@ -74,7 +74,7 @@ def reserve_request(knowledge: Knowledge, reserve: Reserve) -> Request:
     if reserve.pid is not None and request.node not in (None, id_text(us)):
         sentence = "--pid names a process of this machine, so it can only hold here"
         raise Refused("bad_request", sentence, "leave out --node, or book there with --for")
-    kind = Kind.CARRIED if reserve.pid is not None else Kind.BOOKING
+    kind = Kind.CARRIED if is_carried(reserve) else Kind.BOOKING
     request = request.but(duration=reserve.term_ms * MILLISECOND, kind=kind)
     if reserve.pid is None:
         return request
@@ -87,7 +87,7 @@ def _check_terms(reserve: Reserve) -> None:
     """What no owner would take is said here, once, before anybody is asked."""
     if reserve.term_ms <= 0:
         raise Refused("bad_request", "a reservation needs a time: write --for 2h")
-    if reserve.pid is None and reserve.term_ms * MILLISECOND > BOOKING_TERM_MAX:
+    if not is_carried(reserve) and reserve.term_ms * MILLISECOND > BOOKING_TERM_MAX:
         days = BOOKING_TERM_MAX // (24 * HOUR)
         raise Refused("bad_request", f"a booking lasts {days} days at the most", "book again then")
     if not 0 <= reserve.wait_ms * MILLISECOND <= PATIENCE_MAX:

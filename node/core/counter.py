@@ -9,9 +9,6 @@ from typing import Any
 
 import msgspec
 
-from ledger.commands import Post, Release, Void
-from ledger.lifecycle import HoldState
-from mesh.identity import NodeId
 from mesh.instant import MILLISECOND
 from node.core import (
     answers,
@@ -27,7 +24,6 @@ from node.core import (
 )
 from node.core.inviting import USES_MAX, Wish
 from node.core.knowledge import Knowledge
-from node.core.names import find_hold
 from node.core.outlook import Outlook
 from node.core.reach import unreached
 from node.core.requests import Refused, Request
@@ -128,30 +124,6 @@ def query(knowledge: Knowledge, body: bytes, about: dict[str, Any]) -> bytes:
     return msgspec.json.encode(plain)
 
 
-def command(
-    knowledge: Knowledge, request: requests.Post | requests.Release
-) -> tuple[NodeId, Post | Release | Void]:
-    """Whom to tell what about one hold. May raise Refused."""
-    match request:
-        case requests.Post(hold):
-            return posting(knowledge, hold)
-        case requests.Release(hold):
-            return ending(knowledge, hold)
-
-
-def ending(knowledge: Knowledge, text: str) -> tuple[NodeId, Release | Void]:
-    """Whom to tell that the hold `text` is given back, and how. May raise Refused."""
-    owner, hold, session, state = _hold(knowledge, text)
-    pending = state is HoldState.PENDING
-    return owner, Void(hold, session) if pending else Release(hold, session)
-
-
-def posting(knowledge: Knowledge, text: str) -> tuple[NodeId, Post]:
-    """Whom to tell that the hold `text` is confirmed. May raise Refused."""
-    owner, hold, session, _ = _hold(knowledge, text)
-    return owner, Post(hold, session)
-
-
 def invitation(request: requests.Invite) -> Wish:
     """What sort of invite is wanted. May raise Refused."""
     if not 1_000 <= request.ttl_ms <= 7 * 24 * 3_600_000:
@@ -159,14 +131,3 @@ def invitation(request: requests.Invite) -> Wish:
     if not 1 <= request.uses <= USES_MAX:
         raise Refused("bad_request", f"an invite is good for 1 to {USES_MAX} machines", "--uses 1")
     return Wish(request.ttl_ms * MILLISECOND, request.uses)
-
-
-def _hold(knowledge: Knowledge, text: str) -> tuple[NodeId, bytes, bytes, HoldState]:
-    known = knowledge.holds()
-    hold = find_hold(text, known)
-    owner, state = known[hold]
-    session = knowledge.session_of(owner)
-    if session is None:
-        sentence = f"{knowledge.name_of(owner)}, which owns it, has not been met since our start"
-        raise Refused("refused", sentence, "`holdfast peers` shows whether it is reachable")
-    return owner, hold, session, state

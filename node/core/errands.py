@@ -19,9 +19,9 @@ from ledger.commands import (
     Command,
     GrantKind,
     Outcome,
-    Post,
-    Settle,
+    Release,
     SignedCommand,
+    Void,
     decode_answer,
     decode_signed,
     encode_answer,
@@ -67,6 +67,12 @@ class ToOurBooks:
     command: SignedCommand
 
 
+WAIT_FOR_A_COPY: Final = ("post", "settle", "extend", "shrink", "transfer")
+
+LASTING: Final = frozenset({Outcome.POSTED, Outcome.EXTENDED, Outcome.SHRUNK, Outcome.TRANSFERRED})
+"""A word about a booking that holds over a lost disk, once somebody else has it too."""
+
+
 class _Desk(Enum):
     """Who waits for an answer."""
 
@@ -96,6 +102,7 @@ class Errands:
     def __init__(self, identity: Identity, knowledge: Knowledge, random: Random) -> None:
         self._identity = identity
         self._knowledge = knowledge
+        self.draw: Callable[[int], bytes] = random.randbytes
         self._asking = Asking(random, knowledge.session_of)
         self._telling = Telling(knowledge.name_of)
         self._custody = Custody()
@@ -276,8 +283,9 @@ class Errands:
         if answer.outcome in (Outcome.RELEASED, Outcome.SETTLED):
             return True
         kept = self._knowledge.ledger.books.live.get(answer.id)
-        booking = kept is not None and kept.kind is GrantKind.BOOKING
-        return booking and answer.outcome is Outcome.POSTED
+        if kept is None or answer.outcome not in LASTING:
+            return False
+        return kept.kind is GrantKind.BOOKING or kept.parent is not None
 
     # Questions -----------------------------------------------------------------------------------
 
@@ -290,7 +298,7 @@ class Errands:
         signed = sign_command(self._identity, owner, command)
         number = self._number()
         self._calls[number] = route
-        wait = POST_WAIT if isinstance(command, Post | Settle) else CALL_WAIT
+        wait = POST_WAIT if command.__struct_config__.tag in WAIT_FOR_A_COPY else CALL_WAIT
         deadline = now + wait if until is None else min(now + wait, until)
         return mesh_effects.Call(
             number, owner, self._knowledge.addresses_of(owner), SERVICE_LEDGER,
@@ -333,10 +341,10 @@ class Errands:
                 case Granted():
                     out += self._granted(effect, now)
                 case Told(token, owner, command, answer):
-                    if isinstance(command, Post):
-                        self._knowledge.remember_grant(answer, owner, HoldState.POSTED, now)
-                    else:
+                    if isinstance(command, Release | Void):
                         self._knowledge.granted.pop(answer.id, None)
+                    else:
+                        self._knowledge.remember_grant(answer, owner, HoldState.POSTED, now)
                     body = answers.told(self._knowledge, owner, answer)
                     out.append(Reply(token, ok=True, body=body))
                 case Persist() | Progress() | Reply() | Record():

@@ -99,6 +99,8 @@ def _hold(
         "principal": hold.principal,
         "label": hold.label,
         "holder": answers.who(knowledge, NodeId(hold.holder)),
+        "parent": None if hold.parent is None else hold.parent.hex(),
+        "parts": [child.id.hex() for child in books.children(hold.id)],
         "term_ms": answers.ms(hold.term),
         "remaining_ms": None if remaining is None else _left(remaining, hold),
         "as_of": None

@@ -12,6 +12,8 @@ from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
+from node.core import hold_requests
+
 SINCE_MS_MAX: Final = 10 * 366 * 24 * 3_600_000
 """Ten years: longer than any agent runs."""
 
@@ -90,6 +92,8 @@ class Reserve(msgspec.Struct, frozen=True, tag="reserve", forbid_unknown_fields=
     wait_for_opening: bool = True
     pid: int | None = None
     pid_started: int | None = None
+    carried: bool = False
+    """A carried lease that nobody here renews: whoever asked does, with `Renew`."""
     wait_ms: int = 0
     priority: int = 0
     plan: str = ""
@@ -114,10 +118,9 @@ class ReserveGang(msgspec.Struct, frozen=True, tag="reserve_gang", forbid_unknow
     wait_for_opening: bool = True
 
 
-class Post(msgspec.Struct, frozen=True, tag="post", forbid_unknown_fields=True):
-    """Confirm a hold made with `hold_only`. → as Reserve."""
-
-    id: str
+def is_carried(reserve: Reserve) -> bool:
+    """Whether what is asked for lasts only while somebody renews it."""
+    return reserve.carried or reserve.pid is not None
 
 
 class Adopt(msgspec.Struct, frozen=True, tag="adopt", forbid_unknown_fields=True):
@@ -135,22 +138,13 @@ class Adopt(msgspec.Struct, frozen=True, tag="adopt", forbid_unknown_fields=True
     group: str = ""
 
 
-class Release(msgspec.Struct, frozen=True, tag="release", forbid_unknown_fields=True):
-    """End a grant, or void a hold that was never posted. Ids may be shortened unambiguously.
-
-    → {id, owner: {id, name}, outcome, detail}
-    """
-
-    id: str
-
-
 class Holds(msgspec.Struct, frozen=True, tag="holds", forbid_unknown_fields=True):
     """Every live hold in the mesh as this replica knows it; `ended` adds the last ended ones.
 
     → {holds: [{id, owner: {id, name, liveness}, state, kind, legs: [{pool, amount, unit, used}],
-    principal, label, holder: {id, name}, term_ms, remaining_ms|null, as_of: {era, height},
-    gang: {id, stage, members, settled}|null, age_ms, tied: bool|null, processes: [pid…]|null,
-    alarms: [{sort, pool, amount, sentence}],
+    principal, label, holder: {id, name}, parent: id|null, parts: [id…], term_ms, remaining_ms|null,
+    as_of: {era, height}, gang: {id, stage, members, settled}|null, age_ms, tied: bool|null,
+    processes: [pid…]|null, alarms: [{sort, pool, amount, sentence}],
     idle: {held_ms, idle_ms, percent}|null, note}], foreign: [{node, user, pid, command, ram,
     vram}…] of every node, the largest first, and with `ended` also ended: [{id, owner, state,
     holder, ended_at: {era, height}}…]}, and with `waiting` also waiting: [{id, owner, place, legs,
@@ -300,6 +294,14 @@ class Leave(msgspec.Struct, frozen=True, tag="leave", forbid_unknown_fields=True
     """Say goodbye to the mesh and stop the agent. → {left: true}"""
 
 
+Post = hold_requests.Post
+Renew = hold_requests.Renew
+Extend = hold_requests.Extend
+Shrink = hold_requests.Shrink
+Transfer = hold_requests.Transfer
+Release = hold_requests.Release
+OfOneHold = hold_requests.OfOneHold
+
 Request: TypeAlias = (
     Status
     | Facts
@@ -308,6 +310,10 @@ Request: TypeAlias = (
     | Reserve
     | ReserveGang
     | Post
+    | Renew
+    | Extend
+    | Shrink
+    | Transfer
     | Adopt
     | Release
     | Holds

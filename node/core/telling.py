@@ -1,4 +1,4 @@
-"""Telling: one command to one owner about one hold (post, release, void), seen to its end.
+"""Telling: one command to one owner about one hold (post, extend, release …), seen to its end.
 
 Ends as every call does: done, refused (why), or unknown (id).
 """
@@ -9,16 +9,27 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from ledger.commands import Answer, Outcome, Post, Release, Void
+from ledger.commands import (
+    Answer,
+    Extend,
+    Outcome,
+    Post,
+    Release,
+    Renew,
+    Shrink,
+    Transfer,
+    Void,
+)
 from mesh.identity import NodeId, short_id
 from mesh.instant import MILLISECOND, Duration, Instant, earliest
+from mesh.persistence import SPACE_ASK, Persist, Write
 from node.core.effects import Reply
 from node.core.requests import Refused
 
 SENDS_MAX: Final = 5
 REST_BETWEEN_SENDS: Final[Duration] = 300 * MILLISECOND
 
-Tellable: TypeAlias = Post | Release | Void
+Tellable: TypeAlias = Post | Renew | Extend | Shrink | Transfer | Release | Void
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +49,9 @@ class Told:
     owner: NodeId
     command: Tellable
     answer: Answer
+
+
+Telt: TypeAlias = Tell | Told | Reply | Persist
 
 
 @dataclass(slots=True)
@@ -64,11 +78,13 @@ class Telling:
             return None
         return earliest(*(errand.wake_at for errand in self._errands.values()))
 
-    def begin(self, token: int, owner: NodeId, command: Tellable) -> list[Tell]:
-        """Tell `owner`, for the surface request `token`."""
+    def begin(self, token: int, owner: NodeId, command: Tellable) -> list[Tell | Persist]:
+        """Tell `owner`, for the surface request `token`. The id of what is to be a new grant is on
+        disk before anybody hears of it."""
+        kept = _row(command, owner)
         self._next += 1
         self._errands[self._next] = _Errand(token, owner, command)
-        return [self._send(self._next)]
+        return [*kept, self._send(self._next)]
 
     def wake(self, now: Instant) -> list[Tell]:
         """Send again what was put off until now."""
@@ -79,7 +95,7 @@ class Telling:
         ]
         return [self._send(key) for key in due]
 
-    def answered(self, key: int, answer: Answer | None, now: Instant) -> list[Tell | Told | Reply]:
+    def answered(self, key: int, answer: Answer | None, now: Instant) -> list[Telt]:
         """The owner's answer, or None when none came in time."""
         errand = self._errands.get(key)
         if errand is None:
@@ -87,20 +103,19 @@ class Telling:
         if answer is None or answer.outcome is Outcome.WRONG_SESSION:
             return self._again(key, errand, answer, now)
         del self._errands[key]
+        over = _row(errand.command, None)
         if answer.outcome.positive:
-            return [Told(errand.token, errand.owner, errand.command, answer)]
+            return [*over, Told(errand.token, errand.owner, errand.command, answer)]
         detail = answer.detail or answer.outcome.value
         hint = "asking again may help" if answer.outcome.may_change_on_retry else ""
         if answer.outcome is Outcome.NOT_HOLDER:
-            hint = "only its holder may confirm it: `holdfast holds` names the holder"
-            if not isinstance(errand.command, Post):
+            hint = "only its holder may: `holdfast holds` names the holder"
+            if isinstance(errand.command, Release | Void):
                 hint = "only its holder and its owner may: `holdfast holds` names both"
         refused = Refused("refused", f"the owner refused: {detail}", hint)
-        return [_refusal(errand.token, refused, answer.outcome.value)]
+        return [*over, _refusal(errand.token, refused, answer.outcome.value)]
 
-    def _again(
-        self, key: int, errand: _Errand, answer: Answer | None, now: Instant
-    ) -> list[Tell | Told | Reply]:
+    def _again(self, key: int, errand: _Errand, answer: Answer | None, now: Instant) -> list[Telt]:
         if errand.sends >= SENDS_MAX:
             del self._errands[key]
             hold = errand.command.id.hex()
@@ -122,6 +137,13 @@ class Telling:
         errand.sends += 1
         errand.wake_at = None
         return Tell(key, errand.owner, errand.command)
+
+
+def _row(command: Tellable, owner: NodeId | None) -> list[Persist]:
+    """That a new grant was asked of `owner`, for the disk; None: that its answer came."""
+    if not isinstance(command, Transfer):
+        return []
+    return [Persist((Write(SPACE_ASK, command.id, owner),))]
 
 
 def _refusal(token: int, refused: Refused, outcome: str) -> Reply:

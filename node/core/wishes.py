@@ -16,7 +16,7 @@ from mesh.instant import MILLISECOND, SECOND, Duration, Instant, in_seconds
 from mesh.persistence import SPACE_ASK, Persist, Write
 from node.core.effects import Progress, Reply
 from node.core.outlook import Choice, Outlook
-from node.core.requests import Reserve
+from node.core.requests import Reserve, is_carried
 
 HOLD_SENDS_MAX: Final = 3
 POST_SENDS_MAX: Final = 6
@@ -100,7 +100,7 @@ AskingEffect: TypeAlias = Ask | AskInLine | Granted | Persist | Progress | Reply
 
 def hold_of(reserve: Reserve, choice: Choice, hold: bytes, session: bytes) -> Hold:
     """What is asked of the owner in `choice`."""
-    carried = reserve.pid is not None
+    carried = is_carried(reserve)
     return Hold(
         id=hold,
         session=session,

@@ -74,8 +74,12 @@ def request(asked: Request) -> str:
             return f"{tag} {_plain(ask)} for {span(term_ms * MILLISECOND)}{tied}{how}"
         case requests.Where(ask):
             return f"{tag} {_plain(ask)}"
-        case requests.Post(hold) | requests.Release(hold):
+        case requests.Post(hold) | requests.Release(hold) | requests.Renew(hold):
             return f"{tag} {short(hold)}"
+        case requests.Extend(hold, term_ms):
+            return f"{tag} {short(hold)} to {span(term_ms * MILLISECOND)}"
+        case requests.Shrink(hold, kept) | requests.Transfer(hold, kept):
+            return f"{tag} {short(hold)} {_plain(kept)}"
         case _:
             return tag
 

@@ -31,6 +31,13 @@ def run(flags: Namespace) -> int:
         "wait_for_opening": not flags.no_wait,
         **({"plan": flags.plan} if flags.plan else {}),
     }
+    if flags.carried:
+        if flags.duration is not None or flags.pid is not None:
+            raise wrong_usage(
+                "--carried stands alone: such a lease lasts while `holdfast renew` renews it",
+                "leave --for and --pid out",
+            )
+        request["carried"] = True
     if flags.pid is not None:
         if flags.duration is not None:
             raise wrong_usage(
@@ -68,6 +75,9 @@ def _drawn(body: Body, pid: str | None, ink: Ink) -> list[str]:
 def _lasts(body: Body, pid: str | None) -> str:
     if pid is not None:
         return f"as long as process {pid} runs"
+    if body["kind"] == "carried":
+        renew = f"holdfast renew {str(body['id'])[:10]} --every 10s"
+        return f"{span(body['term_ms'])} from each renewal: {renew}"
     return f"booked for {span(body['term_ms'])}"
 
 
