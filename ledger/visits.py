@@ -9,13 +9,11 @@ The order of the checks is the order of `Outcome`, and a retry is recognised bef
 could have changed since: whoever was told HELD is told HELD again, however full the machine is now.
 """
 
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from ledger.answers import Draft, fate, proofs_of, request_digest
+from ledger.answers import Draft, fate, request_digest
 from ledger.changing import refuse_extend, refuse_shrink, refuse_transfer
 from ledger.commands import (
-    Answer,
     Command,
     Extend,
     GrantKind,
@@ -34,7 +32,6 @@ from ledger.commands import (
     Void,
     Wait,
 )
-from ledger.desk import Desk
 from ledger.effects import LedgerEffect, Reply
 from ledger.enlisted import enlist, step
 from ledger.entries import EndedBy, Extended, Held, Posted, Shrunk, Transferred, Voided
@@ -44,8 +41,8 @@ from ledger.holds import EndedHold, LiveHold
 from ledger.leases import holder_span, owner_span
 from ledger.lifecycle import HoldState
 from ledger.planner import in_the_way, may_last, pencil_in, say_plan, step_plan
-from mesh.identity import PublicKey, id_of
-from mesh.instant import Duration, Instant
+from ledger.visiting import Visiting
+from mesh.instant import Duration
 
 LAST_TERM: Final = "the booking that it was carved out of ends first: this was its last term"
 
@@ -53,19 +50,8 @@ StepCommand: TypeAlias = Post | Park | Settle | Renew | Extend | Shrink | Void |
 """A command about a hold that exists."""
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """`public` asks, and waits for the answer under the number `asker`."""
-
-    desk: Desk
-    asker: int
-    public: bytes
-    now: Instant
-
-    @property
-    def who(self) -> bytes:
-        """The asker's id."""
-        return id_of(PublicKey(self.public))
+class Visit(Visiting):
+    """One command of theirs."""
 
     def answer(self, command: Command) -> list[LedgerEffect]:
         """Do what a checked command asks, or say why not."""
@@ -92,17 +78,6 @@ class Visit:
                 if isinstance(found, Refused):
                     return [self._refuse(command.id, found)]
                 return self._step(command, found)
-
-    def _refuse(self, hold: bytes, refused: Refused) -> Reply:
-        """A no, at once: it rests on nothing."""
-        remaining = None
-        if refused.outcome is Outcome.BOOKINGS_CLOSED and self.desk.bookings_at is not None:
-            remaining = max(0, self.desk.bookings_at - self.now)
-        answer = Answer(
-            refused.outcome, hold, self.desk.counter.session, refused.detail,
-            remaining=remaining, shortfalls=refused.shortfalls,
-        )  # fmt: skip
-        return Reply(self.asker, answer)
 
     # A hold ------------------------------------------------------------------------------------
 
@@ -136,32 +111,6 @@ class Visit:
         desk.hall.line.leave(hold.id)
         return [self._refuse_for_good(hold.id, digest, refused)]
 
-    def _asked_before(self, hold: bytes, digest: bytes, outcome: Outcome) -> list[Reply] | None:
-        """The answer to a request that was answered already: `outcome`, or the refusal."""
-        plan = self.desk.books.plans.get(hold)
-        if plan is not None and plan.digest == digest:
-            return say_plan(self.desk, self.asker, outcome, hold, self.now)
-        known = self.desk.books.live.get(hold) or self.desk.books.ended.get(hold)
-        if known is not None and known.digest == digest:
-            return self._granted_again(outcome, known)
-        remembered = self.desk.refusals.get(hold)
-        if remembered is not None and remembered[0] == digest:
-            return [Reply(self.asker, remembered[1])]
-        return None
-
-    def _conflict(self, hold: bytes, *, other: bool = False) -> Refused | None:
-        """`other`: somebody waits in line under this id."""
-        used = other or self.desk.books.state_of(hold) is not HoldState.ABSENT
-        if not used and self.desk.refusals.get(hold) is None:
-            return None
-        return Refused(Outcome.ID_CONFLICT, "this id was used for another request")
-
-    def _refuse_for_good(self, hold: bytes, digest: bytes, refused: Refused) -> Reply:
-        reply = self._refuse(hold, refused)
-        if refused.outcome is not Outcome.ID_CONFLICT:
-            self.desk.refusals.remember(hold, digest, reply.answer)
-        return reply
-
     def _grant(self, hold: Hold, digest: bytes) -> list[Reply]:
         legs = tuple(Leg(*leg) for leg in sorted(hold.legs))
         if hold.start is not None:
@@ -174,37 +123,6 @@ class Visit:
         self.desk.hall.line.leave(hold.id)
         self.desk.arm(self.desk.books.live[hold.id], self.now)
         return self._say_live(Outcome.HELD, hold.id)
-
-    def _granted_again(self, outcome: Outcome, known: LiveHold | EndedHold) -> list[Reply]:
-        if isinstance(known, EndedHold) or known.id in self.desk.endings:
-            # Nobody may be told yes for what is no longer held, however late the duplicate.
-            late = Refused(Outcome.TOO_LATE, f"ended since: {known.state.value}")
-            return [self._refuse(known.id, late)]
-        return self._say_live(outcome, known.id)
-
-    def _say_live(self, outcome: Outcome, hold_id: bytes, nonce: bytes = b"") -> list[Reply]:
-        hold = self.desk.books.live[hold_id]
-        left = self.desk.remaining(hold_id, self.now)
-        proofs = proofs_of(hold)
-        if hold.gang is not None:
-            return self._say_member(outcome, hold, left)
-        if outcome is Outcome.RENEWED:
-            return self.desk.counter.say(
-                Draft(self.asker, outcome, hold_id, (), hold.posted_at, left, "", nonce, proofs)
-            )
-        # The newest word about it: a token that only grows, and where a copy must reach.
-        fence = None if hold.posted_at is None else max(proofs)
-        return self.desk.counter.say(Draft(self.asker, outcome, hold_id, proofs, fence, left))
-
-    def _say_member(self, outcome: Outcome, hold: LiveHold, left: Duration | None) -> list[Reply]:
-        """Of one of a gang's: what it is now rests on every entry that made it so."""
-        assert hold.gang is not None, "only one of a gang's is spoken of like this"
-        settled = hold.gang.settled_at if outcome is Outcome.SETTLED else None
-        draft = Draft(
-            self.asker, outcome, hold.id, proofs_of(hold), settled or hold.posted_at, left,
-            rests_on=hold.gang.tokens,
-        )  # fmt: skip
-        return self.desk.counter.say(draft)
 
     # What became of it -------------------------------------------------------------------------
 
@@ -238,21 +156,6 @@ class Visit:
         if isinstance(command, Resume) and self.desk.books.state_of(command.id) is HoldState.ABSENT:
             return Refused(Outcome.NOT_RESUMABLE, "not in these books, which are open already")
         return self._find(command.id, owner_may=isinstance(command, Void | Release))
-
-    def _find(self, hold: bytes, *, owner_may: bool = False) -> LiveHold | EndedHold | Refused:
-        """`hold`, if the asker may act on it: as its holder, or (`owner_may`) as its owner, or as
-        the holder of the booking that it was carved out of."""
-        known = self.desk.books.live.get(hold) or self.desk.books.ended.get(hold)
-        if known is None:
-            return Refused(Outcome.NOT_FOUND, "never granted here")
-        if self.who != known.holder and not (owner_may and self._above(known)):
-            return Refused(Outcome.NOT_HOLDER, "the hold names another key")
-        return known
-
-    def _above(self, known: LiveHold | EndedHold) -> bool:
-        parent = None if isinstance(known, EndedHold) else known.parent
-        above = None if parent is None else self.desk.books.live.get(parent)
-        return self.who == self.desk.owner or (above is not None and self.who == above.holder)
 
     def _step(self, command: StepCommand, hold: LiveHold | EndedHold) -> list[LedgerEffect]:
         if isinstance(command, Void | Release):

@@ -14,6 +14,7 @@ from ledger import (
     quarantine,
     recovery,
     reopening,
+    visiting,
     visits,
 )
 from ledger.answers import Counter, Draft
@@ -144,7 +145,7 @@ FAULTS: dict[str, tuple[Patch, Test]] = {
         test_outcomes.test_the_same_id_with_another_body_is_a_conflict,
     ),
     "anyone may act on a hold": (
-        set_to(visits, "id_of", lambda _: ALICE.id),
+        set_to(visiting, "id_of", lambda _: ALICE.id),
         test_outcomes.test_only_the_holder_posts_and_renews,
     ),
     "the session is not looked at": (
