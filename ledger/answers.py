@@ -28,7 +28,7 @@ _FATES = {
     HoldState.RECLAIMED: Outcome.EXPIRED,
     HoldState.SUPERSEDED: Outcome.EXPIRED,
     HoldState.BROKEN: Outcome.EXPIRED,
-    HoldState.DISBANDED: Outcome.EXPIRED,
+    HoldState.DISBANDED: Outcome.RELEASED,
 }
 
 

@@ -24,6 +24,7 @@ from ledger.entries import (
     Released,
     decode_entry,
 )
+from ledger.gang_entries import GangCompleted, GangEnded
 from mesh.persistence import SPACE_BLOCK, Write
 from mesh.rejections import Rejection
 from mesh.wire import parse_block
@@ -59,6 +60,9 @@ STATES: Final[dict[str, str]] = {
     "asked with bookings closed": "a booking was asked of an owner that waits for copies",
     "no room": "a hold did not fit",
     "room unknown": "a hold was refused because nobody could see whether it fits",
+    "gang complete": "all members of a gang were posted and parked",
+    "gang ended early": "a gang ended before it was complete",
+    "member disbanded": "an owner ended its member because it heard of no whole gang",
     "copy kept": "a booking was answered with a copy at a peer",
     "copy absent": "a booking was answered although no peer had a copy in time",
     "unknown": "a call ended without anybody knowing how",
@@ -198,6 +202,12 @@ def _name_of(entry: Entry) -> str | None:
             return "adopted"
         case Released(why=EndedBy.RUN_OUT):
             return "booking run out"
+        case GangCompleted():
+            return "gang complete"
+        case GangEnded(why=why) if why not in ("given back", "every member has ended"):
+            return "gang ended early"
+        case Released(why=EndedBy.DISBANDED):
+            return "member disbanded"
         case Released(why=EndedBy.ELSEWHERE):
             return "ended elsewhere"
         case Closed(how=ClosedHow.SUPERSEDED):

@@ -166,8 +166,8 @@ class Ganging(GangTable):
         """An owner's word on what it was last asked; None: none came in time."""
         key, place = self._calls.pop(call)
         gang = self._gangs.get(key)
-        if gang is None or gang.members[place].call != call:
-            return []  # of a stage, or an attempt, that is over
+        if gang is None or place >= len(gang.members) or gang.members[place].call != call:
+            return []  # Of a stage, or an attempt, that is over.
         member = gang.members[place]
         member.answer = answer
         if answer is not None and answer.outcome is Outcome.WRONG_SESSION:

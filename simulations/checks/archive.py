@@ -26,6 +26,7 @@ from ledger.entries import (
     Voided,
     decode_entry,
 )
+from ledger.gang_entries import Enlisted, Settled
 from ledger.lifecycle import HoldState
 from mesh.identity import NodeId
 from mesh.instant import Instant
@@ -63,6 +64,8 @@ class Fold:
         self.tally = Tally()
         self.begun: dict[bytes, Held | Adopted] = {}
         self.ended: dict[bytes, Ending] = {}
+        self.settled: dict[bytes, None] = {}
+        """Members of gangs that last for their term."""
 
     def state(self, hold: bytes) -> HoldState:
         """Where a hold stands in this log."""
@@ -116,6 +119,8 @@ class Fold:
                 self.begun[entry.id] = entry
             elif isinstance(entry, Ending):
                 self.ended[entry.id] = entry
+            elif isinstance(entry, Settled):
+                self.settled[entry.id] = None
 
     def _check_place(self, height: int, block: Block) -> None:
         if block.height != height:
@@ -174,6 +179,9 @@ class Archive:
         self.published: dict[NodeId, Published] = {}
         self.granted_in: dict[bytes, dict[bytes, None]] = {}
         """Hold → the blocks in which it is granted."""
+        self.of_gangs: dict[bytes, None] = {}
+        self.settled_in: dict[bytes, dict[bytes, None]] = {}
+        """Of holds that are of gangs: hold → the blocks in which it is settled."""
         self.forgot: dict[str, Forgot] = {}
         self._readings: dict[bytes, Reading | None] = {}
 
@@ -188,7 +196,9 @@ class Archive:
     def has_copy(self, keeper: str, hold: bytes) -> bool:
         """Whether a grant of `hold` is on the disk of `keeper`, in a chain or beside it."""
         shelf = self.shelves.get(keeper)
-        return shelf is not None and any(shelf.has(one) for one in self.granted_in.get(hold, ()))
+        # Before it is settled one of a gang's is a lease: a copy of that is none of the booking.
+        told = self.settled_in if hold in self.of_gangs else self.granted_in
+        return shelf is not None and any(shelf.has(one) for one in told.get(hold, ()))
 
     def of(self, author: NodeId) -> Published:
         return self.published.setdefault(author, Published())
@@ -270,6 +280,10 @@ class Archive:
         for entry in entries or ():
             if isinstance(entry, Posted) or (isinstance(entry, Adopted) and entry.posted):
                 self.granted_in.setdefault(entry.id, {})[reading.hash] = None
+            elif isinstance(entry, Enlisted):
+                self.of_gangs[entry.id] = None
+            elif isinstance(entry, Settled):
+                self.settled_in.setdefault(entry.id, {})[reading.hash] = None
         return reading
 
 

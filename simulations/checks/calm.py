@@ -15,6 +15,7 @@ from node.core import requests
 from node.core.effects import Reply
 from simulations.checks.circumstances import physical
 from simulations.checks.evidence import Evidence
+from simulations.checks.gangs import left_over
 from simulations.host import Host
 from simulations.verdicts import PromiseBroken, Stalled
 
@@ -46,6 +47,7 @@ class Calm:
         self._within(world, "V1", "not everybody serves again", OPEN_WAIT, self._all_open)
         self._within(world, "V2", "not everybody agrees", AGREE_WAIT, self._all_agree)
         world.run(max(1, began + ON_THEIR_WAY - world.now))
+        self._within(world, "B7", "a part of a gang is kept", END_WAIT, self._gangs_whole)
         self._all_ends(world)
         self._room_is_whole(world)
         self._probes_succeed(world)
@@ -86,6 +88,9 @@ class Calm:
             if missing or ghosts:
                 return f"{host.name} misses {missing} and sees {ghosts}"
         return "roots differ" if len({host.alive.mesh.root for host in up}) > 1 else None
+
+    def _gangs_whole(self, world: "World") -> str | None:
+        return left_over(world, self._evidence)
 
     def _all_ends(self, world: "World") -> None:
         """V3: whoever owns a hold gives it back, and then nothing is pending and nothing posted."""

@@ -24,6 +24,7 @@ from simulations.checks.durable import (
 from simulations.checks.ends import AnswersAreKept, CopiesAreHeard, EndsInTime
 from simulations.checks.evidence import Evidence
 from simulations.checks.facts import FactsAreTheirAuthors
+from simulations.checks.gangs import GangsAreWhole
 from simulations.checks.grants import NothingTwice
 from simulations.checks.lapses import NothingOverstays
 from simulations.checks.outcasts import OutcastsAreNotHeard
@@ -45,6 +46,7 @@ ALL: Final[tuple[type[Check], ...]] = (
     NothingTwice, NothingContested,
     DurableBeforeAudible, OneBlockPerPlace, CopiesAreThere, DisksKeep,
     AskersBelieve, OnlyTheHolder, SuspectsGetNothing, OneAnswerEach,
+    GangsAreWhole,
     EndsInTime, AnswersAreKept, CopiesAreHeard, NothingOverstays,
     CopiesAreTrue, ForksAreSeen, TwinsAreNoticed,
     FactsAreTheirAuthors, NobodySpeaksForAnother, OutcastsAreNotHeard, TwinsAreStopped,

@@ -97,7 +97,11 @@ class Evidence:
         self.circumstances.stepped(host, cause, effects)
         self.promises.stepped(host, cause, effects, self.world.now)
         with _accusing(self.world, host):
-            return list(self.archive.stepped(host, effects))
+            blocks = list(self.archive.stepped(host, effects))
+        for reading, is_own in blocks:
+            if is_own:
+                self.promises.told_of_gangs(host, reading.entries or ())
+        return blocks
 
     def durable(self, host: Host, writes: Sequence[Write]) -> None:
         with _accusing(self.world, host):

@@ -5,10 +5,11 @@ from typing import Final
 
 from ledger.commands import GrantKind, Outcome
 from ledger.entries import Adopted, Held, Posted
+from ledger.gang_entries import Parked, Settled
 from ledger.holds import LiveHold
 from ledger.leases import owner_span
 from ledger.lifecycle import HoldState
-from ledger.limits import PENDING_TTL, RATE_MARGIN_PERCENT
+from ledger.limits import GANG_MAX, PENDING_TTL, RATE_MARGIN_PERCENT
 from mesh.instant import SECOND, Duration, Instant
 from node.core.errands import SERVICE_LEDGER
 from simulations.checks.archive import Reading
@@ -38,7 +39,7 @@ class NothingOverstays(Check):
         since = self._since.setdefault(host.name, {})
         for reading in readings:
             for entry in reading.entries or ():
-                if isinstance(entry, Held | Posted | Adopted):
+                if isinstance(entry, Held | Posted | Adopted | Parked | Settled):
                     since[entry.id] = self.world.now
 
     def returned(self, host: Host, caller: Host, service: str, body: bytes) -> None:
@@ -76,5 +77,6 @@ class NothingOverstays(Check):
 
 def _longest(hold: LiveHold) -> Duration:
     """By the slowest clock that is within the margin."""
-    span = owner_span(PENDING_TTL if hold.state is HoldState.PENDING else hold.term)
+    lasting = GANG_MAX if hold.on_probation else hold.term
+    span = owner_span(PENDING_TTL if hold.state is HoldState.PENDING else lasting)
     return span * (100 + RATE_MARGIN_PERCENT) // 100 + SLACK

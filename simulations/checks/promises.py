@@ -21,13 +21,16 @@ from ledger.commands import (
     Release,
     Renew,
     Resume,
+    Settle,
     Void,
     decode_command,
     decode_signed,
 )
+from ledger.entries import Entry
+from ledger.gang_entries import GangBegun, GangEnded
 from ledger.leases import holder_span
 from ledger.limits import PENDING_TTL
-from mesh.identity import NodeId, PublicKey, id_of
+from mesh.identity import NodeId, PublicKey, id_of, id_text
 from mesh.instant import MILLISECOND, Duration, Instant
 from mesh.persistence import SPACE_ASK, Persist
 from node.core import requests
@@ -86,6 +89,10 @@ class Promises:
     _confirmed: dict[bytes, Instant] = field(default_factory=dict)
     _renewed: dict[tuple[bytes, bytes], Instant] = field(default_factory=dict)
     """(hold, nonce or session) → the first send of that renewal or resumption."""
+    _settled: dict[bytes, Instant] = field(default_factory=dict)
+    """One of a gang's → when its asker first showed that all are parked."""
+    _gangs: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
+    """Gang → the holds that it is to have, as its asker's log says."""
     _returned: dict[tuple[bytes, NodeId], None] = field(default_factory=dict)
     """(hold, signer) of what was given back, perhaps before anybody said yes."""
 
@@ -142,6 +149,8 @@ class Promises:
                 self._holds.setdefault(command.id, (command, told.signer))
             case Post():
                 self._confirmed.setdefault(command.id, at)
+            case Settle():
+                self._settled.setdefault(command.id, at)
             case Renew():
                 self._renewed.setdefault((command.id, command.nonce), at)
             case Resume():
@@ -179,6 +188,8 @@ class Promises:
         if asked is None or not reply.ok:
             return None
         at, request = asked
+        if isinstance(request, requests.ReserveGang):
+            return self._gang_here(host, reply, at)
         if isinstance(request, requests.Post):
             self._posted_here(host, bytes.fromhex(reply.body["id"]), at)
         if not isinstance(request, requests.Reserve):
@@ -189,6 +200,16 @@ class Promises:
         promise = self._reserved_here(host, hold, request, reply, at)
         self._make(promise)
         return promise
+
+    def told_of_gangs(self, host: Host, entries: Sequence[Entry]) -> None:
+        """An asker's log says which holds a gang is to have; and, when it is over, gives all back,
+        for whoever reads it may end its part."""
+        for entry in entries:
+            if isinstance(entry, GangBegun):
+                self._gangs[entry.gang] = tuple(member.hold for member in entry.members)
+            elif isinstance(entry, GangEnded):
+                for hold in self._gangs.get(entry.gang, ()):
+                    self._give_back(hold, host.id)
 
     def died(self, host: Host) -> None:
         """The agent is gone: nobody hears what it was asked."""
@@ -246,6 +267,27 @@ class Promises:
         legs = tuple(Leg(leg["pool"], leg["amount"]) for leg in reply.body["legs"])
         until = begun + holder_span(term if posted else PENDING_TTL)
         return Promise(hold, host.name, host.id, legs, carried, term, posted, until, pid)
+
+    def _gang_here(self, host: Host, reply: Reply, at: Instant) -> Promise | None:
+        """A person hears that all of a gang stand: from here on each is relied on for its term.
+        The promise of what this machine itself owns, if it is of the gang."""
+        term, new = reply.body["term_ms"] * MILLISECOND, None
+        for member in reply.body["members"]:
+            hold = bytes.fromhex(member["id"])
+            known = self._all.get(hold)
+            until = self._settled.get(hold, at) + holder_span(term)
+            if known is None and member["owner"]["id"] == id_text(host.id):
+                legs = tuple(Leg(leg["pool"], leg["amount"]) for leg in member["legs"])
+                known = new = Promise(
+                    hold, host.name, host.id, legs, carried=False, term=term, posted=True,
+                    until=until, given_back=(hold, host.id) in self._returned,
+                )  # fmt: skip
+                self._make(new)
+            elif known is not None and not known.given_back:
+                known.carried, known.posted, known.term = False, True, term
+                known.until = max(known.until, until)
+                self.by_owner.setdefault(known.owner, {})[hold] = known
+        return new
 
     def _named(self, text: str) -> list[Promise]:
         return [one for hold, one in self._all.items() if hold.hex().startswith(text)]

@@ -28,6 +28,15 @@ def _dies(scene: Scene, host: Host, dice: Random, _strength: float) -> End | Non
     return over
 
 
+def _dies_in_a_gang(scene: Scene, host: Host, dice: Random, _strength: float) -> End | None:
+    """Somewhere between the intent and the answer, at any effect."""
+    if not scene.crowd.gang_now(host, dice):
+        return None
+    scene.world.crash_at_effect(host.name, dice.randrange(1, 40))
+    scene.back_after(host, 5 * SECOND + between(dice, FAST))
+    return over
+
+
 def _hangs_up(scene: Scene, host: Host, dice: Random, _strength: float) -> End | None:
     return over if scene.crowd.hang_up(host, dice) else None
 
@@ -53,6 +62,10 @@ FAULTS: Final = (
     Fault(
         "requester-dies", "people", "the asker's agent dies between hold and confirm",
         250 * SECOND, _dies,
+    ),
+    Fault(
+        "gang-asker-dies", "people", "an asker's agent dies with a gang half formed",
+        250 * SECOND, _dies_in_a_gang,
     ),
     Fault(
         "hang-up", "people", "whoever asked does not wait for the answer", 60 * SECOND, _hangs_up

@@ -17,7 +17,7 @@ from node.core.effects import Reply
 from node.core.requests import Request
 from simulations.host import Host
 from simulations.observing import Observer
-from simulations.people import scripts
+from simulations.people import gangs, scripts
 from simulations.people.carriers import Carrier
 from simulations.people.diary import Diary
 from simulations.people.resending import Resend, again
@@ -126,7 +126,9 @@ class Crowd(Observer):
 
     def _begin(self, person: _Person, draw: float) -> None:
         tastes, diary = person.tastes, self.diary
-        if draw < 0.52:
+        if draw < 0.06:
+            self._run(person.host, gangs.gang(tastes, diary))
+        elif draw < 0.52:
             self._run(person.host, scripts.booking(tastes, diary))
         elif draw < 0.72:
             self._run(person.host, scripts.two_steps(tastes, diary))
@@ -239,6 +241,14 @@ class Crowd(Observer):
         for _ in range(count):
             if host.agent is not None:
                 self._run(host, scripts.booking(tastes, self.diary))
+        return True
+
+    def gang_now(self, host: Host, dice: Random) -> bool:
+        """Somebody wants several nodes at once. Whether there was a door to ask at."""
+        if host.agent is None or len(self._world.hosts) < 2:
+            return False
+        tastes = Tastes(dice, tuple(self._world.hosts), bool(host.cards))
+        self._run(host, gangs.gang(tastes, self.diary))
         return True
 
     def hang_up(self, host: Host, dice: Random) -> bool:

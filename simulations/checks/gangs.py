@@ -1,0 +1,88 @@
+"""B7: a gang is whole when somebody hears of it, and nothing of one that ended is kept."""
+
+from typing import TYPE_CHECKING, Final
+
+from ledger.commands import Outcome
+from ledger.gangs import GangStage
+from ledger.holds import LiveHold
+from ledger.lifecycle import HoldState
+from mesh.identity import NodeId
+from mesh.instant import SECOND, Duration
+from node.core.effects import Reply
+from node.core.errands import SERVICE_LEDGER
+from simulations.checks.check import Check
+from simulations.host import Host
+
+if TYPE_CHECKING:
+    from simulations.checks.evidence import Evidence
+    from simulations.world import World
+
+JUST_LOST: Final[Duration] = 30 * SECOND
+"""An owner whose disk forgot something so lately may have forgotten a member that was settled."""
+
+
+class GangsAreWhole(Check):
+    """At the answer every member is settled on its owner's disk, each on a node of its own; and no
+    owner says that one is settled before its disk does."""
+
+    promises = ("B7", "B1")
+
+    def answered(self, host: Host, reply: Reply) -> None:
+        members = reply.body.get("members") if reply.ok else None
+        if members is None or reply.body.get("state") != "complete":
+            return
+        self.looks("B7")
+        owners = [member["owner"]["id"] for member in members]
+        if len({*owners}) != len(owners) or len(owners) < 2:
+            raise self.broken("B7", f"{host.name} was answered with a gang on {len(owners)} nodes")
+        for member in members:
+            self._look(host, member["owner"]["name"], bytes.fromhex(member["id"]))
+
+    def returned(self, host: Host, caller: Host, service: str, body: bytes) -> None:
+        answer = self.evidence.answer(body) if service == SERVICE_LEDGER else None
+        if answer is None or answer.outcome is not Outcome.SETTLED:
+            return
+        self.looks("B1")
+        if answer.id not in self.evidence.archive.durable[host.name].settled:
+            what = answer.id.hex()[:8]
+            raise self.broken("B1", f"{host.name} says that {what} is settled; its disk does not")
+
+    def _look(self, host: Host, name: str, hold: bytes) -> None:
+        owner = next((one for one in self.world.hosts.values() if one.called == name), None)
+        if owner is None or self.evidence.is_cloned(owner):
+            return
+        forgot = self.evidence.archive.forgot.get(owner.name)
+        if forgot is not None and self.world.now - forgot.at < JUST_LOST:
+            return
+        log = self.evidence.archive.durable[owner.name]
+        if hold not in log.settled or log.state(hold) is not HoldState.POSTED:
+            state = log.state(hold).value
+            sentence = f"{host.name} has a gang, and {hold.hex()[:8]} at {name} is {state}"
+            raise self.broken("B7", f"{sentence} and settled is {hold in log.settled}")
+
+
+def left_over(world: "World", evidence: "Evidence") -> str | None:
+    """A member that is kept though its gang is over and everybody has read that, in a sentence."""
+    for host in world.up():
+        ledger = host.alive.ledger
+        for hold in sorted(ledger.books.enlisted):
+            member = ledger.books.live[hold]
+            if hold not in ledger.ending and (why := _over(host, member)) is not None:
+                return f"{host.name} keeps {hold.hex()[:8]}, and {why}"
+    return None
+
+
+def _over(host: Host, member: LiveHold) -> str | None:
+    books = host.alive.knowledge.books(NodeId(member.holder))
+    gang = None if books is None or member.gang is None else books.gangs.get(member.gang.gang)
+    if gang is None or member.gang is None:
+        return None
+    if gang.stage is GangStage.ENDED:
+        # An asker that forgot how far it was ends what it thinks was never granted.
+        forgot = gang.completed_at is None and member.gang.settled_at is not None
+        return None if forgot else "its gang is over"
+    for fellow in gang.members:
+        other = host.alive.knowledge.books(NodeId(fellow.owner))
+        if other is not None and other.state_of(fellow.hold) is HoldState.DISBANDED:
+            return "a fellow was disbanded"
+    return None

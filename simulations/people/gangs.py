@@ -1,0 +1,41 @@
+"""Gangs at a local door: several nodes at once, kept for a while, and given back as one."""
+
+from typing import Final
+
+from mesh.instant import SECOND, Duration
+from node.core import requests
+from simulations.people.diary import Diary
+from simulations.people.steps import Script, ask, rest
+from simulations.people.tastes import Tastes
+
+NODES: Final = (2, 2, 2, 3, 3, 4)
+PATIENCE_MS: Final = (0, 0, 0, 4_000, 20_000)
+"""How long people try again where not all grant."""
+GIVE_BACK_TRIES: Final = 3
+TRY_AGAIN: Final[Duration] = 4 * SECOND
+
+
+def wish(tastes: Tastes) -> requests.ReserveGang:
+    """What somebody wants on several nodes."""
+    document = tastes.document()
+    document.pop("node", None)
+    nodes = min(tastes.dice.choice(NODES), max(2, len(tastes.names)))
+    return requests.ReserveGang(
+        document, nodes, tastes.term_ms(), wait_ms=tastes.dice.choice(PATIENCE_MS),
+        wait_for_opening=False,
+    )  # fmt: skip
+
+
+def gang(tastes: Tastes, diary: Diary) -> Script:
+    """Reserve on several nodes, stay for a while, give all of it back (or forget to)."""
+    reply = yield from ask(wish(tastes))
+    diary.replied("gang", reply)
+    if reply is None or not reply.ok or tastes.forgets():
+        return
+    yield from rest(tastes.stay())
+    for again in range(GIVE_BACK_TRIES):
+        given = yield from ask(requests.Release(reply.body["id"]))
+        diary.replied("release", given, again=again > 0)
+        if given is not None:
+            return
+        yield from rest(TRY_AGAIN)

@@ -1,0 +1,67 @@
+"""What may go wrong between several owners and one asker: a gang that is none."""
+
+from typing import Any, Final
+
+import pytest
+
+from ledger import desk
+from node.core import gang_books
+from node.core.gang import Formed, Stage
+from node.core.ganging import Ganging
+from tests.planted.bug import Bug, Course
+
+DYING: Final = Course("gang-asker-dies=20", nodes=4, seconds=40, operations=16)
+LONG: Final = Course("gang-asker-dies=20", nodes=4, seconds=120, operations=8)
+
+_go_on, _recorded = Ganging._go_on, Ganging.recorded
+
+
+def answered_before_the_last_post(patch: pytest.MonkeyPatch) -> None:
+    """Who asked hears of a gang when the first of it is posted."""
+
+    def go_on(self: Ganging, key: int, now: int) -> Any:
+        gang = self._gangs[key]
+        posted = gang.stage is Stage.POSTING and any(one.done for one in gang.members)
+        if not posted or gang.token is None or gang.reserve is None:
+            return _go_on(self, key, now)
+        del self._gangs[key]
+        return [Formed(gang.token, gang.id, gang.reserve, tuple(gang.members), (), ())]
+
+    patch.setattr(Ganging, "_go_on", go_on)
+
+
+def abort_is_not_told(patch: pytest.MonkeyPatch) -> None:
+    """A gang is over in its asker's log; nobody is told, and nobody reads it."""
+
+    def recorded(self: Ganging, key: int, now: int) -> Any:
+        gang = self._gangs.get(key)
+        if gang is not None and gang.stage is Stage.ENDING:
+            for member in gang.members:
+                member.asked = False
+        return _recorded(self, key, now)
+
+    patch.setattr(Ganging, "recorded", recorded)
+    patch.setattr(gang_books, "_is_over", lambda *_: False)
+
+
+def half_confirmed_for_ever(patch: pytest.MonkeyPatch) -> None:
+    """A member waits for its proof as long as it takes, and an asker that died says no more."""
+    patch.setattr(desk, "GANG_MAX", 10**18)
+    patch.setattr(Ganging, "take_up", lambda *_, **__: [])
+    patch.setattr(gang_books, "_is_complete", lambda *_: False)
+
+
+BUGS: Final = (
+    Bug(
+        "gang-before-the-last-post", "an asker is told that a gang stands before all are posted",
+        ("B7",), DYING, answered_before_the_last_post,
+    ),
+    Bug(
+        "gang-abort-not-told", "a gang is over, and its members are kept", ("B7",), DYING,
+        abort_is_not_told,
+    ),
+    Bug(
+        "half-confirmed-for-ever", "a booking of a gang that was never complete is kept for ever",
+        ("V3",), LONG, half_confirmed_for_ever,
+    ),
+)  # fmt: skip
