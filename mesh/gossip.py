@@ -11,15 +11,18 @@ which three changes with each rumour, so that a branch that is broken cuts off o
 What is left of its transmissions goes to the random few, for what the tree has lost.
 
 One slot per subject: a newer fact takes the place of the older one, so the queue is bounded by what
-exists and not by how often it changes.
+exists and not by how often it changes. Slots and rounds are shared out by class (`budgets.py`), so
+that no flood of one kind of news delays another.
 """
 
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from random import Random
 from typing import Final, NamedTuple, TypeAlias
 
+from mesh.budgets import News, Waiting, chosen, news_of, places
 from mesh.config import MeshConfig
 from mesh.facts import Fact
 from mesh.identity import NodeId
@@ -32,8 +35,8 @@ DRAWN_MAX: Final = 32
 """Of so many members, at most, a round picks its few: to look at all costs more than to tell."""
 
 FLOOD: Final = 32
-"""With so many rumours waiting, each further one is told to one member only: everybody has much to
-tell then, and what does not get around is found by the root, in bulk and once."""
+"""With so many rumours of one class waiting, each further one is told to one member only: everybody
+has much to tell then, and what does not get around is found by the root, in bulk and once."""
 
 Subject: TypeAlias = tuple[str, NodeId, str, int]
 """("fact", author, topic, 0) or ("block", author, era as hex, height)."""
@@ -42,18 +45,26 @@ Subject: TypeAlias = tuple[str, NodeId, str, int]
 @dataclass(slots=True)
 class _Rumour:
     letter: bytes
+    news: News
     author: NodeId
     spin: int | None
     """Turns the tree; None when it was told along its branches, or is one of a flood."""
     left: int
     told: dict[NodeId, None] = field(default_factory=dict)
 
-    def tell(self, target: NodeId, letters: dict[NodeId, list[bytes]]) -> None:
+    def tell(self, target: NodeId, letters: "Letters") -> None:
         """Put it among the `letters` to `target`, if it is to be told and `target` not told yet."""
         if self.left > 0 and target not in self.told:
             self.left -= 1
             self.told[target] = None
-            letters.setdefault(target, []).append(self.letter)
+            to_it = letters.get(target)
+            if to_it is None:
+                to_it = letters[target] = {news: [] for news in News}
+            to_it[self.news].append(self.letter)
+
+
+Letters: TypeAlias = dict[NodeId, dict[News, list[bytes]]]
+"""What each is told in a round, by class."""
 
 
 class Telling(NamedTuple):
@@ -75,6 +86,7 @@ class Gossip:
         self._random = random
         self._payload_max = payload_bytes_max
         self._rumours: dict[Subject, _Rumour] = {}
+        self._waiting = dict.fromkeys(News, 0)
         self._next_round: Instant | None = None
 
     @property
@@ -85,35 +97,41 @@ class Gossip:
         """Whether it is time for a round."""
         return self._next_round is not None and now >= self._next_round
 
-    def tell_fact(self, fact: Fact, knows: Sequence[NodeId], now: Instant) -> bool:
+    def tell_fact(self, fact: Fact, knows: Sequence[NodeId], now: Instant, scope: str = "") -> bool:
         """Tell others a fact, except those in `knows`; False when it is too big to travel so."""
-        letter = encode((FactNews(fact),))
+        letter = encode((FactNews(fact, scope),))
         subject = ("fact", fact.author, fact.topic, 0)
-        return self._spread(subject, letter, fact.stamp, knows, now)
+        rumour = self._rumour(letter, news_of(fact), fact.author, fact.stamp, knows)
+        return self._spread(subject, rumour, now)
 
     def tell_block(
-        self, block: Block, knows: Sequence[NodeId], now: Instant, *, wants_receipt: bool
-    ) -> bool:
+        self, block: Block, knows: Sequence[NodeId], now: Instant, *, wants_receipt: bool,
+        scope: str = "",
+    ) -> bool:  # fmt: skip
         """Tell others a block; False when it is too big to travel so."""
-        letter = encode((BlockNews(block, wants_receipt),))
+        letter = encode((BlockNews(block, wants_receipt, scope),))
         subject = ("block", block.author, block.era.nonce.hex(), block.height)
         spin = int.from_bytes(block.hash[:8], "big")
-        told = self._spread(subject, letter, spin, knows, now)
+        rumour = self._rumour(letter, News.LOGS, block.author, spin, knows)
+        told = self._spread(subject, rumour, now)
         if told and wants_receipt:
             self._next_round = now  # somebody waits for a copy: no time to gather company
         return told
 
-    def _spread(
-        self, subject: Subject, letter: bytes, spin: int, knows: Sequence[NodeId], now: Instant
-    ) -> bool:
-        full = len(self._rumours) >= self._config.gossip_slots_max
-        if len(letter) > self._payload_max or (full and subject not in self._rumours):
-            return False  # left to reconciliation
-        flood = len(self._rumours) >= FLOOD
+    def _rumour(
+        self, letter: bytes, news: News, author: NodeId, spin: int, knows: Sequence[NodeId]
+    ) -> _Rumour:
+        flood = self._waiting[news] >= FLOOD
         times = 1 if flood else self._config.gossip_transmissions
-        author = subject[1]
         told = dict.fromkeys(knows)
-        rumour = _Rumour(letter, author, None if flood else spin, times, told)
+        return _Rumour(letter, news, author, None if flood else spin, times, told)
+
+    def _spread(self, subject: Subject, rumour: _Rumour, now: Instant) -> bool:
+        full = self._waiting[rumour.news] >= places(rumour.news, self._config.gossip_slots_max)
+        if len(rumour.letter) > self._payload_max or (full and subject not in self._rumours):
+            return False  # left to reconciliation
+        if subject not in self._rumours:
+            self._waiting[rumour.news] += 1
         self._rumours[subject] = rumour
         if self._next_round is None:
             self._next_round = now + self._config.gossip_delay
@@ -128,26 +146,32 @@ class Gossip:
         """One round, if it is time."""
         if not self.is_due(now):
             return []
-        letters: dict[NodeId, list[bytes]] = {}
+        letters: Letters = {}
+        rumours = self._of_this_round() if members else []
         if members:
-            self._along_branches(members, letters)
-        for target in self._targets(members):
-            for rumour in self._rumours.values():
+            self._along_branches(rumours, members, letters)
+        for target in self._targets(rumours, members):
+            for rumour in rumours:
                 rumour.tell(target, letters)
         tellings = [
             Telling(target, payload)
             for target, told in letters.items()
-            for payload in _packed(told, self._payload_max)
+            for payload in _packed([*chain.from_iterable(told.values())], self._payload_max)
         ]
         self._drop_told(members)
         again = now + self._config.gossip_delay
         self._next_round = again if self._rumours and members else None
         return tellings
 
+    def _of_this_round(self) -> list[_Rumour]:
+        return chosen(
+            (rumour, Waiting(rumour.news, len(rumour.letter))) for rumour in self._rumours.values()
+        )
+
     def _along_branches(
-        self, members: Sequence[NodeId], letters: dict[NodeId, list[bytes]]
+        self, rumours: Sequence[_Rumour], members: Sequence[NodeId], letters: Letters
     ) -> None:
-        fresh = [rumour for rumour in self._rumours.values() if rumour.spin is not None]
+        fresh = [rumour for rumour in rumours if rumour.spin is not None]
         ring = sorted((*members, self._own)) if fresh else []
         for rumour in fresh:
             assert rumour.spin is not None, "it is fresh"
@@ -155,15 +179,13 @@ class Gossip:
                 rumour.tell(branch, letters)
             rumour.spin = None
 
-    def _targets(self, members: Sequence[NodeId]) -> list[NodeId]:
+    def _targets(self, rumours: Sequence[_Rumour], members: Sequence[NodeId]) -> list[NodeId]:
         drawn = sorted(members)
         if len(drawn) > DRAWN_MAX:
             # A rumour is told to fewer than these, so somebody among them has not heard it.
             drawn = self._random.sample(drawn, DRAWN_MAX)
         curious = [
-            member
-            for member in drawn
-            if any(member not in rumour.told for rumour in self._rumours.values())
+            member for member in drawn if any(member not in rumour.told for rumour in rumours)
         ]
         return self._random.sample(curious, min(self._config.gossip_fanout, len(curious)))
 
@@ -171,12 +193,15 @@ class Gossip:
         if not members:
             # Said to nobody, it waits for somebody; not all that a hermit ever said.
             for subject in list(self._rumours)[:-FLOOD]:
-                del self._rumours[subject]
+                self._drop(subject)
             return
         for subject, rumour in list(self._rumours.items()):
             all_told = len(rumour.told) >= len(members) and all(m in rumour.told for m in members)
             if rumour.left <= 0 or all_told:
-                del self._rumours[subject]
+                self._drop(subject)
+
+    def _drop(self, subject: Subject) -> None:
+        self._waiting[self._rumours.pop(subject).news] -= 1
 
 
 def _packed(letters: Sequence[bytes], payload_bytes_max: int) -> list[bytes]:

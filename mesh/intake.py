@@ -52,7 +52,10 @@ class Harvest:
 
     writes: list[Write] = field(default_factory=list)
     told: list[Learned] = field(default_factory=list)
-    news: list[Fact | Block] = field(default_factory=list)
+    news: list[tuple[Fact | Block, str]] = field(default_factory=list)
+    """What is new, and for which region it was said."""
+    scope: str = ""
+    """Of the letter that is being read."""
     stored: dict[NodeId, Position] = field(default_factory=dict)
     """Per author, the newest position that is on our disk once `writes` are."""
     introduced: list[NodeId] = field(default_factory=list)
@@ -117,7 +120,7 @@ class Intake:
             return
         pinned = self._board.offer(fact)
         if pinned is Pinned.NEWS:
-            harvest.news.append(fact)
+            harvest.news.append((fact, harvest.scope))
             harvest.told.append(FactLearned(fact))
             if record is not None:
                 self._record(fact, record, harvest)
@@ -237,7 +240,7 @@ class Intake:
             case Offered.PRUNED:
                 raise AssertionError("nobody offers us to prune")
         if filed.offered in _NEWS:
-            harvest.news.append(block)
+            harvest.news.append((block, harvest.scope))
         if filed.offered in _KEPT:
             harvest.stored[author] = block.position
 

@@ -115,7 +115,7 @@ class Mesh:
         )  # fmt: skip
         self._table = SortingTable(
             self.id, self._intake, self._lookout, self._reconciler, self._gossip,
-            self._greeter, self._post, self.rejections,
+            self._greeter, self._post, self.rejections, region,
         )  # fmt: skip
         self._arrivals = Arrivals(
             self.id, self.roll, self.board, self.sightings, self._post,
@@ -365,8 +365,7 @@ class Mesh:
         effects: list[MeshEffect] = list(self._post.gate.wake(now))
         if self._beaconing.due(now):
             effects.append(Broadcast(self._post.gate.beacon(self._port)))
-        effects += self._greeter.wake(now)
-        effects += self._arrivals.twins.wake(now)
+        effects += [*self._greeter.wake(now), *self._arrivals.twins.wake(now)]
         effects += self._lookout.wake(now)
         if self._gossip.is_due(now):
             reach = [member.id for member in self._post.within_reach()]

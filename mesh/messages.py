@@ -71,17 +71,20 @@ class Accuse:
 
 @dataclass(frozen=True, slots=True)
 class FactNews:
-    """A fact, as its author signed it."""
+    """A fact, as its author signed it. `scope`: the region that should hear of it ("": all)."""
 
     fact: Fact
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class BlockNews:
-    """A block, as its author signed it; `wants_receipt`: tell the author once it is on disk."""
+    """A block, as its author signed it; `wants_receipt`: tell the author once it is on disk;
+    `scope` as of a fact."""
 
     block: Block
     wants_receipt: bool = False
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ class SortingTable:
     greeter: Greeter
     post: Post
     refused: Counter[Rejection | str]
+    region: str
 
     def read(self, verified: Verified, now: Instant) -> list[MeshEffect]:
         """All letters of one payload from a proven member, or none of them."""
@@ -95,9 +96,11 @@ class SortingTable:
         match message:
             case Ping() | Ack() | ProbeFor() | ProbeResult() | Accuse():
                 return self._look(message, letter, now)
-            case FactNews(fact):
+            case FactNews(fact, scope):
+                harvest.scope = scope
                 self.intake.fact(fact, harvest)
-            case BlockNews(block):
+            case BlockNews(block, scope=scope):
+                harvest.scope = scope
                 self.intake.block(block, letter.sender, harvest)
             case Stored(author, position):
                 if author == self.own and self.intake.is_ours(position):
@@ -153,9 +156,11 @@ class SortingTable:
         }
 
     def _pass_on(self, harvest: Harvest, source: NodeId, now: Instant) -> None:
-        for news in harvest.news:
+        for news, scope in harvest.news:
+            if scope not in ("", self.region):
+                continue  # Kept like any word that is signed; whom it is for is for them to tell.
             knows = (source, news.author)
             if isinstance(news, Fact):
-                self.gossip.tell_fact(news, knows, now)
+                self.gossip.tell_fact(news, knows, now, scope)
             else:
-                self.gossip.tell_block(news, knows, now, wants_receipt=False)
+                self.gossip.tell_block(news, knows, now, wants_receipt=False, scope=scope)

@@ -171,10 +171,10 @@ def _plain_message(message: Message) -> list[Any]:
             return [_Letter.PROBE_RESULT, seq, target, alive]
         case Accuse(target, epoch_counter, scope, by):
             return [_Letter.ACCUSE, target, epoch_counter, scope, by or b""]
-        case FactNews(fact):
-            return [_Letter.FACT, *_plain_fact(fact)]
-        case BlockNews(block, wants_receipt):
-            return [_Letter.BLOCK, wants_receipt, *_plain_block(block)]
+        case FactNews(fact, scope):
+            return [_Letter.FACT, *_plain_fact(fact), scope]
+        case BlockNews(block, wants_receipt, scope):
+            return [_Letter.BLOCK, wants_receipt, *_plain_block(block), scope]
         case Stored(author, Position(era, height, head)):
             return [_Letter.STORED, author, era.counter, era.nonce, height, head]
         case Kept(root, length, head, alone):
@@ -289,6 +289,9 @@ class _Fields:
             raise _Refused
         return value
 
+    def scope(self) -> str:
+        return self.text(SCOPE_CHARS_MAX) if self.more else ""
+
     def entries(self) -> tuple[bytes, ...]:
         value: list[Any] = self._next(list)
         if not 1 <= len(value) <= BLOCK_ENTRIES_MAX:
@@ -321,10 +324,10 @@ def _message(fields: _Fields) -> Message:
         case _Letter.ACCUSE:
             return _accuse(fields)
         case _Letter.FACT:
-            return FactNews(_fact(fields))
+            return FactNews(_fact(fields), fields.scope())
         case _Letter.BLOCK:
             wants_receipt = fields.flag()
-            return BlockNews(_block(fields), wants_receipt)
+            return BlockNews(_block(fields), wants_receipt, fields.scope())
         case _Letter.STORED:
             return _stored(fields)
         case _Letter.KEPT:

@@ -52,6 +52,7 @@ ERAS = st.builds(Era, COUNTERS, st.binary(min_size=16, max_size=16))
 VITALS = st.binary(max_size=16)
 # No lone surrogates: they are not text that any sender could have encoded.
 TOPICS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=24)
+SCOPES = st.text(st.characters(codec="utf-8"), max_size=24)
 FACTS = st.builds(Fact, KEYS, TOPICS, NUMBERS, st.binary(max_size=400), SIGNATURES)
 ENTRIES = st.lists(st.binary(max_size=80), min_size=1, max_size=6).map(tuple)
 BLOCKS = st.builds(Block, KEYS, ERAS, NUMBERS, HASHES, HASHES, SIGNATURES, ENTRIES)
@@ -60,9 +61,9 @@ MESSAGES: st.SearchStrategy[Message] = st.one_of(
     st.builds(Ack, SEQS, ROOTS, VITALS),
     st.builds(ProbeFor, SEQS, NODES),
     st.builds(ProbeResult, SEQS, NODES, st.booleans()),
-    st.builds(Accuse, NODES, COUNTERS, st.text(st.characters(codec="utf-8"), max_size=24)),
-    st.builds(FactNews, FACTS),
-    st.builds(BlockNews, BLOCKS, st.booleans()),
+    st.builds(Accuse, NODES, COUNTERS, SCOPES),
+    st.builds(FactNews, FACTS, SCOPES),
+    st.builds(BlockNews, BLOCKS, st.booleans(), SCOPES),
     st.builds(Stored, NODES, st.builds(Position, ERAS, NUMBERS, HASHES)),
 )
 ANN = Identity(Random("ann").randbytes(32))
@@ -151,7 +152,7 @@ def test_one_wrong_field_refuses_the_letter(message: Message, data: st.DataObjec
     assert decode(msgpack.packb(plain)) is Rejection.MALFORMED
 
 
-LATER_FIELDS: dict[type, int] = {Ping: 1, Ack: 1, Accuse: 1}
+LATER_FIELDS: dict[type, int] = {Ping: 1, Ack: 1, Accuse: 1, FactNews: 1, BlockNews: 1}
 """Fields at the end that came after the first version; without them the letter is whole."""
 
 

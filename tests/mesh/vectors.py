@@ -170,6 +170,7 @@ def letters() -> list[dict[str, Any]]:
         ("PING", Ping(7, 2**40, b"vitals")), ("ACK", Ack(2**32 - 1, 2**64 - 1)),
         ("PROBE_FOR", ProbeFor(9, BOB.id)), ("PROBE_RESULT", ProbeResult(9, BOB.id, False)),
         ("ACCUSE", Accuse(BOB.id, 7, "attic")), ("FACT", FactNews(FACT)),
+        ("FACT", FactNews(FACT, "attic")), ("BLOCK", BlockNews(FIRST, False, "attic")),
         ("BLOCK", BlockNews(FIRST, True)), ("STORED", Stored(ANN.id, FIRST.position)),
         ("KEPT", Kept(5, 2, SECOND.hash, True)), ("KEPT", Kept(5, 0, b"", False)),
     ]  # fmt: skip
