@@ -71,6 +71,8 @@ class Hold(
     gang: Enlisting | None = None
     start: int | None = None
     """Of a booking that starts later: wall time by its owner's clock, ns since 1970."""
+    work: tuple[str, ...] = ()
+    """What work it is for, in words that the ledger passes on and does not read."""
 
 
 class Wait(msgspec.Struct, frozen=True, tag="wait", forbid_unknown_fields=True):

@@ -17,7 +17,7 @@ from ledger.blocks import Writer
 from ledger.books import Books
 from ledger.capacity import capacity_entries, room_now
 from ledger.commands import Outcome
-from ledger.effects import Alarm, Append, Fence, LedgerEffect, Reply
+from ledger.effects import Alarm, Append, Described, Fence, LedgerEffect, Reply
 from ledger.endings import Ending, Endings
 from ledger.entries import EndedBy, Entry, EraOpened, Expired, encode_entry
 from ledger.forecast import Forecast
@@ -59,6 +59,8 @@ class Desk:
         self.changes = 0
         """How often something was written or looked at: what was worked out before is stale."""
         self._journal_at: Instant | None = None
+        self.described: list[Described] = []
+        """What was said of holds on the open page."""
         self._forget: list[bytes] = []
         """Bookings that are over: their remaining time leaves the journal with the next block."""
 
@@ -233,6 +235,8 @@ class Desk:
         if writes:
             effects.append(Persist(tuple(writes)))
             self._forget = []
+        effects += self.described
+        self.described = []
         return [*effects, *self.counter.sealed()]
 
     # Capacity and endings ----------------------------------------------------------------------

@@ -69,4 +69,15 @@ class Alarm:
     hold: bytes | None = None
 
 
-LedgerEffect: TypeAlias = Append | Rebase | Reply | Fence | StandingChanged | Alarm | Persist
+@dataclass(frozen=True, slots=True)
+class Described:
+    """This hold was granted, and its asker says what work it is for. It stands before the answer,
+    and in no log: what work a hold is for is nobody's promise."""
+
+    hold: bytes
+    work: tuple[str, ...]
+
+
+LedgerEffect: TypeAlias = (
+    Append | Rebase | Reply | Fence | StandingChanged | Alarm | Described | Persist
+)

@@ -32,7 +32,7 @@ from ledger.commands import (
     Void,
     Wait,
 )
-from ledger.effects import LedgerEffect, Reply
+from ledger.effects import Described, LedgerEffect, Reply
 from ledger.enlisted import enlist, step
 from ledger.entries import EndedBy, Extended, Held, Posted, Shrunk, Transferred, Voided
 from ledger.granting import Refused, refuse_hold
@@ -120,6 +120,8 @@ class Visit(Visiting):
             Held(hold.id, digest, self.who, legs, hold.kind, hold.term, hold.principal, hold.label)
         )
         enlist(self.desk, hold)
+        if hold.work:
+            self.desk.described.append(Described(hold.id, hold.work))
         self.desk.hall.line.leave(hold.id)
         self.desk.arm(self.desk.books.live[hold.id], self.now)
         return self._say_live(Outcome.HELD, hold.id)

@@ -26,6 +26,7 @@ EXPECTED: Final = {
     "extend": ("id", "owner", "term_ms", "remaining_ms"),
     "shrink": ("id", "owner", "legs"),
     "transfer": ("id", "owner", "legs", "kind", "remaining_ms", "environment"),
+    "forgive": ("workload", "forgotten"),
     "adopt": ("id", "pid", "kind", "legs", "again"),
     "release": ("id", "owner", "outcome", "detail"),
     "holds": ("holds",),

@@ -21,7 +21,7 @@ PID_MAX: Final = 1 << 22
 _EXAMPLE: Final = "as in `--ram 4GiB --cpu 2`, or in words: 'run ollama inference on a 7b model'"
 _FLAGS: Final = {
     "gpus": "gpu", "disks": "disk", "tools": "tool", "labels": "label", "engines": "engine",
-    "despite_failures": "despite-failures",
+    "despite_failures": "despite-failures", "workload": "work",
 }  # fmt: skip
 """Keys of a document that are flags under another name."""
 _STARTED_FIELD: Final = 22
@@ -118,6 +118,7 @@ def _written(flags: Namespace) -> dict[str, Any]:
         "prefer": flags.prefer,
         "avoid": flags.avoid,
         "despite_failures": flags.despite_failures,
+        "workload": flags.work,
         "near": _near(flags),
     }
 

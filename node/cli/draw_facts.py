@@ -14,6 +14,7 @@ from node.cli.render import (
     pairs,
     rate,
     short,
+    span,
     table,
 )
 
@@ -74,6 +75,7 @@ def _node_lines(node: Mapping[str, Any], ink: Ink, names: Mapping[str, str]) -> 
     lines += _titled("links, as it timed them", _links(node, names))
     lines += _titled(f"live figures, {age(ages.get('live'))}", _metrics(live))
     lines += _titled("used, and reserved by nobody", foreign_lines((live or {}).get("foreign", ())))
+    lines += _titled("remembers of past work", past_lines(node.get("history")))
     lines += _unread(live)
     return lines
 
@@ -231,6 +233,32 @@ def foreign_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     headers = ("USER", "PID", "COMMAND", "RAM", "CARDS")
     named = bool(rows) and "node" in rows[0]
     return table(("ON", *headers) if named else headers, told)
+
+
+def past_lines(past: Mapping[str, Any] | None) -> list[str]:
+    """What such work took here, and where it failed."""
+    if past is None:
+        return []
+    rows = [
+        [
+            _work(one["scope"]), amount(one["peak_ram"], "bytes"),
+            amount(one["peak_vram"], "bytes") if one["peak_vram"] else "-",
+            span(one["wall_ms"]), str(one["samples"]),
+            "well" if one["succeeded"] else "badly",
+        ]
+        for one in past["observations"]
+    ]  # fmt: skip
+    lines = table(("WORK", "PEAK RAM", "PEAK ON CARDS", "LAST TOOK", "RUNS", "LAST ENDED"), rows)
+    for one in past["failures"]:
+        times = "once" if one["times"] == 1 else f"{one['times']} times in a row"
+        lines.append(
+            f"{_work(one['scope'])} failed {times} ({clean(one['kind'])}): passed over for it"
+        )
+    return lines
+
+
+def _work(scope: Mapping[str, str]) -> str:
+    return clean(", ".join(word for word in scope.values() if word)) or "any work"
 
 
 def _metrics(live: Mapping[str, Any] | None) -> list[str]:

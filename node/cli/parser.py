@@ -197,6 +197,9 @@ def _watched(parser: Parser) -> None:
 
 def _facts(parser: Parser) -> None:
     parser.add_argument("node", nargs="?", metavar="NODE", help="name or id (default: all)")
+    parser.add_argument(
+        "--forgive", metavar="WORK", help="forget here that such work failed: it is mended"
+    )
     request_flags.peer(parser)
     _watched(parser)
 

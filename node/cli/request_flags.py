@@ -41,6 +41,7 @@ def request(parser: argparse.ArgumentParser) -> None:
     add("--prefer", action="append", metavar="NODE", help="first, if it fits; may be repeated")
     add("--avoid", action="append", metavar="NODE", help="last, if it fits; may be repeated")
     sizing_flags(parser)
+    add("--work", metavar="NAME", help="what kind of work; nodes remember how such work went")
     add("--despite-failures", action="store_true", help="also where such work crashed of late")
 
 

@@ -37,6 +37,7 @@ from node.core import throughputs
 from node.core.birth import Birth
 from node.core.knowledge import TOPICS, Knowledge
 from node.core.names import find_node
+from node.core.past import TOPIC_HISTORY, decode_past
 from node.core.reach import only_helper_of
 from node.core.requests import is_carried
 from node.core.topics import decode_inventory, decode_live, decode_models
@@ -162,6 +163,7 @@ def _facts_of(knowledge: Knowledge, node: NodeId) -> dict[str, Any]:
     body: dict[str, Any] = {**who(knowledge, node), "liveness": knowledge.liveness_of(node)}
     for topic, decode in DECODERS.items():
         body[topic] = _said(knowledge.fact(node, topic), decode)
+    body["history"] = past(knowledge, node)
     stands = knowledge.standing(node)
     body["standing"] = None if stands is None else msgspec.to_builtins(stands)
     body["ages_ms"] = {
@@ -169,6 +171,23 @@ def _facts_of(knowledge: Knowledge, node: NodeId) -> dict[str, Any]:
     }
     body["versions"] = _versions(knowledge, node)
     return body
+
+
+def past(knowledge: Knowledge, node: NodeId) -> dict[str, Any] | None:
+    """What a node remembers of work; None where it never said."""
+    fact = knowledge.fact(node, TOPIC_HISTORY)
+    try:
+        history = None if fact is None else decode_past(fact.body)
+    except msgspec.MsgspecError:
+        return None
+    if history is None:
+        return None
+    return {
+        "observations": [
+            {**one._asdict(), "scope": one.scope._asdict()} for one in history.observations
+        ],
+        "failures": [{**one._asdict(), "scope": one.scope._asdict()} for one in history.failures],
+    }
 
 
 def _said(fact: Fact | None, decode: Callable[[bytes], Any]) -> Any:

@@ -44,6 +44,10 @@ def asked(agent: "Agent", token: int, request: Request, now: Instant) -> list[Ef
         ):
             owner, command = instructing.command(agent.knowledge, request, agent.errands.draw)
             return agent.from_errands(agent.errands.tell(token, owner, command, now), now)
+        case requests.Forgive(workload):
+            forgotten, effects = agent.attribution.forgive(workload)
+            body = {"workload": workload, "forgotten": forgotten}
+            return [*effects, Reply(token, ok=True, body=body)]
         case requests.Adopt():
             ties, carried = agent.attribution.ties, agent.errands.carried
             return adopt(agent.knowledge, ties, carried, token, request)

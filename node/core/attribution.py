@@ -2,9 +2,9 @@
 
 The books know promises, the probes know use, and neither knows the other. Here they meet, sample by
 sample: which process belongs to which hold (`ties`), which promises the machine could not keep just
-now (`dangers`), which stand unused (`idling`); and whether another node says that it owns what we
-say we own (`rivals`). But for that last one nothing here changes what is granted: room is worked
-out from the probes' own figures (`ledger/room.py`).
+now (`dangers`), which stand unused (`idling`), what such work took before (`remembering`); and
+whether another node says that it owns what we say we own (`rivals`). But for that last one nothing
+here changes what is granted: room is worked out from the probes' own figures (`ledger/room.py`).
 
 What endangers a hold is told twice, by its owner's agent and by its holder's: each works it out
 from the figures that it has, so that no alarm can be lost on the way.
@@ -22,23 +22,28 @@ from mesh.effects import PeerChange
 from mesh.facts import Fact
 from mesh.identity import NodeId
 from mesh.instant import SECOND, Duration, Instant
-from mesh.persistence import SPACE_TIE
+from mesh.persistence import SPACE_HISTORY, SPACE_TIE, SPACE_WORK
 from node.core.bulletin import Bulletin
 from node.core.dangers import Dangers, Told, dangers
 from node.core.effects import Effect, Event, Look
 from node.core.idling import TOPIC_USE, IdleFact, idle_sentence
 from node.core.knowledge import Knowledge
+from node.core.past import TOPIC_HISTORY, encode_past
 from node.core.processes import Process
+from node.core.remembering import Remembering
 from node.core.reports import InventoryRead, Sampled, WorkEnded
 from node.core.rivals import CHANGES, SETTLED, Rivals
 from node.core.self_image import Statement
 from node.core.ties import Ties
-from node.core.topics import TOPIC_INVENTORY, TOPIC_LIVE, Inventory
+from node.core.topics import TOPIC_INVENTORY, TOPIC_LIVE, How, Inventory
+from placement.history import NOTHING
 
 LOOK_EVERY: Final[Duration] = SECOND
 """A busy owner samples at every grant's end; its promises are compared with its use less often."""
 FEW: Final = 64
 """Live holds up to which every sample is compared."""
+NO_PAST: Final = encode_past(NOTHING)
+"""Who never remembered anything has nothing to say of it."""
 HEARD_MAX: Final = 1024
 """Holds of ours elsewhere that were called idle; beyond them nobody is told, and `holds` shows."""
 
@@ -51,13 +56,16 @@ class Attribution:
         self._bulletin = bulletin
         self.ties = Ties()
         self.rivals = Rivals(knowledge)
+        self.remembering = Remembering()
+        self._past_told = b""
         self._dangers = Dangers()
         self._idle_heard: dict[tuple[NodeId, bytes], int] = {}
         """Holds of ours elsewhere → for how many milliseconds they were last called idle."""
         self._looked_at: Instant | None = None
 
-    def restore(self, saved: Mapping[str, Mapping[bytes, bytes]]) -> list[Effect]:
+    def restore(self, saved: Mapping[str, Mapping[bytes, bytes]], now: Instant) -> list[Effect]:
         """Take up what an earlier start knew."""
+        self.remembering.restore(saved.get(SPACE_WORK, {}), saved.get(SPACE_HISTORY, {}), now)
         return [*self.ties.restore(saved.get(SPACE_TIE, {}))]
 
     # Our own machine -----------------------------------------------------------------------------
@@ -74,6 +82,8 @@ class Attribution:
             return contest
         self._looked_at = now
         effects: list[Effect] = [*contest, *self.ties.sift(books.live)]
+        effects += self.remembering.look(sample.live, books.live, now)
+        effects += self.remembering.wake(now)
         us = knowledge.us
         present = dangers(books, sample.live)
         effects += [self._danger(us, told) for told in self._dangers.look(us, present)]
@@ -85,19 +95,42 @@ class Attribution:
     def _is_due(self, now: Instant) -> bool:
         return self._looked_at is None or now - self._looked_at >= LOOK_EVERY
 
-    def statement(self, now: Instant) -> Statement | None:
-        """What everyone should know of the use of our holds, if that is news."""
+    def described(self, hold: bytes, work: tuple[str, ...]) -> list[Effect]:
+        """A hold of ours was granted, and says what work it is for."""
+        return [*self.remembering.begins(hold, work)]
+
+    def statements(self, now: Instant) -> list[Statement]:
+        """What everyone should know of the use of our holds, and of past work, if it is news."""
         live = self._knowledge.ledger.books.live
 
         def held_for(hold: bytes) -> Duration | None:
             return self._knowledge.held_for(live[hold]) if hold in live else None
 
         fact = self._knowledge.idling.statement(held_for, now)
-        return None if fact is None else Statement(TOPIC_USE, msgspec.msgpack.encode(fact))
+        told = [] if fact is None else [Statement(TOPIC_USE, msgspec.msgpack.encode(fact))]
+        if self.remembering.news:
+            self.remembering.news = False
+            past = encode_past(self.remembering.history())
+            if past != (self._past_told or NO_PAST):
+                self._past_told = past
+                told.append(Statement(TOPIC_HISTORY, past))
+        return told
 
-    def work_ended(self, ended: WorkEnded) -> list[Effect]:
+    def work_ended(self, ended: WorkEnded, now: Instant) -> list[Effect]:
         """A process that was tied to a hold is gone."""
-        return [*self.ties.ended(Process(ended.pid, ended.started))]
+        effects: list[Effect] = [*self.ties.ended(Process(ended.pid, ended.started))]
+        effects += self.remembering.ended(ended.hold, ended.how, now)
+        scope = self.remembering.work_of(ended.hold)
+        if scope is not None and ended.how in (How.OUT_OF_MEMORY, How.CRASHED):
+            work = ", ".join(word for word in scope if word)
+            sentence = f"{work}: process {ended.pid} ended badly ({ended.how.value})"
+            effects.append(self._bulletin.event("work.failed", sentence, hold=ended.hold))
+        return effects
+
+    def forgive(self, workload: str) -> tuple[int, list[Effect]]:
+        """A person says that failures of `workload` are over."""
+        count, effects = self.remembering.forgive(workload)
+        return count, [*effects, Look("what is remembered has changed")]
 
     # Who else says that it is theirs -------------------------------------------------------------
 
@@ -139,6 +172,8 @@ class Attribution:
         if fact.author == self._knowledge.us:  # what an earlier start of ours said, told back
             if fact.topic == TOPIC_USE:
                 self._knowledge.idling.said_before(self._knowledge.use(fact.author))
+            if fact.topic == TOPIC_HISTORY:
+                self._past_told, self.remembering.news = fact.body, True
             return []
         if fact.topic == TOPIC_INVENTORY:
             self.rivals.told(fact.author)

@@ -10,7 +10,7 @@ from mesh.identity import NodeId, id_text, parse_id
 from mesh.instant import HOUR, MILLISECOND
 from node.core.knowledge import Knowledge
 from node.core.names import find_node
-from node.core.outlook import Choice, Onlooker, Outlook, legs_of
+from node.core.outlook import Choice, Onlooker, Outlook, legs_of, work_of
 from node.core.requests import Refused, Reserve, is_carried
 from placement.columns import Prepared
 from placement.decide import decide, listed
@@ -113,7 +113,7 @@ def lines(knowledge: Knowledge, request: Request) -> tuple[Choice, ...]:
     }
     decision = decide(request, suppose(view, freed=freed))
     return tuple(
-        Choice(parse_id(fit.node), fit.name, legs_of(fit.legs))
+        Choice(parse_id(fit.node), fit.name, legs_of(fit.legs), work_of(request))
         for fit in listed(decision)
         if fit.legs
     )
@@ -132,7 +132,9 @@ def _outlook(knowledge: Knowledge, request: Request, prepared: Prepared) -> Outl
     decision = decide(request, prepared)
     fits = [] if decision.chosen is None else [decision.chosen, *decision.runners_up]
     choices = tuple(
-        Choice(parse_id(fit.node), fit.name, legs_of(fit.legs)) for fit in fits if fit.legs
+        Choice(parse_id(fit.node), fit.name, legs_of(fit.legs), work_of(request))
+        for fit in fits
+        if fit.legs
     )
     if choices:
         return Outlook(choices, "", "", None, None)

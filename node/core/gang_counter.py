@@ -9,7 +9,7 @@ from mesh.identity import NodeId, parse_id
 from node.core import choosing
 from node.core.knowledge import Knowledge
 from node.core.names import find_hold
-from node.core.outlook import Choice, Outlook, legs_of
+from node.core.outlook import Choice, Outlook, legs_of, work_of
 from node.core.requests import Refused, Reserve, ReserveGang
 from placement.gangs import decide_gang
 from placement.request import Request
@@ -47,7 +47,7 @@ def outlook(knowledge: Knowledge, request: Request, nodes: int) -> Outlook:
     """What the picture says now: enough owners and some to spare, or why there are too few."""
     decision = decide_gang((request,) * nodes, knowledge.prepared())
     choices = tuple(
-        Choice(parse_id(fit.node), fit.name, legs_of(fit.legs))
+        Choice(parse_id(fit.node), fit.name, legs_of(fit.legs), work_of(request))
         for fit in (*decision.members, *decision.spare)
     )
     if decision.members and not all(choice.legs for choice in choices):

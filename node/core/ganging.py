@@ -255,6 +255,7 @@ class Ganging(GangTable):
                     kind=GrantKind.CARRIED, term=TTL_MAX, principal=reserve.principal,
                     label=reserve.label,
                     gang=Enlisting(gang.id, reserve.term_ms * MILLISECOND),
+                    work=choice.work,
                 )  # fmt: skip
             case Stage.POSTING:
                 return Post(member.hold, member.session)

@@ -27,6 +27,7 @@ from mesh.machine import Mesh
 from mesh.membership import Liveness, Member, Trust
 from node.core.company import Company
 from node.core.idling import TOPIC_USE, IdleFact, Idling, UseFact, decode_use
+from node.core.past import TOPIC_HISTORY
 from node.core.replicas import Replicas
 from node.core.reports import ShellNews
 from node.core.throughputs import TOPIC_THROUGHPUT, Timings
@@ -46,7 +47,15 @@ from node.core.view import Picture, Sources
 from placement.columns import Prepared, prepare, redraw
 from placement.view import ClusterView
 
-TOPICS = (TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_MODELS, TOPIC_STANDING, TOPIC_THROUGHPUT, TOPIC_USE)
+TOPICS = (
+    TOPIC_INVENTORY,
+    TOPIC_LIVE,
+    TOPIC_MODELS,
+    TOPIC_STANDING,
+    TOPIC_THROUGHPUT,
+    TOPIC_USE,
+    TOPIC_HISTORY,
+)
 NO_NEWS = ShellNews((), {}, ())
 GRANTS_REMEMBERED_MAX = 1024
 
@@ -320,6 +329,7 @@ class Knowledge:
             problem=self.replicas.problem(node),
             models=self.fact(node, TOPIC_MODELS),
             throughput=self.fact(node, TOPIC_THROUGHPUT),
+            past=self.fact(node, TOPIC_HISTORY),
         )
 
 

@@ -105,7 +105,7 @@ class Agent:
         effects += self.from_books(self.ledger.report(self._copies.known, now), now)
         saved = self.birth.saved
         effects += self.from_errands(self.errands.restore(saved.get(SPACE_CARRY, {}), now), now)
-        effects += self.attribution.restore(saved)
+        effects += self.attribution.restore(saved, now)
         effects += self.inviting.restore(saved, now)
         effects += self.bulletin.cut_off(saved.get(SPACE_ASK, {}))
         effects += self.publish(self.image.keys_are(self.knowledge.keys), now)
@@ -290,6 +290,8 @@ class Agent:
                     out += self._stands(state, now)
                 case books_effects.Alarm(code, sentence, hold):
                     out.append(self.bulletin.event(f"alarm.{code}", sentence, hold=hold))
+                case books_effects.Described(hold, work):
+                    out += self.attribution.described(hold, work)
                 case Persist():
                     out.append(effect)
         return out

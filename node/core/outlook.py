@@ -8,6 +8,7 @@ from ledger.commands import Leg
 from mesh.identity import NodeId
 from mesh.instant import Duration
 from placement.columns import Prepared
+from placement.request import Request
 from placement.view import ClusterView
 
 
@@ -29,6 +30,8 @@ class Choice(NamedTuple):
     owner: NodeId
     name: str
     legs: tuple[Leg, ...]
+    work: tuple[str, ...] = ()
+    """What work it is, in the words of a scope; empty: not said."""
 
 
 class Outlook(NamedTuple):
@@ -50,3 +53,8 @@ class Outlook(NamedTuple):
 def legs_of(amounts: Sequence[tuple[str, int]]) -> tuple[Leg, ...]:
     """Placement's (pool, amount) pairs as the ledger's legs."""
     return tuple(Leg(pool, amount) for pool, amount in amounts)
+
+
+def work_of(request: Request) -> tuple[str, ...]:
+    """What a hold is told of the work it is for: its scope, where the request has one."""
+    return tuple(request.scope) if any(request.scope) else ()

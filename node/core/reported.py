@@ -40,13 +40,14 @@ def reported(agent: "Agent", report: Report, now: Instant) -> list[Effect]:
             effects += agent.publish(agent.image.sampled(live), now)
             effects += agent.publish(agent.image.timed(agent.knowledge.timings, now), now)
             effects += agent.attribution.sampled(report, now)
-            effects += agent.publish(agent.attribution.statement(now), now)
+            effects += _stated(agent, now)
         case WorkEnded(hold):
-            effects = agent.attribution.work_ended(report)
+            effects = agent.attribution.work_ended(report, now)
             if agent.errands.is_carrier(report):
                 effects += agent.from_errands(agent.errands.work_ended(hold), now)
                 gone = Fenced(hold, gone=True)
                 effects += agent.from_books(agent.ledger.report(gone, now), now)
+            effects += _stated(agent, now)
         case AddressesChanged(addresses):
             agent.addresses = hosts_of(addresses)
             effects = agent.from_mesh(agent.mesh.set_addresses(addresses, now), now)
@@ -60,4 +61,12 @@ def reported(agent: "Agent", report: Report, now: Instant) -> list[Effect]:
             if report.without_a_way > agent.knowledge.news.without_a_way:
                 agent.mesh.unsent(now)
             agent.knowledge.news = report
+    return effects
+
+
+def _stated(agent: "Agent", now: Instant) -> list[Effect]:
+    """What everyone should know of use and of past work, if it is news."""
+    effects: list[Effect] = []
+    for statement in agent.attribution.statements(now):
+        effects += agent.publish(statement, now)
     return effects

@@ -10,7 +10,7 @@ from mesh.identity import NodeId
 from mesh.instant import Duration
 from node.core.evidence import NO_EVIDENCE, Evidence
 from node.core.throughputs import StreamTimed
-from node.core.topics import Inventory, Live, Models
+from node.core.topics import How, Inventory, Live, Models
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class WorkEnded:
     hold: bytes
     pid: int = 0
     started: int = 0
+    how: How = How.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

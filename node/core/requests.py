@@ -138,6 +138,15 @@ class Adopt(msgspec.Struct, frozen=True, tag="adopt", forbid_unknown_fields=True
     group: str = ""
 
 
+class Forgive(msgspec.Struct, frozen=True, tag="forgive", forbid_unknown_fields=True):
+    """What made such work fail on this machine is mended: forget its failures here.
+
+    → {workload, forgotten}
+    """
+
+    workload: str
+
+
 class Holds(msgspec.Struct, frozen=True, tag="holds", forbid_unknown_fields=True):
     """Every live hold in the mesh as this replica knows it; `ended` adds the last ended ones.
 
@@ -315,6 +324,7 @@ Request: TypeAlias = (
     | Shrink
     | Transfer
     | Adopt
+    | Forgive
     | Release
     | Holds
     | LedgerShow

@@ -6,6 +6,7 @@ unknown: a metric that could not be read is `None` with a status and a note, nev
 durations counted from the moment of reading, because no two clocks agree on when that was.
 """
 
+from enum import Enum
 from typing import Final, TypeVar
 
 import msgspec
@@ -16,6 +17,16 @@ TOPIC_LIVE: Final = "live"
 STATUS_OK: Final = "ok"
 STATUS_UNKNOWN: Final = "unknown"
 STATUS_ERROR: Final = "error"
+
+
+class How(Enum):
+    """How a process ended, as far as anybody could see."""
+
+    WELL = "well"
+    OUT_OF_MEMORY = "out-of-memory"
+    CRASHED = "exec-crash"
+    UNKNOWN = "unknown"
+    """Nobody saw, or somebody ended it: neither speaks for or against the machine."""
 
 
 class Metric(msgspec.Struct, frozen=True, array_like=True):

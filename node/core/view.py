@@ -16,6 +16,7 @@ from mesh.facts import Fact
 from mesh.identity import NodeId, id_text
 from mesh.logs import Position
 from node.core import throughputs
+from node.core.past import decode_past
 from node.core.topics import (
     GpuFact,
     Inventory,
@@ -28,6 +29,7 @@ from node.core.topics import (
     decode_models,
     decode_standing,
 )
+from placement.history import NOTHING, History
 from placement.view import (
     ClusterView,
     DeviceView,
@@ -69,6 +71,7 @@ class Sources(NamedTuple):
     problem: str | None
     models: Fact | None = None
     throughput: Fact | None = None
+    past: Fact | None = None
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -80,6 +83,7 @@ class Sources(NamedTuple):
         """All that the row rests on, but for the log."""
         return (
             self.record, self.inventory, self.live, self.standing, self.models, self.throughput,
+            self.past,
         )  # fmt: skip
 
 
@@ -134,6 +138,7 @@ def draw_row(source: Sources) -> NodeView:
         loaded=_loaded(source.models),
         stored=_stored(source.models),
         links=_links(source.throughput),
+        history=_history(source.past),
         versions=_versions(source),
     )
 
@@ -254,6 +259,13 @@ def _versions(source: Sources) -> tuple[tuple[str, str], ...]:
         at = source.log
         rows.append(("log", f"{at.era.counter}:{at.height}:{at.hash.hex()[:16]}"))
     return tuple(sorted(rows))
+
+
+def _history(fact: Fact | None) -> History:
+    try:
+        return NOTHING if fact is None else decode_past(fact.body)
+    except msgspec.MsgspecError:
+        return NOTHING
 
 
 def _read_inventory(fact: Fact | None) -> Inventory | None:

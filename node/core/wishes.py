@@ -109,6 +109,7 @@ def hold_of(reserve: Reserve, choice: Choice, hold: bytes, session: bytes) -> Ho
         term=TTL_MAX if carried else reserve.term_ms * MILLISECOND,
         principal=reserve.principal,
         label=reserve.label,
+        work=choice.work,
     )
 
 

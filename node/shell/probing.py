@@ -19,7 +19,8 @@ from node.config import UpOptions
 from node.core.effects import Watch
 from node.core.machine import Agent
 from node.core.reports import InventoryRead, Report, Sampled, WorkEnded
-from node.core.topics import Inventory, Models
+from node.core.topics import How, Inventory, Models
+from node.probes.deaths import Coroner
 from node.probes.instruments import instruments
 from node.probes.inventory import read_inventory
 from node.probes.models.servers import Servers
@@ -52,8 +53,8 @@ class Eyes(Protocol):
     def sample(self, ties: Sequence[Tie]) -> Sample:
         """How it is doing now. `ties`: every live hold of ours."""
 
-    async def until_gone(self, watch: Watch) -> None:
-        """Return when the watched process is gone, or was not there."""
+    async def until_gone(self, watch: Watch) -> How:
+        """Return when the watched process is gone, or was not there: how it ended."""
 
 
 class MachineEyes:
@@ -66,6 +67,7 @@ class MachineEyes:
         self._servers = Servers(self._tools.roots, clock.now)
         self._stored: tuple[StoredModel, ...] | None = None
         self._looks = 0
+        self._coroner = Coroner(self._tools.roots)
         self._sampler = Sampler(self._tools, claim, clock.now, options.system_reserve)
 
     def inventory(self, *, ask_versions: bool) -> Inventory:
@@ -81,16 +83,19 @@ class MachineEyes:
         return models_fact(self._servers.look(), self._stored)
 
     def sample(self, ties: Sequence[Tie]) -> Sample:
+        self._coroner.look()
         return self._sampler.sample(ties)
 
-    async def until_gone(self, watch: Watch) -> None:
+    async def until_gone(self, watch: Watch) -> How:
         try:
             handle = os.pidfd_open(watch.pid)
         except ProcessLookupError:
-            return
+            return How.UNKNOWN
         try:
-            if started_of(Roots(), watch.pid) == watch.started:
-                await trio.lowlevel.wait_readable(handle)
+            if started_of(Roots(), watch.pid) != watch.started:
+                return How.UNKNOWN
+            await trio.lowlevel.wait_readable(handle)
+            return self._coroner.verdict(handle, watch.pid)
         finally:
             os.close(handle)
 
@@ -173,5 +178,5 @@ class Probing:
         return [*ties, *(Tie(one.hold, one.pid, one.started, one.group) for one in adopted)]
 
     async def _follow(self, watch: Watch) -> None:
-        await self._eyes.until_gone(watch)
-        self._tell(WorkEnded(watch.hold, watch.pid, watch.started))
+        how = await self._eyes.until_gone(watch)
+        self._tell(WorkEnded(watch.hold, watch.pid, watch.started, how))

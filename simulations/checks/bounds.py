@@ -63,6 +63,7 @@ from node.core.lines import STANDS_MAX
 from node.core.machine import Agent
 from node.core.measuring import MEASUREMENTS_MAX, ROUNDS
 from node.core.measuring import PEERS_AT_ONCE_MAX as MEASURED_MAX
+from node.core.remembering import WORKS_MAX
 from node.core.revoking import REVOKED_MAX
 from node.core.surveying import ASKED_MAX, SURVEYS_MAX
 from node.core.throughputs import PEERS_MAX as TIMED_PEERS_MAX
@@ -70,6 +71,7 @@ from node.core.throughputs import TIMINGS_MAX
 from node.core.ties import TIES_MAX
 from node.core.wishes import ERRANDS_MAX
 from placement.columns import COLUMNS_MAX, FIGURED_MAX
+from placement.history import RECORDS_MAX
 from simulations.checks.check import Check
 from simulations.host import Host
 from simulations.world import World
@@ -148,6 +150,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Deadlines._at": ENTRIES_MAX,
     "Deadlines._heap": 2 * ENTRIES_MAX + 64,
     "Desk._forget": 0,
+    "Desk.described": 0,
     "Docket._entries": ACCUSERS_MAX,
     "Docket._entries[]": lambda config: max(ACCUSED_LEAST, config.members_max // ACCUSED_SHARE),
     "Desk.readings": POOLS_MAX,
@@ -225,6 +228,8 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Reconciler._unasked": _members,
     "Refusals._known": REFUSALS_MAX,
     "Replicas._replicas": _members,
+    "Remembering._records": RECORDS_MAX,
+    "Remembering._works": WORKS_MAX,
     "Revoking.kept": REVOKED_MAX,
     "Rivals._near": _members,
     "Rivals.contested": POOLS_MAX,

@@ -24,7 +24,7 @@ from node.app import App
 from node.config import UpOptions
 from node.core.continuity import Marker
 from node.core.effects import Watch
-from node.core.topics import Inventory
+from node.core.topics import How, Inventory
 from node.probes.processes import Tie
 from node.probes.sampler import Sample
 from node.probes.shares import Onlooker
@@ -274,10 +274,11 @@ class InventedEyes:
         seen = hardware.sample(self.resident.ram, self.resident.cores, self.resident.ram_foreign)
         return Sample(seen.live, seen.readings, {})
 
-    async def until_gone(self, watch: Watch) -> None:
+    async def until_gone(self, watch: Watch) -> How:
         """No process of anybody's runs here."""
         del watch
         await trio.lowlevel.checkpoint()
+        return How.UNKNOWN
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> Exception:

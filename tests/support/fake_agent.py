@@ -203,6 +203,7 @@ BODIES: dict[str, Any] = {
     "plan": {"jobs": [{**WHERE, "plan": "plan1-abcd"}], "ages_ms": {}},
     "reserve": RESERVED,
     "post": RESERVED,
+    "forgive": {"workload": "inference", "forgotten": 2},
     "adopt": {"id": HOLD_ID, "owner": {"id": NODE_ID, "name": "ann"}, "pid": 1, "pid_started": 7,
               "kind": "booking", "again": False,
               "legs": [{"pool": "ram", "amount": 4 * GIB, "unit": "bytes"}]},

@@ -6,8 +6,8 @@ from functools import partial
 from node.cli import client
 from node.cli.asking import Body, answer, show
 from node.cli.draw_facts import facts_lines
-from node.cli.exits import NO, YES
-from node.cli.render import tell
+from node.cli.exits import NO, YES, wrong_usage
+from node.cli.render import clean, tell
 from node.cli.settings import state_of
 from node.cli.watching import watch
 
@@ -15,6 +15,8 @@ from node.cli.watching import watch
 def run(flags: Namespace) -> int:
     """From the agent, from a peer, or from the probes of this machine alone; with --watch again
     and again."""
+    if flags.forgive is not None:
+        return _forgive(flags)
     if flags.watch:
         return watch(flags, partial(_look, flags), facts_lines)
     body = _look(flags, tell_alone=True)
@@ -31,3 +33,16 @@ def _look(flags: Namespace, *, tell_alone: bool = False) -> Body:
     if tell_alone:
         tell(here.sentence)
     return here.facts(flags.node)
+
+
+def _forgive(flags: Namespace) -> int:
+    """What made such work fail on this machine is mended."""
+    if flags.peer or flags.node or flags.watch:
+        raise wrong_usage("--forgive is a word about this machine alone", "leave out the rest")
+    body = answer(flags, {"type": "forgive", "workload": flags.forgive})
+    count = body["forgotten"]
+    said = (
+        f"forgotten: {count} kind{'' if count == 1 else 's'} of failure of {clean(flags.forgive)}"
+    )
+    show(flags, body, lambda _ink: [said])
+    return YES if count else NO
