@@ -17,7 +17,7 @@ machine that will not come back revoked.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
 from mesh.effects import PeerChange
 from mesh.identity import NodeId
@@ -34,7 +34,8 @@ NAMED_MAX: Final = 3
 """Rivals that one sentence names."""
 
 
-class Claim(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Claim:
     """What one node says it owns, as far as another may say the same."""
 
     boot: str | None
