@@ -5,12 +5,14 @@ Checked here by placement's own reader before anything is sent, so a mistyped am
 """
 
 import os
+import re
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from node.cli.exits import wrong_usage
+from node.cli.render import clean, tell
 
 DURATION_DEFAULT: Final = "1h"
 SIZING: Final = ("model", "quant", "ctx", "parallel", "cards")
@@ -24,6 +26,7 @@ _FLAGS: Final = {
     "despite_failures": "despite-failures", "workload": "work",
 }  # fmt: skip
 """Keys of a document that are flags under another name."""
+_DECIMAL: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?\s*[kKmMgGtTpP][bB]")
 _STARTED_FIELD: Final = 22
 """starttime in /proc/PID/stat (proc(5)), in clock ticks since boot."""
 
@@ -38,6 +41,8 @@ def document(flags: Namespace) -> dict[str, Any]:
     if not flags.words and not written:
         raise wrong_usage("say what is needed", _EXAMPLE)
     _check(written)
+    if not flags.json:
+        _tell_units(written)
     return {"words": " ".join(flags.words), **written} if flags.words else written
 
 
@@ -123,6 +128,19 @@ def _written(flags: Namespace) -> dict[str, Any]:
     }
 
 
+def _tell_units(written: dict[str, Any]) -> None:
+    """GB are read and GiB are shown: whoever wrote the one is told once what it is in the other."""
+    said = [written.get("ram"), written.get("memory"), *written.get("gpus", ())]
+    found = [
+        word for text in (*said, *written.get("disks", ())) for word in _DECIMAL.findall(text or "")
+    ]
+    if found:
+        from placement.amounts import format_bytes, parse_bytes
+
+        told = [f"{word} is {format_bytes(parse_bytes(word))}" for word in dict.fromkeys(found)]
+        tell(clean(f"note: {', '.join(told)}: GB count by 1000, and GiB, as shown here, by 1024"))
+
+
 def _near(flags: Namespace) -> str | None:
     if flags.near is None:
         return None
@@ -136,10 +154,18 @@ def _near(flags: Namespace) -> str | None:
 def _labels(written: list[str]) -> dict[str, str]:
     from node.config import read_label
 
-    try:
-        return dict(read_label(entry) for entry in written)
-    except ValueError as error:
-        raise wrong_usage(f"--label: {error}") from error
+    labels: dict[str, str] = {}
+    for entry in written:
+        try:
+            key, value = read_label(entry)
+        except ValueError as error:
+            raise wrong_usage(f"--label: {error}") from error
+        if labels.setdefault(key, value) != value:
+            raise wrong_usage(
+                f"--label: {key} is asked to be {labels[key]!r} and {value!r}: a node says one",
+                "ask twice, once for each",
+            )
+    return labels
 
 
 def _check(written: dict[str, Any]) -> None:
@@ -150,10 +176,12 @@ def _check(written: dict[str, Any]) -> None:
         # Any asker will do: this checks how it is written, not who writes it.
         request_from_document(written, asker="here")
     except RequestError as error:
-        raise wrong_usage(f"--{_flag_named(str(error))}") from error
+        raise wrong_usage(_flag_named(str(error))) from error
 
 
 def _flag_named(sentence: str) -> str:
+    from placement.documents import KEYS
+
     key, colon, rest = sentence.partition(":")
-    flag = _FLAGS.get(key, key)
-    return f"{flag}{colon}{rest}"
+    # What is wrong with the whole is said as it is.
+    return f"--{_FLAGS.get(key, key)}{colon}{rest}" if key in KEYS else sentence

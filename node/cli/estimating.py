@@ -94,6 +94,8 @@ def find(subject: str) -> Found:
             place = stored(Stores.of(os.environ), subject)
         read = read_model(place)
     except ModelError as error:
+        if error.problem != "not_found":
+            raise Unable("bad_model", str(error), error.hint) from error
         near = difflib.get_close_matches(subject.lower(), list(known), NEAR_MAX, 0.5)
         raise Unable(
             "no_such_model", f"no model {subject!r} is known here, and no file is there",

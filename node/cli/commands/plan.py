@@ -49,15 +49,14 @@ def _verdict(job: dict[str, Any]) -> str:
 def _jobs(path: Path) -> list[tuple[str, dict[str, Any]]]:
     """Name and request of every job in a document: `[[job]]` in TOML, `job: […]` in JSON or YAML.
     Raises Unable (wrong usage)."""
+    from node.probes.models.files import ModelError, read_whole
     from placement.files import DocumentError, read_jobs
 
     try:
-        if path.stat().st_size > JOBS_BYTES_MAX:
-            raise wrong_usage(f"{path} is larger than {JOBS_BYTES_MAX >> 20} MiB")
-        return read_jobs(path.suffix, path.read_text(encoding="utf-8"))
+        return read_jobs(path.suffix, read_whole(path, JOBS_BYTES_MAX).decode("utf-8"))
     except DocumentError as error:
         raise wrong_usage(f"{path}: {error}") from error
-    except OSError as error:
-        raise wrong_usage(f"{path}: {error.strerror}", "is the path right?") from error
+    except ModelError as error:
+        raise wrong_usage(str(error), "is the path right?") from error
     except UnicodeDecodeError as error:
         raise wrong_usage(f"{path} is not text", "write it as UTF-8") from error

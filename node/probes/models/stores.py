@@ -252,4 +252,6 @@ def find(stores: Stores, name: str) -> Path:
         raise ModelError(
             "not_found", f"Ollama has no {wanted!r} here: {missing}", f"`ollama pull {wanted}`"
         )
+    if name.startswith(("/", "./", "../", "~")):
+        raise ModelError("not_found", f"{name}: no such file or folder")
     return hugging_face_folder(stores.hugging_face, name)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.cli import asks
@@ -46,6 +46,14 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("where", "--gpu", "nvidia:24GB..:0"), "count from 1"),
     (("where", "--disk", "floppy:1GiB"), "no disk class"),
     (("where", "--label", "attic"), "write key=value"),
+    (("where", "--label", "a=1", "--label", "a=2"), "a node says one"),
+    (("where", "--prefer", "oak", "--avoid", "oak"), "holdfast: 'oak' is to be preferred and"),
+    (("where", "--near", "/nowhere"), "is not on this machine"),
+    (("where", "--near", "bob:/x=40"), "--near: '40' has no unit"),
+    (("where", "--near", "org/repo", "--objective", "pack"), "leave out --objective"),
+    (("where", "--near", ".", "--peer", "bob"), "write HOST:/path=40GB"),
+    (("plan", "--jobs", "/dev/zero"), "is not a plain file"),
+    (("plan", "--jobs", "/nowhere.toml"), "no such file or directory"),
     (("where", "--objective", "cheapest"), "'headroom'"),
     (("where", "--for", "2", "--ram", "1GiB"), "--for: "),
     (("where", "run ollama", "--ram", "4G"), "has no unit"),
@@ -105,6 +113,39 @@ def test_wrong_usage_is_one_sentence_and_exit_2(
     assert os.listdir(state) == ["other"]  # noqa: PTH208
 
 
+MODELS: dict[str, tuple[bytes, str]] = {
+    "negative.json": (b'{"model_type":"llama","num_hidden_layers":-3}', "is -3, outside 1 to"),
+    "absurd.json": (b'{"model_type":"llama","num_hidden_layers":1e30}', "is 1e+30, outside 1 to"),
+    "deep.json": (b'{"a":' * 9999 + b"1" + b"}" * 9999, "nested too deep"),
+    "empty.json": (b"", "cannot be read"),
+    "half.gguf": (b"GGUF\x03\x00\x00\x00\x01", "half.gguf: "),
+    "huge.gguf": (b"GGUF\x03\x00\x00\x00" + b"\xff" * 7 + b"\x7f" + b"\xff" * 7 + b"\x7f",
+                  "9223372036854775807 keys are announced"),
+    "long.safetensors": (b"\xff" * 7 + b"\x7f{}", "the length of a header"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("words", [("where", "--model"), ("model", "estimate")], ids=" ".join)
+def test_a_model_file_that_cannot_be_is_named_with_its_fault_and_never_fits(
+    words: tuple[str, ...], name: str, tmp_path: Path, run: Run
+) -> None:
+    body, said = MODELS[name]
+    file = tmp_path / name
+    file.write_bytes(body)
+    ran = run(*words, str(file))
+    assert (ran.status, ran.out) == (1, "")
+    assert said in ran.err
+    assert "no file is there" not in ran.err
+
+
+def test_gigabytes_are_read_as_such_and_shown_beside_gibibytes(run: Run) -> None:
+    ran = run("where", "--ram", "1GB")
+    assert "note: 1GB is 953.67 MiB" in ran.err
+    assert "GB count by 1000" not in run("where", "--ram", "1GiB").err
+    assert "GB count by 1000" not in run("where", "--ram", "1GB", "--json").err
+
+
 @pytest.mark.parametrize(
     "words",
     [("join", "hello"), ("join", "hfi1-aaaa-bbbb"), ("join", "")],
@@ -151,6 +192,7 @@ def test_any_text_as_an_amount_is_a_document_or_wrong_usage(flag: str, text: str
     assert _ending(lambda: asks.document(flags)) in (0, 2)
 
 
+@settings(deadline=None)
 @given(st.lists(anything, max_size=6))
 def test_no_command_line_at_all_ends_in_a_traceback(line: list[str]) -> None:
     assert _ending(lambda: parse(build(), line)) in (0, 2)
