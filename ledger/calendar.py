@@ -16,6 +16,7 @@ and never frees room or sells any twice.
 from collections.abc import Mapping
 from typing import Final
 
+from ledger.limits import RATE_MARGIN_PERCENT
 from mesh.instant import MINUTE, SECOND, Duration, Instant, in_seconds
 from mesh.persistence import SPACE_CALENDAR, Write
 
@@ -40,6 +41,7 @@ class Calendar:
         """The offset before the jump that was believed at last: what it passed over is owed."""
         self._offset: int | None = None
         self._floor = floor
+        self._seen_at: Instant = 0
         self._other: tuple[int, Instant] | None = None
         """An offset that we do not believe, and since when it has been shown."""
         self._news: list[tuple[bool, str]] = []
@@ -63,13 +65,14 @@ class Calendar:
         if wall is None:
             return
         shown = wall - now
-        if self._agrees(shown, wall):
+        if self._agrees(shown, wall, now):
             self._believe(shown)
         elif self._other is None or abs(shown - self._other[0]) > STEP_MAX:
             self._doubt(shown, now)
         elif now - self._other[1] >= SETTLE:
             self.jumped_from = self._offset
             self._believe(shown)
+        self._seen_at = now
 
     def note(self, now: Instant) -> list[Write]:
         """For the journal."""
@@ -83,9 +86,11 @@ class Calendar:
         news, self._news = self._news, []
         return news
 
-    def _agrees(self, shown: int, wall: int) -> bool:
+    def _agrees(self, shown: int, wall: int, now: Instant) -> bool:
         if self._offset is not None:
-            return abs(shown - self._offset) <= STEP_MAX
+            # The clock that never steps may itself run a little fast or slow (leases.py).
+            strayed = (now - self._seen_at) * RATE_MARGIN_PERCENT // 100
+            return abs(shown - self._offset) <= STEP_MAX + strayed
         return self._floor is None or wall >= self._floor - STEP_MAX
 
     def _believe(self, offset: int) -> None:

@@ -74,6 +74,7 @@ class Planner:
         effects: list[LedgerEffect] = [
             Alarm("calendar-resumed", told) if resumed else Alarm("calendar-suspended", told)
             for resumed, told in self.calendar.news()
+            if desk.books.plans  # else it is nobody's affair here
         ]
         self._note_owed(desk, now)
         self._again = None

@@ -98,7 +98,7 @@ class App:
         keys = here.birth.keys
         self.mdns = Mdns(here.birth.identity.id, keys.mesh_id, gate.port, self.driver.report)
         eyes = around.eyes(options, here.claim)
-        self.probing = Probing(eyes, self.driver.report, self.agent, around.aside)
+        self.probing = Probing(eyes, self.driver.report, self.agent, around.wall, around.aside)
         self.stopping = trio.Event()
         self.leaving = False
         self._head: Position | None = None

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 from mesh.admission import Policy
 from mesh.effects import Address
 from mesh.identity import Identity, NodeId
-from mesh.instant import Duration, Instant
+from mesh.instant import SECOND, Duration, Instant
 from mesh.keyring import Keyring
 from mesh.logs import Block, Position
 from mesh.persistence import SPACE_BLOCK
@@ -38,6 +38,10 @@ class Caller(Protocol):
 
     def answer(self, body: bytes) -> None: ...
     def broken(self) -> None: ...
+
+
+WALL_BEGAN: Final = 2_000_000_000 * SECOND
+"""What a true wall clock shows when a world begins."""
 
 
 @dataclass(slots=True)
@@ -98,6 +102,8 @@ class Host:
     """How many effects it still carries out before it dies."""
 
     # What the machine is ---
+    wall_ahead: Duration = 0
+    """How far its wall clock is ahead of the true time."""
     described: Described | None = None
     """What its probes would say, of a machine that a person described."""
     kernel: str = ""
@@ -177,6 +183,10 @@ class Host:
             return self.described.but(self.ram, self.cards).read()
         boot = self.kernel or f"boot of {self.name}"
         return hardware.inventory(self.called, self.ram, self.cores, self.tools, self.cards, boot)
+
+    def wall(self, now: Instant) -> int:
+        """What its wall clock shows."""
+        return WALL_BEGAN + now + self.wall_ahead
 
     def sample(self) -> Sampled:
         """A live look. Work that no hold is tied to is foreign."""

@@ -365,7 +365,7 @@ class Machines(Agenda):
         host = self.hosts[name]
         if host.probes_hang or host.stalled_until > self.now:
             return
-        self.report(name, host.sample())
+        self.report(name, replace(host.sample(), wall=host.wall(self.now)))
         if host.agent is not None and host.inventory_told != host.outline():
             host.inventory_told = host.outline()
             self.report(name, host.inventory())

@@ -88,6 +88,7 @@ def reserve(parser: argparse.ArgumentParser) -> None:
     request(parser)
     add = parser.add_argument
     add("--for", dest="duration", metavar="TIME", help="how long, as in 2h (default 1h)")
+    add("--start", metavar="WHEN", help="later, as in +3h, 14:00, 'tomorrow 14:00', an ISO time")
     add("--hold", action="store_true", help="stop after the hold; `holdfast post` confirms it")
     add("--nodes", metavar="COUNT", help="on so many different nodes at once: all of them or none")
     add("--pid", help="tie it to this running process of this machine; ends with it")

@@ -287,6 +287,7 @@ def granted(knowledge: Knowledge, done: Granted) -> dict[str, Any]:
         "tried": list(done.tried),
         "warnings": warnings,
         "environment": f"HOLDFAST_HOLD={answer.id.hex()}",
+        "starts_at_ms": done.reserve.start_at_ms,
     }
 
 

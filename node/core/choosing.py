@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ledger.commands import LABEL_CHARS_MAX
+from ledger.commands import AMOUNT_MAX, LABEL_CHARS_MAX
 from ledger.limits import BOOKING_TERM_MAX, PATIENCE_MAX, PRINCIPAL_CHARS_MAX, PRIORITY_MAX
 from mesh.identity import NodeId, id_text, parse_id
 from mesh.instant import HOUR, MILLISECOND
@@ -95,6 +95,7 @@ def _check_terms(reserve: Reserve) -> None:
         raise Refused("bad_request", f"nobody waits longer than {days} days", "write --wait 30m")
     if not 0 <= reserve.priority <= PRIORITY_MAX:
         raise Refused("bad_request", f"a priority is from 0 to {PRIORITY_MAX}", "--priority 5")
+    _check_start(reserve)
     for what, text, most in (
         ("label", reserve.label, LABEL_CHARS_MAX),
         ("principal", reserve.principal, PRINCIPAL_CHARS_MAX),
@@ -102,6 +103,25 @@ def _check_terms(reserve: Reserve) -> None:
         if len(text) > most:
             sentence = f"the {what} has {len(text)} characters; {most} is the most"
             raise Refused("bad_request", sentence)
+
+
+def _check_start(reserve: Reserve) -> None:
+    if reserve.start_at_ms is None:
+        return
+    if reserve.pid is not None or reserve.wait_ms:
+        sentence = "what starts later is a booking, and neither waits nor ends with a process"
+        raise Refused("bad_request", sentence, "leave out --pid and --wait")
+    if not 0 < reserve.start_at_ms * MILLISECOND <= AMOUNT_MAX:
+        raise Refused("bad_request", "that is no time of day", "write --start 'tomorrow 14:00'")
+
+
+def later(knowledge: Knowledge, request: Request) -> Outlook:
+    """Whom to ask for a booking that starts later: what is free today says nothing about then."""
+    able = lines(knowledge, request)
+    if able:
+        return Outlook(able, "", "", None, None)
+    why, hint = why_not(decide(request, knowledge.prepared()))
+    return Outlook((), why, hint, None, None)
 
 
 def lines(knowledge: Knowledge, request: Request) -> tuple[Choice, ...]:

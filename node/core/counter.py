@@ -110,6 +110,8 @@ def opening(knowledge: Knowledge, reserve: requests.Reserve) -> Callable[[], Out
     request = choosing.reserve_request(knowledge, reserve)
     if reserve.plan:
         request = planning.taken(knowledge, request, reserve.plan)
+    if reserve.start_at_ms is not None:
+        return lambda: choosing.later(knowledge, request)
     patient = reserve.wait_ms > 0
     return lambda: choosing.outlook(knowledge, request, knowledge.prepared(), patient=patient)
 

@@ -282,7 +282,10 @@ class Errands:
             return False
         if answer.outcome in (Outcome.RELEASED, Outcome.SETTLED):
             return True
-        kept = self._knowledge.ledger.books.live.get(answer.id)
+        books = self._knowledge.ledger.books
+        if answer.id in books.plans:
+            return answer.outcome is Outcome.POSTED
+        kept = books.live.get(answer.id)
         if kept is None or answer.outcome not in LASTING:
             return False
         return kept.kind is GrantKind.BOOKING or kept.parent is not None

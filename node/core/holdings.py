@@ -9,12 +9,13 @@ from typing import Any, Final
 import msgspec
 
 from ledger.books import Books
-from ledger.commands import Leg
+from ledger.commands import GrantKind, Leg
 from ledger.holds import LiveHold
 from ledger.leases import owner_span
 from ledger.lifecycle import HoldState
+from ledger.plans import Plan
 from mesh.identity import NodeId
-from mesh.instant import Duration
+from mesh.instant import MILLISECOND, Duration
 from node.core import answers, gang_answers
 from node.core.dangers import Danger, dangers
 from node.core.idling import IdleFact, idle_sentence
@@ -34,6 +35,7 @@ def holds(knowledge: Knowledge) -> list[dict[str, Any]]:
         books = knowledge.books(node)
         if books is not None:
             alarms = _alarms(books, knowledge.live(node))
+            rows += [_planned(knowledge, node, books, plan) for plan in books.plans.values()]
             rows += [
                 _hold(knowledge, node, books, hold, alarms.get(hold.id, []))
                 for hold in books.live_holds()
@@ -103,6 +105,7 @@ def _hold(
         "parts": [child.id.hex() for child in books.children(hold.id)],
         "term_ms": answers.ms(hold.term),
         "remaining_ms": None if remaining is None else _left(remaining, hold),
+        "starts_at_ms": None,
         "as_of": None
         if position is None
         else {"era": position.era.counter, "height": position.height},
@@ -113,6 +116,34 @@ def _hold(
         "alarms": [one.body for one in alarms],
         "idle": None if idle is None else msgspec.structs.asdict(idle),
         "note": _note(tied, idle, alarms),
+    }
+
+
+def _planned(knowledge: Knowledge, owner: NodeId, books: Books, plan: Plan) -> dict[str, Any]:
+    """A booking that starts later."""
+    position = books.position
+    return {
+        "id": plan.id.hex(),
+        "owner": {**answers.who(knowledge, owner), "liveness": knowledge.liveness_of(owner)},
+        "state": plan.state.value,
+        "kind": GrantKind.BOOKING.value,
+        "legs": [{**answers.leg(one), "used": None} for one in plan.legs],
+        "principal": plan.principal,
+        "label": plan.label,
+        "holder": answers.who(knowledge, NodeId(plan.holder)),
+        "term_ms": answers.ms(plan.term),
+        "remaining_ms": None,
+        "starts_at_ms": plan.start // MILLISECOND,
+        "as_of": None
+        if position is None
+        else {"era": position.era.counter, "height": position.height},
+        "age_ms": answers.ms(knowledge.age(owner, "log")) if owner != knowledge.us else 0,
+        "tied": None,
+        "gang": None,
+        "processes": None,
+        "alarms": [],
+        "idle": None,
+        "note": "",
     }
 
 

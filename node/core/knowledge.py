@@ -196,6 +196,12 @@ class Knowledge:
             if (books := self.books(owner)) is not None
             for hold in books.live_holds()
         }
+        known |= {
+            plan.id: (owner, plan.state)
+            for owner in (self.us, *self.replicas.authors())
+            if (books := self.books(owner)) is not None
+            for plan in books.plans.values()
+        }
         for hold, grant in self.granted.items():
             books = self.books(grant.owner)
             logged = HoldState.ABSENT if books is None else books.state_of(hold)

@@ -33,9 +33,9 @@ def reported(agent: "Agent", report: Report, now: Instant) -> list[Effect]:
         case InventoryRead(inventory):
             effects = agent.publish(agent.image.inventory_read(inventory), now)
             effects += agent.attribution.inventory_read(report)
-        case Sampled(live):
+        case Sampled(live, wall=wall):
             agent.knowledge.seen, agent.knowledge.seen_at = live, now
-            seen = CapacitySeen(agent.attribution.readings(report))
+            seen = CapacitySeen(agent.attribution.readings(report), wall)
             effects = agent.from_books(agent.ledger.report(seen, now), now)
             effects += agent.publish(agent.image.sampled(live), now)
             effects += agent.publish(agent.image.timed(agent.knowledge.timings, now), now)

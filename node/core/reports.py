@@ -28,6 +28,8 @@ class Sampled:
     readings: tuple[PoolReading, ...]
     running: Mapping[bytes, tuple[int, ...]] = field(default_factory=dict)
     """Hold → the processes found under it."""
+    wall: int | None = None
+    """What the wall clock showed then, ns since 1970; None: nobody looked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,11 +74,12 @@ class Plan(msgspec.Struct, frozen=True, tag="plan", forbid_unknown_fields=True):
 class Reserve(msgspec.Struct, frozen=True, tag="reserve", forbid_unknown_fields=True):
     """Hold and post; `hold_only` stops after the hold; `pid` ties a carried lease to a process of
     this machine; `dry_run` decides only. `wait_ms`: where there is no room, wait for so long in the
-    lines of several owners at once, with a `priority` as far as their policy lets.
+    lines of several owners at once, with a `priority` as far as their policy lets. `start_at_ms`: a
+    booking that starts then, by its owner's wall clock (milliseconds since 1970).
 
     → {id, owner: {id, name}, state, legs: [{pool, amount, unit}], kind, term_ms, remaining_ms,
     token, receipts: [base64…], stored_on: [name…]|null, tried: [{node, outcome, detail}],
-    warnings: [sentence…], environment: "HOLDFAST_HOLD=…"}
+    warnings: [sentence…], environment: "HOLDFAST_HOLD=…", starts_at_ms|null}
     Progress lines carry {sentence, stage, node?, remaining_ms?}; of who waits in lines also
     {lines: [{node, place|null, of|null, turn_in_ms|null, note}]}.
     """
@@ -96,6 +97,7 @@ class Reserve(msgspec.Struct, frozen=True, tag="reserve", forbid_unknown_fields=
     """A carried lease that nobody here renews: whoever asked does, with `Renew`."""
     wait_ms: int = 0
     priority: int = 0
+    start_at_ms: int | None = None
     plan: str = ""
     """A token of `Where` or `Plan`: only there, and only if what it rested on is as it was."""
 
@@ -158,6 +160,8 @@ class Holds(msgspec.Struct, frozen=True, tag="holds", forbid_unknown_fields=True
     vram}…] of every node, the largest first, and with `ended` also ended: [{id, owner, state,
     holder, ended_at: {era, height}}…]}, and with `waiting` also waiting: [{id, owner, place, legs,
     principal, label, holder, priority, waited_ms, turn_in_ms|null}…], of the asked node's own line
+    What starts later has `starts_at_ms`, by its owner's wall clock, and the state planned (or
+    pencilled, until confirmed).
     `used` null: the owner has not said. `tied` false: nothing runs under it, an unused promise.
     `processes` null: it is not ours. `alarms`: overshoot | squeezed. `idle`: it has stood unused
     for half an hour or more; percent is the most that was ever used of it.

@@ -110,6 +110,7 @@ def hold_of(reserve: Reserve, choice: Choice, hold: bytes, session: bytes) -> Ho
         principal=reserve.principal,
         label=reserve.label,
         work=choice.work,
+        start=None if reserve.start_at_ms is None else reserve.start_at_ms * MILLISECOND,
     )
 
 

@@ -104,11 +104,14 @@ class Probing:
     """When one agent looks, and whom it tells."""
 
     def __init__(
-        self, eyes: Eyes, tell: Callable[[Report], None], agent: Agent, aside: Aside = in_a_thread
-    ) -> None:
+        self, eyes: Eyes, tell: Callable[[Report], None], agent: Agent,
+        wall: Callable[[], int], aside: Aside = in_a_thread,
+    ) -> None:  # fmt: skip
+        """`wall`: what the wall clock shows, for the calendar alone."""
         self._eyes = eyes
         self._tell = tell
         self._agent = agent
+        self._wall = wall
         self._aside = aside
         self._soon = trio.Event()
         self.looked = trio.Event()
@@ -156,7 +159,7 @@ class Probing:
         while True:
             self._soon = trio.Event()
             sample = await self._aside(partial(self._eyes.sample, self._ties()), abandon=True)
-            self._tell(Sampled(sample.live, sample.readings, sample.tied))
+            self._tell(Sampled(sample.live, sample.readings, sample.tied, self._wall()))
             self._seen("sample")
             with trio.move_on_after(SAMPLE_EVERY_SECONDS):
                 await self._soon.wait()

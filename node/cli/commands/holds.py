@@ -4,7 +4,7 @@ import sys
 from argparse import Namespace
 from typing import Any, Final
 
-from node.cli import ganging
+from node.cli import ganging, when
 from node.cli.asking import Body, answer, show
 from node.cli.exits import YES
 from node.cli.render import (
@@ -84,13 +84,19 @@ def _row(hold: dict[str, Any]) -> list[str]:
         clean(hold["holder"]["name"]),
         legs(hold["legs"]),
         _used(hold),
-        STATES.get(hold["state"], clean(hold["state"])),
+        _state(hold),
         clean(hold["kind"]),
         # A carried lease is renewed for as long as its process runs: the next renewal is no end.
-        "while it runs" if hold["kind"] == "carried" else span(hold["remaining_ms"]),
+        "while it runs" if hold["kind"] == "carried" else span(_lasting(hold)),
         " ".join(clean(part) for part in (hold["principal"], hold["label"]) if part) or "-",
         age(hold["age_ms"]),
     ]
+
+
+def _state(hold: dict[str, Any]) -> str:
+    if hold.get("starts_at_ms") is not None:
+        return f"{clean(hold['state'])}, starts {when.shown(hold['starts_at_ms'])}"
+    return STATES.get(hold["state"], clean(hold["state"]))
 
 
 def _owner(owner: dict[str, Any]) -> str:
@@ -122,8 +128,14 @@ def _foreign(body: dict[str, Any]) -> list[str]:
     return ["", "used, and reserved by nobody", *lines] if lines else []
 
 
+def _lasting(hold: dict[str, Any]) -> int | None:
+    """What is left; of what starts later, all of it."""
+    lasting: int | None = hold["remaining_ms"]
+    return lasting if hold.get("starts_at_ms") is None else hold["term_ms"]
+
+
 def _only_its_owner_knows(hold: dict[str, Any]) -> bool:
-    return hold["remaining_ms"] is None and hold["kind"] != "carried"
+    return _lasting(hold) is None and hold["kind"] != "carried"
 
 
 def _ended(holds: list[dict[str, Any]]) -> list[str]:

@@ -3,6 +3,7 @@
 from argparse import Namespace
 from typing import Any
 
+from node.cli import when
 from node.cli.asking import Body, answer, show, warn
 from node.cli.asks import document, process, term_ms
 from node.cli.exits import YES, wrong_usage
@@ -29,6 +30,7 @@ def run(flags: Namespace) -> int:
         **({"wait_ms": term_ms(flags.wait, "--wait")} if flags.wait else {}),
         **({"priority": flags.priority} if flags.priority else {}),
         "wait_for_opening": not flags.no_wait,
+        **({"start_at_ms": when.wall_ms(flags.start)} if flags.start else {}),
         **({"plan": flags.plan} if flags.plan else {}),
     }
     if flags.carried:
@@ -65,6 +67,9 @@ def _drawn(body: Body, pid: str | None, ink: Ink) -> list[str]:
         ("for what runs", f"{body['environment']} in its environment ties it to this"),
         ("give back", f"holdfast release {str(body['id'])[:10]}"),
     ]
+    if body["starts_at_ms"] is not None:
+        headline = headline.replace("reserved", "planned")
+        rows[4] = ("starts", when.shown(body["starts_at_ms"]))
     if pid is not None:
         del rows[4:6]  # how long until the next renewal, and who else could renew: nobody's affair
     if pending:
