@@ -10,9 +10,10 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Final
 
-from ledger.limits import BOOK_WAIT, QUARANTINE
+from ledger.limits import BOOK_WAIT, CHECKPOINT_ENTRIES, QUARANTINE, Limits
 from mesh.instant import MINUTE, SECOND, Duration, in_seconds
 from simulations.canary import Canary
 from simulations.checks import all_checks
@@ -50,12 +51,17 @@ Progress = Callable[[str, float], object]
 __all__ = ["Options", "Progress", "Result", "Run"]
 
 
+CHECKPOINTS_AFTER: Final = (8, 16, 32, 64, CHECKPOINT_ENTRIES)
+"""Entries of a log between two checkpoints, of which each run has one."""
+
+
 class Run:
     """One run. Build it, let whoever likes `observe`, and `live` it once."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
         self.world = world = World(options.seed, CALM, scheme=options.scheme)
+        world.limits = drawn_limits(options.seed)
         world.look_every = LOOK_EVERY
         for number in range(options.nodes):
             # Every third machine has a card, so that there is something to lose.
@@ -180,6 +186,13 @@ class Run:
             wall_seconds=took,
             transcript_tail=tuple(_told(one) for one in nemesis.injections[-TAIL_LINES:]),
         )
+
+
+def drawn_limits(seed: int) -> Limits:
+    """How often the nodes of a run write checkpoints: in most of them so often that logs are pruned
+    all the time, and whoever was away for a minute finds no beginning."""
+    entries = Random(f"{seed}/checkpoints").choice(CHECKPOINTS_AFTER)
+    return Limits(checkpoint_entries=entries)
 
 
 def _told(injection: Injection) -> str:

@@ -7,11 +7,12 @@ tally (`ledger.audit.Tally`), which shares no code with the books.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ledger.audit import AuditError, Tally
+from ledger.beginnings import books_from
 from ledger.entries import (
     Adopted,
     Closed,
@@ -30,16 +31,24 @@ from ledger.gang_entries import Enlisted, Settled
 from ledger.lifecycle import HoldState
 from mesh.identity import NodeId
 from mesh.instant import Instant
-from mesh.logs import Block, Era
-from mesh.persistence import SPACE_ATTIC, SPACE_BLOCK, Persist, Write
+from mesh.logs import NO_BLOCK, Block, Era, state_hash
+from mesh.persistence import (
+    SPACE_ARCHIVE,
+    SPACE_ATTIC,
+    SPACE_BASE,
+    SPACE_BLOCK,
+    Persist,
+    Write,
+)
 from mesh.rejections import Rejection
+from mesh.storage import archived, block_key, parse_base
 from mesh.wire import parse_block
 from node.core.effects import Effect
 from simulations.host import Host
 
 Ending = Voided | Expired | Released | Reclaimed | Closed
 
-KEPT = (SPACE_BLOCK, SPACE_ATTIC)
+KEPT = (SPACE_BLOCK, SPACE_ATTIC, SPACE_ARCHIVE, SPACE_BASE)
 _ENDS = {
     Voided: HoldState.VOIDED,
     Expired: HoldState.EXPIRED,
@@ -54,6 +63,10 @@ class Reading(NamedTuple):
     block: Block
     hash: bytes
     entries: tuple[Entry, ...] | None
+
+
+Ancestors = Callable[[Sequence["Reading"]], Sequence["Reading"]]
+"""A log with all that was before it, back to the first block."""
 
 
 class Fold:
@@ -99,6 +112,23 @@ class Fold:
                     self._count(len(chain) - 1)
         if cut:
             self.refold(chain)
+        return fresh
+
+    def move(
+        self, first: int, rows: Iterable[tuple[int, Reading | None]], before: "Ancestors"
+    ) -> list[Reading]:
+        """As `take`, of a log that begins at height `first` from now on. What lies before stays
+        part of this fold: `before` knows it, whoever has put it away."""
+        new = dict(rows)
+        if all(reading is None and height < first for height, reading in new.items()):
+            return []  # only put away: the log says what it said
+        at = {height: reading for height, reading in enumerate(self.chain) if height >= first}
+        at |= {height: reading for height, reading in new.items() if reading is not None}
+        for height, reading in new.items():
+            if reading is None:
+                at.pop(height, None)
+        fresh = [at[height] for height in sorted(at) if at[height] not in self.chain[height:][:1]]
+        self.refold(before([at[height] for height in sorted(at)]))
         return fresh
 
     def refold(self, chain: Sequence[Reading]) -> None:
@@ -184,6 +214,7 @@ class Archive:
         """Of holds that are of gangs: hold → the blocks in which it is settled."""
         self.forgot: dict[str, Forgot] = {}
         self._readings: dict[bytes, Reading | None] = {}
+        self._by_hash: dict[bytes, Reading] = {}
 
     # Reading -------------------------------------------------------------------------------------
 
@@ -200,6 +231,24 @@ class Archive:
         told = self.settled_in if hold in self.of_gangs else self.granted_in
         return shelf is not None and any(shelf.has(one) for one in told.get(hold, ()))
 
+    def whole(self, chain: Sequence[Reading]) -> list[Reading]:
+        """`chain` with all that was before it, though its keeper has put that away or never had
+        it: whatever was signed in this world has been seen here."""
+        before: list[Reading] = []
+        link = chain[0].block.previous if chain else NO_BLOCK
+        while link != NO_BLOCK and link in self._by_hash:
+            before.append(self._by_hash[link])
+            link = before[-1].block.previous
+        return [*reversed(before), *chain]
+
+    def whole_log(self, chain: Sequence[Block]) -> list[Block]:
+        """The same, of blocks."""
+        first = chain[0].hash if chain else b""
+        if first not in self._by_hash:
+            return list(chain)
+        before = self.whole([self._by_hash[first]])[:-1]
+        return [*(reading.block for reading in before), *chain]
+
     def of(self, author: NodeId) -> Published:
         return self.published.setdefault(author, Published())
 
@@ -210,8 +259,8 @@ class Archive:
         shelf = Shelf()
         for space in KEPT:
             for key, raw in host.disk.durable.get(space, {}).items():
-                reading = self.read(raw)
-                shelf.put((space, key), None if reading is None else reading.hash)
+                for place, digest in self._placed(Write(space, key, raw)):
+                    shelf.put(place, digest)
         before = self.shelves.get(host.name)
         if before is not None and any(not shelf.has(one) for one in +before.hashes):
             self.forgot[host.name] = Forgot(host.life, now)
@@ -221,44 +270,73 @@ class Archive:
         own = [reading for reading in read if reading is not None]
         for folds in (self.signed, self.durable):
             folds[host.name] = fold = Fold()
-            fold.refold(own)
+            fold.refold(self.whole(own))
         for reading in own:
             self._publish(host.id, reading)  # what a crash let through, unacknowledged
 
     def stepped(self, host: Host, effects: Sequence[Effect]) -> Iterator[tuple[Reading, bool]]:
         """Every block that a step hands to the disk, and whether the host itself signed it now."""
-        own: list[tuple[int, Reading | None]] = []
+        fold = self.signed.setdefault(host.name, Fold())
+        known = self.of(host.id).durable
         for effect in effects:
             if type(effect) is not Persist:
                 continue
             for write in effect.writes:
-                if write.space not in KEPT:
+                if write.space not in (SPACE_BLOCK, SPACE_ATTIC) or write.value is None:
                     continue
-                reading = None if write.value is None else self.read(write.value)
-                if write.space == SPACE_BLOCK and write.key.startswith(host.id):
-                    own.append((_height(write.key), reading))
-                elif reading is not None and reading.block.author != host.id:
+                reading = self.read(write.value)
+                if reading is not None and reading.block.author != host.id:
                     yield reading, False
-        if own:
-            known = self.of(host.id).durable
-            for reading in self.signed.setdefault(host.name, Fold()).take(own):
+            for reading in self._taken(fold, host, effect.writes):
                 if reading.hash not in known:  # else a peer's copy of it came back
                     yield reading, True
 
     def on_disk(self, host: Host, writes: Sequence[Write]) -> None:
         """A transaction is durable."""
-        own: list[tuple[int, Reading | None]] = []
         shelf = self.shelves.setdefault(host.name, Shelf())
         for write in writes:
-            if write.space not in KEPT:
-                continue
+            for place, digest in self._placed(write):
+                shelf.put(place, digest)
+        fold = self.durable.setdefault(host.name, Fold())
+        for reading in self._taken(fold, host, writes):
+            self._publish(host.id, reading)
+
+    def _taken(self, fold: Fold, host: Host, writes: Sequence[Write]) -> list[Reading]:
+        """What of the host's own log `writes` change, folded; the blocks that are new."""
+        own = [
+            (_height(write.key), None if write.value is None else self.read(write.value))
+            for write in writes
+            if write.space == SPACE_BLOCK and write.key.startswith(host.id)
+        ]
+        moved = [write for write in writes if write.space == SPACE_BASE and write.key == host.id]
+        if not moved:
+            return fold.take(own) if own else []
+        base = None if moved[-1].value is None else parse_base(moved[-1].value)
+        return fold.move(0 if base is None else base.block.height, own, self.whole)
+
+    def _placed(self, write: Write) -> Iterator[tuple[tuple[str, bytes], bytes | None]]:
+        """(place, what lies there now) for each thing that a row holds."""
+        place = (write.space, write.key)
+        if write.space in (SPACE_BLOCK, SPACE_ATTIC):
             reading = None if write.value is None else self.read(write.value)
-            shelf.put((write.space, write.key), None if reading is None else reading.hash)
-            if write.space == SPACE_BLOCK and write.key.startswith(host.id):
-                own.append((_height(write.key), reading))
-        if own:
-            for reading in self.durable.setdefault(host.name, Fold()).take(own):
-                self._publish(host.id, reading)
+            yield place, None if reading is None else reading.hash
+        elif write.space == SPACE_ARCHIVE:
+            for block in archived(write.value or b""):
+                yield (SPACE_ARCHIVE, block_key(block.author, block.height)), block.hash
+        elif write.space == SPACE_BASE:
+            yield place, None if write.value is None else self._read_base(write.value)
+
+    def _read_base(self, raw: bytes) -> bytes | None:
+        """The hash of a state, which is a copy of every grant that it names."""
+        base = parse_base(raw)
+        books = None if base is None else books_from(base)
+        if base is None or books is None:
+            return None
+        digest = state_hash(base.state)
+        for hold in books.live_holds():
+            if hold.state is HoldState.POSTED:
+                self.granted_in.setdefault(hold.id, {})[digest] = None
+        return digest
 
     def _publish(self, author: NodeId, reading: Reading) -> None:
         published = self.of(author)
@@ -276,7 +354,7 @@ class Archive:
             entries: tuple[Entry, ...] | None = tuple(decode_entry(one) for one in block.entries)
         except EntryRefused:
             entries = None
-        reading = Reading(block, block.hash, entries)
+        reading = self._by_hash[block.hash] = Reading(block, block.hash, entries)
         for entry in entries or ():
             if isinstance(entry, Posted) or (isinstance(entry, Adopted) and entry.posted):
                 self.granted_in.setdefault(entry.id, {})[reading.hash] = None

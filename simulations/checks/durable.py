@@ -8,8 +8,8 @@ from ledger.commands import Answer, Outcome
 from ledger.entries import Adopted, Held, Posted, decode_entry
 from mesh.identity import NodeId
 from mesh.logs import Receipt, check_receipt
-from mesh.persistence import SPACE_BLOCK
-from mesh.storage import block_key
+from mesh.persistence import SPACE_BASE, SPACE_BLOCK
+from mesh.storage import block_key, parse_base
 from node.core.effects import Reply
 from node.core.errands import SERVICE_LEDGER
 from simulations.checks.archive import Ending, Reading
@@ -81,8 +81,14 @@ class DurableBeforeAudible(Check):
             raise self.broken("B1", f"{host.name} renews {hold.hex()[:8]}, whose post is not there")
 
     def _on_disk(self, host: Host, height: int) -> Reading | None:
+        archive = self.evidence.archive
         row = host.disk.durable.get(SPACE_BLOCK, {}).get(block_key(host.id, height))
-        return None if row is None else self.evidence.archive.read(row)
+        if row is not None:
+            return archive.read(row)
+        base = parse_base(host.disk.durable.get(SPACE_BASE, {}).get(host.id, b""))
+        if base is None or height >= base.block.height:
+            return None
+        return archive.durable[host.name].chain[height]  # put away since
 
 
 class OneBlockPerPlace(Check):

@@ -50,7 +50,7 @@ class CopiesAreTrue(Check):
         self._seen[key] = head.hash
         self.looks("G3")
         self.looks("G4")
-        chain = agent.mesh.chains.chain(author)
+        chain = tuple(self.evidence.archive.whole_log(agent.mesh.chains.chain(author)))
         self._check_published(keeper, author, chain)
         if agent.mesh.chains.fork(author) is not None:
             return  # It has stopped believing the log, with proof.
