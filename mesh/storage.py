@@ -15,11 +15,21 @@ from mesh.facts import Fact
 from mesh.filed import Filed
 from mesh.identity import NODE_ID_BYTES, NONCE_BYTES, PUBLIC_KEY_BYTES, Epoch, NodeId, PublicKey
 from mesh.logs import Base, Block, check_base
-from mesh.persistence import SPACE_ARCHIVE, SPACE_ATTIC, SPACE_BASE, SPACE_BLOCK, SPACE_PEER, Write
+from mesh.persistence import (
+    SPACE_ARCHIVE,
+    SPACE_ATTIC,
+    SPACE_BASE,
+    SPACE_BLOCK,
+    SPACE_PEER,
+    SPACE_SHELF,
+    Write,
+)
 from mesh.wire import block_bytes, fact_bytes, parse_block, parse_fact
 
 ADDRESSES_REMEMBERED_MAX = 8
 ARCHIVE_ROW_BLOCKS = 256
+JUST_NOW = -1
+"""When a row was put into the archive, if nobody has counted yet."""
 SPARE = b"attic"
 """Behind an author's id: the base of what lies in the attic."""
 
@@ -87,8 +97,16 @@ def _archive_writes(author: NodeId, blocks: Sequence[Block]) -> list[Write]:
     for start in range(0, len(blocks), ARCHIVE_ROW_BLOCKS):
         row = blocks[start : start + ARCHIVE_ROW_BLOCKS]
         value: bytes = msgpack.packb([block_bytes(block) for block in row])
-        writes.append(Write(SPACE_ARCHIVE, block_key(author, row[0].height), value))
+        key = block_key(author, row[0].height)
+        writes.append(Write(SPACE_ARCHIVE, key, value))
+        writes.append(Write(SPACE_SHELF, key, shelf_bytes(JUST_NOW, len(value))))
     return writes
+
+
+def shelf_bytes(at: int, size: int) -> bytes:
+    """What is noted of a row of the archive: when it was put there, and its size."""
+    packed: bytes = msgpack.packb([at, size])
+    return packed
 
 
 def archived(value: bytes) -> list[Block]:

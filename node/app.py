@@ -36,6 +36,7 @@ from node.core.machine import Agent
 from node.core.reports import AddressesChanged, Check, ShellNews
 from node.core.throughputs import TIMED_BYTES_MIN, StreamTimed
 from node.shell import health, streams
+from node.shell.archive import history
 from node.shell.beacons import Trouble
 from node.shell.chronicle import Chronicle, tell_all
 from node.shell.copied import as_a_copy
@@ -217,6 +218,12 @@ class App:
             self.leaving = True
             self.stopping.set()
             return True, {"left": True}
+        if isinstance(request, requests.LedgerHistory):
+            ask = partial(self._converse, progress=progress)
+            return await history(ask, self.here.journal, self.around.aside, request)
+        return await self._converse(request, progress)
+
+    async def _converse(self, request: requests.Request, progress: Progress) -> tuple[bool, Body]:
         async with self.driver.ask(request) as lines:
             async for line in lines:
                 if isinstance(line, Reply):

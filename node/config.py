@@ -42,6 +42,9 @@ class Origin(Enum):
     DEFAULT = "default"
 
 
+HISTORY_FOR_NS: Final = 30 * 24 * 3600 * 10**9
+
+
 @dataclass(frozen=True, slots=True)
 class UpOptions:
     """Everything `node.app.main` needs to know to start an agent."""
@@ -66,6 +69,8 @@ class UpOptions:
     """Nodes that count where only those listed do, beside those that a person has named since."""
     system_reserve: int | None = None
     """Bytes of RAM never promised. None: the probes' own rule."""
+    history_for: int = HISTORY_FOR_NS
+    """How long what logs no longer begin with stays readable, counted while this agent runs."""
     first: bool = False
     """This machine has promised nothing before: no quarantine, and that goes on record."""
     moved: bool = False
@@ -235,6 +240,15 @@ def read_bytes(said: object) -> int:
     return parse_bytes(said)
 
 
+def read_span(said: object) -> int:
+    """A time with its unit, in nanoseconds."""
+    from placement.amounts import parse_duration
+
+    if not isinstance(said, str):
+        raise ConfigError(f"{said!r} has no unit: write it as text, as in '30d'")
+    return parse_duration(said)
+
+
 def _read_labels(said: object) -> tuple[tuple[str, str], ...]:
     if isinstance(said, Mapping):
         said = [f"{key}={value}" for key, value in said.items()]
@@ -308,6 +322,7 @@ SETTINGS: Final = (
     Setting("trust", _read_trust, TRUST_POLICIES[0], "--trust"),
     Setting("trusted", _read_trusted, (), "--trusted"),
     Setting("system_reserve", read_bytes, None, "--system-reserve"),
+    Setting("history_for", read_span, HISTORY_FOR_NS, "--history-for"),
     Setting("first", read_flag, False, "--first", this_start_only=True),
     Setting("moved", read_flag, False, "--moved", this_start_only=True),
     Setting("new_identity", read_flag, False, "--new-identity", this_start_only=True),

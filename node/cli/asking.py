@@ -32,6 +32,7 @@ EXPECTED: Final = {
     "holds": ("holds",),
     "ledger_show": ("author", "blocks", "balances"),
     "ledger_verify": ("logs", "ok"),
+    "ledger_history": ("author", "entries", "next"),
     "open_bookings": ("standing",),
     "invite": ("invite", "expires_ms", "addresses"),
     "revoke": ("id", "name", "by", "reason"),

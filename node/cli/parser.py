@@ -226,6 +226,7 @@ def _up(parser: Parser) -> None:
     add("--no-mdns", dest="mdns", action="store_false", default=None, help="beacons and seeds only")
     add("--profile", dest="mesh_profile", help="find the dead: balanced (default) or fast")
     trust.up(parser)
+    add("--history-for", metavar="TIME", help="keep pruned parts of logs readable so long (30d)")
     add("--system-reserve", metavar="AMOUNT", help="memory never promised, as in 2GiB")
     add("--secret-file", metavar="FILE", help="take the mesh's secret from this file")
     add("--json-logs", action="store_true", default=None, help="log as one JSON object per line")
@@ -274,8 +275,12 @@ def _holds(parser: Parser) -> None:
 
 def _ledger(parser: Parser) -> None:
     add = parser.add_argument
-    add("what", choices=("show", "verify", "open"), metavar="show|verify|open", help="what to do")
-    add("node", nargs="?", metavar="NODE", help="whose ledger to show (default: our own)")
+    what = ("show", "history", "verify", "export", "open")
+    add("what", choices=what, metavar="|".join(what), help="what to do")
+    add("about", nargs="?", metavar="NODE|WHAT", help="whose ledger; of history: what about")
+    add("--of", metavar="NODE", help="with history: whose ledger (default: our own)")
+    add("--format", choices=("jsonl", "csv"), default="jsonl", help="of export (jsonl)")
+    add("--out", metavar="FILE", help="export into this file")
     add("--last", metavar="COUNT", default="50", help="blocks to show (50)")
     add("--receipt", metavar="FILE", help="verify this receipt, with no agent and no network")
     add("--reason", metavar="TEXT", help="with `open`: why bookings need not wait; goes on record")

@@ -10,10 +10,7 @@ from typing import Any
 
 import msgspec
 
-from ledger.audit import verify_chain
-from ledger.beginnings import books_from
 from ledger.blocks import ReceiptRefused, decode_receipt
-from ledger.books import Books
 from ledger.commands import TTL_MAX, Answer, GrantKind, Leg
 from ledger.entries import (
     Adopted,
@@ -31,7 +28,6 @@ from mesh.facts import Fact
 from mesh.identity import NodeId, id_text
 from mesh.instant import MILLISECOND, Duration
 from mesh.keyring import Keyring
-from mesh.logs import Block
 from mesh.lookout import Footing
 from node.core import throughputs
 from node.core.birth import Birth
@@ -192,80 +188,9 @@ def past(knowledge: Knowledge, node: NodeId) -> dict[str, Any] | None:
 
 def _said(fact: Fact | None, decode: Callable[[bytes], Any]) -> Any:
     try:
-        return None if fact is None else _plain(decode(fact.body))
+        return None if fact is None else plain(decode(fact.body))
     except msgspec.MsgspecError:
         return None  # of a later version, or nonsense: signed, and yet not ours to read
-
-
-def verify(knowledge: Knowledge) -> dict[str, Any]:
-    """Every log this replica keeps, checked from where it begins."""
-    logs = []
-    for author in sorted({knowledge.us, *knowledge.mesh.chains.authors()}):
-        chain = knowledge.mesh.chains.chain(author)
-        base = knowledge.mesh.chains.base(author)
-        report = verify_chain(chain, None if base is None else books_from(base))
-        problem = report.fault or knowledge.replicas.problem(author)
-        head = chain[-1].position if chain else None
-        logs.append(
-            {
-                "author": who(knowledge, author),
-                "blocks": len(chain),
-                "begins": knowledge.mesh.chains.first(author),
-                "entries": report.entries,
-                "holds_live": report.live,
-                "era": None if head is None else head.era.counter,
-                "height": None if head is None else head.height,
-                "head": None if head is None else head.hash.hex(),
-                "ok": problem is None,
-                "problem": problem,
-            }
-        )
-    return {"logs": logs, "ok": all(log["ok"] for log in logs)}
-
-
-def show(knowledge: Knowledge, text: str | None, last: int) -> dict[str, Any]:
-    """One owner's log and its balances."""
-    author = knowledge.us if text is None else find_node(text, knowledge.names())
-    books = knowledge.books(author)
-    chain = knowledge.mesh.chains.chain(author)
-    return {
-        "author": who(knowledge, author),
-        "blocks": [_block(block) for block in chain[-max(0, last) :]] if last > 0 else [],
-        "balances": [] if books is None else _balances(books),
-    }
-
-
-def _block(block: Block) -> dict[str, Any]:
-    return {
-        "era": block.era.counter,
-        "height": block.height,
-        "hash": block.hash.hex(),
-        "previous": block.previous.hex(),
-        "entries": [_entry(raw) for raw in block.entries],
-    }
-
-
-def _entry(raw: bytes) -> dict[str, Any]:
-    entry = decode_entry(raw)
-    fields = {name: _plain(getattr(entry, name)) for name in entry.__struct_fields__}
-    if "kind" in fields:
-        fields["grant"] = fields.pop("kind")  # of the hold; `kind` is the entry's own
-    fields.pop("digest", None)
-    return {"kind": entry.__struct_config__.tag, **fields}
-
-
-def _balances(books: Books) -> list[dict[str, Any]]:
-    return [
-        {
-            "account": account.role.value + (f" of {account.tenant}" if account.tenant else ""),
-            "pool": account.pool,
-            **counters._asdict(),
-            "state": state.value if (state := books.pools.get(account.pool)) else "unknown",
-        }
-        for account, counters in sorted(
-            books.accounts.items(), key=lambda row: (row[0].pool, row[0].role.value, row[0].tenant)
-        )
-    ]
 
 
 def granted(knowledge: Knowledge, done: Granted) -> dict[str, Any]:
@@ -367,16 +292,16 @@ def _versions(knowledge: Knowledge, node: NodeId) -> dict[str, int]:
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Structs as maps (a Metric too, which travels as an array), bytes as hex."""
     if isinstance(value, msgspec.Struct):
-        return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+        return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return {name: _plain(item) for name, item in value._asdict().items()}
+        return {name: plain(item) for name, item in value._asdict().items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     return value.value if hasattr(value, "value") and hasattr(value, "name") else value

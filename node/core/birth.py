@@ -18,6 +18,7 @@ from mesh.identity import Epoch, Identity
 from mesh.instant import Duration
 from mesh.keyring import Keyring
 from mesh.persistence import SPACE_PROOF, SPACE_REMAINING
+from node.core.history import HISTORY_FOR
 from node.core.links import Self
 
 META_EPOCH: Final = b"epoch"
@@ -52,6 +53,8 @@ class Birth:
     admission: Admission = field(default_factory=Admission)
     """Whom this node counts on; what it pinned and listed is taken from `saved`."""
     limits: Limits = field(default_factory=Limits)
+    history_for: Duration = HISTORY_FOR
+    """How long what a log no longer begins with stays readable."""
 
     @property
     def remaining(self) -> dict[bytes, Duration]:

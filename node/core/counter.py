@@ -16,6 +16,7 @@ from node.core import (
     health,
     holdings,
     keyholders,
+    logbook,
     naming,
     planning,
     requests,
@@ -49,9 +50,11 @@ def read(knowledge: Knowledge, request: Request, about: dict[str, Any]) -> dict[
             rows = {"holds": holdings.holds(knowledge), "foreign": holdings.foreign(knowledge)}
             return {**rows, **past, **here}
         case requests.LedgerShow(node, last):
-            return answers.show(knowledge, node, last)
+            return logbook.show(knowledge, node, last)
         case requests.LedgerVerify():
-            return answers.verify(knowledge)
+            return logbook.verify(knowledge)
+        case requests.LedgerHistory(node, start):
+            return logbook.page(knowledge, node, start)
         case requests.Pins():
             return trusting.table(knowledge)
         case requests.Keys():

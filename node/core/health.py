@@ -9,7 +9,7 @@ from typing import Any
 from mesh.identity import id_text
 from mesh.instant import MILLISECOND
 from mesh.membership import Liveness, Member, Trust
-from node.core import answers, keyholders, matrix, naming
+from node.core import answers, keyholders, logbook, matrix, naming
 from node.core.diagnoses import diagnose
 from node.core.findings import Scene
 from node.core.knowledge import Knowledge
@@ -113,7 +113,7 @@ def _present(knowledge: Knowledge) -> list[Member]:
 
 
 def _ledgers(knowledge: Knowledge) -> Check:
-    logs = answers.verify(knowledge)["logs"]
+    logs = logbook.verify(knowledge)["logs"]
     broken = [f"{log['author']['name']}: {log['problem']}" for log in logs if not log["ok"]]
     sentence = "; ".join(broken) or f"all {len(logs)} that are kept here add up"
     hint = "nothing is placed on a node whose ledger does not add up; `holdfast ledger verify`"

@@ -35,6 +35,7 @@ from node.core.copies import Copies
 from node.core.effects import Doubt, Effect, Happened, KeepKeys, Look, Reply
 from node.core.errands import SERVICE_LEDGER, ErrandEffect, Errands, ToOurBooks
 from node.core.gang import Record
+from node.core.history import History
 from node.core.inviting import Inviting
 from node.core.knowledge import Knowledge
 from node.core.pruning import Pruning
@@ -70,7 +71,7 @@ class Agent:
         )  # fmt: skip
         self.ledger = birth.books(self.mesh.chains, random)
         self.knowledge = Knowledge(self.identity.id, birth.name, self.mesh, self.ledger, birth.keys)
-        self.pruning = Pruning(self.knowledge)
+        self.pruning = Pruning(self.knowledge, History(birth.saved, birth.history_for))
         self.image = SelfImage()
         self.inviting = Inviting(birth.keys.mesh_id, birth.boot, random)
         self.errands = Errands(self.identity, self.knowledge, random)
@@ -122,7 +123,7 @@ class Agent:
         effects += self.from_books(self.ledger.wake(now), now)
         effects += self.from_errands(self.errands.wake(now), now)
         effects += self.inviting.wake(now)
-        effects += self.bulletin.watch(now)
+        effects += [*self.bulletin.watch(now), *self.pruning.history.wake(now)]
         return effects + self._publish_standing(now)
 
     def ask(self, token: int, request: Request, now: Instant) -> list[Effect]:
@@ -229,11 +230,11 @@ class Agent:
                     out += self.attribution.learned(fact)
                 case mesh_effects.LogExtended(author, blocks):
                     out += self.bulletin.extended(author, blocks, now)
-                    out += self.pruning.after(author)
+                    out += self.pruning.after(author, now)
                     out += self.from_errands(self.errands.read_of_gangs(), now)
                 case mesh_effects.LogCut(author, chain, base):
                     out += self.bulletin.cut(author, chain, base, now)
-                    out += self.pruning.after(author)
+                    out += self.pruning.after(author, now)
                     out += self.from_errands(self.errands.read_of_gangs(), now)
                 case mesh_effects.ForkProven(author, first, _):
                     out.append(self.bulletin.forked(author, first))
@@ -276,7 +277,7 @@ class Agent:
             match effect:
                 case books_effects.Append(block):
                     out += self.from_mesh(self.mesh.append(block, now), now)
-                    out += [*self.bulletin.written(block), *self.pruning.after(block.author)]
+                    out += [*self.bulletin.written(block), *self.pruning.after(block.author, now)]
                 case books_effects.Rebase(chain, base):
                     self.errands.new_era()
                     out += self.from_mesh(self.mesh.rebase_own(chain, base), now)

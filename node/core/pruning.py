@@ -6,27 +6,31 @@ prunes when it has folded that word, and all keep the same.
 """
 
 from mesh.identity import NodeId
+from mesh.instant import Instant
 from mesh.logs import Base
 from mesh.persistence import Persist
 from mesh.storage import writes_for
+from node.core.history import History
 from node.core.knowledge import Knowledge
 
 
 class Pruning:
     """Puts away what logs no longer begin with."""
 
-    def __init__(self, knowledge: Knowledge) -> None:
+    def __init__(self, knowledge: Knowledge, history: History) -> None:
         self._knowledge = knowledge
+        self.history = history
         knowledge.ledger.checkpointer.company = knowledge.live_others
 
-    def after(self, author: NodeId) -> list[Persist]:
+    def after(self, author: NodeId, now: Instant) -> list[Persist]:
         """The log of `author` has grown: let our copy begin later, if it says so."""
         base = self._prunable(author)
         if base is None:
             return []
         chains, ledger = self._knowledge.mesh.chains, self._knowledge.ledger
         proofs = ledger.prune(base) if author == self._knowledge.us else []
-        return [*proofs, Persist(writes_for(author, chains.prune(author, base)))]
+        writes = writes_for(author, chains.prune(author, base))
+        return [*proofs, Persist(writes), *self.history.put_away(writes, now)]
 
     def _prunable(self, author: NodeId) -> Base | None:
         books, chains = self._knowledge.books(author), self._knowledge.mesh.chains

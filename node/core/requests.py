@@ -172,7 +172,8 @@ class Holds(msgspec.Struct, frozen=True, tag="holds", forbid_unknown_fields=True
 
 
 class LedgerShow(msgspec.Struct, frozen=True, tag="ledger_show", forbid_unknown_fields=True):
-    """One owner's log (default: our own). → {author: {id, name}, blocks: [{era, height, hash,
+    """One owner's log (default: our own). → {author: {id, name}, begins, length, age_ms, problem,
+    blocks: [{era, height, hash,
     previous, entries: [{kind, …}]}], balances: [{account, pool, debits_pending, debits_posted,
     credits_pending, credits_posted, state}]}"""
 
@@ -181,11 +182,16 @@ class LedgerShow(msgspec.Struct, frozen=True, tag="ledger_show", forbid_unknown_
 
 
 class LedgerVerify(msgspec.Struct, frozen=True, tag="ledger_verify", forbid_unknown_fields=True):
-    """Check every log this replica keeps: signatures, links, roots, balances.
+    """Check every log this replica keeps: signatures, links, roots, balances. → {logs: [{author,
+    begins, blocks, entries, holds_live, era, height, head, ok, problem}], ok: bool}"""
 
-    → {logs: [{author: {id, name}, blocks, entries, holds_live, era, height, head, ok, problem}],
-    ok: bool}
-    """
+
+class LedgerHistory(msgspec.Struct, frozen=True, tag="ledger_history", forbid_unknown_fields=True):
+    """A page of a log, its archive included. → as LedgerShow: {…, entries: [{era, height, hash,
+    line, kind, …}], next}; `next`: the height to go on from, null when that was all."""
+
+    node: str | None = None
+    start: int = 0
 
 
 class Invite(msgspec.Struct, frozen=True, tag="invite", forbid_unknown_fields=True):

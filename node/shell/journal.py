@@ -32,7 +32,7 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import apsw
 
@@ -86,6 +86,14 @@ _SET: Final = (
 )
 _EVERYTHING: Final = "SELECT space, key, value FROM journal WHERE space != ?"
 """But the archive, which is as large as history, and asked for row by row."""
+_ROW_AT: Final = """
+    SELECT key, value FROM journal WHERE space = :space AND key <= :high AND key >= (
+        SELECT coalesce(max(key), :at) FROM journal
+        WHERE space = :space AND key >= :low AND key <= :at)
+    ORDER BY key LIMIT 2
+"""
+"""The row that a height lies in is the last that begins at or below it; if that ends below it, or
+there is none, the next one counts."""
 _REMOVE: Final = "DELETE FROM journal WHERE space = ? AND key = ?"
 
 
@@ -97,6 +105,8 @@ class Journal:
         self._connection = connection
         self._path = path
         self._one_at_a_time = threading.Lock()
+        self._reading = threading.Lock()
+        """Held while the connection is in use: what is read meanwhile waits its turn."""
         self._failed: JournalFailed | None = None
         self._wal_pages = 0
         self.fresh = fresh
@@ -134,16 +144,34 @@ class Journal:
         alone = self._one_at_a_time.acquire(blocking=False)
         assert alone, "two commits at once: the driver has one writer"
         try:
-            with named(self._path, self._connection), self._connection:
+            with self._reading, named(self._path, self._connection), self._connection:
                 for write in writes:
                     self._put(write)
             if self._wal_pages >= CHECKPOINT_PAGES:
-                self._checkpoint()
+                with self._reading:
+                    self._checkpoint()
         except JournalFailed as failure:
             self._failed = failure
             raise
         finally:
             self._one_at_a_time.release()
+
+    def archived(self, author: bytes, height: int) -> list[bytes]:
+        """The row of the archive that `height` lies in, and else the next: in a list, or none.
+
+        Waits for a commit, and a commit for it. Raises a JournalError.
+        """
+        low, at, high = (author + n.to_bytes(8, "big") for n in (0, height, 2**64 - 1))
+        where = {"space": SPACE_ARCHIVE, "low": low, "at": at, "high": high}
+        with self._reading, named(self._path, self._connection):
+            rows: list[Any] = [*self._connection.execute(_ROW_AT, where)]
+        values = []
+        for key, sealed in rows:
+            value, seal = sealed[:-SEAL_BYTES], sealed[-SEAL_BYTES:]
+            if seal != _seal(SPACE_ARCHIVE, key, value):
+                raise corrupt(self._path, f"a value in {SPACE_ARCHIVE!r} does not match its seal")
+            values.append(value)
+        return values
 
     def quick_check(self) -> list[str]:
         """What SQLite finds wrong with the file; empty when nothing is."""

@@ -212,6 +212,7 @@ def _birth(ground: Ground, options: UpOptions, keys: Keyring, saved: Saved) -> B
             Policy(options.trust), tuple(parse_id(text) for text in options.trusted)
         ),
         mesh_profile=options.mesh_profile,
+        history_for=options.history_for,
         mesh_config=PROFILES[options.mesh_profile](),
     )
 

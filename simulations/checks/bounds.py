@@ -56,6 +56,7 @@ from node.core.attribution import HEARD_MAX
 from node.core.dangers import RAISED_MAX
 from node.core.forgetting import FORGOTTEN_MAX
 from node.core.gang import GANGS_UNDER_WAY_MAX, TRIED_MAX
+from node.core.history import ROWS_MAX as ARCHIVE_ROWS_MAX
 from node.core.idling import IDLE_TOLD_MAX
 from node.core.inviting import INVITES_MAX, OVER_REMEMBERED_MAX, WRONG_TOKENS_PER_MINUTE_MAX
 from node.core.knowledge import GRANTS_REMEMBERED_MAX
@@ -179,6 +180,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Hints._sent": HINTS_MAX,
     "Idling._watched": ENTRIES_MAX,
     "Intake._reported": OWN_BLOCKS_REPORTED_MAX,
+    "History._rows": ARCHIVE_ROWS_MAX,
     "Inventory.labels": POOLS_MAX,
     "Inventory.runtimes": POOLS_MAX,
     "Inviting._kept": INVITES_MAX,

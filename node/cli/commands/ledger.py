@@ -1,4 +1,4 @@
-"""`holdfast ledger show|verify|open`: what was promised, and the proof of it.
+"""`holdfast ledger show|history|verify|export|open`: what was promised, and the proof of it.
 
 `verify --receipt FILE` needs neither agent nor network: a receipt carries its own proof. `open` is
 a person's word against the ledger's caution, so it needs a reason, and the log keeps it.
@@ -18,25 +18,35 @@ PLAIN = ("kind", "id", "hold", "pool", "state", "reason", "principal", "label", 
 
 
 def run(flags: Namespace) -> int:
-    """Show one log, or verify all of them, or one receipt; or open our own for bookings."""
-    if flags.reason is not None and flags.what != "open":
-        raise wrong_usage("--reason goes with `ledger open`")
+    """Show a log, verify all of them or one receipt, write one out; or open ours for bookings."""
+    _check(flags)
     if flags.what == "open":
         return _open(flags)
+    if flags.what in ("history", "export"):
+        from node.cli import ledger_pages
+
+        return (
+            ledger_pages.history(flags) if flags.what == "history" else ledger_pages.export(flags)
+        )
     if flags.receipt is not None:
-        if flags.what != "verify":
-            raise wrong_usage("--receipt goes with `ledger verify`")
         from node.cli import receipts
 
         return receipts.run(flags)
     return _show(flags) if flags.what == "show" else _verify(flags)
 
 
+def _check(flags: Namespace) -> None:
+    belongs = {"reason": "open", "receipt": "verify", "of": "history", "out": "export"}
+    for name, what in belongs.items():
+        if getattr(flags, name) is not None and flags.what != what:
+            raise wrong_usage(f"--{name} goes with `ledger {what}`")
+
+
 def _show(flags: Namespace) -> int:
     if not flags.last.isascii() or not flags.last.isdigit():
         raise wrong_usage(f"--last: {flags.last!r} is not a count of blocks", "as in --last 50")
     last = min(int(flags.last[:9]), BLOCKS_SHOWN_MAX)
-    body = answer(flags, {"type": "ledger_show", "node": flags.node, "last": last})
+    body = answer(flags, {"type": "ledger_show", "node": flags.about, "last": last})
     show(flags, body, lambda ink: _log_lines(body, ink))
     return YES
 
@@ -44,18 +54,31 @@ def _show(flags: Namespace) -> int:
 def _log_lines(body: dict[str, Any], ink: Ink) -> list[str]:
     author = body["author"]
     lines = [ink.bold(f"ledger of {or_unknown(author['name'])} ({short(author['id'])})")]
+    lines += _standing(body, ink)
     for block in body["blocks"]:
         lines.append(
             f"era {block['era']} height {block['height']}  {short(block['hash'])}"
             f"  after {short(block['previous'])}"
         )
-        lines += [f"    {_entry(entry)}" for entry in block["entries"]]
+        lines += [f"    {entry_line(entry)}" for entry in block["entries"]]
     return [*lines, "", *_balances(body["balances"])]
 
 
-def _entry(entry: dict[str, Any]) -> str:
+def _standing(body: dict[str, Any], ink: Ink) -> list[str]:
+    """From where to where our copy goes, how old it is, and whether it adds up."""
+    if "length" not in body:
+        return []  # of an older agent
+    age = body["age_ms"]
+    heard = "not heard of since this agent began" if age is None else f"heard {span(age)} ago"
+    begins = f"blocks {body['begins']} to {body['length'] - 1}" if body["length"] else "no block"
+    said = [f"{begins}, {heard}"]
+    return said if body["problem"] is None else [*said, ink.bad(clean(body["problem"]))]
+
+
+def entry_line(entry: dict[str, Any]) -> str:
     first = [key for key in PLAIN if entry.get(key) not in (None, "")]
     rest = sorted(key for key in entry if key not in PLAIN and entry[key] not in (None, "", []))
+    """One entry, for people."""
     said = [clean(entry["kind"])]
     for key in [*first[1:], *rest]:
         # Terms are kept in nanoseconds, as the ledger signs them.
@@ -102,7 +125,7 @@ def _open(flags: Namespace) -> int:
             "be promised twice, and the log keeps who decided that and why",
             "as in --reason 'bob was scrapped'",
         )
-    if flags.node is not None:
+    if flags.about is not None:
         raise wrong_usage("only this machine's own ledger can be opened from here")
     body = answer(flags, {"type": "open_bookings", "reason": reason})
     state, now = body["standing"]["state"], standing(body["standing"])

@@ -1,0 +1,124 @@
+"""The logbook: what the logs that this node keeps say, block by block and entry by entry.
+
+`page` goes through a log from its beginning, as many entries at a time as make a handy answer; the
+process puts the archive before it (`node/shell/archive.py`), which the core never reads.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from ledger.audit import verify_chain
+from ledger.beginnings import books_from
+from ledger.books import Books
+from ledger.entries import decode_entry
+from mesh.logs import Block
+from node.core.answers import ms, plain, who
+from node.core.knowledge import Knowledge
+from node.core.names import find_node
+
+PAGE_ENTRIES_MIN: Final = 500
+"""A page ends with the block that fills it: a block has 256 entries at most."""
+
+
+def verify(knowledge: Knowledge) -> dict[str, Any]:
+    """Every log this replica keeps, checked from where it begins."""
+    logs = []
+    for author in sorted({knowledge.us, *knowledge.mesh.chains.authors()}):
+        chain = knowledge.mesh.chains.chain(author)
+        base = knowledge.mesh.chains.base(author)
+        report = verify_chain(chain, None if base is None else books_from(base))
+        problem = report.fault or knowledge.replicas.problem(author)
+        head = chain[-1].position if chain else None
+        logs.append(
+            {
+                "author": who(knowledge, author),
+                "blocks": len(chain),
+                "begins": knowledge.mesh.chains.first(author),
+                "entries": report.entries,
+                "holds_live": report.live,
+                "era": None if head is None else head.era.counter,
+                "height": None if head is None else head.height,
+                "head": None if head is None else head.hash.hex(),
+                "ok": problem is None,
+                "problem": problem,
+            }
+        )
+    return {"logs": logs, "ok": all(log["ok"] for log in logs)}
+
+
+def show(knowledge: Knowledge, text: str | None, last: int) -> dict[str, Any]:
+    """One owner's log and its balances."""
+    author = knowledge.us if text is None else find_node(text, knowledge.names())
+    books = knowledge.books(author)
+    chain = knowledge.mesh.chains.chain(author)
+    age = knowledge.age(author, "log")
+    return {
+        "author": who(knowledge, author),
+        "begins": knowledge.mesh.chains.first(author),
+        "length": knowledge.mesh.chains.length(author),
+        "age_ms": 0 if author == knowledge.us else None if age is None else ms(age),
+        "problem": knowledge.replicas.problem(author),
+        "blocks": [_block(block) for block in chain[-max(0, last) :]] if last > 0 else [],
+        "balances": [] if books is None else _balances(books),
+    }
+
+
+def _block(block: Block) -> dict[str, Any]:
+    return {
+        "era": block.era.counter,
+        "height": block.height,
+        "hash": block.hash.hex(),
+        "previous": block.previous.hex(),
+        "entries": [_entry(raw) for raw in block.entries],
+    }
+
+
+def _entry(raw: bytes) -> dict[str, Any]:
+    entry = decode_entry(raw)
+    fields = {name: plain(getattr(entry, name)) for name in entry.__struct_fields__}
+    if "kind" in fields:
+        fields["grant"] = fields.pop("kind")  # of the hold; `kind` is the entry's own
+    fields.pop("digest", None)
+    return {"kind": entry.__struct_config__.tag, **fields}
+
+
+def _balances(books: Books) -> list[dict[str, Any]]:
+    return [
+        {
+            "account": account.role.value + (f" of {account.tenant}" if account.tenant else ""),
+            "pool": account.pool,
+            **counters._asdict(),
+            "state": state.value if (state := books.pools.get(account.pool)) else "unknown",
+        }
+        for account, counters in sorted(
+            books.accounts.items(), key=lambda row: (row[0].pool, row[0].role.value, row[0].tenant)
+        )
+    ]
+
+
+def page(knowledge: Knowledge, text: str | None, start: int) -> dict[str, Any]:
+    """The entries of a log from height `start` on, as far as we keep blocks of it: one page."""
+    author = knowledge.us if text is None else find_node(text, knowledge.names())
+    chains = knowledge.mesh.chains
+    age = knowledge.age(author, "log")
+    entries, following = entries_of(chains.chain_from(author, start))
+    return {
+        "author": who(knowledge, author),
+        "begins": chains.first(author),
+        "length": chains.length(author),
+        "age_ms": 0 if author == knowledge.us else None if age is None else ms(age),
+        "problem": knowledge.replicas.problem(author),
+        "entries": entries,
+        "next": following,
+    }
+
+
+def entries_of(blocks: Iterable[Block]) -> tuple[list[dict[str, Any]], int | None]:
+    """(a page of entries with their places, the height to go on from; None: that was all)."""
+    entries: list[dict[str, Any]] = []
+    for block in blocks:
+        if len(entries) >= PAGE_ENTRIES_MIN:
+            return entries, block.height
+        at = {"era": block.era.counter, "height": block.height, "hash": block.hash.hex()}
+        entries += [{**at, "line": n, **_entry(raw)} for n, raw in enumerate(block.entries)]
+    return entries, None
