@@ -25,16 +25,17 @@ from mesh.instant import SECOND, Duration, Instant
 from mesh.persistence import SPACE_HISTORY, SPACE_TIE, SPACE_WORK
 from node.core.bulletin import Bulletin
 from node.core.dangers import Dangers, Told, dangers
-from node.core.effects import Effect, Event, Look
+from node.core.effects import Effect, Event, Look, Watch
+from node.core.errands import Errands
 from node.core.idling import TOPIC_USE, IdleFact, idle_sentence
 from node.core.knowledge import Knowledge
 from node.core.past import TOPIC_HISTORY, encode_past
 from node.core.processes import Process
-from node.core.remembering import Remembering
+from node.core.remembering import KINDS, Remembering
 from node.core.reports import InventoryRead, Sampled, WorkEnded
 from node.core.rivals import CHANGES, SETTLED, Rivals
 from node.core.self_image import Statement
-from node.core.ties import Ties
+from node.core.ties import Ties, holder_of
 from node.core.topics import TOPIC_INVENTORY, TOPIC_LIVE, How, Inventory
 from placement.history import NOTHING
 
@@ -44,6 +45,9 @@ FEW: Final = 64
 """Live holds up to which every sample is compared."""
 NO_PAST: Final = encode_past(NOTHING)
 """Who never remembered anything has nothing to say of it."""
+FOLLOWED_MAX: Final = 256
+"""Processes known by their environment whose end is watched; how the others end nobody sees."""
+UNPROVOKED: Final = (How.OUT_OF_MEMORY, How.CRASHED)
 HEARD_MAX: Final = 1024
 """Holds of ours elsewhere that were called idle; beyond them nobody is told, and `holds` shows."""
 
@@ -51,13 +55,16 @@ HEARD_MAX: Final = 1024
 class Attribution:
     """One agent's."""
 
-    def __init__(self, knowledge: Knowledge, bulletin: Bulletin) -> None:
+    def __init__(self, knowledge: Knowledge, bulletin: Bulletin, errands: Errands) -> None:
         self._knowledge = knowledge
         self._bulletin = bulletin
+        self._errands = errands
         self.ties = Ties()
         self.rivals = Rivals(knowledge)
         self.remembering = Remembering()
         self._past_told = b""
+        self._followed: dict[Process, bytes] = {}
+        """Processes that no word tied to a hold, but their environment: how they end is watched."""
         self._dangers = Dangers()
         self._idle_heard: dict[tuple[NodeId, bytes], int] = {}
         """Holds of ours elsewhere → for how many milliseconds they were last called idle."""
@@ -84,6 +91,7 @@ class Attribution:
         effects: list[Effect] = [*contest, *self.ties.sift(books.live)]
         effects += self.remembering.look(sample.live, books.live, now)
         effects += self.remembering.wake(now)
+        effects += self._follow(sample)
         us = knowledge.us
         present = dangers(books, sample.live)
         effects += [self._danger(us, told) for told in self._dangers.look(us, present)]
@@ -116,14 +124,34 @@ class Attribution:
                 told.append(Statement(TOPIC_HISTORY, past))
         return told
 
+    def _follow(self, sample: Sampled) -> list[Watch]:
+        """Processes that began under a hold which says what work it is for, and that nobody watches
+        yet."""
+        watches: list[Watch] = []
+        carried = self._errands.carried
+        for hold in sorted(sample.tops):
+            if self.remembering.work_of(hold) is None:
+                continue
+            for process in sample.tops[hold]:
+                known = process in self._followed or holder_of(process, self.ties, carried)
+                if not known and len(self._followed) < FOLLOWED_MAX:
+                    self._followed[process] = hold
+                    watches.append(Watch(hold, process.pid, process.started))
+        return watches
+
     def work_ended(self, ended: WorkEnded, now: Instant) -> list[Effect]:
-        """A process that was tied to a hold is gone."""
-        effects: list[Effect] = [*self.ties.ended(Process(ended.pid, ended.started))]
-        effects += self.remembering.ended(ended.hold, ended.how, now)
+        """A process of a hold is gone."""
+        process, how = Process(ended.pid, ended.started), ended.how
+        effects: list[Effect] = [*self.ties.ended(process)]
+        if self._followed.pop(process, None) is not None and how not in UNPROVOKED:
+            # One of many commands of a shell: that one failed or went well says nothing of the
+            # work. Of a process that somebody named it does.
+            how = How.UNKNOWN
+        effects += self.remembering.ended(ended.hold, how, now)
         scope = self.remembering.work_of(ended.hold)
-        if scope is not None and ended.how in (How.OUT_OF_MEMORY, How.CRASHED):
+        if scope is not None and how in KINDS:
             work = ", ".join(word for word in scope if word)
-            sentence = f"{work}: process {ended.pid} ended badly ({ended.how.value})"
+            sentence = f"{work}: process {ended.pid} ended badly ({KINDS[how]})"
             effects.append(self._bulletin.event("work.failed", sentence, hold=ended.hold))
         return effects
 

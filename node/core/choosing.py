@@ -1,10 +1,11 @@
 """Choosing: a surface's words become a placement request, and a decision becomes owners to ask."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
-from ledger.commands import AMOUNT_MAX, LABEL_CHARS_MAX
+from ledger.commands import AMOUNT_MAX, LABEL_CHARS_MAX, Leg
 from ledger.limits import BOOKING_TERM_MAX, PATIENCE_MAX, PRINCIPAL_CHARS_MAX, PRIORITY_MAX
 from mesh.identity import NodeId, id_text, parse_id
 from mesh.instant import HOUR, MILLISECOND
@@ -17,10 +18,12 @@ from placement.decide import decide, listed
 from placement.decision import Decision
 from placement.documents import request_from_document
 from placement.explain import change_sentence, explain
+from placement.history import NOTHING, History
 from placement.request import Kind, Request, RequestError
 from placement.supposing import suppose
 from placement.words import read_words
 
+RAM: Final = "ram"
 NOT_UNDERSTOOD: Final = "unknown"
 """The workload of words in which no known kind of work was read."""
 
@@ -139,13 +142,36 @@ def lines(knowledge: Knowledge, request: Request) -> tuple[Choice, ...]:
     )
 
 
+def is_a_guess(ask: Mapping[str, Any]) -> bool:
+    """Whether how much memory `ask` needs was read into its words, and not said by anybody."""
+    return isinstance(ask.get("words"), str) and not ask.get("ram") and not ask.get("memory")
+
+
 def outlook(
-    knowledge: Knowledge, request: Request, prepared: Prepared, *, patient: bool = False
-) -> Outlook:
+    knowledge: Knowledge, request: Request, prepared: Prepared, *, patient: bool = False,
+    guessed: bool = False,
+) -> Outlook:  # fmt: skip
     """What the picture says now about `request`: whom to ask, why nobody, or who opens soon; and,
-    for who is `patient`, in whose lines to stand."""
+    for who is `patient`, in whose lines to stand. `guessed`: nobody said how much memory it needs,
+    so what such work took at an owner before is asked of it, where that is more."""
     found = _outlook(knowledge, request, prepared)
-    return found._replace(lines=lines(knowledge, request)) if patient else found
+    if patient:
+        found = found._replace(lines=lines(knowledge, request))
+    if not guessed or not any(request.scope):
+        return found
+    past = {node.id: node.history for node in prepared.view.nodes}
+    return found._replace(
+        choices=tuple(_corrected(one, request, past) for one in found.choices),
+        lines=tuple(_corrected(one, request, past) for one in found.lines),
+    )
+
+
+def _corrected(choice: Choice, request: Request, past: Mapping[str, History]) -> Choice:
+    """A guess is a floor, and what was seen may raise it: never below what arithmetic says."""
+    seen = past.get(id_text(choice.owner), NOTHING).observed(request.scope)
+    peak = 0 if seen is None else seen.peak_ram or 0
+    legs = (Leg(leg.pool, max(leg.amount, peak)) if leg.pool == RAM else leg for leg in choice.legs)
+    return choice._replace(legs=tuple(legs))
 
 
 def _outlook(knowledge: Knowledge, request: Request, prepared: Prepared) -> Outlook:

@@ -116,7 +116,10 @@ def opening(knowledge: Knowledge, reserve: requests.Reserve) -> Callable[[], Out
     if reserve.start_at_ms is not None:
         return lambda: choosing.later(knowledge, request)
     patient = reserve.wait_ms > 0
-    return lambda: choosing.outlook(knowledge, request, knowledge.prepared(), patient=patient)
+    guessed = choosing.is_a_guess(reserve.ask) and not reserve.plan
+    return lambda: choosing.outlook(
+        knowledge, request, knowledge.prepared(), patient=patient, guessed=guessed
+    )
 
 
 def query(knowledge: Knowledge, body: bytes, about: dict[str, Any]) -> bytes:

@@ -195,10 +195,11 @@ class Errands:
         return effects
 
     def is_carrier(self, ended: WorkEnded) -> bool:
-        """Whether a lease lives by the process that ended, or lived: it may be over already."""
+        """Whether a lease lives by the process that ended."""
         carried = self._carrying.holds().get(ended.hold)
-        theirs = carried is None or (carried.pid, carried.started) == (ended.pid, ended.started)
-        return theirs or not ended.pid
+        if carried is None:
+            return not ended.pid
+        return (carried.pid, carried.started) == (ended.pid, ended.started) or not ended.pid
 
     def work_ended(self, hold: bytes) -> list[ErrandEffect]:
         """The process that `hold` was tied to is gone: its lease goes too."""

@@ -79,7 +79,7 @@ class Agent:
         self.belonging = Belonging(self.knowledge)
         self.revoking = self.belonging.revoking
         self.bulletin = Bulletin(self.knowledge)
-        self.attribution = Attribution(self.knowledge, self.bulletin)
+        self.attribution = Attribution(self.knowledge, self.bulletin, self.errands)
         word = partial(health.doctor, self.knowledge)
         self.surveying = Surveying(self.knowledge, birth.as_told, word)
         self._started: Instant = 0

@@ -41,6 +41,10 @@ WORKS_MAX: Final = 1024
 """Live holds whose work is watched; of more only the room is."""
 
 
+KINDS: Final = {
+    How.OUT_OF_MEMORY: "out-of-memory", How.CRASHED: "exec-crash", How.FAILED: "exec-crash",
+}  # fmt: skip
+"""How a process ended badly → the kind of failure that it is."""
 Words = tuple[str, ...]
 
 
@@ -162,10 +166,11 @@ class Remembering:
         words = tuple(work.scope)
         if how is How.WELL:
             return self._clear([key for key in self._records if key[0] == words and key[1]])
-        before = self._records.get((words, how.value))
+        kind = KINDS[how]
+        before = self._records.get((words, kind))
         times = 1 if before is None else before.kept.times + 1
         work.failed = True
-        kept = _Kept(words, failure_life(times), how.value, times)
+        kept = _Kept(words, failure_life(times), kind, times)
         return [Persist(tuple(self._keep(kept, now)))]
 
     def forgive(self, workload: str) -> tuple[int, list[Persist]]:

@@ -9,6 +9,7 @@ from mesh.effects import Address
 from mesh.identity import NodeId
 from mesh.instant import Duration
 from node.core.evidence import NO_EVIDENCE, Evidence
+from node.core.processes import Process
 from node.core.throughputs import StreamTimed
 from node.core.topics import How, Inventory, Live, Models
 
@@ -30,6 +31,8 @@ class Sampled:
     """Hold → the processes found under it."""
     wall: int | None = None
     """What the wall clock showed then, ns since 1970; None: nobody looked."""
+    tops: Mapping[bytes, tuple[Process, ...]] = field(default_factory=dict)
+    """Hold → those of them whose parents are not."""
 
 
 @dataclass(frozen=True, slots=True)

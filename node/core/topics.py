@@ -24,7 +24,10 @@ class How(Enum):
 
     WELL = "well"
     OUT_OF_MEMORY = "out-of-memory"
-    CRASHED = "exec-crash"
+    CRASHED = "crashed"
+    """By a signal that nobody sends on purpose."""
+    FAILED = "failed"
+    """It said so itself, by its exit status."""
     UNKNOWN = "unknown"
     """Nobody saw, or somebody ended it: neither speaks for or against the machine."""
 

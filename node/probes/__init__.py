@@ -7,5 +7,5 @@ text; what cannot be read stays None and says why in a note, because a zero woul
 which hold's work uses what.
 
 Everything here may block for a moment: call it from a worker thread. May import `node.core.topics`,
-`ledger.observations` and the words of `mesh`; nothing of trio.
+`node.core.processes`, `ledger.observations` and the words of `mesh`; nothing of trio.
 """

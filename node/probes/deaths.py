@@ -74,7 +74,7 @@ def how_it_ended(status: int | None, *, memory_ran_out: bool) -> How:
         return How.UNKNOWN if killed_by in BY_WORD else How.CRASHED
     if code == 0:
         return How.WELL
-    return How.UNKNOWN if code - SHELL_SAYS in BY_WORD[1:] else How.CRASHED
+    return How.UNKNOWN if code - SHELL_SAYS in BY_WORD[1:] else How.FAILED
 
 
 def oom_kills(roots: Roots) -> int:

@@ -26,6 +26,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from node.core.processes import Process
 from node.probes.cgroups import UNIFIED, parse_groups
 from node.probes.memory import parse_fields
 from node.probes.sources import Roots, names_in, owner_of, read_text, whole
@@ -188,6 +189,18 @@ def _memory_of(row: ProcessRow, matched: Mapping[int, bytes], seen: SeenBefore) 
     return Seen(row.stat.parent, hold)
 
 
+def tops_of(
+    rows: Mapping[int, ProcessRow], matched: Mapping[int, bytes]
+) -> dict[bytes, tuple[Process, ...]]:
+    """Hold → its processes whose parents are not its own, in order."""
+    tops: dict[bytes, list[Process]] = {}
+    for pid in sorted(matched):
+        stat, hold = rows[pid].stat, matched[pid]
+        if matched.get(stat.parent) != hold:
+            tops.setdefault(hold, []).append(Process(pid, stat.started))
+    return {hold: tuple(tops[hold]) for hold in sorted(tops)}
+
+
 def unshared(text: str) -> int | None:
     """smaps_rollup: Pss_Anon + Pss_Shmem in bytes; None on kernels that do not tell them apart."""
     fields = parse_fields(text)
@@ -217,6 +230,8 @@ class Attributor:
     def __init__(self, roots: Roots) -> None:
         self._roots = roots
         self._seen: dict[tuple[int, int], Seen] = {}
+        self.tops: dict[bytes, tuple[Process, ...]] = {}
+        """As of the last match: hold → its processes whose parents are not among them."""
         self._marks: dict[tuple[int, int, int], bytes | None] = {}
         self._walked: dict[int, tuple[int, int | None]] = {}
         self._walked_for: tuple[tuple[int, bytes], ...] = ()
@@ -224,10 +239,11 @@ class Attributor:
     def match(self, ties: Sequence[Tie]) -> dict[int, bytes]:
         """pid → hold, now. Costs nothing when there are no holds."""
         if not ties:
-            self._seen, self._marks = {}, {}
+            self._seen, self._marks, self.tops = {}, {}, {}
             return {}
         rows = self._read_rows(grouped=any(tie.group for tie in ties))
         matched, self._seen = attribute(rows, ties, self._seen)
+        self.tops = tops_of(rows, matched)
         return matched
 
     def _read_rows(self, *, grouped: bool) -> dict[int, ProcessRow]:

@@ -12,11 +12,12 @@ machine's RAM the system's own part too, of a share's only what others have take
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from ledger.observations import PoolReading
 from mesh.instant import Instant
+from node.core.processes import Process
 from node.core.topics import STATUS_UNKNOWN, ForeignFact, Live, Metric, PoolFact, PoolLive
 from node.probes.battery_heat import read_battery, read_heat
 from node.probes.card import CardReading
@@ -42,6 +43,8 @@ class Sample:
     readings: tuple[PoolReading, ...]
     tied: Mapping[bytes, tuple[int, ...]]
     """Hold → the processes found to belong to it. A hold that is missing is an unused promise."""
+    tops: Mapping[bytes, tuple[Process, ...]] = field(default_factory=dict)
+    """Hold → those of them whose parents do not."""
 
 
 class Sampler:
@@ -83,7 +86,8 @@ class Sampler:
         )
         pools = {reading.pool: live_pool(reading, seen, unread) for reading in readings}
         foreign = self._foreign_rows(pools, seen, matched)
-        return Sample(Live(pools, self._metrics(seen), foreign), readings, by_hold(matched))
+        live = Live(pools, self._metrics(seen), foreign)
+        return Sample(live, readings, by_hold(matched), self._attributor.tops)
 
     def _foreign_rows(
         self, pools: Mapping[str, PoolLive], seen: Look, matched: Mapping[int, bytes]

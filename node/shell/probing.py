@@ -159,7 +159,8 @@ class Probing:
         while True:
             self._soon = trio.Event()
             sample = await self._aside(partial(self._eyes.sample, self._ties()), abandon=True)
-            self._tell(Sampled(sample.live, sample.readings, sample.tied, self._wall()))
+            told = Sampled(sample.live, sample.readings, sample.tied, self._wall(), sample.tops)
+            self._tell(told)
             self._seen("sample")
             with trio.move_on_after(SAMPLE_EVERY_SECONDS):
                 await self._soon.wait()

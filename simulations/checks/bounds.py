@@ -52,7 +52,7 @@ from mesh.sightings import BEACON_SOURCES_MAX, SIGHTINGS_MAX
 from mesh.strangers import STRANGERS_MAX
 from mesh.suspicion import CONFIRMATIONS
 from mesh.twins import AGAIN_AFTER, KNOCKED_MAX
-from node.core.attribution import HEARD_MAX
+from node.core.attribution import FOLLOWED_MAX, HEARD_MAX
 from node.core.dangers import RAISED_MAX
 from node.core.forgetting import FORGOTTEN_MAX
 from node.core.gang import GANGS_UNDER_WAY_MAX, TRIED_MAX
@@ -113,6 +113,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Twins._knocked": KNOCKED_MAX,
     "_Knock.again": len(AGAIN_AFTER),
     "Asking._errands": ERRANDS_MAX,
+    "Attribution._followed": FOLLOWED_MAX,
     "Attribution._idle_heard": HEARD_MAX,
     "Beaconing._burst": lambda config: len(config.beacon_burst),
     "Board._facts": _members,

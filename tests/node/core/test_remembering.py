@@ -1,5 +1,6 @@
 """What an owner remembers of work: peaks, failures, and how long; told to all, and heeded."""
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from mesh.instant import HOUR, MINUTE, SECOND
 from mesh.persistence import SPACE_HISTORY, SPACE_WORK, Persist
 from node.core import requests
 from node.core.past import TOLD_BYTES_MAX, decode_past, encode_past
+from node.core.processes import Process
 from node.core.remembering import Remembering
 from node.core.reports import WorkEnded
 from node.core.topics import How, Live, PoolLive
@@ -105,6 +107,37 @@ def test_the_peak_of_past_work_is_told_and_survives_a_restart() -> None:
     world.run(3 * SECOND)
     assert world.hosts["ann"].alive.attribution.remembering.history().observations[0].peak_ram
     assert remembered(world, "bob")["observations"] == [seen]
+
+
+def test_a_command_that_only_its_environment_names_fails_no_work_unless_it_was_killed() -> None:
+    world = mesh("ann", "bob")
+    hold = bytes.fromhex(reserved(world, "ann"))
+    seen = world.hosts["ann"].sample()
+    for pid, how, failures in (
+        (1, How.FAILED, 0), (2, How.OUT_OF_MEMORY, 1), (3, How.WELL, 1),
+    ):  # fmt: skip
+        sample = replace(seen, tops={hold: (Process(pid, 7),)})
+        world.report("ann", sample)
+        world.report("ann", sample)  # once is enough to watch it
+        world.report("ann", WorkEnded(hold, pid, 7, how))
+        world.run(SECOND)
+        assert len((remembered(world, "bob") or {"failures": []})["failures"]) == failures
+    assert world.hosts["ann"].alive.attribution._followed == {}
+
+
+def test_what_nobody_said_is_asked_as_such_work_took_before_and_never_less() -> None:
+    world = mesh("ann", "bob")
+    hold = reserved(world, "ann")
+    works(world, hold, 2 * GIB, How.WELL)
+    assert world.answer("bob", requests.Release(hold)).ok
+    world.look("ann")
+    world.run(SECOND)
+    guessed: dict[str, Any] = {"words": WORDS}
+    for node, ask, amount in (
+        ("ann", guessed, 2 * GIB), ("bob", guessed, GIB), ("ann", guessed | {"ram": "1GiB"}, GIB),
+    ):  # fmt: skip
+        reserve = requests.Reserve(ask={**ask, "node": node}, term_ms=3_600_000)
+        assert world.answer("bob", reserve).body["legs"][0]["amount"] == amount
 
 
 A, SCOPE = b"a" * 16, ("inference", "ollama", "", "")

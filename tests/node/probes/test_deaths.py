@@ -15,7 +15,7 @@ from node.probes.deaths import Coroner, how_it_ended, oom_kills, wait_status
 from node.probes.sources import Roots
 
 EXITS = [
-    ("raise SystemExit(0)", How.WELL), ("raise SystemExit(3)", How.CRASHED),
+    ("raise SystemExit(0)", How.WELL), ("raise SystemExit(3)", How.FAILED),
     ("raise SystemExit(143)", How.UNKNOWN), ("import os; os.abort()", How.CRASHED),
     ("import os; os.kill(os.getpid(), 15)", How.UNKNOWN),
     ("import os; os.kill(os.getpid(), 9)", How.UNKNOWN),

@@ -10,6 +10,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from node.core.processes import Process
 from node.probes.memory import MIB
 from node.probes.processes import (
     Attributor,
@@ -25,6 +26,7 @@ from node.probes.processes import (
     parse_stat,
     resident,
     started_of,
+    tops_of,
     unshared,
     use_of_hold,
 )
@@ -330,3 +332,9 @@ def test_the_group_of_a_process_is_read_from_either_version(tmp_path: Path) -> N
     ):  # fmt: skip
         (folder / "cgroup").write_text(text)
         assert group_of(Roots(proc=str(tmp_path)), 7) == group
+
+
+def test_the_tops_of_a_hold_are_those_whose_parents_are_not_its_own() -> None:
+    rows = {row.stat.pid: row for row in (_row(5, 1), _row(6, 5), _row(7, 6, B), _row(8, 7))}
+    matched = {5: A, 6: A, 7: B, 8: B}
+    assert tops_of(rows, matched) == {A: (Process(5, 50),), B: (Process(7, 70),)}
