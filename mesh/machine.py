@@ -48,7 +48,7 @@ from mesh.messages import FactNews
 from mesh.novelties import Novelties
 from mesh.parcels import Item
 from mesh.passport import TOPIC_PASSPORT
-from mesh.persistence import SPACE_PEER, Persist, Write
+from mesh.persistence import Persist, Write
 from mesh.post import Post
 from mesh.reconcile import SERVICE_PUSH, SERVICE_SYNC, Reconciler
 from mesh.record import TOPIC_NODE, Endpoint, NodeRecord
@@ -56,7 +56,7 @@ from mesh.rejections import Rejection
 from mesh.restoring import restore_logs, restore_members
 from mesh.sightings import Sightings
 from mesh.sorting import SortingTable
-from mesh.storage import writes_for
+from mesh.storage import forgotten_writes, writes_for
 from mesh.strangers import Strangers
 from mesh.voice import Voice
 from mesh.wire import block_bytes
@@ -175,14 +175,14 @@ class Mesh:
     def forget(self, node: NodeId, row: Write, detail: str, now: Instant) -> list[MeshEffect]:
         """Strike `node` from the roll, and what we keep of it from memory and disk; `row`, which
         says so, is written together with that. It comes back by itself or not at all."""
-        logged = writes_for(node, self.chains.forget(node))
+        rows = (row, *forgotten_writes(node, self.chains.forget(node)))
         changes = self.roll.forget(node, detail)
         self._post.gate.forget(node)
         self._greeter.gone(node, now)
         self._reconciler.gone(node)
         self.board.clear(node)
         due = self._due(now) if self._running else []
-        return [Persist((row, Write(SPACE_PEER, node, None), *logged)), *changes, *due]
+        return [Persist(rows), *changes, *due]
 
     def judge(self, node: NodeId) -> list[MeshEffect]:
         """A person has changed their mind about `node`."""

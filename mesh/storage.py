@@ -81,6 +81,14 @@ def writes_for(author: NodeId, filed: Filed) -> tuple[Write, ...]:
     return tuple(writes)
 
 
+def forgotten_writes(author: NodeId, filed: Filed) -> tuple[Write, ...]:
+    """Nothing is left of `author` that a start would load; `filed` is the log that was dropped.
+    What lies in the archive ages there."""
+    keys = ((SPACE_PEER, author), (SPACE_BASE, author), (SPACE_BASE, author + SPARE))
+    gone = [Write(space, key, None) for space, key in keys]
+    return (*gone, *writes_for(author, filed))
+
+
 def _base_writes(author: NodeId, filed: Filed) -> list[Write]:
     writes = []
     if filed.moved:

@@ -24,6 +24,7 @@ from simulations.checks.durable import (
 from simulations.checks.ends import AnswersAreKept, CopiesAreHeard, EndsInTime
 from simulations.checks.evidence import Evidence
 from simulations.checks.facts import FactsAreTheirAuthors
+from simulations.checks.forgotten import TheForgottenComeBackByThemselves
 from simulations.checks.gangs import GangsAreWhole
 from simulations.checks.grants import NothingTwice
 from simulations.checks.lapses import NothingOverstays
@@ -50,6 +51,7 @@ ALL: Final[tuple[type[Check], ...]] = (
     EndsInTime, AnswersAreKept, CopiesAreHeard, NothingOverstays,
     CopiesAreTrue, ForksAreSeen, TwinsAreNoticed,
     FactsAreTheirAuthors, NobodySpeaksForAnother, OutcastsAreNotHeard, TwinsAreStopped,
+    TheForgottenComeBackByThemselves,
     ReplaysChangeNothing, CountersAreUsedOnce,
     EqualPicturesEqualAnswers,
     TablesAreBounded,

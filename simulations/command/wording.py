@@ -44,6 +44,7 @@ PROMISES: Final[dict[str, str]] = {
     "alive": "nobody speaks for another",
     "rival": "one pool, one owner",
     "outcast": "outcasts are not heard",
+    "forgotten": "who is forgotten stays so",
     "facts": "facts only from their node",
     "bounds": "tables stay bounded",
     "replay": "no replay changes anything",

@@ -11,12 +11,13 @@ from typing import Final
 from mesh.identity import id_text
 from mesh.instant import SECOND
 from mesh.keyring import Keyring
+from mesh.membership import Liveness
 from mesh.parcels import Item, parcel_bytes
 from mesh.reconcile import SERVICE_PUSH
 from mesh.record import TOPIC_NODE, parse_record, record_body
 from mesh.secret import SECRET_BYTES, Secret, derive
 from mesh.wire import block_bytes, fact_bytes
-from node.core.requests import ChangeKeys, Revoke
+from node.core.requests import ChangeKeys, Forget, Revoke
 from simulations.faults.fault import End, Fault, over
 from simulations.faults.machines import LEFT_MIN
 from simulations.faults.scene import Scene
@@ -135,6 +136,17 @@ def _cloned(scene: Scene, host: Host, dice: Random, _strength: float) -> End | N
     return decide
 
 
+def _forgetting(scene: Scene, host: Host, dice: Random, _strength: float) -> End | None:
+    """A person at `host` gives up a machine that it sees dead: one that is, or one behind a cut."""
+    if host.agent is None:
+        return None
+    dead = [one for one in host.alive.mesh.roll.members() if one.liveness is Liveness.DEAD]
+    if not dead:
+        return None
+    scene.world.ask(host.name, Forget(id_text(dice.choice(dead).id), reason="given up"))
+    return over
+
+
 FAULTS: Final = (
     Fault(
         "forgery", "identity", "a member passes on what its author never said", 120 * SECOND,
@@ -143,6 +155,10 @@ FAULTS: Final = (
     Fault(
         "key-rotation", "identity", "a person changes the secret of the live mesh", 150 * SECOND,
         _rotation,
+    ),
+    Fault(
+        "forgetting", "identity", "a person gives up a machine that looks dead from there",
+        40 * SECOND, _forgetting,
     ),
     Fault(
         "revocation", "identity", "a machine is stolen, and revoked while it runs", 2000 * SECOND,

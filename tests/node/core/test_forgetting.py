@@ -57,7 +57,7 @@ def knows(world: World, by: str, whom: str) -> bool:
     mesh = host.alive.mesh
     kept = mesh.board.topics(node) or node in mesh.chains or mesh.roll.member(node) is not None
     disk = host.disk.durable
-    rows = [key for space in ("peer", "block", "attic") for key in disk.get(space, {})]
+    rows = [key for space in ("peer", "block", "attic", "base") for key in disk.get(space, {})]
     return bool(kept) or any(key.startswith(node) for key in rows)
 
 
