@@ -33,6 +33,7 @@ from ledger.entries import (
     Expired,
     Extended,
     Held,
+    Owed,
     Planned,
     PoolStateSet,
     Posted,
@@ -187,7 +188,7 @@ class Tally:
                 self._ahead(entry)
             case Posted():
                 self._post(entry.id)
-            case Extended() | Shrunk() | Transferred():
+            case Extended() | Shrunk() | Transferred() | Owed():
                 self._change(entry)
             case Voided() | Expired():
                 self._end(entry.id, was_posted=False)
@@ -255,8 +256,11 @@ class Tally:
         self.posted.pop(hold, None)
         self.gone[hold] = None
 
-    def _change(self, entry: Extended | Shrunk | Transferred) -> None:
+    def _change(self, entry: Extended | Shrunk | Transferred | Owed) -> None:
         match entry:
+            case Owed():
+                known = entry.id in self.live and entry.id not in self.posted
+                self._must(known and within(entry.legs, self.live[entry.id]), "I5", "owed by none")
             case Extended():
                 self._must(entry.id in self.posted, "I5", "extended without having been granted")
             case Shrunk():

@@ -31,6 +31,7 @@ from ledger.entries import (
     Expired,
     Extended,
     Held,
+    Owed,
     Planned,
     PoolStateSet,
     Posted,
@@ -194,7 +195,7 @@ class Books(Changes):
                 return None
             case Held() | Adopted():
                 return self._begin(entry, at)
-            case Extended() | Shrunk() | Transferred():
+            case Extended() | Shrunk() | Transferred() | Owed():
                 return self._change(entry, at)
             case Closed():
                 return self._close(entry, at)
@@ -373,4 +374,5 @@ def posted_hold(hold: LiveHold, state: HoldState, at: Token) -> LiveHold:
     return LiveHold(
         hold.id, state, hold.digest, hold.holder, hold.legs, hold.kind, hold.term,
         hold.principal, hold.label, hold.held_at, at, hold.origin, hold.gang,
+        owed=hold.owed, reason=hold.reason,
     )  # fmt: skip

@@ -11,15 +11,18 @@ end moves them back, and what a child shrinks by is its parent's again. The pool
 """
 
 from dataclasses import replace
+from typing import TypeAlias
 
 from ledger.checkpoints import Checkpoints
 from ledger.commands import GrantKind, Leg
-from ledger.entries import Extended, Shrunk, Transferred
+from ledger.entries import Extended, Owed, Shrunk, Transferred
 from ledger.holds import LiveHold, Token
-from ledger.legs import less, together, within
+from ledger.legs import least, less, together, within
 from ledger.lifecycle import HoldState, Step, after
 from ledger.postings import handed_on, step_postings
 from ledger.refusal import Refusal
+
+Change: TypeAlias = Extended | Shrunk | Transferred | Owed
 
 
 class Changes(Checkpoints):
@@ -44,9 +47,11 @@ class Changes(Checkpoints):
             legs = together(legs, child.legs)
         return legs
 
-    def _change(self, entry: Extended | Shrunk | Transferred, at: Token) -> Refusal | None:
+    def _change(self, entry: Change, at: Token) -> Refusal | None:
         if isinstance(entry, Transferred):
             return self._transfer(entry, at)
+        if isinstance(entry, Owed):
+            return self._owe(entry)
         hold = self.live.get(entry.id)
         if hold is None:
             return Refusal.NOT_ALLOWED if entry.id in self.ended else Refusal.NO_SUCH_HOLD
@@ -62,7 +67,17 @@ class Changes(Checkpoints):
         if entry.legs == hold.legs or not within(entry.legs, hold.legs):
             return Refusal.OVER_LIMIT
         self._give_back(hold, less(hold.legs, entry.legs), Step.SHRINK)
-        self._take_less(replace(hold, legs=entry.legs, shrunk_at=at))
+        owed = least(hold.owed, entry.legs)
+        self._take_less(replace(hold, legs=entry.legs, shrunk_at=at, owed=owed))
+        return None
+
+    def _owe(self, entry: Owed) -> Refusal | None:
+        hold = self.live.get(entry.id)
+        if hold is None or after(hold.state, Step.OWE) is None or hold.owed:
+            return Refusal.NOT_ALLOWED
+        if not within(entry.legs, hold.legs):
+            return Refusal.OVER_LIMIT
+        self._set_live(replace(hold, owed=entry.legs, reason=entry.reason))
         return None
 
     def _transfer(self, entry: Transferred, at: Token) -> Refusal | None:

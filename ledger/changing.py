@@ -28,7 +28,7 @@ def refuse_extend(
         return Refused(Outcome.WRONG_STEP, sentence)
     if hold.on_probation:
         return Refused(Outcome.WRONG_STEP, ON_PROBATION)
-    longest = limits.booking_term_max
+    longest = _longest(hold, limits)
     if command.term > longest:
         sentence = f"{_seconds(longest)} is the longest booking, counted from its beginning"
         return Refused(Outcome.TERM_TOO_LONG, sentence)
@@ -62,6 +62,10 @@ def refuse_transfer(
         return Refused(Outcome.WRONG_STEP, ON_PROBATION)
     if parent.parent is not None:
         return Refused(Outcome.WRONG_STEP, "it was carved out of a booking itself: ask of that one")
+    if limits.policy.principals and command.principal != parent.principal:
+        # Nobody hands a debt to another's account, nor a part out of its own quota.
+        sentence = f"a part stays on the account of its whole, which is {parent.principal!r}"
+        return Refused(Outcome.NOT_PRINCIPAL, sentence)
     longest = TTL_MAX if command.kind is GrantKind.CARRIED else limits.booking_term_max
     if command.term > longest:
         sentence = f"{_seconds(longest)} is the longest {command.kind.value} term"
@@ -78,6 +82,13 @@ def refuse_transfer(
         told = ", ".join(f"{has.get(leg.pool, 0)} of {leg.pool}" for leg in short)
         return Refused(Outcome.MORE_THAN_HELD, f"its parent has {told} that is not handed on yet")
     return None
+
+
+def _longest(hold: LiveHold, limits: Limits) -> Duration:
+    rules = limits.policy.rules_of(hold.principal)
+    if rules is None or rules.lease_max is None:
+        return limits.booking_term_max
+    return min(rules.lease_max, limits.booking_term_max)
 
 
 def _seconds(span: Duration) -> str:

@@ -35,6 +35,8 @@ from ledger.limits import (
     PATIENCE_MAX,
     PRINCIPAL_CHARS_MAX,
     PRIORITY_MAX,
+    PROOF_BYTES_MAX,
+    REASON_CHARS_MAX,
     RECEIPT_BYTES_MAX,
     RECEIPTS_MAX,
 )
@@ -101,6 +103,8 @@ def _misshapen(command: Hold | Transfer) -> Refused | None:
     if len(command.label) > LABEL_CHARS_MAX or len(command.principal) > PRINCIPAL_CHARS_MAX:
         return _wrong("label or principal too long")
     if isinstance(command, Hold):
+        if len(command.proof) > PROOF_BYTES_MAX or len(command.force) > REASON_CHARS_MAX:
+            return _wrong("proof or reason too long")
         if command.start is not None and not _may_start_later(command):
             return _wrong("only a booking by itself starts later, at a time after 1970")
         fault = malformed_enlisting(command)

@@ -69,6 +69,10 @@ class Hold(
     principal: str
     label: str
     gang: Enlisting | None = None
+    proof: bytes = b""
+    """That its asker may speak for `principal` (`ledger.policy.prove`)."""
+    force: str = ""
+    """Why it is to be granted over a quota, or over what others use of the machine."""
     start: int | None = None
     """Of a booking that starts later: wall time by its owner's clock, ns since 1970."""
     work: tuple[str, ...] = ()
@@ -226,10 +230,15 @@ class Outcome(Enum):
     NOT_HOLDER = "not the holder"
     TOO_LATE = "too late"
     WRONG_STEP = "not a step from here"
+    NOT_PRINCIPAL = "not a principal here"
+    MAY_NOT_FORCE = "may not force"
+    NOT_FOR_YOU = "not for this principal"
     TERM_TOO_LONG = "term too long"
     POOL_UNKNOWN = "no such pool here"
     POOL_NOT_OPEN = "pool not open"
     TOO_MANY_ENTRIES = "too many entries"
+    TOO_FAST = "too many in a short time"
+    OVER_QUOTA = "over its quota"
     ROOM_UNKNOWN = "room unknown"
     NO_ROOM = "no room"
     OTHERS_WAIT = "others wait for this room"
@@ -276,6 +285,7 @@ _TRANSIENT: Final = frozenset(
     {Outcome.WRONG_SESSION, Outcome.QUARANTINED, Outcome.BOOKINGS_CLOSED, Outcome.POOL_NOT_OPEN}
     | {Outcome.TOO_MANY_ENTRIES, Outcome.ROOM_UNKNOWN, Outcome.NO_ROOM}
     | {Outcome.OTHERS_WAIT, Outcome.LINE_FULL, Outcome.CALENDAR_SUSPENDED, Outcome.TAKEN_THEN}
+    | {Outcome.TOO_FAST, Outcome.OVER_QUOTA}
 )
 
 

@@ -29,6 +29,7 @@ from ledger.lifecycle import HoldState
 from ledger.limits import FENCE_AGAIN, GANG_MAX, REMAINING_EVERY, Limits
 from ledger.observations import PoolReading
 from ledger.planner import Planner
+from ledger.quotas import Pace
 from ledger.turns import Turns, ends_by_count, known_ends
 from mesh.identity import NodeId
 from mesh.instant import Duration, Instant, earliest
@@ -49,6 +50,7 @@ class Desk:
         self.counter = Counter(session, writer)
         self.endings = Endings()
         self.deadlines = Deadlines()
+        self.pace = Pace()
         self.readings: dict[str, PoolReading] | None = None
         self.bookings_at: Instant | None = None
         """When new bookings will be admitted at the latest, while they are not."""

@@ -162,6 +162,15 @@ class Reclaimed(EntryFields, tag="reclaim", frozen=True):
     id: HoldId
 
 
+class Owed(EntryFields, tag="owe", frozen=True):
+    """The hold just begun was forced: so much of it is beyond a quota, or beyond what the machine
+    had left of its own. A debt that everybody sees."""
+
+    id: HoldId
+    legs: Legs
+    reason: Reason
+
+
 class Extended(EntryFields, tag="extend", frozen=True):
     """The booking lasts for `term` in all, which is longer than it was."""
 
@@ -290,6 +299,7 @@ Entry: TypeAlias = (
     | Expired
     | Released
     | Reclaimed
+    | Owed
     | Extended
     | Shrunk
     | Transferred

@@ -33,20 +33,24 @@ class Refused:
     shortfalls: tuple[Shortfall, ...] = ()
 
 
-def refuse_hold(
+def refuse_kind(
     hold: Hold, books: Books, readings: Mapping[str, PoolReading] | None, limits: Limits
 ) -> Refused | None:
-    """The first reason not to grant a hold that is new and well-formed; None to grant it.
-
-    `readings` None: nobody has looked at the machine yet.
-    """
+    """The first reason that room has nothing to do with not to grant a hold that is new and
+    well-formed; None when there is none. `readings` None: nobody has looked at the machine yet."""
     return (
         _term_too_long(hold, limits)
         or _pool_unknown(hold, books, readings)
         or _pool_not_open(hold, books)
         or _too_many(books, limits)
-        or (None if hold.start is not None else _no_room(hold, books, readings or {}))
     )
+
+
+def refuse_room(
+    hold: Hold, books: Books, readings: Mapping[str, PoolReading] | None
+) -> Refused | None:
+    """That there is no room for it now. What starts later is looked at by the planner."""
+    return None if hold.start is not None else _no_room(hold, books, readings or {})
 
 
 def _term_too_long(hold: Hold, limits: Limits) -> Refused | None:

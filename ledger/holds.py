@@ -59,6 +59,10 @@ class LiveHold:
     """The booking that it was carved out of, and that its room goes back to."""
     extended_at: Token | None = None
     shrunk_at: Token | None = None
+    owed: tuple[Leg, ...] = ()
+    """What it was granted of beyond its quota, or beyond what the machine had: for all to see."""
+    reason: str = ""
+    """Why that was forced."""
 
     @property
     def on_probation(self) -> bool:

@@ -51,6 +51,7 @@ class Step(Enum):
     PARK = "park"
     SETTLE = "settle"
     DISBAND = "disband"
+    OWE = "owe"
     EXTEND = "extend"
     SHRINK = "shrink"
     CARVE = "carve"
@@ -83,6 +84,8 @@ TABLE: Final[Mapping[tuple[HoldState, Step], HoldState]] = {
     (HoldState.POSTED, Step.PARK): HoldState.POSTED,
     (HoldState.POSTED, Step.SETTLE): HoldState.POSTED,
     (HoldState.POSTED, Step.DISBAND): HoldState.DISBANDED,
+    # A hold that was forced, and what it owes.
+    (HoldState.PENDING, Step.OWE): HoldState.PENDING,
     # A grant that changes and goes on: longer, or smaller, or with a part of it carved out for a
     # child, which is a grant from its first moment.
     (HoldState.POSTED, Step.EXTEND): HoldState.POSTED,

@@ -1,9 +1,10 @@
 """Every limit of the ledger, with its unit, and what it must agree with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from ledger.commands import LABEL_CHARS_MAX, LEGS_MAX, TTL_MAX
+from ledger.policy import Policy
 from mesh.instant import HOUR, MINUTE, SECOND, Duration
 from mesh.logs import ENTRY_BYTES_MAX, STATE_BYTES_MAX
 
@@ -107,6 +108,7 @@ POOL_BYTES_MAX: Final = 200
 PRINCIPAL_CHARS_MAX: Final = 120
 REASON_CHARS_MAX: Final = 400
 NONCE_BYTES_MAX: Final = 64
+PROOF_BYTES_MAX: Final = 32
 RECEIPTS_MAX: Final = 4
 """Of one hold: its beginning, its post, and what it was last extended and shrunk by."""
 RECEIPT_BYTES_MAX: Final = ENTRY_BYTES_MAX + 1024
@@ -136,6 +138,7 @@ class Limits:
     pending_ttl: Duration = PENDING_TTL
     checkpoint_entries: int = CHECKPOINT_ENTRIES
     ended_kept: int = ENDED_KEPT_MAX
+    policy: Policy = field(default_factory=Policy)
     priority_max: int = PRIORITY_MAX
     """The highest priority that counts in our line; what asks for more is told so, and gets it."""
 

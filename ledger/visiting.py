@@ -14,7 +14,7 @@ from ledger.granting import Refused
 from ledger.holds import EndedHold, LiveHold
 from ledger.lifecycle import HoldState
 from ledger.planner import say_plan
-from mesh.identity import PublicKey, id_of
+from mesh.identity import NodeId, PublicKey, id_of
 from mesh.instant import Duration, Instant
 
 
@@ -28,7 +28,7 @@ class Visiting:
     now: Instant
 
     @property
-    def who(self) -> bytes:
+    def who(self) -> NodeId:
         """The asker's id."""
         return id_of(PublicKey(self.public))
 

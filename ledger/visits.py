@@ -11,6 +11,9 @@ could have changed since: whoever was told HELD is told HELD again, however full
 
 from typing import Final, TypeAlias
 
+import msgspec
+
+from ledger.admission import Admitted, admit
 from ledger.answers import Draft, fate, request_digest
 from ledger.changing import refuse_extend, refuse_shrink, refuse_transfer
 from ledger.commands import (
@@ -34,13 +37,14 @@ from ledger.commands import (
 )
 from ledger.effects import Described, LedgerEffect, Reply
 from ledger.enlisted import enlist, step
-from ledger.entries import EndedBy, Extended, Held, Posted, Shrunk, Transferred, Voided
-from ledger.granting import Refused, refuse_hold
-from ledger.hall import WORTH_WAITING, give_up, others_wait, say_place, stand
+from ledger.entries import EndedBy, Extended, Held, Owed, Posted, Shrunk, Transferred, Voided
+from ledger.granting import Refused
+from ledger.guests import guest_of
+from ledger.hall import WORTH_WAITING, give_up, say_place, stand
 from ledger.holds import EndedHold, LiveHold
 from ledger.leases import holder_span, owner_span
 from ledger.lifecycle import HoldState
-from ledger.planner import in_the_way, may_last, pencil_in, say_plan, step_plan
+from ledger.planner import may_last, pencil_in, say_plan, step_plan
 from ledger.visiting import Visiting
 from mesh.instant import Duration
 
@@ -98,12 +102,19 @@ class Visit(Visiting):
         refused = self._conflict(hold.id, other=other)
         if refused is not None:
             return [self._refuse(hold.id, refused)]
-        refused = refuse_hold(hold, desk.books, desk.readings, desk.limits)
-        refused = refused or in_the_way(desk, hold, self.now)
-        refused = refused or others_wait(desk, hold, self.who, self.now)
-        if refused is None:
-            return [*self._grant(hold, digest)]
+        policy, who = desk.limits.policy, self.who
+        guest = guest_of(policy, hold.principal, hold.proof, hold.id, who, desk.owner)
+        if isinstance(guest, Refused):
+            return [self._refuse_for_good(hold.id, digest, guest)]
+        hold = msgspec.structs.replace(hold, principal=guest.name)
+        admitted = admit(desk, hold, guest, who, self.now)
+        if isinstance(admitted, Admitted):
+            if guest.rules is not None and guest.rules.holds_per_minute is not None:
+                desk.pace.took(guest.name, guest.rules.holds_per_minute, self.now)
+            return [*self._grant(hold, digest, admitted)]
+        refused = admitted
         if wait is not None and refused.outcome in WORTH_WAITING:
+            wait = msgspec.structs.replace(wait, hold=hold)
             stands = stand(desk, self.asker, wait, digest, self.who, self.now)
             if not isinstance(stands, Refused):
                 return stands
@@ -111,7 +122,7 @@ class Visit(Visiting):
         desk.hall.line.leave(hold.id)
         return [self._refuse_for_good(hold.id, digest, refused)]
 
-    def _grant(self, hold: Hold, digest: bytes) -> list[Reply]:
+    def _grant(self, hold: Hold, digest: bytes, admitted: Admitted) -> list[Reply]:
         legs = tuple(Leg(*leg) for leg in sorted(hold.legs))
         if hold.start is not None:
             pencil_in(self.desk, hold, digest, self.who, self.now)
@@ -119,6 +130,8 @@ class Visit(Visiting):
         self.desk.write(
             Held(hold.id, digest, self.who, legs, hold.kind, hold.term, hold.principal, hold.label)
         )
+        if admitted.owed:
+            self.desk.write(Owed(hold.id, admitted.owed, hold.force))
         enlist(self.desk, hold)
         if hold.work:
             self.desk.described.append(Described(hold.id, hold.work))

@@ -10,7 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from ledger.policy import Policy
 
 VERSION: Final = "0.1.0"
 PORT_DEFAULT: Final = 4653
@@ -61,6 +64,8 @@ class UpOptions:
     """Names of the interfaces to speak on. Empty: every usable one."""
     mdns: bool = True
     """Whether to be found by mDNS too."""
+    principal: "Policy | None" = None
+    """Who may hold how much here. None: whoever asks, as far as there is room."""
     mesh_profile: str = "balanced"
     """How soon a silent machine is taken for dead: a name in `mesh.config.PROFILES`."""
     trust: str = TRUST_POLICIES[0]
@@ -299,6 +304,12 @@ def _read_secret_file(said: object) -> Path:
     return Path(_read_text(said)).expanduser()
 
 
+def _read_principals(said: object) -> "Policy":
+    from node.principals import read_principals
+
+    return read_principals(said)
+
+
 def _listed(said: object, most: int) -> Sequence[object]:
     # In the environment a list is comma separated; flags and TOML bring real lists.
     if isinstance(said, str):
@@ -321,6 +332,7 @@ SETTINGS: Final = (
     Setting("mesh_profile", _read_profile, MESH_PROFILES[0], "--profile"),
     Setting("trust", _read_trust, TRUST_POLICIES[0], "--trust"),
     Setting("trusted", _read_trusted, (), "--trusted"),
+    Setting("principal", _read_principals, None, f"[principal.NAME] in {CONFIG_NAME}"),
     Setting("system_reserve", read_bytes, None, "--system-reserve"),
     Setting("history_for", read_span, HISTORY_FOR_NS, "--history-for"),
     Setting("first", read_flag, False, "--first", this_start_only=True),

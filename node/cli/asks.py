@@ -17,6 +17,7 @@ from node.cli.render import clean, tell
 DURATION_DEFAULT: Final = "1h"
 SIZING: Final = ("model", "quant", "ctx", "parallel", "cards")
 """Flags that say which model is to run, and how."""
+TOKEN_BYTES_MAX: Final = 512
 UNITS: Final = "units: s, m, h, d"
 PID_MAX: Final = 1 << 22
 """The kernel's own limit on 64-bit machines."""
@@ -71,6 +72,19 @@ def pools(pairs: Sequence[str], flag: str) -> dict[str, str]:
             raise wrong_usage(f"{flag}: {pool.strip()} is named twice", "leave one of the two out")
         read[pool.strip()] = amount.strip()
     return read
+
+
+def token(path: str) -> str:
+    """What is in the file of `--token-file`."""
+    try:
+        with Path(path).open("rb") as file:
+            text = file.read(TOKEN_BYTES_MAX + 1).decode().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        sentence = f"--token-file: {path} cannot be read"
+        raise wrong_usage(sentence, "it holds one line of text") from error
+    if not text or len(text) > TOKEN_BYTES_MAX:
+        raise wrong_usage(f"--token-file: {path} holds no token", "it holds one line of text")
+    return text
 
 
 def process(text: str, flag: str = "--pid") -> tuple[int, int]:

@@ -35,9 +35,8 @@ from node.core.knowledge import TOPICS, Knowledge
 from node.core.names import find_node
 from node.core.past import TOPIC_HISTORY, decode_past
 from node.core.reach import only_helper_of
-from node.core.requests import is_carried
 from node.core.topics import decode_inventory, decode_live, decode_models
-from node.core.wishes import Granted
+from node.core.wishes import Granted, is_carried
 
 DECODERS = {
     "inventory": decode_inventory,

@@ -16,6 +16,7 @@ from ledger.entries import (
     Closed,
     Expired,
     Extended,
+    Owed,
     Posted,
     Reclaimed,
     Released,
@@ -37,8 +38,8 @@ from node.core.knowledge import Knowledge
 from node.core.phrases import amount_of
 
 CHANGES: Final = (
-    Posted, Started, Adopted, Extended, Shrunk, Transferred, Released, Reclaimed, Expired, Voided,
-    Closed,
+    Posted, Started, Adopted, Owed, Extended, Shrunk, Transferred, Released, Reclaimed,
+    Expired, Voided, Closed,
 )  # fmt: skip
 
 WORTH_TELLING: Final = tuple(msgspec.msgpack.encode(kind.__struct_config__.tag) for kind in CHANGES)
@@ -100,6 +101,9 @@ class Bulletin:
                 return self._changed("lasts longer", hold)
             case Shrunk(hold):
                 return self._changed("takes less", hold)
+            case Owed(hold, _, reason):
+                sentence = f"forced, beyond what it may or the machine has: {reason}"
+                return self.event("hold.forced", sentence, hold=hold)
             case Released(hold, _, why):
                 return self.event("hold.ended", f"released, {why.value}", hold=hold)
             case Reclaimed(hold):

@@ -43,6 +43,7 @@ KINDS: Final[Mapping[str, str]] = {
     "mesh.few": "fewer than half of them answer: perhaps a cut, and this is its smaller side",
     "mesh.whole": "half of them or more are there again",
     "hold.granted": "a grant of ours is durable, or was taken up again",
+    "hold.forced": "a hold of ours was granted over a quota, or over what the machine had",
     "hold.changed": "a grant of ours lasts longer, or takes less",
     "hold.ended": "a hold or grant of ours has ended, and why",
     "refused.flood": "much was refused in a short time for one cause; once in five minutes each",

@@ -6,13 +6,20 @@ from typing import Any, Final
 import msgspec
 
 from ledger.commands import AMOUNT_MAX, LABEL_CHARS_MAX, Leg
-from ledger.limits import BOOKING_TERM_MAX, PATIENCE_MAX, PRINCIPAL_CHARS_MAX, PRIORITY_MAX
+from ledger.limits import (
+    BOOKING_TERM_MAX,
+    PATIENCE_MAX,
+    PRINCIPAL_CHARS_MAX,
+    PRIORITY_MAX,
+    REASON_CHARS_MAX,
+)
 from mesh.identity import NodeId, id_text, parse_id
 from mesh.instant import HOUR, MILLISECOND
 from node.core.knowledge import Knowledge
 from node.core.names import find_node
 from node.core.outlook import Choice, Onlooker, Outlook, legs_of, work_of
-from node.core.requests import Refused, Reserve, is_carried
+from node.core.requests import Refused, Reserve
+from node.core.wishes import is_carried
 from placement.columns import Prepared
 from placement.decide import decide, listed
 from placement.decision import Decision
@@ -99,7 +106,10 @@ def _check_terms(reserve: Reserve) -> None:
     if not 0 <= reserve.priority <= PRIORITY_MAX:
         raise Refused("bad_request", f"a priority is from 0 to {PRIORITY_MAX}", "--priority 5")
     _check_start(reserve)
+    if reserve.token and not reserve.principal:
+        raise Refused("bad_request", "a token is somebody's: say whose", "write --principal NAME")
     for what, text, most in (
+        ("reason", reserve.force, REASON_CHARS_MAX),
         ("label", reserve.label, LABEL_CHARS_MAX),
         ("principal", reserve.principal, PRINCIPAL_CHARS_MAX),
     ):

@@ -103,6 +103,7 @@ def _hold(
         "holder": answers.who(knowledge, NodeId(hold.holder)),
         "parent": None if hold.parent is None else hold.parent.hex(),
         "parts": [child.id.hex() for child in books.children(hold.id)],
+        "debt": _debt(hold),
         "term_ms": answers.ms(hold.term),
         "remaining_ms": None if remaining is None else _left(remaining, hold),
         "starts_at_ms": None,
@@ -115,7 +116,7 @@ def _hold(
         "processes": [*knowledge.running.get(hold.id, ())] if owner == knowledge.us else None,
         "alarms": [one.body for one in alarms],
         "idle": None if idle is None else msgspec.structs.asdict(idle),
-        "note": _note(tied, idle, alarms),
+        "note": _note(hold, tied, idle, alarms),
     }
 
 
@@ -131,6 +132,9 @@ def _planned(knowledge: Knowledge, owner: NodeId, books: Books, plan: Plan) -> d
         "principal": plan.principal,
         "label": plan.label,
         "holder": answers.who(knowledge, NodeId(plan.holder)),
+        "parent": None,
+        "parts": [],
+        "debt": None,
         "term_ms": answers.ms(plan.term),
         "remaining_ms": None,
         "starts_at_ms": plan.start // MILLISECOND,
@@ -147,10 +151,19 @@ def _planned(knowledge: Knowledge, owner: NodeId, books: Books, plan: Plan) -> d
     }
 
 
-def _note(tied: bool | None, idle: IdleFact | None, alarms: list[Danger]) -> str:
+def _debt(hold: LiveHold) -> dict[str, Any] | None:
+    """What was forced of it, and why."""
+    if not hold.owed:
+        return None
+    return {"legs": [answers.leg(one) for one in hold.owed], "reason": hold.reason}
+
+
+def _note(hold: LiveHold, tied: bool | None, idle: IdleFact | None, alarms: list[Danger]) -> str:
     """What its holder should know first."""
     if alarms:
         return alarms[0].sentence
+    if hold.owed:
+        return f"forced: {hold.reason}"
     if idle is not None:
         return idle_sentence(idle)
     return "" if tied in (None, True) else "nothing runs under it: an unused promise"

@@ -93,6 +93,10 @@ class Reserve(msgspec.Struct, frozen=True, tag="reserve", forbid_unknown_fields=
     wait_for_opening: bool = True
     pid: int | None = None
     pid_started: int | None = None
+    force: str = ""
+    """Why it is to be granted over a quota, or over what others use of the machine."""
+    token: str = ""
+    """What the owner's policy knows `principal` by. It is shown to nobody: a proof is."""
     carried: bool = False
     """A carried lease that nobody here renews: whoever asked does, with `Renew`."""
     wait_ms: int = 0
@@ -118,11 +122,6 @@ class ReserveGang(msgspec.Struct, frozen=True, tag="reserve_gang", forbid_unknow
     principal: str = ""
     wait_ms: Annotated[int, msgspec.Meta(ge=0, le=SINCE_MS_MAX)] = 0
     wait_for_opening: bool = True
-
-
-def is_carried(reserve: Reserve) -> bool:
-    """Whether what is asked for lasts only while somebody renews it."""
-    return reserve.carried or reserve.pid is not None
 
 
 class Adopt(msgspec.Struct, frozen=True, tag="adopt", forbid_unknown_fields=True):
@@ -153,8 +152,9 @@ class Holds(msgspec.Struct, frozen=True, tag="holds", forbid_unknown_fields=True
     """Every live hold in the mesh as this replica knows it; `ended` adds the last ended ones.
 
     → {holds: [{id, owner: {id, name, liveness}, state, kind, legs: [{pool, amount, unit, used}],
-    principal, label, holder: {id, name}, parent: id|null, parts: [id…], term_ms, remaining_ms|null,
-    as_of: {era, height}, gang: {id, stage, members, settled}|null, age_ms, tied: bool|null,
+    principal, label, holder: {id, name}, parent: id|null, parts: [id…],
+    debt: {legs, reason}|null, term_ms, remaining_ms|null, as_of: {era, height},
+    gang: {id, stage, members, settled}|null, age_ms, tied: bool|null,
     processes: [pid…]|null, alarms: [{sort, pool, amount, sentence}],
     idle: {held_ms, idle_ms, percent}|null, note}], foreign: [{node, user, pid, command, ram,
     vram}…] of every node, the largest first, and with `ended` also ended: [{id, owner, state,

@@ -11,12 +11,13 @@ from typing import Any, Final, TypeAlias
 from ledger.commands import TTL_MAX, Answer, Command, GrantKind, Hold
 from ledger.leases import holder_span
 from ledger.limits import PENDING_TTL
+from ledger.policy import key_of, prove
 from mesh.identity import NodeId, short_id
 from mesh.instant import MILLISECOND, SECOND, Duration, Instant, in_seconds
 from mesh.persistence import SPACE_ASK, Persist, Write
 from node.core.effects import Progress, Reply
 from node.core.outlook import Choice, Outlook
-from node.core.requests import Reserve, is_carried
+from node.core.requests import Reserve
 
 HOLD_SENDS_MAX: Final = 3
 POST_SENDS_MAX: Final = 6
@@ -98,6 +99,11 @@ class Wish:
 AskingEffect: TypeAlias = Ask | AskInLine | Granted | Persist | Progress | Reply
 
 
+def is_carried(reserve: Reserve) -> bool:
+    """Whether what is asked for lasts only while somebody renews it."""
+    return reserve.carried or reserve.pid is not None
+
+
 def hold_of(reserve: Reserve, choice: Choice, hold: bytes, session: bytes) -> Hold:
     """What is asked of the owner in `choice`."""
     carried = is_carried(reserve)
@@ -111,7 +117,15 @@ def hold_of(reserve: Reserve, choice: Choice, hold: bytes, session: bytes) -> Ho
         label=reserve.label,
         work=choice.work,
         start=None if reserve.start_at_ms is None else reserve.start_at_ms * MILLISECOND,
+        proof=_proof(reserve, choice, hold),
+        force=reserve.force,
     )
+
+
+def _proof(reserve: Reserve, choice: Choice, hold: bytes) -> bytes:
+    if not reserve.token:
+        return b""
+    return prove(key_of(reserve.token), choice.owner, hold, reserve.principal)
 
 
 def forget(hold: bytes) -> Persist:

@@ -15,7 +15,9 @@ from pathlib import Path
 from random import Random, SystemRandom
 from typing import Final, Protocol
 
+from ledger.limits import Limits
 from ledger.observations import Continuity
+from ledger.policy import Policy as Holders
 from mesh.admission import Admission, Policy
 from mesh.config import PROFILES
 from mesh.identity import NONCE_BYTES, Epoch, Identity, NodeId, id_text, parse_id
@@ -203,6 +205,7 @@ def _birth(ground: Ground, options: UpOptions, keys: Keyring, saved: Saved) -> B
         port=options.port,
         continuity=proof,
         first=options.first,
+        limits=Limits(policy=options.principal or Holders()),
         moved=options.moved,
         fingerprint=ground.fingerprint,
         boot=ground.boot_id,

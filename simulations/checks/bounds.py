@@ -25,6 +25,7 @@ from ledger.limits import (
     REFUSALS_MAX,
     WAITING_MAX,
 )
+from ledger.quotas import PACES_MAX
 from mesh.admission import LISTED_MAX, PINS_MAX
 from mesh.allowance import SOURCES_MAX
 from mesh.arrivals import CLONES_TOLD_MAX
@@ -158,6 +159,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Desk.readings": POOLS_MAX,
     "Ending.waiting": WAITING_MAX,
     "Endings._all": ENTRIES_MAX,
+    "Pace._spent": PACES_MAX,
     "Epochs._highest": PEERS_MAX,
     "Evidence.send_failed": CAUSES_MAX,
     "Floods._counts": CAUSES_MAX,

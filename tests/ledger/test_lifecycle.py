@@ -14,6 +14,7 @@ ALLOWED = {
     ("pending", "void"): "voided",
     ("pending", "expire"): "expired",
     ("absent", "transfer"): "posted",
+    ("pending", "owe"): "pending",
     ("posted", "extend"): "posted",
     ("posted", "shrink"): "posted",
     ("posted", "carve"): "posted",

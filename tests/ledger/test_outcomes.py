@@ -330,8 +330,9 @@ def test_the_declared_order_is_the_order_of_the_guards() -> None:
     guards = ["MALFORMED", "NOT_TRUSTED", "NOT_A_POOL", "BAD_AMOUNT", "BAD_TERM", "BAD_SIGNATURE"]
     guards += ["WRONG_SESSION", "CLOSED", "BAD_RECEIPT", "FOREIGN_RECEIPT", "NOT_RESUMABLE"]
     guards += ["QUARANTINED", "BOOKINGS_CLOSED", "ID_CONFLICT", "NOT_FOUND", "NOT_HOLDER"]
-    guards += ["TOO_LATE", "WRONG_STEP", "TERM_TOO_LONG", "POOL_UNKNOWN", "POOL_NOT_OPEN"]
-    guards += ["TOO_MANY_ENTRIES", "ROOM_UNKNOWN", "NO_ROOM", "OTHERS_WAIT", "LINE_FULL"]
+    guards += ["TOO_LATE", "WRONG_STEP", "NOT_PRINCIPAL", "MAY_NOT_FORCE", "NOT_FOR_YOU"]
+    guards += ["TERM_TOO_LONG", "POOL_UNKNOWN", "POOL_NOT_OPEN", "TOO_MANY_ENTRIES"]
+    guards += ["TOO_FAST", "OVER_QUOTA", "ROOM_UNKNOWN", "NO_ROOM", "OTHERS_WAIT", "LINE_FULL"]
     guards += ["BAD_START", "CALENDAR_SUSPENDED", "TAKEN_THEN"]
     guards += ["NOT_LONGER", "MORE_THAN_HELD", "UNPROVEN"]
     assert names[: len(guards)] == guards

@@ -60,6 +60,8 @@ def _origin(name: str, origin: str, variables: dict[str, str], *, shown: bool) -
 def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
+    if hasattr(value, "principals"):  # who they are, and never what they are known by
+        return sorted(value.principals)
     return [_plain(each) for each in value] if isinstance(value, tuple) else value
 
 

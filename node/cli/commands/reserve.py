@@ -5,7 +5,7 @@ from typing import Any
 
 from node.cli import when
 from node.cli.asking import Body, answer, show, warn
-from node.cli.asks import document, process, term_ms
+from node.cli.asks import document, process, term_ms, token
 from node.cli.exits import YES, wrong_usage
 from node.cli.render import Ink, clean, legs, pairs, span
 
@@ -33,6 +33,10 @@ def run(flags: Namespace) -> int:
         **({"start_at_ms": when.wall_ms(flags.start)} if flags.start else {}),
         **({"plan": flags.plan} if flags.plan else {}),
     }
+    if flags.force or flags.reason:
+        request["force"] = _forced(flags)
+    if flags.token_file is not None:
+        request["token"] = token(flags.token_file)
     if flags.carried:
         if flags.duration is not None or flags.pid is not None:
             raise wrong_usage(
@@ -52,6 +56,15 @@ def run(flags: Namespace) -> int:
     if not flags.json:
         warn(body["warnings"])
     return YES
+
+
+def _forced(flags: Namespace) -> str:
+    if not (flags.force and flags.reason and flags.reason.strip()):
+        raise wrong_usage(
+            "--force and --reason belong together: what is forced goes on record, with its reason",
+            "write --force --reason 'the demo at four'",
+        )
+    return str(flags.reason.strip())
 
 
 def _drawn(body: Body, pid: str | None, ink: Ink) -> list[str]:
