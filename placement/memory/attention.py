@@ -85,6 +85,20 @@ class Attention:
 
 
 @dataclass(frozen=True, slots=True)
+class Borrowed:
+    """An attention with the weights of another layer, and keys and values of its own."""
+
+    like: Attention
+
+    def weights(self, hidden: int) -> list[Weight]:
+        del hidden
+        return []
+
+    def cache(self) -> Cache:
+        return self.like.cache()
+
+
+@dataclass(frozen=True, slots=True)
 class Latent:
     """Multi-head latent attention: one compressed row per token serves every head."""
 

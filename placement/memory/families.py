@@ -208,6 +208,11 @@ FAMILIES: Final = (
     # State spaces and what mixes them in.
     _llama("mamba", "mamba", "falcon_mamba", tied=True, norms=1, linear="mamba1"),
     _llama("mamba2", norms=1, linear="mamba2"),
+    _llama("rwkv6", norm_bias=True, peculiar="rwkv6"),
+    _llama("rwkv7", norm_bias=True, peculiar="rwkv7"),
+    Family(name="xlstm", types=("xlstm",), peculiar="xlstm"),
+    Family(name="zamba", types=("zamba",), tied=True, linear="mamba1", peculiar="zamba"),
+    Family(name="zamba2", types=("zamba2",), tied=True, linear="mamba2", peculiar="zamba2"),
     _llama("jamba", linear="mamba1", peculiar="jamba"),
     Family(name="bamba", types=("bamba",), linear="mamba2", bias="attention_bias"),
     _llama("granitehybrid", "granitemoehybrid", linear="mamba2", shared="width",

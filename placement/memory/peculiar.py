@@ -7,7 +7,7 @@ are not all alike.
 from dataclasses import replace
 from typing import Final
 
-from placement.memory import hybrids
+from placement.memory import hybrids, stateful
 from placement.memory.attention import Attention
 from placement.memory.decoder import Decoder, gguf_only
 from placement.memory.feeds import Feed
@@ -269,4 +269,6 @@ PECULIAR: Final[dict[str, type[Decoder]]] = {
     "olmo_hybrid": hybrids.OlmoHybrid,
     "mllama": hybrids.Mllama, "dbrx": hybrids.Dbrx, "deci": hybrids.Deci,
     "mimo2": hybrids.Mimo2, "step35": hybrids.Step35,
+    "rwkv6": stateful.Rwkv6, "rwkv7": stateful.Rwkv7, "xlstm": stateful.Xlstm,
+    "zamba": stateful.Zamba, "zamba2": stateful.Zamba2,
 }  # fmt: skip

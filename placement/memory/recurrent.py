@@ -7,8 +7,10 @@ quantised: a state is rewritten token by token, and its errors would add up.
 from dataclasses import dataclass
 from typing import Final
 
-from placement.memory.model import Cache, Weight
+from placement.memory.model import Cache, Home, Weight
 
+TOKEN_SHIFTS: Final = 2
+"""Rows of the token before that RWKV keeps: for the mixing in time, and in channels."""
 CONV_HEADS: Final = 3
 """Query, key and value each pass a short convolution of their own."""
 
@@ -196,3 +198,119 @@ class Lightning:
 
     def cache(self) -> Cache:
         return Cache(state=self.heads * self.width * self.width)
+
+
+@dataclass(frozen=True, slots=True)
+class Wkv6:
+    """RWKV-6 (Finch): a square state per head, and the row of the token before, twice.
+
+    Shapes as in llama.cpp's `src/models/rwkv6.cpp`.
+    """
+
+    head: int
+    inner: int
+    mix: int
+    decay: int
+
+    def weights(self, hidden: int) -> list[Weight]:
+        square = ("key", "value", "receptance", "gate", "output")
+        return [
+            Weight("time_mix_w1.weight", hidden, 5 * self.mix),
+            Weight("time_mix_w2.weight", self.mix, hidden, 5),
+            Weight("time_mix_lerp_x.weight", hidden),
+            Weight("time_mix_lerp_fused.weight", 5 * hidden),
+            Weight("time_mix_first.weight", hidden),
+            Weight("time_mix_decay.weight", hidden),
+            Weight("time_mix_decay_w1.weight", hidden, self.decay),
+            Weight("time_mix_decay_w2.weight", self.decay, hidden),
+            *(Weight(f"time_mix_{name}.weight", hidden, hidden) for name in square),
+            Weight("time_mix_ln.weight", 2 * hidden),
+            Weight("channel_mix_lerp.weight", 2 * hidden),
+            Weight("channel_mix_key.weight", hidden, self.inner),
+            Weight("channel_mix_value.weight", self.inner, hidden),
+            Weight("channel_mix_receptance.weight", hidden, hidden),
+        ]
+
+    def cache(self) -> Cache:
+        # Per column of the hidden row; the block that holds it knows how many there are.
+        return Cache(conv=TOKEN_SHIFTS, state=self.head)
+
+
+@dataclass(frozen=True, slots=True)
+class Wkv7:
+    """RWKV-7 (Goose): as the one before, with four small projections in the place of one.
+
+    Shapes as in llama.cpp's `src/models/rwkv7.cpp`; `first` is layer 0, which has no value of an
+    earlier layer to mix in: only a GGUF keeps something in that place.
+    """
+
+    head: int
+    inner: int
+    decay: int
+    rate: int
+    residual: int
+    gate: int
+    first: bool = False
+
+    def weights(self, hidden: int) -> list[Weight]:
+        home = Home.GGUF if self.first else Home.BOTH
+        residual = self.rate if self.first else self.residual
+        mixed = 6 if self.gate else 5
+        found = [
+            *_low_rank("w", hidden, self.decay, Home.BOTH, bias=True),
+            *_low_rank("a", hidden, self.rate, Home.BOTH, bias=True),
+            *_low_rank("v", hidden, residual, home, bias=True),
+            Weight("time_mix_lerp_fused.weight", mixed * hidden),
+            Weight("time_mix_k_k.weight", 3 * hidden),
+        ]
+        if self.gate:
+            found += _low_rank("g", hidden, self.gate, Home.BOTH, bias=False)
+        square = ("key", "value", "receptance", "output")
+        return [
+            *found,
+            *(Weight(f"time_mix_{name}.weight", hidden, hidden) for name in square),
+            Weight("time_mix_ln.weight", 2 * hidden),
+            Weight("channel_mix_lerp.weight", hidden),
+            Weight("channel_mix_key.weight", hidden, self.inner),
+            Weight("channel_mix_value.weight", self.inner, hidden),
+        ]
+
+    def cache(self) -> Cache:
+        return Cache(conv=TOKEN_SHIFTS, state=self.head)
+
+
+def _low_rank(name: str, hidden: int, rank: int, home: Home, *, bias: bool) -> list[Weight]:
+    found = [
+        Weight(f"time_mix_{name}1.weight", hidden, rank, home=home),
+        Weight(f"time_mix_{name}2.weight", rank, hidden, home=home),
+    ]
+    return [*found, Weight(f"time_mix_{name}0.weight", hidden, home=home)] if bias else found
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixLstm:
+    """xLSTM's mLSTM: a matrix, a row and a number per head.
+
+    Shapes and states as in `modeling_xlstm.py` of transformers.
+    """
+
+    heads: int
+    keys: int
+    values: int
+    bias: bool = False
+
+    def weights(self, hidden: int) -> list[Weight]:
+        rows = {"q": self.keys, "k": self.keys, "v": self.values, "ogate": self.values}
+        found = [Weight(f"{name}.weight", hidden, wide) for name, wide in rows.items()]
+        found += [
+            Weight("ifgate.weight", hidden, 2 * self.heads),
+            Weight("ifgate.bias", 2 * self.heads),
+            Weight("multihead_norm.weight", self.values * (2 if self.bias else 1)),
+            Weight("out_proj.weight", self.values, hidden),
+        ]
+        if self.bias:
+            found.append(Weight("mlstm.bias", 2 * self.keys + 2 * self.values + hidden))
+        return found
+
+    def cache(self) -> Cache:
+        return Cache(state=self.keys * self.values // self.heads + self.keys + self.heads)

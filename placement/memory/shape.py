@@ -7,7 +7,7 @@ longer matters here.
 
 from dataclasses import dataclass
 
-from placement.memory.attention import Attention, Latent
+from placement.memory.attention import Attention, Borrowed, Latent
 from placement.memory.feeds import NO_FEED, Feed
 from placement.memory.model import NO_CACHE, Cache, Layer, Reach, Weight
 from placement.memory.recurrent import (
@@ -16,7 +16,10 @@ from placement.memory.recurrent import (
     Lightning,
     Mamba1,
     Mamba2,
+    MatrixLstm,
     ShortConv,
+    Wkv6,
+    Wkv7,
 )
 
 
@@ -35,7 +38,19 @@ class Idle:
 
 
 Mixer = (
-    Attention | Latent | Mamba1 | Mamba2 | DeltaNet | DeltaAttention | ShortConv | Lightning | Idle
+    Attention
+    | Borrowed
+    | Latent
+    | Mamba1
+    | Mamba2
+    | DeltaNet
+    | DeltaAttention
+    | ShortConv
+    | Lightning
+    | Wkv6
+    | Wkv7
+    | MatrixLstm
+    | Idle
 )
 
 

@@ -26,6 +26,13 @@ PLAIN: Final = {
     "moe_latent_size": "moe_latent_size",
     "routed_expert_hidden_size": "expert_latent_length",
     "max_position_embeddings": "context_length",
+    "head_size": "wkv.head_size",
+    "time_mix_extra_dim": "time_mix_extra_dim",
+    "time_decay_extra_dim": "time_decay_extra_dim",
+    "decay_low_rank_dim": "attention.decay_lora_rank",
+    "a_low_rank_dim": "attention.iclr_lora_rank",
+    "v_low_rank_dim": "attention.value_residual_mix_lora_rank",
+    "gate_low_rank_dim": "attention.gate_lora_rank",
 }
 
 
