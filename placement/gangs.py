@@ -16,13 +16,16 @@ import msgspec
 from placement.columns import Prepared
 from placement.decide import Policy, decide, listed
 from placement.decision import Decision, Fit
-from placement.explain import change_sentence, explain
+from placement.explain import change_sentence
 from placement.needs import needs_of
 from placement.reasons import Verdict, worst
 from placement.request import Request, RequestError, question_digest
 
 PARTS_MAX: Final = 64
 """As many nodes as one gang may have (`ledger.commands.GANG_MEMBERS_MAX`)."""
+
+
+WAYS_MAX: Final = 16
 
 
 class GangDecision(msgspec.Struct, frozen=True):
@@ -50,10 +53,8 @@ class GangDecision(msgspec.Struct, frozen=True):
         """Why it can run nowhere, in one sentence; "" when it can."""
         if self.members:
             return ""
-        if not self.one.fitting:
-            return explain(self.one)[0]
         fitting = self.one.fitting
-        count = "1 node fits" if fitting == 1 else f"{fitting} nodes fit"
+        count = {0: "no node fits", 1: "1 node fits"}.get(fitting, f"{fitting} nodes fit")
         return f"{count} now; {self.nodes} are needed at once"
 
     @property
@@ -93,11 +94,54 @@ def decide_gang(parts: tuple[Request, ...], prepared: Prepared) -> GangDecision:
     )  # fmt: skip
 
 
+class Way(msgspec.Struct, frozen=True):
+    """One way to run on several nodes. `how`: `by layers`, `by tensors`, or "" for so many alike.
+    `parts`: what each member holds, in words, in the order of the members; may be empty."""
+
+    how: str
+    parts: tuple[str, ...]
+    decision: GangDecision
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """Several ways, decided on one picture. `chosen`: the first that fits, of `ways`."""
+
+    chosen: int | None
+    ways: tuple[Way, ...]
+
+    @property
+    def decision(self) -> GangDecision | None:
+        """Of the way that was chosen."""
+        return None if self.chosen is None else self.ways[self.chosen].decision
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """A way that is asked about: one request for each node."""
+
+    how: str
+    asks: tuple[Request, ...]
+    parts: tuple[str, ...] = ()
+
+
+def offer(wishes: tuple[Wish, ...], prepared: Prepared) -> Offer:
+    """The first of `wishes` that fits, in the order in which the asker would rather have them; and
+    what speaks against those before it. Those behind it are not looked at."""
+    if not 1 <= len(wishes) <= WAYS_MAX:
+        raise RequestError(f"{len(wishes)} ways: 1 to {WAYS_MAX} can be asked about at once")
+    ways: list[Way] = []
+    for wish in wishes:
+        decision = decide_gang(wish.asks, prepared)
+        ways.append(Way(wish.how, wish.parts, decision))
+        if decision.members:
+            return Offer(len(ways) - 1, tuple(ways))
+    return Offer(None, tuple(ways))
+
+
 def _demand(request: Request) -> tuple[int, ...]:
     """Sorts what asks for most first, by the need that decides between nodes, then by the rest."""
     return tuple(-need.amount * need.source.at_once for need in needs_of(request))
 
 
-def gang_bytes(decision: GangDecision) -> bytes:
+def offer_bytes(made: Offer) -> bytes:
     """Canonical JSON, as of every decision."""
-    return msgspec.json.encode(decision, order="sorted")
+    return msgspec.json.encode(made, order="sorted")

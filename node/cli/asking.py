@@ -18,6 +18,7 @@ EXPECTED: Final = {
     "status": ("node", "mesh", "standing", "peers", "holds", "log", "warnings", "rejections"),
     "facts": ("nodes",),
     "where": ("decision", "text"),
+    "where_gang": ("offer", "text"),
     "plan": ("jobs",),
     "reserve": ("id", "owner", "state", "legs", "kind", "remaining_ms", "warnings"),
     "reserve_gang": ("id", "state", "members", "remaining_ms", "warnings"),

@@ -6,13 +6,15 @@ from typing import Any, Final
 
 from node.cli.asking import Body, answer, show, warn
 from node.cli.asks import document, term_ms
-from node.cli.exits import YES, wrong_usage
+from node.cli.exits import NO, YES, wrong_usage
 from node.cli.render import Ink, clean, legs, pairs, short, span, table
 
 NODES_MAX: Final = 64
 """As many as one gang may have."""
-ALONE: Final = ("hold", "pid", "plan", "require_copy", "node")
+ALONE: Final = ("hold", "pid", "carried", "plan", "require_copy", "node", "priority")
 """Flags of a reservation on one node, which mean nothing for several."""
+SAID_MAX: Final = 4
+"""Lines about ways that do not fit either; JSON has them all."""
 HEADERS: Final = ("ON", "WHAT", "ID", "COPIES ON")
 
 
@@ -22,22 +24,60 @@ def reserve(flags: Namespace, silence_seconds: float) -> int:
         if getattr(flags, name):
             flag = "--" + name.replace("_", "-")
             raise wrong_usage(f"--nodes and {flag} exclude each other", "leave one of the two out")
-    wait = getattr(flags, "wait", None)
+    ask = document(flags)
     request: Body = {
         "type": "reserve_gang",
-        "ask": document(flags),
+        "ask": ask,
         "nodes": count(flags.nodes),
         "term_ms": term_ms(flags.duration),
         "label": flags.label_text,
         "principal": flags.principal,
-        "wait_ms": 0 if wait is None else term_ms(wait, "--wait"),
+        "wait_ms": term_ms(flags.wait, "--wait") if flags.wait else 0,
         "wait_for_opening": not flags.no_wait,
     }
+    if flags.split is not None:
+        request["parts"] = _way(flags, ask)["asks"]
     body = answer(flags, request, silence_seconds)
     show(flags, body, lambda ink: drawn(body, ink))
     if not flags.json:
         warn(body["warnings"])
     return YES
+
+
+def where(flags: Namespace) -> int:
+    """`where --nodes 3 …`: 0 when all of them can be had at once, 1 when they can't."""
+    if flags.node:
+        raise wrong_usage("--nodes and --node exclude each other", "leave one of the two out")
+    ask = document(flags)
+    if flags.duration is not None:
+        ask["for"] = flags.duration
+    body = answer(flags, {"type": "where_gang", "ways": [_way(flags, ask)]})
+    show(flags, body, lambda _ink: [clean(line) for line in body["text"]])
+    return YES if body["offer"]["chosen"] is not None else NO
+
+
+def beside(flags: Namespace, body: Body, ask: dict[str, Any]) -> Body:
+    """The answer for a model that no single node can run: on which several it would."""
+    from node.cli.splitting import ways
+
+    made = ways(flags, ask)
+    if not made:
+        return body
+    gang = answer(flags, {"type": "where_gang", "ways": made})
+    lines = gang["text"] if gang["offer"]["chosen"] is not None else gang["text"][:SAID_MAX]
+    return {**body, "gang": gang, "text": [*body["text"], "", *lines]}
+
+
+def _way(flags: Namespace, ask: dict[str, Any]) -> dict[str, Any]:
+    """What is asked of each of the nodes: the same of all, or its part of a model."""
+    nodes = count(flags.nodes)
+    if flags.split is None:
+        return {"asks": [ask] * nodes}
+    if flags.model is None:
+        raise wrong_usage("--split is for a model, and none is named", "name one: --model")
+    from node.cli.splitting import way
+
+    return way(flags, ask, nodes, flags.split)
 
 
 def count(text: str) -> int:

@@ -30,7 +30,7 @@ def needs(flags: Namespace) -> dict[str, Any]:
             )
         return {}
     found = estimating.find(flags.model)
-    asked = _asked(flags, found)
+    asked = asked_of(flags, found)
     made = estimating.estimated(found, asked)
     cards = flags.cards or 1
     card = made.total.high
@@ -56,7 +56,8 @@ def needs(flags: Namespace) -> dict[str, Any]:
     return said
 
 
-def _asked(flags: Namespace, found: estimating.Found) -> Asked:
+def asked_of(flags: Namespace, found: estimating.Found) -> Asked:
+    """How the model is to run, as the flags say."""
     # The first engine that the asker would rather have is the one it is worked out for.
     engine = (flags.engines or ["llama.cpp"])[0].lower()
     stored = found.bytes if flags.quant is None else None

@@ -81,7 +81,14 @@ def where(parser: argparse.ArgumentParser) -> None:
     told = parser.add_mutually_exclusive_group()
     told.add_argument("--all", action="store_true", help="list every candidate")
     told.add_argument("--brief", action="store_true", help="the choice and counts, and no more")
+    nodes(parser)
     suppose(parser)
+
+
+def nodes(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--nodes", metavar="COUNT", help="on so many different nodes at once: all of them or none")
+    add("--split", choices=("layer", "tensor"), help="with --model and --nodes: a part on each")
 
 
 def reserve(parser: argparse.ArgumentParser) -> None:
@@ -90,7 +97,7 @@ def reserve(parser: argparse.ArgumentParser) -> None:
     add("--for", dest="duration", metavar="TIME", help="how long, as in 2h (default 1h)")
     add("--start", metavar="WHEN", help="later, as in +3h, 14:00, 'tomorrow 14:00', an ISO time")
     add("--hold", action="store_true", help="stop after the hold; `holdfast post` confirms it")
-    add("--nodes", metavar="COUNT", help="on so many different nodes at once: all of them or none")
+    nodes(parser)
     add("--pid", help="tie it to this running process of this machine; ends with it")
     add("--token-file", metavar="FILE", help="what an owner knows that principal by")
     add("--force", action="store_true", help="over a quota, or over what others use; see --reason")

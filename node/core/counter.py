@@ -13,6 +13,7 @@ from mesh.instant import MILLISECOND
 from node.core import (
     answers,
     choosing,
+    gang_counter,
     health,
     holdings,
     keyholders,
@@ -42,6 +43,8 @@ def read(knowledge: Knowledge, request: Request, about: dict[str, Any]) -> dict[
             return answers.facts(knowledge, node)
         case requests.Where():
             return planning.where(knowledge, request)
+        case requests.WhereGang():
+            return gang_counter.where(knowledge, request)
         case requests.Plan():
             return planning.plan(knowledge, request)
         case requests.Holds(ended, line):

@@ -1,18 +1,22 @@
 """The counter for gangs: what is asked for becomes a look at the picture, and an id a gang."""
 
+import hashlib
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
+
+from msgspec.structs import replace
 
 from ledger.commands import GANG_MEMBERS_MAX
 from ledger.gangs import Gang
 from mesh.identity import NodeId, parse_id
-from node.core import choosing
+from node.core import answers, choosing
 from node.core.knowledge import Knowledge
 from node.core.names import find_hold
-from node.core.outlook import Choice, Outlook, legs_of, work_of
-from node.core.requests import Refused, Reserve, ReserveGang
-from placement.gangs import decide_gang
-from placement.request import Request
+from node.core.outlook import Choice, Onlooker, Outlook, legs_of, work_of
+from node.core.requests import Refused, Reserve, ReserveGang, WhereGang
+from placement.explain_gang import explain_offer
+from placement.gangs import Wish, decide_gang, offer, offer_bytes
+from placement.request import Request, RequestError
 
 NODES_MIN: Final = 2
 
@@ -24,9 +28,14 @@ def opening(knowledge: Knowledge, reserve: ReserveGang) -> Callable[[], Outlook]
         reserve.ask, reserve.term_ms, reserve.label, reserve.principal,
         wait_for_opening=reserve.wait_for_opening,
     )  # fmt: skip
-    request = choosing.reserve_request(knowledge, one)
-    check_pin(request)
-    return lambda: outlook(knowledge, request, reserve.nodes)
+    asks = reserve.parts or [reserve.ask] * reserve.nodes
+    if len(asks) != reserve.nodes:
+        raise Refused("bad_request", f"{len(asks)} parts do not go on {reserve.nodes} nodes")
+    wish = {str(ask): choosing.reserve_request(knowledge, replace(one, ask=ask)) for ask in asks}
+    for request in wish.values():
+        check_pin(request)
+    parts = tuple(wish[str(ask)] for ask in asks)
+    return lambda: outlook(knowledge, parts)
 
 
 def check_count(nodes: int) -> None:
@@ -43,11 +52,11 @@ def check_pin(request: Request) -> None:
         raise Refused("bad_request", "--node names one node, and a gang is on several", hint)
 
 
-def outlook(knowledge: Knowledge, request: Request, nodes: int) -> Outlook:
+def outlook(knowledge: Knowledge, parts: tuple[Request, ...]) -> Outlook:
     """What the picture says now: enough owners and some to spare, or why there are too few."""
-    decision = decide_gang((request,) * nodes, knowledge.prepared())
+    decision = decide_gang(parts, knowledge.prepared())
     choices = tuple(
-        Choice(parse_id(fit.node), fit.name, legs_of(fit.legs), work_of(request))
+        Choice(parse_id(fit.node), fit.name, legs_of(fit.legs), work_of(parts[0]))
         for fit in (*decision.members, *decision.spare)
     )
     if decision.members and not all(choice.legs for choice in choices):
@@ -57,6 +66,33 @@ def outlook(knowledge: Knowledge, request: Request, nodes: int) -> Outlook:
         return Outlook(choices, "", "", None, None)
     soon = f"{decision.soon[0].name} opens soon" if decision.soon else None
     return Outlook(choices, decision.why_not, decision.hint, soon, None)
+
+
+def where(knowledge: Onlooker, asked: WhereGang) -> dict[str, Any]:
+    """Where several can run at once, and what the answer rests on. May raise Refused."""
+    wishes = tuple(
+        Wish(way.how, tuple(_request(knowledge, ask) for ask in way.asks), tuple(way.parts))
+        for way in asked.ways
+    )
+    try:
+        made = offer(wishes, knowledge.prepared())
+    except RequestError as error:
+        raise Refused("bad_request", str(error)) from error
+    body = offer_bytes(made)
+    return {
+        "offer": answers.as_json(body),
+        "bytes": body.decode(),
+        "digest": hashlib.sha256(body).hexdigest(),
+        "view": knowledge.view().versions,
+        "ages_ms": knowledge.ages_ms(),
+        "text": list(explain_offer(made)),
+    }
+
+
+def _request(knowledge: Onlooker, ask: dict[str, Any]) -> Request:
+    request = choosing.request_of(ask, knowledge.us)
+    check_pin(request)
+    return request
 
 
 def named(knowledge: Knowledge, text: str) -> Gang | None:

@@ -61,6 +61,24 @@ class Where(msgspec.Struct, frozen=True, tag="where", forbid_unknown_fields=True
     freed: list[str] = []
 
 
+class GangWay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One way to run on several nodes: a request document for each, and what its part is."""
+
+    asks: list[dict[str, Any]]
+    how: str = ""
+    parts: list[str] = []
+
+
+class WhereGang(msgspec.Struct, frozen=True, tag="where_gang", forbid_unknown_fields=True):
+    """Where the first of `ways` fits on several nodes at once.
+
+    → {offer: {chosen: number|null, ways: [{how, parts, decision}…]}, digest, bytes, view, ages_ms,
+    text: [line…]}. Ways behind the one that fits are not looked at.
+    """
+
+    ways: list[GangWay]
+
+
 class Plan(msgspec.Struct, frozen=True, tag="plan", forbid_unknown_fields=True):
     """Several requests at once, each decided on what the earlier ones leave.
 
@@ -122,6 +140,7 @@ class ReserveGang(msgspec.Struct, frozen=True, tag="reserve_gang", forbid_unknow
     principal: str = ""
     wait_ms: Annotated[int, msgspec.Meta(ge=0, le=SINCE_MS_MAX)] = 0
     wait_for_opening: bool = True
+    parts: list[dict[str, Any]] = []
 
 
 class Adopt(msgspec.Struct, frozen=True, tag="adopt", forbid_unknown_fields=True):
@@ -325,6 +344,7 @@ Request: TypeAlias = (
     Status
     | Facts
     | Where
+    | WhereGang
     | Plan
     | Reserve
     | ReserveGang
@@ -354,7 +374,7 @@ Request: TypeAlias = (
     | Leave
 )
 
-READ_ONLY: Final = (Status, Facts, Where, Plan, Holds, LedgerShow, LedgerVerify)
+READ_ONLY: Final = (Status, Facts, Where, WhereGang, Plan, Holds, LedgerShow, LedgerVerify)
 """What a peer may be asked over the mesh's TLS (`--peer`), answered from its replica."""
 
 REFUSALS: Final = {

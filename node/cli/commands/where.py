@@ -15,14 +15,31 @@ SUPPOSITIONS = ("without", "plus", "freed")
 
 def run(flags: Namespace) -> int:
     """0 when a node fits now, 1 when none does."""
-    body = asked(flags)
-    show(flags, body, lambda _ink: text_of(body))
-    return YES if body["decision"].get("chosen") is not None else NO
+    if flags.nodes is not None:
+        from node.cli import ganging
 
-
-def asked(flags: Namespace) -> dict[str, Any]:
-    """What the agent says, or this machine alone where none runs."""
+        return ganging.where(flags)
     ask = document(flags)
+    body = asked(flags, ask)
+    fits = body["decision"].get("chosen") is not None
+    if not fits and flags.model is not None and _several(flags):
+        from node.cli import ganging
+
+        body = ganging.beside(flags, body, ask)
+    show(flags, body, lambda _ink: text_of(body))
+    return YES if fits else NO
+
+
+def _several(flags: Namespace) -> bool:
+    """Whether there may be nodes to share it out to; what is supposed of some says nothing of
+    several."""
+    supposed = any(getattr(flags, name) for name in SUPPOSITIONS)
+    return not supposed and bool(flags.peer or client.running(state_of(flags)))
+
+
+def asked(flags: Namespace, ask: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What the agent says, or this machine alone where none runs."""
+    ask = document(flags) if ask is None else ask
     if flags.duration is not None:
         term_ms(flags.duration)
         ask["for"] = flags.duration

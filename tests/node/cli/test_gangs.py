@@ -1,0 +1,53 @@
+"""Gangs at the command line: what is refused before anybody is asked, and how they are shown."""
+
+from typing import Any
+
+import pytest
+
+from node.cli import ganging, parser
+from node.cli.exits import Unable
+from node.cli.render import Ink
+
+LEG = {"pool": "ram", "amount": 1 << 30, "unit": "bytes"}
+
+
+def written(*words: str) -> Any:
+    return parser.parse(parser.build(), ["reserve", "--ram", "1GiB", *words])
+
+
+@pytest.mark.parametrize("count", ["0", "1", "65", "-2", "3.0", "three", "", "999999999999"])
+def test_a_number_of_nodes_that_is_no_gang_is_wrong_usage(count: str) -> None:
+    with pytest.raises(Unable, match="is no number of nodes"):
+        ganging.count(count)
+
+
+@pytest.mark.parametrize(
+    "more", [("--hold",), ("--pid", "1"), ("--node", "n"), ("--require-copy",), ("--plan", "t")]
+)
+def test_what_is_for_one_node_alone_excludes_several(more: tuple[str, ...]) -> None:
+    with pytest.raises(Unable, match=f"--nodes and {more[0]} exclude each other"):
+        ganging.reserve(written("--nodes", "3", *more), 1.0)
+
+
+def test_a_gang_is_shown_with_each_of_its_nodes_and_how_all_of_it_is_given_back() -> None:
+    body = {
+        "id": "ab" * 16, "state": "complete", "term_ms": 7_200_000, "remaining_ms": 7_100_000,
+        "members": [
+            {"id": "01" * 16, "owner": {"name": "ann"}, "legs": [LEG], "stored_on": ["bob"]},
+            {"id": "02" * 16, "owner": {"name": "bob"}, "legs": [LEG], "stored_on": []},
+        ],
+    }  # fmt: skip
+    shown = "\n".join(ganging.drawn(body, Ink(on=False)))
+    assert "holdfast release ababababab (all of them)" in shown
+    assert "ann  ram 1 GiB  0101010101  bob" in shown
+    assert "its owner alone" in shown
+
+
+def test_holds_of_a_gang_are_told_together_with_what_is_missing() -> None:
+    def hold(name: str, gang: dict[str, Any] | None) -> dict[str, Any]:
+        return {"owner": {"name": name}, "holder": {"name": "ann"}, "gang": gang}
+
+    gang = {"id": "ab" * 16, "members": 3, "stage": "completed", "settled": True}
+    lines = ganging.told([hold("ann", gang), hold("cyd", gang), hold("bob", None)])
+    assert len(lines) == 1
+    assert "2 of 3 nodes (ann, cyd), completed; asked for on ann" in lines[0]
