@@ -11,6 +11,7 @@ from ledger.observations import Override
 from mesh.instant import Instant
 from node.core import answers, counter, gang_counter, instructing, requests
 from node.core.effects import Effect, Reply
+from node.core.gang_requests import ReserveGang
 from node.core.requests import Refused, Request
 from node.core.ties import adopt, check_free
 
@@ -29,7 +30,7 @@ def asked(agent: "Agent", token: int, request: Request, now: Instant) -> list[Ef
             check_free(ties, errands.carried, errands.asked_for, request)
             look = counter.opening(agent.knowledge, request)
             return agent.from_errands(agent.errands.reserve(token, request, look, now), now)
-        case requests.ReserveGang():
+        case ReserveGang():
             look = gang_counter.opening(agent.knowledge, request)
             return agent.from_errands(agent.errands.reserve_gang(token, request, look, now), now)
         case requests.Release(name) if gang := gang_counter.named(agent.knowledge, name):

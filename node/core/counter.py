@@ -24,6 +24,7 @@ from node.core import (
     trusting,
     waiting,
 )
+from node.core.gang_requests import WhereGang
 from node.core.inviting import USES_MAX, Wish
 from node.core.knowledge import Knowledge
 from node.core.outlook import Outlook
@@ -43,7 +44,7 @@ def read(knowledge: Knowledge, request: Request, about: dict[str, Any]) -> dict[
             return answers.facts(knowledge, node)
         case requests.Where():
             return planning.where(knowledge, request)
-        case requests.WhereGang():
+        case WhereGang():
             return gang_counter.where(knowledge, request)
         case requests.Plan():
             return planning.plan(knowledge, request)

@@ -41,13 +41,14 @@ from node.core.carrying import Carried, Carrying
 from node.core.custody import Answered, Custody
 from node.core.effects import Effect, Look, Progress, Reply, Watch
 from node.core.gang import AskMember, Disbanded, Formed, GangingEffect, Record
+from node.core.gang_requests import ReserveGang
 from node.core.ganging import Ganging
 from node.core.knowledge import Knowledge
 from node.core.lines import Stand
 from node.core.outlook import Outlook
 from node.core.processes import Process
 from node.core.reports import WorkEnded
-from node.core.requests import Reserve, ReserveGang
+from node.core.requests import Reserve
 from node.core.telling import Tell, Tellable, Telling, Told
 from node.core.trusting import refusal_of
 from node.core.wishes import Ask, AskingEffect, AskInLine, Granted, Wish

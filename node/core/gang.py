@@ -17,8 +17,8 @@ from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, SECOND, Duration, Instant
 from mesh.persistence import Persist
 from node.core.effects import Progress, Reply
+from node.core.gang_requests import ReserveGang
 from node.core.outlook import Choice, Outlook
-from node.core.requests import ReserveGang
 
 GANGS_UNDER_WAY_MAX: Final = 64
 """Of one agent. Each may have GANG_MEMBERS_MAX calls in the air."""

@@ -1,4 +1,4 @@
-"""How gangs are spoken of: the bodies of `requests.ReserveGang` and of a gang's release."""
+"""How gangs are spoken of: the bodies of `ReserveGang` and of a gang's release."""
 
 from typing import Any
 

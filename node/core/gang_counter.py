@@ -10,10 +10,11 @@ from ledger.commands import GANG_MEMBERS_MAX
 from ledger.gangs import Gang
 from mesh.identity import NodeId, parse_id
 from node.core import answers, choosing
+from node.core.gang_requests import ReserveGang, WhereGang
 from node.core.knowledge import Knowledge
 from node.core.names import find_hold
 from node.core.outlook import Choice, Onlooker, Outlook, legs_of, work_of
-from node.core.requests import Refused, Reserve, ReserveGang, WhereGang
+from node.core.requests import Refused, Reserve
 from placement.explain_gang import explain_offer
 from placement.gangs import Wish, decide_gang, offer, offer_bytes
 from placement.request import Request, RequestError

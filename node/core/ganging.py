@@ -56,9 +56,10 @@ from node.core.gang import (
     Record,
     Stage,
 )
+from node.core.gang_requests import ReserveGang
 from node.core.gang_table import AT_ONCE_TRIES, GangTable, forget, of_earlier
 from node.core.outlook import Outlook
-from node.core.requests import Refused, ReserveGang
+from node.core.requests import Refused
 
 NEXT: Final = {
     Stage.HOLDING: Stage.POSTING, Stage.POSTING: Stage.PARKING, Stage.PARKING: Stage.SETTLING,

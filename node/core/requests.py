@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, TypeAlias
 import msgspec
 
 from node.core import hold_requests
+from node.core.gang_requests import ReserveGang, WhereGang
 
 SINCE_MS_MAX: Final = 10 * 366 * 24 * 3_600_000
 """Ten years: longer than any agent runs."""
@@ -61,24 +62,6 @@ class Where(msgspec.Struct, frozen=True, tag="where", forbid_unknown_fields=True
     freed: list[str] = []
 
 
-class GangWay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One way to run on several nodes: a request document for each, and what its part is."""
-
-    asks: list[dict[str, Any]]
-    how: str = ""
-    parts: list[str] = []
-
-
-class WhereGang(msgspec.Struct, frozen=True, tag="where_gang", forbid_unknown_fields=True):
-    """Where the first of `ways` fits on several nodes at once.
-
-    → {offer: {chosen: number|null, ways: [{how, parts, decision}…]}, digest, bytes, view, ages_ms,
-    text: [line…]}. Ways behind the one that fits are not looked at.
-    """
-
-    ways: list[GangWay]
-
-
 class Plan(msgspec.Struct, frozen=True, tag="plan", forbid_unknown_fields=True):
     """Several requests at once, each decided on what the earlier ones leave.
 
@@ -122,25 +105,6 @@ class Reserve(msgspec.Struct, frozen=True, tag="reserve", forbid_unknown_fields=
     start_at_ms: int | None = None
     plan: str = ""
     """A token of `Where` or `Plan`: only there, and only if what it rested on is as it was."""
-
-
-class ReserveGang(msgspec.Struct, frozen=True, tag="reserve_gang", forbid_unknown_fields=True):
-    """`ask` on each of `nodes` different nodes: all of them or none. It is tried again for so long
-    as `wait_ms` says, and nothing is held meanwhile.
-
-    → {id, state, kind, term_ms, remaining_ms, members: [{id, owner: {id, name}, legs, remaining_ms,
-    token, receipts, stored_on}], tried, stored_on: [name…], warnings}
-    `stored_on`: who else keeps the proof that it is complete. Progress as for Reserve.
-    """
-
-    ask: dict[str, Any]
-    nodes: int
-    term_ms: int
-    label: str = ""
-    principal: str = ""
-    wait_ms: Annotated[int, msgspec.Meta(ge=0, le=SINCE_MS_MAX)] = 0
-    wait_for_opening: bool = True
-    parts: list[dict[str, Any]] = []
 
 
 class Adopt(msgspec.Struct, frozen=True, tag="adopt", forbid_unknown_fields=True):

@@ -35,6 +35,7 @@ from mesh.instant import MILLISECOND, Duration, Instant
 from mesh.persistence import SPACE_ASK, Persist
 from node.core import requests
 from node.core.effects import Effect, Reply
+from node.core.gang_requests import ReserveGang
 from simulations.host import Host
 
 _YES = (Outcome.HELD, Outcome.POSTED, Outcome.RENEWED, Outcome.RESUMED)
@@ -188,7 +189,7 @@ class Promises:
         if asked is None or not reply.ok:
             return None
         at, request = asked
-        if isinstance(request, requests.ReserveGang):
+        if isinstance(request, ReserveGang):
             return self._gang_here(host, reply, at)
         if isinstance(request, requests.Post):
             self._posted_here(host, bytes.fromhex(reply.body["id"]), at)

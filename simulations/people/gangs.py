@@ -4,6 +4,7 @@ from typing import Final
 
 from mesh.instant import SECOND, Duration
 from node.core import requests
+from node.core.gang_requests import ReserveGang
 from simulations.people.diary import Diary
 from simulations.people.steps import Script, ask, rest
 from simulations.people.tastes import Tastes
@@ -15,12 +16,12 @@ GIVE_BACK_TRIES: Final = 3
 TRY_AGAIN: Final[Duration] = 4 * SECOND
 
 
-def wish(tastes: Tastes) -> requests.ReserveGang:
+def wish(tastes: Tastes) -> ReserveGang:
     """What somebody wants on several nodes."""
     document = tastes.document()
     document.pop("node", None)
     nodes = min(tastes.dice.choice(NODES), max(2, len(tastes.names)))
-    return requests.ReserveGang(
+    return ReserveGang(
         document, nodes, tastes.term_ms(), wait_ms=tastes.dice.choice(PATIENCE_MS),
         wait_for_opening=False,
     )  # fmt: skip

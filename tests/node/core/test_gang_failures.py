@@ -12,6 +12,7 @@ from ledger.limits import GANG_MAX
 from mesh.instant import SECOND
 from node.core import errands, requests
 from node.core.gang import Stage
+from node.core.gang_requests import ReserveGang
 from simulations.hardware import GIB
 from simulations.network import Weather
 from simulations.world import CALM, World
@@ -33,7 +34,7 @@ class Play:
         self.token = 0
 
     def ask(self, **more: int) -> None:
-        wish = requests.ReserveGang({"ram": "1GiB"}, 3, 3_600_000, **more)
+        wish = ReserveGang({"ram": "1GiB"}, 3, 3_600_000, **more)
         self.token = self.world.ask("ann", wish)
 
     def until(self, stage: Stage) -> None:
@@ -198,7 +199,7 @@ def cut_from_one(play: Play) -> None:
 
 
 def two_gangs(play: Play) -> None:
-    wish = requests.ReserveGang({"ram": "5GiB"}, 3, 3_600_000)
+    wish = ReserveGang({"ram": "5GiB"}, 3, 3_600_000)
     tokens = {name: play.world.ask(name, wish) for name in ("ann", "bob")}
     play.world.run(30 * SECOND)
     replies = [play.world.hosts[name].replies[token].ok for name, token in tokens.items()]

@@ -9,6 +9,7 @@ from ledger.lifecycle import HoldState
 from mesh.instant import SECOND
 from node.core import requests
 from node.core.effects import Reply
+from node.core.gang_requests import ReserveGang
 from simulations.hardware import GIB
 from simulations.world import World
 
@@ -25,8 +26,8 @@ def mesh(*names: str, seed: int = 1, ram: int = 8 * GIB) -> World:
     return world
 
 
-def gang(nodes: int = 3, ram: str = "1GiB", **more: Any) -> requests.ReserveGang:
-    return requests.ReserveGang({"ram": ram}, nodes, more.pop("term_ms", HOUR_MS), **more)
+def gang(nodes: int = 3, ram: str = "1GiB", **more: Any) -> ReserveGang:
+    return ReserveGang({"ram": ram}, nodes, more.pop("term_ms", HOUR_MS), **more)
 
 
 def form(world: World, asker: str = "ann", **how: Any) -> Reply:

@@ -19,6 +19,7 @@ from mesh.sessions import Session
 from mesh.window import ReplayWindow
 from mesh.wire import block_bytes
 from node.core import requests, topics
+from node.core.gang_requests import ReserveGang
 from node.core.replicas import Replicas
 from placement.decide import decide
 from simulations.checks.books import BooksAddUp, FoldIsOne, QuietInQuarantine
@@ -287,7 +288,7 @@ def test_every_table_of_an_agent_is_in_the_catalogue() -> None:
     started = world.run_work("ann", 3)
     evening.reserve("ann", "ann", pid=3, pid_started=started, term_ms=30_000)
     evening.reserve("ann", "bob")
-    world.ask("ann", requests.ReserveGang({"ram": "1GiB"}, 3, 60_000, wait_ms=60_000))
+    world.ask("ann", ReserveGang({"ram": "1GiB"}, 3, 60_000, wait_ms=60_000))
     world.run(SECOND)
     world.crash("cyd", power=True)
     world.network.weather = Weather(loss=0.3, duplication=0.3)

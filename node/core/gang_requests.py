@@ -1,0 +1,48 @@
+"""What may be asked about several nodes at once: a part of the vocabulary of `requests.py`.
+
+Bodies as there: ids as text, amounts as integers in named units, durations in milliseconds.
+"""
+
+from typing import Annotated, Any, Final
+
+import msgspec
+
+WAIT_MS_MAX: Final = 366 * 24 * 3_600_000
+"""A year: longer than anybody waits for room."""
+
+
+class ReserveGang(msgspec.Struct, frozen=True, tag="reserve_gang", forbid_unknown_fields=True):
+    """`ask` on each of `nodes` different nodes: all of them or none. It is tried again for so long
+    as `wait_ms` says, and nothing is held meanwhile.
+
+    → {id, state, kind, term_ms, remaining_ms, members: [{id, owner: {id, name}, legs, remaining_ms,
+    token, receipts, stored_on}], tried, stored_on: [name…], warnings}
+    `stored_on`: who else keeps the proof that it is complete. Progress as for Reserve.
+    """
+
+    ask: dict[str, Any]
+    nodes: int
+    term_ms: int
+    label: str = ""
+    principal: str = ""
+    wait_ms: Annotated[int, msgspec.Meta(ge=0, le=WAIT_MS_MAX)] = 0
+    wait_for_opening: bool = True
+    parts: list[dict[str, Any]] = []
+
+
+class GangWay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One way to run on several nodes: a request document for each, and what its part is."""
+
+    asks: list[dict[str, Any]]
+    how: str = ""
+    parts: list[str] = []
+
+
+class WhereGang(msgspec.Struct, frozen=True, tag="where_gang", forbid_unknown_fields=True):
+    """Where the first of `ways` fits on several nodes at once.
+
+    → {offer: {chosen: number|null, ways: [{how, parts, decision}…]}, digest, bytes, view, ages_ms,
+    text: [line…]}. Ways behind the one that fits are not looked at.
+    """
+
+    ways: list[GangWay]
