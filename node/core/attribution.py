@@ -187,10 +187,12 @@ class Attribution:
         begun, over = self.rivals.look()
         if not begun and not over:
             return []
-        event = self._bulletin.event
         self._knowledge.contests = self.rivals.warnings()
-        effects: list[Effect] = [event("alarm.contested", self.rivals.sentence(p)) for p in begun]
-        effects += [event("pool.settled", f"{pool}: {SETTLED}") for pool in over]
+        rivals = self.rivals
+        effects: list[Effect] = [
+            self._bulletin.event("alarm.contested", rivals.sentence(pool)) for pool in begun
+        ]
+        effects += [self._bulletin.event("pool.settled", f"{pool}: {SETTLED}") for pool in over]
         return [*effects, Look("another node says that a pool of ours is its own")]
 
     # Other machines, as far as our holds are concerned -------------------------------------------
@@ -244,10 +246,12 @@ class Attribution:
 
     def _danger(self, owner: NodeId, told: Told) -> Event:
         danger = told.danger
-        kind = f"alarm.{danger.sort.value}" if told.begins else "hold.safe"
-        sentence = danger.sentence if told.begins else f"no longer {danger.sort.value}"
-        named = f"{self._words(owner, danger.hold)}: {sentence}"
-        return self._bulletin.event(kind, named, node=owner, hold=danger.hold)
+        hold, words = danger.hold, self._words(owner, danger.hold)
+        if not told.begins:
+            sentence = f"{words}: no longer {danger.sort.value}"
+            return self._bulletin.event("hold.safe", sentence, node=owner, hold=hold)
+        sentence = f"{words}: {danger.sentence}"
+        return self._bulletin.event(f"alarm.{danger.sort.value}", sentence, node=owner, hold=hold)
 
     def _idle(self, owner: NodeId, hold: bytes, fact: IdleFact) -> Event:
         sentence = f"{self._words(owner, hold)}: {idle_sentence(fact)}"

@@ -62,6 +62,8 @@ KINDS: Final[Mapping[str, str]] = {
     "alarm.would-not-end": "what runs under a hold could not be ended; its room stays taken",
     "alarm.hold-superseded": "an old hold turned up whose room was granted again since: closed",
     "alarm.hold-broken": "a hold we promised turned up after its room was lost",
+    "alarm.contested": ("another node says that a pool of ours is its own: neither grants on it"),
+    "pool.settled": ("nobody else says so any more"),
     "alarm.plan-late": (
         "a planned booking starts late: what was to make room for it is still there"
     ),
@@ -70,5 +72,16 @@ KINDS: Final[Mapping[str, str]] = {
         "the wall clock jumped, or went back over a restart: nothing planned starts by it"
     ),
     "alarm.calendar-resumed": "what is planned starts by the clock again",
+    "alarm.overshoot": (
+        "a hold's work uses more than was set aside; told to its owner and its holder"
+    ),
+    "alarm.squeezed": (
+        "what others use has grown into what a hold was promised and does not use yet; by whom"
+    ),
+    "hold.safe": ("either is over"),
+    "work.failed": (
+        "a process that was tied to a hold ended badly: such work is passed over here for a while"
+    ),
+    "hold.idle": ("a hold has stood unused for half an hour; again each time it is twice as long"),
     "events.missed": "to one reader: so many events came faster than it read",
 }

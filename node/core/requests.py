@@ -110,11 +110,8 @@ class Reserve(msgspec.Struct, frozen=True, tag="reserve", forbid_unknown_fields=
 class Adopt(msgspec.Struct, frozen=True, tag="adopt", forbid_unknown_fields=True):
     """Tie a process that runs on this machine to a grant of this node: its use and its children's
     count as the hold's. `pid_started`: when it started, in clock ticks since boot; `group`: all of
-    this control group too.
-
-    → {id, owner: {id, name}, pid, pid_started, kind, legs: [{pool, amount, unit}], again}
-    `again`: it was tied to this hold already.
-    """
+    this control group too. → {id, owner: {id, name}, pid, pid_started, kind,
+    legs: [{pool, amount, unit}], again: whether it was tied to this hold already}"""
 
     hold: str
     pid: int
@@ -124,9 +121,7 @@ class Adopt(msgspec.Struct, frozen=True, tag="adopt", forbid_unknown_fields=True
 
 class Forgive(msgspec.Struct, frozen=True, tag="forgive", forbid_unknown_fields=True):
     """What made such work fail on this machine is mended: forget its failures here.
-
-    → {workload, forgotten}
-    """
+    → {workload, forgotten}"""
 
     workload: str
 

@@ -19,6 +19,7 @@ from mesh.rejections import Rejection
 from node.cli.parser import build, parse
 from node.core.catalogue import KINDS
 from node.core.company import Sight
+from node.core.dangers import Sort
 from node.shell.chronicle import MISSED
 from tests.architecture.source import ROOMS, ROOT, files, name_of
 
@@ -107,6 +108,7 @@ def test_the_catalogue_of_events_is_complete() -> None:
     said |= {f"mesh.{change.name.lower()}" for change in OurselvesChange}
     chosen = {f"alarm.{code}" for code in ("log-forked", "log-ahead")}  # one of two, by a variable
     assert all(f'"{code.removeprefix("alarm.")}"' in source for code in chosen)
+    chosen |= {f"alarm.{sort.value}" for sort in Sort}
     chosen |= {sight.value for sight in Sight if sight.value} | {MISSED}
     assert told == said | chosen
     rows = re.findall(r"^\| `([a-z._-]+)` \| ([^|]+) \|", catalogue, re.MULTILINE)

@@ -39,7 +39,6 @@ COMMANDS: list[tuple[tuple[str, ...], str, list[str]]] = [
      ["reserved", HOLD_ID, "bob", "ram 4 GiB", "1 h 59 min", f"HOLDFAST_HOLD={HOLD_ID}"]),
     (("post", "0123"), "post", ["confirmed: 0123456789 on bob"]),
     (("release", "0123"), "release", ["released: 0123456789 on bob"]),
-    (("facts", "--forgive", "inference"), "forgive", ["forgotten: 2 kinds of failure of inf"]),
     (("adopt", "1", "--hold", "0123"), "adopt",
      ["process 1, with its children, counts from now on under 0123456789 (ram 4 GiB)"]),
     (("holds",), "holds", ["0123456789", "bob", "ram 4 GiB", "nothing runs", "unused promise",

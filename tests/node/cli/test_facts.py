@@ -3,6 +3,7 @@
 from argparse import Namespace
 from collections.abc import Callable
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from node.cli.commands import facts
 from node.cli.draw_facts import facts_lines
 from node.cli.render import Ink
+from tests.node.cli.conftest import Ran
 from tests.support.fake_agent import FACTS, FakeAgent
 
 MODELS: dict[str, Any] = {
@@ -63,3 +65,13 @@ def test_figures_of_cards_and_volumes_are_told_in_words() -> None:
     text = "\n".join(facts_lines({"nodes": [node]}, Ink(False)))
     assert "power limit of GPU-1" in text
     assert "inodes free of disk:/srv" in text
+
+
+def test_what_failed_here_is_forgotten_by_a_persons_word(
+    state: Path, run: Callable[..., Ran]
+) -> None:
+    with FakeAgent(state) as agent:
+        assert "forgotten: 2 kinds of failure of train" in run("facts", "--forgive", "train").out
+        agent.say("forgive", {"workload": "train", "forgotten": 0})
+        assert run("facts", "--forgive", "train").status == 1
+        assert run("facts", "bob", "--forgive", "train").status == 2
