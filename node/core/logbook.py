@@ -120,5 +120,12 @@ def entries_of(blocks: Iterable[Block]) -> tuple[list[dict[str, Any]], int | Non
         if len(entries) >= PAGE_ENTRIES_MIN:
             return entries, block.height
         at = {"era": block.era.counter, "height": block.height, "hash": block.hash.hex()}
-        entries += [{**at, "line": n, **_entry(raw)} for n, raw in enumerate(block.entries)]
+        entries += [{**_placed(raw), **at, "line": n} for n, raw in enumerate(block.entries)]
     return entries, None
+
+
+def _placed(raw: bytes) -> dict[str, Any]:
+    said = _entry(raw)
+    if "era" in said:
+        said["opened"] = said.pop("era")  # `era` is where the entry stands
+    return said

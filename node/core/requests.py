@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
-from node.core import hold_requests
+from node.core import hold_requests, ledger_requests
 from node.core.gang_requests import ReserveGang, WhereGang
 
 SINCE_MS_MAX: Final = 10 * 366 * 24 * 3_600_000
@@ -149,29 +149,6 @@ class Holds(msgspec.Struct, frozen=True, tag="holds", forbid_unknown_fields=True
     waiting: bool = False
 
 
-class LedgerShow(msgspec.Struct, frozen=True, tag="ledger_show", forbid_unknown_fields=True):
-    """One owner's log (default: our own). → {author: {id, name}, begins, length, age_ms, problem,
-    blocks: [{era, height, hash,
-    previous, entries: [{kind, …}]}], balances: [{account, pool, debits_pending, debits_posted,
-    credits_pending, credits_posted, state}]}"""
-
-    node: str | None = None
-    last: int = 50
-
-
-class LedgerVerify(msgspec.Struct, frozen=True, tag="ledger_verify", forbid_unknown_fields=True):
-    """Check every log this replica keeps: signatures, links, roots, balances. → {logs: [{author,
-    begins, blocks, entries, holds_live, era, height, head, ok, problem}], ok: bool}"""
-
-
-class LedgerHistory(msgspec.Struct, frozen=True, tag="ledger_history", forbid_unknown_fields=True):
-    """A page of a log, its archive included. → as LedgerShow: {…, entries: [{era, height, hash,
-    line, kind, …}], next}; `next`: the height to go on from, null when that was all."""
-
-    node: str | None = None
-    start: int = 0
-
-
 class Invite(msgspec.Struct, frozen=True, tag="invite", forbid_unknown_fields=True):
     """A token, good once as a rule. → {invite: text, expires_ms, uses, addresses: ["at:port"…]}"""
 
@@ -293,6 +270,9 @@ class Leave(msgspec.Struct, frozen=True, tag="leave", forbid_unknown_fields=True
 
 Post = hold_requests.Post
 Renew = hold_requests.Renew
+LedgerShow = ledger_requests.LedgerShow
+LedgerVerify = ledger_requests.LedgerVerify
+LedgerHistory = ledger_requests.LedgerHistory
 Extend = hold_requests.Extend
 Shrink = hold_requests.Shrink
 Transfer = hold_requests.Transfer
@@ -318,6 +298,7 @@ Request: TypeAlias = (
     | Holds
     | LedgerShow
     | LedgerVerify
+    | LedgerHistory
     | Invite
     | Revoke
     | Trust
@@ -333,7 +314,9 @@ Request: TypeAlias = (
     | Leave
 )
 
-READ_ONLY: Final = (Status, Facts, Where, WhereGang, Plan, Holds, LedgerShow, LedgerVerify)
+READ_ONLY: Final = (
+    Status, Facts, Where, WhereGang, Plan, Holds, LedgerShow, LedgerVerify, LedgerHistory,
+)  # fmt: skip
 """What a peer may be asked over the mesh's TLS (`--peer`), answered from its replica."""
 
 REFUSALS: Final = {

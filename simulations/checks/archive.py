@@ -33,7 +33,6 @@ from mesh.identity import NodeId
 from mesh.instant import Instant
 from mesh.logs import NO_BLOCK, Block, Era, state_hash
 from mesh.persistence import (
-    SPACE_ARCHIVE,
     SPACE_ATTIC,
     SPACE_BASE,
     SPACE_BLOCK,
@@ -41,14 +40,15 @@ from mesh.persistence import (
     Write,
 )
 from mesh.rejections import Rejection
-from mesh.storage import archived, block_key, parse_base
+from mesh.storage import parse_base
 from mesh.wire import parse_block
 from node.core.effects import Effect
 from simulations.host import Host
 
 Ending = Voided | Expired | Released | Reclaimed | Closed
 
-KEPT = (SPACE_BLOCK, SPACE_ATTIC, SPACE_ARCHIVE, SPACE_BASE)
+KEPT = (SPACE_BLOCK, SPACE_ATTIC, SPACE_BASE)
+"""What a promise may rest on. What was put away is for people: no node reads it again."""
 _ENDS = {
     Voided: HoldState.VOIDED,
     Expired: HoldState.EXPIRED,
@@ -320,9 +320,6 @@ class Archive:
         if write.space in (SPACE_BLOCK, SPACE_ATTIC):
             reading = None if write.value is None else self.read(write.value)
             yield place, None if reading is None else reading.hash
-        elif write.space == SPACE_ARCHIVE:
-            for block in archived(write.value or b""):
-                yield (SPACE_ARCHIVE, block_key(block.author, block.height)), block.hash
         elif write.space == SPACE_BASE:
             yield place, None if write.value is None else self._read_base(write.value)
 
