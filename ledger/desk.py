@@ -24,7 +24,7 @@ from ledger.forecast import Forecast
 from ledger.hall import Hall
 from ledger.holds import LiveHold, Token
 from ledger.later import Later
-from ledger.leases import Deadlines, encode_remaining, owner_span
+from ledger.leases import Deadlines, encode_remaining, owner_span, warned_before
 from ledger.lifecycle import HoldState
 from ledger.limits import FENCE_AGAIN, GANG_MAX, REMAINING_EVERY, Limits
 from ledger.observations import PoolReading
@@ -32,7 +32,7 @@ from ledger.planner import Planner
 from ledger.quotas import Pace
 from ledger.turns import Turns, ends_by_count, known_ends
 from mesh.identity import NodeId
-from mesh.instant import Duration, Instant, earliest
+from mesh.instant import MINUTE, Duration, Instant, earliest
 from mesh.persistence import SPACE_REMAINING, Persist, Write
 
 
@@ -57,6 +57,8 @@ class Desk:
         self.refusals = Refusals()
         later = Later() if later is None else later
         self.hall = Hall(later.line, books, limits)
+        self._warnings = Deadlines()
+        """When the end of a booking is near enough to be told."""
         self.planner = Planner(later)
         self.changes = 0
         """How often something was written or looked at: what was worked out before is stale."""
@@ -71,13 +73,13 @@ class Desk:
     @property
     def next_wake(self) -> Instant | None:
         return earliest(
-            self.deadlines.next, self.endings.again.next, self._journal_at,
+            self.deadlines.next, self.endings.again.next, self._journal_at, self._warnings.next,
             self.hall.line.next_wake, self.planner.next_wake(self),
         )  # fmt: skip
 
     def wake(self, now: Instant) -> list[LedgerEffect]:
         """Whatever has come due."""
-        effects: list[LedgerEffect] = self._lapse(now)
+        effects: list[LedgerEffect] = [*self._warn(now), *self._lapse(now)]
         self.hall.line.sweep(now)
         for hold in self.endings.again.due(now):
             self.endings.again.set(hold, now + FENCE_AGAIN)
@@ -86,6 +88,21 @@ class Desk:
         if self._journal_at is not None and now >= self._journal_at:
             effects.extend(self.note_remaining(now))
         return effects
+
+    def _warn(self, now: Instant) -> list[LedgerEffect]:
+        effects: list[LedgerEffect] = []
+        for hold in self._warnings.due(now):
+            left = self.remaining(hold, now)
+            if left:
+                minutes = max(1, round(left / MINUTE))
+                sentence = f"a booking ends in {minutes} min: `holdfast extend` lets it last longer"
+                effects.append(Alarm("lapses-soon", sentence, hold))
+        return effects
+
+    def _warn_before(self, hold: LiveHold, now: Instant) -> None:
+        at = self.deadlines.get(hold.id)
+        if hold.is_booking and not hold.on_probation and at is not None:
+            self._warnings.set(hold.id, max(now, at - warned_before(hold.term)))
 
     def _lapse(self, now: Instant) -> list[LedgerEffect]:
         effects: list[LedgerEffect] = []
@@ -121,6 +138,7 @@ class Desk:
         self.deadlines.set(hold.id, now + (full if remaining is None else remaining))
         if hold.is_booking:
             self.journal_by(now)
+            self._warn_before(hold, now)
 
     def journal_by(self, now: Instant) -> None:
         """From now on there is something to note every minute."""
@@ -134,6 +152,7 @@ class Desk:
         assert at is not None, "what lives and is not ending has a deadline"
         at += owner_span(term) - owner_span(hold.term)
         self.deadlines.set(hold.id, at)
+        self._warn_before(self.books.live[hold.id], now)
         left = encode_remaining(max(0, at - now))
         return [Persist((Write(SPACE_REMAINING, hold.id, left),))]
 
@@ -269,6 +288,7 @@ class Desk:
     def end(self, hold: bytes, why: EndedBy | None, by: bytes, now: Instant) -> list[LedgerEffect]:
         """The end of a grant begins, and of all that was carved out of it. Nothing revives it."""
         self.deadlines.drop(hold)
+        self._warnings.drop(hold)
         self.endings.begin(Ending(hold, why, by), now)
         effects: list[LedgerEffect] = [Fence(hold, lapsed=why is None)]
         for child in self.books.children(hold):

@@ -13,11 +13,13 @@ because a booking may be longer than promised and never shorter.
 """
 
 import heapq
+from typing import Final
 
 from ledger.limits import RATE_MARGIN_PERCENT
-from mesh.instant import Duration, Instant
+from mesh.instant import MINUTE, Duration, Instant
 
 REMAINING_BYTES = 8
+WARNED_MAX: Final[Duration] = 10 * MINUTE
 
 
 def owner_span(term: Duration) -> Duration:
@@ -28,6 +30,12 @@ def owner_span(term: Duration) -> Duration:
 def holder_span(term: Duration) -> Duration:
     """How long a holder may believe in a promise of `term`, counted from its first send."""
     return term * (100 - RATE_MARGIN_PERCENT) // 100
+
+
+def warned_before(term: Duration) -> Duration:
+    """How long before its end the holder of a booking is warned: a tenth of its term, and ten
+    minutes at the most. An extension takes a moment to decide, and no more."""
+    return min(WARNED_MAX, term // 10)
 
 
 def encode_remaining(remaining: Duration) -> bytes:

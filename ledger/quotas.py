@@ -23,6 +23,7 @@ from mesh.instant import MINUTE, Duration, Instant
 
 PACES_MAX: Final = 1024
 """Principals whose pace is remembered; the one that asked longest ago is forgotten first."""
+_MIB: Final = 1 << 20
 _GIB: Final = 1 << 30
 
 
@@ -116,8 +117,10 @@ def _last_of(legs: tuple[Leg, ...], amount: int) -> tuple[Leg, ...]:
 def _much(amount: int, kind: str) -> str:
     unit = unit_of(kind) or unit_of(f"{kind}:x")
     if unit is Unit.BYTES:
-        whole = amount / _GIB
-        return f"{whole:.0f} GiB" if amount % _GIB == 0 else f"{whole:.2f} GiB"
+        if amount % _GIB == 0:
+            return f"{amount // _GIB} GiB"
+        small = amount < 10 * _GIB
+        return f"{amount / _MIB:.0f} MiB" if small else f"{amount / _GIB:.1f} GiB"
     if unit is Unit.MILLICORES:
         return f"{amount / 1000:g} cores"
     return str(amount)

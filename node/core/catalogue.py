@@ -59,6 +59,7 @@ KINDS: Final[Mapping[str, str]] = {
     "alarm.log-ahead": "a peer holds blocks of ours that we forgot: quarantine",
     "alarm.log-forked": "a peer holds another block of ours at one height: quarantine",
     "alarm.pool-impaired": "a pool shrank below what it promised, or work in it would not end",
+    "alarm.lapses-soon": "a booking ends soon: a tenth of its term before, ten minutes at most",
     "alarm.would-not-end": "what runs under a hold could not be ended; its room stays taken",
     "alarm.hold-superseded": "an old hold turned up whose room was granted again since: closed",
     "alarm.hold-broken": "a hold we promised turned up after its room was lost",

@@ -5,7 +5,7 @@ Reading is answered at once from what this node knows. Whatever changes somethin
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -30,6 +30,9 @@ from node.core.knowledge import Knowledge
 from node.core.outlook import Outlook
 from node.core.reach import unreached
 from node.core.requests import Refused, Request
+
+DEBTS_TOLD_MAX: Final = 8
+"""`holdfast holds` shows them all."""
 
 
 def read(knowledge: Knowledge, request: Request, about: dict[str, Any]) -> dict[str, Any] | None:
@@ -102,8 +105,16 @@ def warnings(knowledge: Knowledge) -> list[str]:
     missing = knowledge.company.warning(knowledge.now)
     alone = [missing] if missing else []
     keys, names = keyholders.warnings(knowledge), naming.warnings(knowledge)
-    ours = [*knowledge.news.warnings, *alone, *knowledge.contests]
+    ours = [*knowledge.news.warnings, *alone, *knowledge.contests, *_debts(knowledge)]
     return [*ours, *unreached(knowledge), *keys, *names]
+
+
+def _debts(knowledge: Knowledge) -> list[str]:
+    """What was forced on this machine and still stands."""
+    owed = [hold for hold in knowledge.ledger.books.live_holds() if hold.owed]
+    return [
+        f"{hold.id.hex()[:10]} was forced here: {hold.reason}" for hold in owed[:DEBTS_TOLD_MAX]
+    ]
 
 
 def check_openable(knowledge: Knowledge) -> None:

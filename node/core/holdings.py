@@ -11,7 +11,7 @@ import msgspec
 from ledger.books import Books
 from ledger.commands import GrantKind, Leg
 from ledger.holds import LiveHold
-from ledger.leases import owner_span
+from ledger.leases import owner_span, warned_before
 from ledger.lifecycle import HoldState
 from ledger.plans import Plan
 from mesh.identity import NodeId
@@ -104,6 +104,7 @@ def _hold(
         "parent": None if hold.parent is None else hold.parent.hex(),
         "parts": [child.id.hex() for child in books.children(hold.id)],
         "debt": _debt(hold),
+        "lapses_soon": _lapses_soon(remaining, hold),
         "term_ms": answers.ms(hold.term),
         "remaining_ms": None if remaining is None else _left(remaining, hold),
         "starts_at_ms": None,
@@ -135,6 +136,7 @@ def _planned(knowledge: Knowledge, owner: NodeId, books: Books, plan: Plan) -> d
         "parent": None,
         "parts": [],
         "debt": None,
+        "lapses_soon": False,
         "term_ms": answers.ms(plan.term),
         "remaining_ms": None,
         "starts_at_ms": plan.start // MILLISECOND,
@@ -149,6 +151,12 @@ def _planned(knowledge: Knowledge, owner: NodeId, books: Books, plan: Plan) -> d
         "idle": None,
         "note": "",
     }
+
+
+def _lapses_soon(remaining: Duration | None, hold: LiveHold) -> bool:
+    """Whether its holder should extend it now, or let it go."""
+    told = remaining is not None and hold.is_booking and not hold.on_probation
+    return told and (remaining or 0) <= warned_before(hold.term)
 
 
 def _debt(hold: LiveHold) -> dict[str, Any] | None:

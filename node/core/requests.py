@@ -131,7 +131,7 @@ class Holds(msgspec.Struct, frozen=True, tag="holds", forbid_unknown_fields=True
 
     → {holds: [{id, owner: {id, name, liveness}, state, kind, legs: [{pool, amount, unit, used}],
     principal, label, holder: {id, name}, parent: id|null, parts: [id…],
-    debt: {legs, reason}|null, term_ms, remaining_ms|null, as_of: {era, height},
+    debt: {legs, reason}|null, lapses_soon: bool, term_ms, remaining_ms|null, as_of: {era, height},
     gang: {id, stage, members, settled}|null, age_ms, tied: bool|null,
     processes: [pid…]|null, alarms: [{sort, pool, amount, sentence}],
     idle: {held_ms, idle_ms, percent}|null, note}], foreign: [{node, user, pid, command, ram,

@@ -260,3 +260,16 @@ def test_only_a_signature_for_this_owner_changes_a_grant() -> None:
     assert owner.answers[7][0].outcome is Outcome.BAD_SIGNATURE
     stale = Extend(hold_id(1), b"an older session", 3 * HOUR)
     assert owner.ask(stale, OWNER).outcome is Outcome.WRONG_SESSION
+
+
+def test_the_end_of_a_booking_is_told_before_it_comes_and_again_after_an_extension() -> None:
+    owner = booked(term=HOUR)
+    owner.advance(54 * MINUTE)
+    assert not owner.alarms
+    owner.advance(2 * MINUTE)
+    assert [alarm.code for alarm in owner.alarms] == ["lapses-soon"]
+    extend(owner, 1, 2 * HOUR)
+    owner.advance(55 * MINUTE)
+    assert len(owner.alarms) == 1
+    owner.advance(5 * MINUTE)
+    assert len(owner.alarms) == 2

@@ -112,9 +112,14 @@ def _used(hold: dict[str, Any]) -> str:
 
 
 def _warnings(hold: dict[str, Any]) -> list[str]:
-    """What endangers it, or that nobody uses it."""
+    """What endangers it, what it owes, that it ends soon, or that nobody uses it."""
     name = f"! {short(hold['id'])} on {clean(hold['owner']['name'])}"
     told = [f"{name}: {clean(alarm['sentence'])}" for alarm in hold.get("alarms", ())]
+    if hold.get("debt"):
+        debt = hold["debt"]
+        told.append(f"{name}: forced over {legs(debt['legs'])}: {clean(debt['reason'])}")
+    if hold.get("lapses_soon"):
+        told.append(f"{name}: ends soon; `holdfast extend` lets it last longer")
     if not told and hold.get("idle"):
         told = [f"{name}: {clean(hold['note'])}"]
     return told
