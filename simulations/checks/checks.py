@@ -14,6 +14,7 @@ from simulations.checks.bounds import TablesAreBounded
 from simulations.checks.calm import Calm
 from simulations.checks.check import HEARD, Check
 from simulations.checks.contests import NothingContested
+from simulations.checks.deaths import DeathsAreEarned
 from simulations.checks.discipline import AskersBelieve, OnlyTheHolder, SuspectsGetNothing
 from simulations.checks.durable import (
     CopiesAreThere,
@@ -50,8 +51,8 @@ ALL: Final[tuple[type[Check], ...]] = (
     GangsAreWhole,
     EndsInTime, AnswersAreKept, CopiesAreHeard, NothingOverstays,
     CopiesAreTrue, ForksAreSeen, TwinsAreNoticed,
-    FactsAreTheirAuthors, NobodySpeaksForAnother, OutcastsAreNotHeard, TwinsAreStopped,
-    TheForgottenComeBackByThemselves,
+    FactsAreTheirAuthors, NobodySpeaksForAnother, DeathsAreEarned,
+    OutcastsAreNotHeard, TwinsAreStopped, TheForgottenComeBackByThemselves,
     ReplaysChangeNothing, CountersAreUsedOnce,
     EqualPicturesEqualAnswers,
     TablesAreBounded,

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.planted import copies, gangs, grants, members, starts, wire
+from tests.planted import copies, detector, gangs, grants, members, starts, wire
 from tests.planted.bug import Bug
 
 ESCAPE: Final[dict[str, str]] = {
@@ -15,7 +15,9 @@ ESCAPE: Final[dict[str, str]] = {
 """Bug → why no run shows it. They can be tried by name all the same."""
 
 ALL: Final[dict[str, Bug]] = {
-    bug.name: bug for room in (grants, starts, copies, wire, members, gangs) for bug in room.BUGS
+    bug.name: bug
+    for room in (grants, starts, copies, wire, members, gangs, detector)
+    for bug in room.BUGS
 }
 BUGS: Final[dict[str, Bug]] = {name: bug for name, bug in ALL.items() if name not in ESCAPE}
 """Those that must be caught."""
