@@ -166,3 +166,31 @@ def test_work_that_uses_more_than_it_holds_is_told_to_its_holder_elsewhere(
 def _alarmed(node: Node, hold: str) -> dict[str, Any]:
     seen = hold_of(node, hold)
     return seen if seen.get("alarms") else {}
+
+
+def test_a_node_on_which_such_work_failed_is_passed_over_until_somebody_forgives_it(
+    mesh: dict[str, Node],
+) -> None:
+    ann, bob = mesh["ann"], mesh["bob"]
+    asked = ("--ram", "8MiB", "--work", "training", "--node", "ann")
+    failing = [sys.executable, "-c", "input(); raise SystemExit(3)"]
+    with subprocess.Popen(failing, stdin=subprocess.PIPE, text=True) as process:
+        command(ann, "reserve", *asked, "--pid", str(process.pid))
+        command(bob, "where", *asked)
+        process.communicate("done\n")
+    until("the owner tells what it saw", lambda: _failures(bob, "ann"), PATIENCE_SECONDS)
+    assert "training failed once (exec-crash)" in command(bob, "facts", "ann")
+    said = subprocess.run(
+        [COMMAND, "--state", bob.state, "where", *asked],
+        env=bob.environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (said.returncode, "exec-crash" in said.stdout) == (1, True)
+    command(bob, "where", *asked, "--despite-failures")
+    command(ann, "facts", "--forgive", "training")
+    until("everybody has heard", lambda: not _failures(bob, "ann"), PATIENCE_SECONDS)
+    command(bob, "where", *asked)
+
+
+def _failures(node: Node, of: str) -> list[Any]:
+    (told,) = node.granted(type="facts", node=of)["nodes"]
+    return [] if told["history"] is None else list(told["history"]["failures"])

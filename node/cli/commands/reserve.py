@@ -77,7 +77,7 @@ def _drawn(body: Body, pid: str | None, ink: Ink) -> list[str]:
         ("lasts", _lasts(body, pid)),
         ("left", span(body["remaining_ms"])),
         ("copies on", _copies(body)),
-        ("for what runs", f"{body['environment']} in its environment ties it to this"),
+        ("for what runs", f"export {body['environment']} in its shell ties it to this"),
         ("give back", f"holdfast release {str(body['id'])[:10]}"),
     ]
     if body["starts_at_ms"] is not None:

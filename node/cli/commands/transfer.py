@@ -37,7 +37,7 @@ def _drawn(body: Body, ink: Ink) -> list[str]:
         ("on", clean(body["owner"]["name"])),
         ("what", legs(body["legs"] or [])),
         ("left", span(body["remaining_ms"])),
-        ("for what runs", f"{body['environment']} in its environment ties it to this"),
+        ("for what runs", f"export {body['environment']} in its shell ties it to this"),
         ("give back", f"holdfast release {str(body['id'])[:10]}"),
     ]
     if body["kind"] == "carried":
