@@ -11,7 +11,7 @@ SEED ?= 1
 RECORD ?= simulations/records/million.json
 
 .PHONY: help install demo test lint check races nights seeds planted fuzz campaign fidelity truth \
-	stories namespaces plugin bench lock clean
+	stories namespaces engines plugin bench lock clean
 
 help: ## what can be made here
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,9 @@ truth: install ## FOR=20s of real processes that are killed, stopped and cut off
 namespaces: install ## real agents in networks as people have them: routers, two cables, IPv6, cuts
 	$(BIN)/python -m simulations.networks
 
+engines: install ## our probes beside the real llama.cpp server, compiled into .engines (long)
+	$(BIN)/python -m simulations.engines
+
 stories: install ## every story on every stage that it names; real time takes some minutes
 	$(BIN)/python -m simulations.stories tests/simulations/stories/*.story
 	$(BIN)/python -m simulations.stories --on shell tests/simulations/stories/*.story
@@ -88,4 +91,4 @@ lock: install ## renew both locks
 	  --no-annotate --no-header --upgrade pyproject.toml -o requirements-dev.lock
 
 clean: ## forget what was built
-	rm -rf .venv .demo dist build .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .demo .engines dist build .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

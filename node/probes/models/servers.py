@@ -6,7 +6,9 @@ listens there: it is a person's own web server, and our question a line in its l
 
 Sources: Ollama docs/api.md (/api/version, /api/ps), llama.cpp tools/server/README.md (/props,
 /v1/models with `meta`), vLLM and SGLang's OpenAI-compatible servers (/v1/models with
-`max_model_len`, /version, /get_server_info), LM Studio's REST API v0 (/api/v0/models).
+`max_model_len`, /version, /get_server_info), LM Studio's REST API v0 (/api/v0/models). The server
+of llama-cpp-python (`llama_cpp/server/app.py` 0.3.36) names itself in /openapi.json alone, and
+tells neither its context nor its slots.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,6 +25,9 @@ NAME_CHARS_MAX: Final = 200
 FIGURE_MAX: Final = 1 << 53
 OWNERS: Final = {"library": "ollama", "llamacpp": "llama.cpp", "vllm": "vllm", "sglang": "sglang"}
 """`owned_by` in /v1/models → who says so. Ollama names a namespace there, mostly "library"."""
+PYTHON_OWNER: Final = "me"
+"""llama-cpp-python's. Others may say so too, so its title is asked for as well."""
+PYTHON_TITLE: Final = "llama.cpp Python API"
 LISTENING: Final = "0A"
 """The state of a listening socket in /proc/net/tcp."""
 
@@ -105,6 +110,8 @@ def question(port: int, clock: Clock) -> Server | None:
     if kind is None:
         return None
     server = Server(kind, port, loaded=listed)
+    if kind == PYTHON_TITLE:
+        return _llama_cpp_python(server, clock)
     try:
         return _COMPLETED[kind](server, clock)
     except NoAnswer as silence:
@@ -118,6 +125,8 @@ def recognised(models: Any, port: int) -> tuple[str | None, tuple[LoadedModel, .
         return None, ()
     owners = {str(row.get("owned_by")) for row in rows}
     kind = next((kind for owner, kind in sorted(OWNERS.items()) if owner in owners), None)
+    if owners == {PYTHON_OWNER} and all("permissions" in row for row in rows):
+        return PYTHON_TITLE, tuple(_listed(row) for row in rows[:LOADED_MAX])
     if kind is None and port in (11434, 1234):
         kind = "ollama" if port == 11434 else "lm-studio"
     return kind, tuple(_listed(row) for row in rows[:LOADED_MAX])
@@ -161,6 +170,20 @@ def _llama_cpp(server: Server, clock: Clock) -> Server:
     build = props.get("build_info")
     version = name_of(build) if isinstance(build, str) else None
     return replace(server, version=version, loaded=loaded)
+
+
+def _llama_cpp_python(server: Server, clock: Clock) -> Server | None:
+    """It, if its own description says so; else this is a stranger."""
+    try:
+        described = ask(server.port, "/openapi.json", clock)
+    except NoAnswer:
+        return None
+    info = described.get("info") if isinstance(described, dict) else None
+    if not isinstance(info, dict) or PYTHON_TITLE not in str(info.get("title")):
+        return None
+    version = _version(info)
+    named = None if version is None else f"llama-cpp-python {version}"
+    return replace(server, kind="llama.cpp", version=named)
 
 
 def _vllm(server: Server, clock: Clock) -> Server:

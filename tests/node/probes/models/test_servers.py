@@ -102,6 +102,14 @@ SGLANG = {
     "/v1/models": _models("openai/gpt-oss-20b", owned_by="sglang", max_model_len=131072),
     "/get_server_info": {"version": "0.5.4", "tp_size": 1},
 }
+LLAMA_CPP_PYTHON = {
+    "/v1/models": _models("tiny", owned_by="me", permissions=[]),
+    "/openapi.json": {
+        "openapi": "3.1.0",
+        "info": {"title": "\U0001f999 llama.cpp Python API", "version": "0.3.36"},
+        "paths": {},
+    },
+}
 LM_STUDIO = {
     "/v1/models": _models("qwen3-8b", "gemma-3", owned_by="organization_owner"),
     "/api/v0/models": {
@@ -124,6 +132,7 @@ LM_STUDIO = {
             LoadedModel("model.gguf", 4912898304, None, 8192, 4),
         ),
         (VLLM, "vllm", "0.33.0", LoadedModel("Qwen/Qwen3-8B", context=40960)),
+        (LLAMA_CPP_PYTHON, "llama.cpp", "llama-cpp-python 0.3.36", LoadedModel("tiny")),
         (SGLANG, "sglang", "0.5.4", LoadedModel("openai/gpt-oss-20b", context=131072)),
     ],
 )
@@ -146,6 +155,19 @@ def test_lm_studio_is_known_by_its_port_and_tells_loaded_from_stored(
         server = question(port, now)
     assert server is not None
     assert server.loaded == (LoadedModel("qwen3-8b", context=16384),)
+
+
+@pytest.mark.parametrize(
+    "description", [None, {}, {"info": []}, {"info": {"title": "My own API", "version": "1"}}]
+)
+def test_whoever_calls_itself_me_and_does_not_say_what_it_is_stays_a_stranger(
+    description: object,
+) -> None:
+    pages = {**LLAMA_CPP_PYTHON, "/openapi.json": description}
+    if description is None:
+        del pages["/openapi.json"]
+    with serving(_rest(pages)) as port:
+        assert question(port, now) is None
 
 
 def test_a_server_that_is_half_broken_is_told_with_a_note() -> None:
