@@ -26,6 +26,8 @@ MARGIN_FRACTION: Final = 50
 """A fiftieth (2 %) of what is promised, if that is more: what one look differs from the next."""
 RAISED_MAX: Final = 1024
 """Dangers that are told when they begin and end. Beyond them `holds` still shows all."""
+NAME_CHARS: Final = 32
+"""Of a user or a command: a peer may publish longer ones than any system has."""
 NAMED_MAX: Final = 3
 """Users of memory that one sentence names."""
 
@@ -102,7 +104,8 @@ def _by_whom(pool: str, over: Mapping[bytes, int], foreign: Iterable[ForeignFact
     """Who takes the room, as far as anybody could tell."""
     holds = [f"hold {hold.hex()[:10]} (+{amount_of(more, pool)})" for hold, more in over.items()]
     users = [
-        f"{one.command} of {one.user}, process {one.pid} ({amount_of(size, pool)})"
+        f"{one.command[:NAME_CHARS]} of {one.user[:NAME_CHARS]}, process {one.pid} "
+        f"({amount_of(size, pool)})"
         for one in foreign
         if (size := one.ram if pool == "ram" else one.vram) >= MARGIN_BYTES
     ]

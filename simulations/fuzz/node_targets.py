@@ -21,7 +21,7 @@ from node.cli.exits import Unable
 from node.cli.joining import _keys_in
 from node.cli.settings import read_document
 from node.config import ConfigError, settle
-from node.core import links, matrix, throughputs, topics
+from node.core import idling, links, matrix, past, throughputs, topics
 from node.core.choosing import request_of
 from node.core.diagnoses import diagnose
 from node.core.evidence import Airway, Evidence
@@ -42,6 +42,7 @@ from node.shell.local import parse_line
 from node.shell.mdns_records import SERVICE_TYPE, Standpoint, judge
 from node.shell.state import StateError, key_text, parse_key
 from placement.amounts import AmountError, parse_bytes, parse_cores, parse_duration
+from placement.history import Failure, History, Observation, Scope, workloads_of
 from placement.request import RequestError
 from placement.selectors import parse_disk, parse_gpu_selector
 from placement.words import read_words
@@ -210,7 +211,7 @@ def _facts() -> list[Target]:
     body = throughputs.encode(throughputs.Throughputs((link,)))
     feed = partial(_read, throughputs.decode, msgspec.MsgspecError)
     made.append(Target("throughput fact", (body,), feed, Shape.MSGPACK))
-    made.append(_tombstones())
+    made += [_tombstones(), _use(), _past()]
     return [*made, Target("links", (telling, _telling()), _told, Shape.MSGPACK)]
 
 
@@ -228,6 +229,38 @@ def _tombstones() -> Target:
 
     body = msgspec.msgpack.encode((whole, gone))
     return Target("forgotten fact", (body,), feed, Shape.MSGPACK)
+
+
+def _use() -> Target:
+    """What a member says of holds that stand unused; a sentence is made of each."""
+
+    def feed(data: Any) -> bool:
+        try:
+            fact = idling.decode_use(bytes(data))
+        except msgspec.MsgspecError:
+            return False
+        return all(idling.idle_sentence(one) for one in fact.idle.values())
+
+    fact = idling.UseFact({"ab" * 16: idling.IdleFact(21_600_000, 21_600_000, 0)})
+    return Target("use fact", (msgspec.msgpack.encode(fact),), feed, Shape.MSGPACK)
+
+
+def _past() -> Target:
+    """What a member remembers of work; whatever is believed of it can be told again."""
+    scope = Scope("training", "", "python3", "llama3.1:8b")
+    seen = Observation(scope, 5 << 30, 20 << 30, 3_600_000, succeeded=True, samples=3)
+    history = History((seen,), (Failure(scope, "out-of-memory", 2), Failure(Scope(), "thermal")))
+
+    def feed(data: Any) -> bool:
+        try:
+            believed = past.decode_past(bytes(data))
+        except msgspec.MsgspecError:
+            return False
+        assert past.decode_past(past.encode_past(believed)) == believed, "read back differently"
+        believed.observed(scope), believed.failed(scope), [*workloads_of(believed)]
+        return True
+
+    return Target("past fact", (past.encode_past(history),), feed, Shape.MSGPACK)
 
 
 def _read(reader: Callable[[Any], object], refusal: type[Exception], data: Any) -> bool:

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mesh.instant import HOUR, MINUTE, SECOND
 from node.core import requests
@@ -148,3 +150,25 @@ def test_use_ends_idleness_and_idleness_is_told_each_time_it_has_doubled() -> No
     taken_back = idling.statement(lambda _: None, 11 * HOUR)
     assert taken_back is not None
     assert taken_back.idle == {}
+
+
+amounts = st.integers(-(2**63), 2**64 - 1)
+pools = st.builds(
+    PoolLive, st.none() | amounts, st.dictionaries(st.text(max_size=34), amounts, max_size=2),
+    st.none() | amounts, st.just(""),
+)  # fmt: skip
+users = st.builds(ForeignFact, st.text(), amounts, st.text(), amounts, amounts)
+STOOD = mesh("ann", "bob")
+HELD = booked(STOOD, "bob", "ann", "1GiB")
+
+
+@settings(max_examples=60)
+@given(pools, amounts, st.lists(users, max_size=3))
+def test_whatever_an_owner_publishes_its_holders_only_find_a_sentence(
+    figures: PoolLive, use: int, foreign: list[ForeignFact]
+) -> None:
+    figures.used[HELD] = use
+    live = Live({"ram": figures, "disk:/": figures}, {}, tuple(foreign))
+    for danger in dangers(STOOD.hosts["ann"].alive.ledger.books, live):
+        assert danger.amount > 0
+        assert len(danger.sentence) < 600
