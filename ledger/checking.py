@@ -11,6 +11,7 @@ from ledger.commands import (
     HOLD_ID_BYTES,
     LABEL_CHARS_MAX,
     LEGS_MAX,
+    Ahead,
     Answer,
     Command,
     Extend,
@@ -74,7 +75,7 @@ def malformed(command: Command) -> Refused | None:
             return _misshapen(command) or _bad_legs(command.legs) or _bad_term(command.term)
         case Wait():
             return _bad_wait(command) or malformed(command.hold)
-        case Shrink():
+        case Shrink() | Ahead():
             return _bad_legs(command.legs)
         case Extend():
             return _bad_term(command.term)

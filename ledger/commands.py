@@ -117,6 +117,16 @@ class Settle(msgspec.Struct, frozen=True, tag="settle", forbid_unknown_fields=Tr
     proof: bytes
 
 
+class Ahead(msgspec.Struct, frozen=True, tag="ahead", forbid_unknown_fields=True):
+    """Keep room for `legs` back from newcomers for some seconds: a gang of the asker's has waited
+    for so long (`ledger/ahead.py`). `id`: of its wish. A yes promises nothing."""
+
+    id: bytes
+    session: bytes
+    legs: tuple[Leg, ...]
+    waited: Duration
+
+
 class Renew(msgspec.Struct, frozen=True, tag="renew", forbid_unknown_fields=True):
     """Keep a carried lease for another term. `nonce` comes back, so the carrier knows which send
     was answered and counts its belief from that one."""
@@ -196,7 +206,7 @@ class Inquire(msgspec.Struct, frozen=True, tag="inquire", forbid_unknown_fields=
 
 
 Command: TypeAlias = (
-    Hold | Wait | Post | Park | Settle | Renew | Extend | Shrink | Transfer | Void | Release
+    Hold | Wait | Ahead | Post | Park | Settle | Renew | Extend | Shrink | Transfer | Void | Release
     | Resume | Inquire
 )  # fmt: skip
 
@@ -253,6 +263,7 @@ class Outcome(Enum):
     WAITING = "waiting"
     HELD = "held"
     POSTED = "posted"
+    AHEAD = "ahead"
     PARKED = "parked"
     SETTLED = "settled"
     RENEWED = "renewed"
@@ -279,7 +290,7 @@ class Outcome(Enum):
 _POSITIVE: Final = frozenset(
     {Outcome.HELD, Outcome.POSTED, Outcome.RENEWED, Outcome.RESUMED, Outcome.VOIDED}
     | {Outcome.ENDING, Outcome.RELEASED, Outcome.PARKED, Outcome.SETTLED, Outcome.WAITING}
-    | {Outcome.EXTENDED, Outcome.SHRUNK, Outcome.TRANSFERRED}
+    | {Outcome.EXTENDED, Outcome.SHRUNK, Outcome.TRANSFERRED, Outcome.AHEAD}
 )
 _TRANSIENT: Final = frozenset(
     {Outcome.WRONG_SESSION, Outcome.QUARANTINED, Outcome.BOOKINGS_CLOSED, Outcome.POOL_NOT_OPEN}

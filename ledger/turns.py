@@ -16,12 +16,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ledger.books import Books
-from ledger.commands import GrantKind, Hold, Leg
+from ledger.commands import TTL_MAX, GrantKind, Hold, Leg
 from ledger.forecast import Forecast
 from ledger.holds import LiveHold
 from ledger.leases import owner_span
 from ledger.lifecycle import HoldState
-from ledger.limits import ENDS_FORESEEN_MAX, FORESEEN_MAX, Limits
+from ledger.limits import ENDS_FORESEEN_MAX, FORESEEN_MAX, GANG_MAX, Limits
 from ledger.line import Line, Ticket, principal_of
 from mesh.instant import Duration, Instant
 
@@ -52,6 +52,8 @@ class Turns:
 
 def span_of(hold: Hold, limits: Limits) -> Duration | None:
     """How long a hold may take its room, from its grant; None: as long as it is renewed."""
+    if hold.gang is not None:  # a lease, then a booking on probation, then one of its whole term
+        return owner_span(limits.pending_ttl + TTL_MAX + GANG_MAX + hold.gang.term)
     if hold.kind is GrantKind.CARRIED:
         return None
     return owner_span(limits.pending_ttl) + owner_span(hold.term)

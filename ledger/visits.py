@@ -14,9 +14,12 @@ from typing import Final, TypeAlias
 import msgspec
 
 from ledger.admission import Admitted, admit
+from ledger.ahead import Kept
 from ledger.answers import Draft, fate, request_digest
 from ledger.changing import refuse_extend, refuse_shrink, refuse_transfer
 from ledger.commands import (
+    Ahead,
+    Answer,
     Command,
     Extend,
     GrantKind,
@@ -64,6 +67,8 @@ class Visit(Visiting):
                 return self._hold(command)
             case Wait():
                 return self._hold(command.hold, command)
+            case Ahead():
+                return [self._keep_back(command)]
             case Transfer():
                 return [*self._transfer(command)]
             case Void() if command.id in self.desk.hall.line:
@@ -122,6 +127,15 @@ class Visit(Visiting):
         desk.hall.line.leave(hold.id)
         return [self._refuse_for_good(hold.id, digest, refused)]
 
+    def _keep_back(self, wish: Ahead) -> Reply:
+        legs = tuple(Leg(*leg) for leg in sorted(wish.legs))
+        kept = Kept(wish.id, self.who, legs, wish.waited)
+        lasts = self.desk.ahead.ask(kept, self.now)
+        if lasts is None:
+            return self._refuse(wish.id, Refused(Outcome.OTHERS_WAIT, "not now, or not yet"))
+        session = self.desk.counter.session
+        return Reply(self.asker, Answer(Outcome.AHEAD, wish.id, session, remaining=lasts))
+
     def _grant(self, hold: Hold, digest: bytes, admitted: Admitted) -> list[Reply]:
         legs = tuple(Leg(*leg) for leg in sorted(hold.legs))
         if hold.start is not None:
@@ -133,6 +147,8 @@ class Visit(Visiting):
         if admitted.owed:
             self.desk.write(Owed(hold.id, admitted.owed, hold.force))
         enlist(self.desk, hold)
+        if hold.gang is not None:
+            self.desk.ahead.served(self.who)
         if hold.work:
             self.desk.described.append(Described(hold.id, hold.work))
         self.desk.hall.line.leave(hold.id)

@@ -145,6 +145,12 @@ class Gang:
     wake_at: Instant | None = None
     copied_by: Instant | None = None
     """When the answer waits for a copy no longer."""
+    wish: bytes = b""
+    """Its name over all its tries, for owners that keep room back for it."""
+    since: Instant = 0
+    """When it was first asked for."""
+    ahead_at: Instant = 0
+    """When room is next asked to be kept back."""
     shunned: dict[NodeId, None] = field(default_factory=dict)
     """Owners that refused of late: asked again only where nobody else is left."""
     tried: list[dict[str, Any]] = field(default_factory=list)

@@ -65,8 +65,9 @@ def outlook(knowledge: Knowledge, parts: tuple[Request, ...]) -> Outlook:
         return Outlook((), why, "say how much: --ram 4GiB", None, None)
     if decision.members:
         return Outlook(choices, "", "", None, None)
+    able = choosing.lines(knowledge, parts[0])
     soon = f"{decision.soon[0].name} opens soon" if decision.soon else None
-    return Outlook(choices, decision.why_not, decision.hint, soon, None)
+    return Outlook(choices, decision.why_not, decision.hint, soon, None, able)
 
 
 def where(knowledge: Onlooker, asked: WhereGang) -> dict[str, Any]:

@@ -6,18 +6,23 @@ What moves them is in `ganging.py`.
 from random import Random
 from typing import Any, Final, Protocol
 
+from ledger.ahead import AHEAD_AFTER
+from ledger.commands import Ahead
 from ledger.gangs import Gang as Told
 from mesh.identity import NONCE_BYTES, NodeId
-from mesh.instant import MILLISECOND, Duration, Instant, earliest, in_seconds
+from mesh.instant import MILLISECOND, SECOND, Duration, Instant, earliest, in_seconds
 from mesh.persistence import SPACE_ASK, Persist, Write
 from node.core.effects import Progress, Reply
-from node.core.gang import GANGS_UNDER_WAY_MAX, Gang, GangingEffect, Member, Stage
+from node.core.gang import GANGS_UNDER_WAY_MAX, AskMember, Gang, GangingEffect, Member, Stage
+from node.core.outlook import Outlook
 from node.core.requests import Refused
 
 AT_ONCE_TRIES: Final = 3
 """After so many the owners are asked one by one, and the pauses grow. Fresh choices asked at once
 win until there are far more gangs than room; then asking in one order halves what is held."""
 PAUSE: Final[Duration] = 250 * MILLISECOND
+AHEAD_EVERY: Final[Duration] = 5 * SECOND
+"""How often owners are asked again to keep room back."""
 PAUSE_DOUBLINGS_MAX: Final = 5
 """250 ms · 2⁵ = 8 s: about as long as a gang's own stages may take."""
 
@@ -93,6 +98,25 @@ class GangTable:
         if left:
             sentence += f"; trying for {in_seconds(left):.0f} s more"
         return [self._said(gang, "waiting", sentence)]
+
+    def _keep_back(self, key: int, outlook: Outlook, now: Instant) -> list[GangingEffect]:
+        """Ask as many owners as it needs to keep room back. Whatever they say, it goes on trying:
+        their answers are not waited for."""
+        gang = self._gangs[key]
+        assert gang.reserve is not None
+        waited = now - gang.since
+        if waited < AHEAD_AFTER or now < gang.ahead_at or len(outlook.lines) < gang.reserve.nodes:
+            return []
+        gang.ahead_at = now + AHEAD_EVERY
+        effects: list[GangingEffect] = []
+        for choice in outlook.lines[: gang.reserve.nodes]:
+            session = self._books.session_of(choice.owner)
+            if session is not None:
+                self._last += 1
+                self._calls[self._last] = (key, 0)
+                command = Ahead(gang.wish, session, choice.legs, waited)
+                effects.append(AskMember(self._last, choice.owner, command))
+        return effects
 
     def _check_room(self) -> None:
         if len(self._gangs) >= GANGS_UNDER_WAY_MAX:

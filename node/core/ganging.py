@@ -81,8 +81,9 @@ class Ganging(GangTable):
         """Form a gang for the surface request `token`. May raise Refused."""
         self._check_room()
         patience = now + reserve.wait_ms * MILLISECOND
-        key = self._enter(Gang(token, reserve, look, patience))
-        return self._try(key, now)
+        gang = Gang(token, reserve, look, patience)
+        gang.wish, gang.since = self._random.randbytes(HOLD_ID_BYTES), now
+        return self._try(self._enter(gang), now)
 
     def disband(self, token: int, told: Told, now: Instant) -> list[GangingEffect]:
         """End a gang that stands, for the surface request `token`. May raise Refused."""
@@ -225,7 +226,7 @@ class Ganging(GangTable):
         opens = gang.reserve.wait_for_opening and (shut is not None or outlook.soon is not None)
         if not gang.gone and (opens or now < gang.patience):
             why = shut or outlook.soon or f"{len(outlook.choices)} of {gang.reserve.nodes} fit"
-            return self._wait(key, why, SECOND, now)
+            return [*self._keep_back(key, outlook, now), *self._wait(key, why, SECOND, now)]
         if shut is not None:
             refused = Refused("refused", f"a gang needs our own log: {shut}", "ask again later")
             return self._refuse(key, refused)
