@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import msgspec
 
@@ -9,9 +10,16 @@ from ledger.observations import PoolReading
 from node.core.reports import InventoryRead, Sampled
 from node.core.topics import Inventory, Live, Models, PoolFact, PoolLive
 from simulations.hardware import SOURCE, Card
-from simulations.whatif.belongings import Timed
 
 MAIN_MEMORY = ("ram", "unified")
+
+
+class Timed(NamedTuple):
+    """A link of this machine, in bytes a second each way; None: nobody has timed it."""
+
+    peer: str
+    received: int | None
+    sent: int | None
 
 
 @dataclass(frozen=True, slots=True)

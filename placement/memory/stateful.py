@@ -58,13 +58,6 @@ class Rwkv(Decoder):
     def inner(self, default: int) -> int:
         return max(self.told.each(self.layers, "intermediate_size", default=default))
 
-    def wkv(self, layer: int) -> Wkv6 | Wkv7:
-        raise NotImplementedError
-
-    def block(self, layer: int) -> Block:
-        mixer = self.wkv(layer)
-        return WideBlock((mixer,), norm_bias=True, wide=mixer.inner)
-
     def outside(self) -> list[Weight]:
         return [*super().outside(), Weight("token_embd_norm.weight", 2 * self.hidden)]
 
@@ -72,23 +65,24 @@ class Rwkv(Decoder):
 class Rwkv6(Rwkv):
     """Finch."""
 
-    def wkv(self, layer: int) -> Wkv6:
+    def block(self, layer: int) -> Block:
         twice = 2 if self.hidden >= WIDE_FINCH else 1
-        return Wkv6(
+        mixer = Wkv6(
             self.head(),
             self.inner(self.hidden * 7 // 2 // 32 * 32),
             self.told.whole("time_mix_extra_dim", "lora_rank_tokenshift", default=32 * twice),
             self.told.whole("time_decay_extra_dim", "lora_rank_decay", default=64 * twice),
         )
+        return WideBlock((mixer,), norm_bias=True, wide=mixer.inner)
 
 
 class Rwkv7(Rwkv):
     """Goose."""
 
-    def wkv(self, layer: int) -> Wkv7:
+    def block(self, layer: int) -> Block:
         whole, hidden = self.told.whole, self.hidden
         ratio = _factor(self, "hidden_ratio", 4.0)
-        return Wkv7(
+        mixer = Wkv7(
             self.head(),
             self.inner(int(hidden * ratio)),
             whole("decay_low_rank_dim", "lora_rank_decay", default=_rank(hidden, 0.5, 1.8)),
@@ -99,6 +93,7 @@ class Rwkv7(Rwkv):
             whole("gate_low_rank_dim", "lora_rank_gate", default=_rank(hidden, 0.8, 0.6), least=0),
             first=layer == 0,
         )
+        return WideBlock((mixer,), norm_bias=True, wide=mixer.inner)
 
 
 def _rank(hidden: int, power: float, times: float) -> int:

@@ -16,6 +16,7 @@ from node.core.throughputs import BYTES_PER_SECOND_MAX, PEERS_MAX
 from node.core.topics import GpuFact, LoadedFact, Models, ServerFact, StoredFact
 from placement.amounts import parse_bytes
 from placement.request import VENDORS
+from simulations.described import Timed
 from simulations.whatif.table import Table
 
 CARDS_MAX: Final = 64
@@ -24,14 +25,6 @@ UNKNOWN: Final = "unknown"
 _PORTS: Final = {"ollama": 11434, "llama.cpp": 8080, "vllm": 8000, "sglang": 30000,
                  "lm-studio": 1234}  # fmt: skip
 STORES: Final = ("hugging-face", "lm-studio", "ollama")
-
-
-class Timed(NamedTuple):
-    """A link of this machine, in bytes a second each way; None: nobody has timed it."""
-
-    peer: str
-    received: int | None
-    sent: int | None
 
 
 class Cards(NamedTuple):
