@@ -18,6 +18,8 @@ from node.core.effects import Watch
 
 RENEW_EVERY: Final[Duration] = TTL_MAX // 3
 """Three sends per term: two may be lost or late before the lease is in danger."""
+PLEDGES_MAX: Final = 64
+"""Leases that are held for a process and not confirmed; the oldest has lapsed long ago."""
 
 
 class Carried(msgspec.Struct, frozen=True):
@@ -35,6 +37,7 @@ class Carrying:
 
     _carried: dict[bytes, Carried] = field(default_factory=dict)
     _due: dict[bytes, Instant] = field(default_factory=dict)
+    _pledged: dict[bytes, Carried] = field(default_factory=dict)
     _over: set[bytes] = field(default_factory=set)
     """Those whose process is gone: given back at each turn until the owner has heard it. One word
     is not enough, for an owner in quarantine hears none."""
@@ -55,6 +58,19 @@ class Carrying:
         self._due[carried.hold] = now + RENEW_EVERY
         row = Write(SPACE_CARRY, carried.hold, msgspec.msgpack.encode(carried))
         return [Persist((row,)), Watch(carried.hold, carried.pid, carried.started)]
+
+    def pledge(self, carried: Carried) -> None:
+        """Carry a lease once it is confirmed: so far it is held, and lapses soon if it is not."""
+        self._pledged[carried.hold] = carried
+        while len(self._pledged) > PLEDGES_MAX:
+            del self._pledged[next(iter(self._pledged))]
+
+    def confirmed(self, answer: Answer, now: Instant) -> list[Persist | Watch]:
+        """An owner's answer to a confirmation: what was pledged begins."""
+        pledged = self._pledged.pop(answer.id, None)
+        if pledged is None or answer.outcome is not Outcome.POSTED:
+            return []
+        return self.begin(msgspec.structs.replace(pledged, receipts=answer.receipts), now)
 
     def restore(self, rows: dict[bytes, bytes], now: Instant) -> list[Watch]:
         """Take up what an earlier start carried. `Watch` reports at once what no longer runs."""

@@ -350,6 +350,7 @@ class Errands:
                         self._knowledge.granted.pop(answer.id, None)
                     else:
                         self._knowledge.remember_grant(answer, owner, HoldState.POSTED, now)
+                        out += self._carrying.confirmed(answer, now)
                     body = answers.told(self._knowledge, owner, answer)
                     out.append(Reply(token, ok=True, body=body))
                 case Persist() | Progress() | Reply() | Record():
@@ -361,10 +362,13 @@ class Errands:
         reserve = done.reserve
         state = HoldState.PENDING if reserve.hold_only else HoldState.POSTED
         self._knowledge.remember_grant(done.answer, done.choice.owner, state, now)
-        if reserve.pid is None or done.answer.outcome is not Outcome.POSTED:
+        if reserve.pid is None:
             return [reply]
         assert reserve.pid_started is not None
         tied = Carried(done.answer.id, reserve.pid, reserve.pid_started, done.answer.receipts)
+        if done.answer.outcome is not Outcome.POSTED:
+            self._carrying.pledge(tied)
+            return [reply]
         begun: list[Persist | Watch] = self._carrying.begin(tied, now)
         return [*begun, Look("a process was tied to a hold"), reply]
 

@@ -54,6 +54,7 @@ from mesh.strangers import STRANGERS_MAX
 from mesh.suspicion import CONFIRMATIONS
 from mesh.twins import AGAIN_AFTER, KNOCKED_MAX
 from node.core.attribution import FOLLOWED_MAX, HEARD_MAX
+from node.core.carrying import PLEDGES_MAX
 from node.core.dangers import RAISED_MAX
 from node.core.forgetting import FORGOTTEN_MAX
 from node.core.gang import GANGS_UNDER_WAY_MAX, TRIED_MAX
@@ -134,6 +135,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Bulletin.counts": CAUSES_MAX,
     "Carrying._carried": ENTRIES_MAX,
     "Carrying._due": ENTRIES_MAX,
+    "Carrying._pledged": PLEDGES_MAX,
     "Carrying._over": ENTRIES_MAX,
     "Chains._logs": _members,
     "Checkpointer._stored": _members,

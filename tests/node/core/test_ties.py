@@ -100,6 +100,18 @@ def test_a_hold_that_is_not_confirmed_adopts_nobody() -> None:
     assert "not confirmed" in no.body["sentence"]
 
 
+def test_a_lease_that_is_held_first_is_carried_from_its_confirmation_on() -> None:
+    world = mesh("ann", "bob")
+    started = world.run_work("ann", PID, GIB)
+    held = world.answer("ann", reserve(pid=PID, pid_started=started, hold_only=True)).body["id"]
+    assert world.answer("ann", requests.Post(held)).ok
+    world.run(40 * SECOND)
+    assert used(world, "ann", held) == GIB
+    world.end_work("ann", PID)
+    world.run(2 * SECOND)
+    assert world.hosts["ann"].alive.ledger.books.live == {}
+
+
 def test_a_booking_outlives_its_process_and_a_process_its_booking() -> None:
     world = mesh("ann")
     started = world.run_work("ann", PID, GIB)
