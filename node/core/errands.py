@@ -58,6 +58,7 @@ CALL_WAIT: Final[Duration] = 2 * SECOND
 """How long an owner has to answer one send of a command."""
 POST_WAIT: Final[Duration] = 4 * SECOND
 """As above for a post, which custody alone may keep for two seconds."""
+TIED: Final = "a process was tied to a hold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,7 +351,8 @@ class Errands:
                         self._knowledge.granted.pop(answer.id, None)
                     else:
                         self._knowledge.remember_grant(answer, owner, HoldState.POSTED, now)
-                        out += self._carrying.confirmed(answer, now)
+                        begun = self._carrying.confirmed(answer, now)
+                        out += [*begun, Look(TIED)] if begun else []
                     body = answers.told(self._knowledge, owner, answer)
                     out.append(Reply(token, ok=True, body=body))
                 case Persist() | Progress() | Reply() | Record():
@@ -370,7 +372,7 @@ class Errands:
             self._carrying.pledge(tied)
             return [reply]
         begun: list[Persist | Watch] = self._carrying.begin(tied, now)
-        return [*begun, Look("a process was tied to a hold"), reply]
+        return [*begun, Look(TIED), reply]
 
     def _formed(self, done: Formed, now: Instant) -> Reply:
         for member in done.members:
