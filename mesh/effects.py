@@ -143,11 +143,13 @@ class BlockStored:
 class EpochBehind:
     """A peer proved, with our own signature, that we once reached a higher epoch.
 
-    `addresses`: where that run was, or is: it may be another machine with our key.
+    `addresses`: where that run was, or is: it may be another machine with our key. `left`: its last
+    word was a good-bye.
     """
 
     highest: Epoch
     addresses: tuple[Address, ...] = ()
+    left: bool = False
 
 
 @dataclass(frozen=True, slots=True)

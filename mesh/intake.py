@@ -89,7 +89,7 @@ class Intake:
         self._refused = refused
         self.novelties = Novelties()
         self._own_epoch = NEVER_MET
-        self._behind: Epoch | None = None
+        self._behind: tuple[int, bool] | None = None
         self._reported: dict[bytes, None] = {}
 
     def rise(self, epoch: Epoch) -> None:
@@ -176,11 +176,14 @@ class Intake:
         return shown is None or supersedes((fact.version, fact.stamp), shown)
 
     def _fell_behind(self, fact: Fact, record: NodeRecord | None, harvest: Harvest) -> None:
-        """There was, or is, a run of ours that we know nothing of: told once per height."""
+        """There was, or is, a run of ours that we know nothing of: told once per height, and once
+        when it says good-bye."""
         highest = Epoch(fact.epoch_counter, record.nonce if record else NEVER_MET.nonce)
-        if self._behind is None or highest.counter > self._behind.counter:
-            self._behind = highest
-            harvest.told.append(EpochBehind(highest, record.addresses if record else ()))
+        height = (highest.counter, record is not None and record.left)
+        if self._behind is None or height > self._behind:
+            self._behind = height
+            where = record.addresses if record else ()
+            harvest.told.append(EpochBehind(highest, where, left=height[1]))
 
     # Blocks ------------------------------------------------------------------------------------
 

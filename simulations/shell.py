@@ -264,8 +264,8 @@ class Shell:
         match effect:
             case KeepKeys(keys):
                 host.keys = keys
-            case Stop():
-                self._stop(host)
+            case Stop(_, seeds):
+                self._stop(host, for_good=seeds is not None)
 
     def _send(self, host: Host, send: Send) -> None:
         self._world.send(host, send.to, send.datagram)
@@ -294,11 +294,12 @@ class Shell:
             host.watches.pop(watched, None)
             self.arrive(host, "report", WorkEnded(*watched))
 
-    def _stop(self, host: Host) -> None:
-        """The agent can't go on; a fresh start can, a few times in one process."""
+    def _stop(self, host: Host, *, for_good: bool) -> None:
+        """The agent can't go on; a fresh start can, a few times in one process. `for_good`: only
+        as another node, which nobody here has asked for."""
         started = host.starts_in_process
         self._world.end(host, "stopped")
-        if started < STARTS_MAX:
+        if started < STARTS_MAX and not for_good:
             self._world.at(0, self._start_again, host, host.life)
 
     def _start_again(self, host: Host, life: int) -> None:

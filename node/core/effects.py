@@ -7,7 +7,7 @@ except a `Send` marked urgent.
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from mesh.effects import Answer, Broadcast, Call, Send
+from mesh.effects import Address, Answer, Broadcast, Call, Send
 from mesh.identity import NodeId
 from mesh.keyring import Keyring
 from mesh.persistence import Persist
@@ -80,9 +80,14 @@ class KeepKeys:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """We cannot go on safely: end the process with this sentence. A restart is safe."""
+    """We cannot go on safely: end the process with this sentence. A restart is safe.
+
+    `seeds`: this machine is a copy, and may go on only under a new identity, which finds the mesh
+    at these addresses.
+    """
 
     sentence: str
+    seeds: tuple[Address, ...] | None = None
 
 
 Effect: TypeAlias = (

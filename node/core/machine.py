@@ -45,7 +45,7 @@ from node.core.requests import Refused, Request
 from node.core.revoking import Bar
 from node.core.rotating import SERVICE_KEYS, NewKeys, Rotating, RotatingEffect
 from node.core.self_image import SelfImage, Statement
-from node.core.selves import Selves, SelvesEffect, Suspect, TellBooks
+from node.core.selves import SayGoodBye, Selves, SelvesEffect, Suspect, TellBooks
 from node.core.surveying import Surveying
 
 SERVICE_QUERY: Final = "query"
@@ -342,6 +342,8 @@ class Agent:
                 out += self.publish(self.image.keeps_out(effect.statement), now)
             elif isinstance(effect, Suspect):
                 out += self.from_mesh(self.mesh.suspect_twin(effect.addresses, now), now)
+            elif isinstance(effect, SayGoodBye):
+                out += self.from_mesh(self.mesh.stop(now), now)
             elif isinstance(effect, TellBooks):
                 out += self.from_books(self.ledger.report(effect.seen, now), now)
             elif isinstance(effect, Statement):

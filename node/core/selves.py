@@ -12,10 +12,14 @@ A signed word of a later run is either of the two. So it ends this run, and wher
 noted first: the next start knocks there, and so does this one while it still can. An answer to our
 own fresh nonce under our own key (`TwinSeen`) is the second, beyond doubt. From then on it is no
 use to rise above each other, which would go on for ever; the books are closed, on disk as well, so
-that no restart opens them. They stay so until a person says on one of the machines that it is to
-have another identity (`--new-identity`) and on the other that it is the one (`--moved`, or a reason
-to open its bookings). Whether the last era was opened on this hardware is evidence for people, who
-are told; it decides nothing, since a cloned machine shows the same.
+that no restart opens them. They stay so until a person says on one of the machines that it is
+to have another identity (`--new-identity`) and on the other that it is the one (`--moved`, or a
+reason to open its bookings).
+
+One case needs no person: the last era of our own log was opened on other hardware than this. Then
+the twin is the machine that the log is about, and this one is a copy: it says good-bye and goes on
+under an identity of its own. A good-bye of the very run that had proven itself, signed, lets the
+other machine start again, in quarantine, for it is alone now.
 """
 
 from typing import Final, NamedTuple, TypeAlias
@@ -26,6 +30,7 @@ from ledger.machine import CLOSED
 from ledger.observations import Override, TwinLives
 from ledger.quarantine import is_elsewhere
 from mesh.effects import Address, EpochBehind, TwinSeen
+from mesh.identity import Epoch
 from mesh.persistence import SPACE_META, Persist, Write
 from mesh.record import ADDRESSES_MAX, HOST_CHARS_MAX
 from node.core.birth import META_EPOCH, Birth
@@ -53,7 +58,11 @@ class TellBooks(NamedTuple):
     seen: TwinLives | Override
 
 
-SelvesEffect: TypeAlias = Effect | Suspect | TellBooks
+class SayGoodBye(NamedTuple):
+    """To everyone in reach, signed with the key that is not to be used here any more."""
+
+
+SelvesEffect: TypeAlias = Effect | Suspect | TellBooks | SayGoodBye
 
 
 class Selves:
@@ -65,6 +74,7 @@ class Selves:
         self._fingerprint = fingerprint
         self._forgot_a_start = False
         self._twin = False
+        self._twin_epoch: Epoch | None = None
         self._above: int | None = None
         """The epoch counter that the next start rises above, because of what was heard."""
 
@@ -94,15 +104,14 @@ class Selves:
         """Of a run of ours that is not this one."""
         return self._behind(sign) if isinstance(sign, EpochBehind) else self._seen(sign)
 
-    def decided(self) -> list[SelvesEffect]:
-        """A person says that this is the machine that goes on. If the other one still answers, it
-        will be seen again."""
+    def decided(self, why: str = "a person decided") -> list[SelvesEffect]:
+        """This is the machine that goes on. If the other one still answers, it is seen again."""
         if not self._twin:
             return []
         self._twin = False
         effects: list[SelvesEffect] = [Persist((Write(SPACE_META, META_TWIN, None),))]
         if self._above is not None:
-            effects.append(Stop(f"a person decided: starting again above epoch {self._above}"))
+            effects.append(Stop(f"{why}: starting again above epoch {self._above}"))
         return effects
 
     def _behind(self, sign: EpochBehind) -> list[SelvesEffect]:
@@ -113,6 +122,8 @@ class Selves:
         floor = Write(SPACE_META, META_EPOCH, counter.to_bytes(8, "big"))
         where = Write(SPACE_META, META_OTHER_RUN, address_row(sign.addresses))
         look: list[SelvesEffect] = [Suspect(sign.addresses), Doubt(), Persist((floor, where))]
+        if self._twin and sign.left and sign.highest == self._twin_epoch:
+            return [*look[1:], *self.decided("the other machine with this key has left")]
         if self._twin:
             return look  # to rise above each other would go on for ever
         sentence = (
@@ -124,21 +135,34 @@ class Selves:
     def _seen(self, sign: TwinSeen) -> list[SelvesEffect]:
         if self._twin:
             return []
-        self._twin = True
-        sentence = self._sentence(sign.address)
+        self._twin, self._twin_epoch = True, sign.epoch
+        is_copy = is_elsewhere(self._knowledge.ledger.books.opening, self._fingerprint)
+        sentence = _sentence(sign.address, is_copy=is_copy)
         row = Write(SPACE_META, META_TWIN, sentence.encode()[:SENTENCE_BYTES_MAX])
         event = self._bulletin.event("identity.twin", sentence)
-        return [Doubt(), Persist((row,)), event, TellBooks(TwinLives(sentence))]
+        shut: list[SelvesEffect] = [
+            Doubt(), Persist((row,)), event, TellBooks(TwinLives(sentence)),
+        ]  # fmt: skip
+        return [*shut, SayGoodBye(), Stop(sentence, self._doors())] if is_copy else shut
 
-    def _sentence(self, address: Address) -> str:
-        which = "nothing tells which of the two is the copy"
-        if is_elsewhere(self._knowledge.ledger.books.opening, self._fingerprint):
-            which = "this machine is likely to be the copy: its log was last opened on the other"
+    def _doors(self) -> tuple[Address, ...]:
+        """Where the mesh is to be found again."""
+        found = (member.address for member in self._knowledge.mesh.roll.reachable())
+        return tuple(address for address in found if address is not None)[:ADDRESSES_MAX]
+
+
+def _sentence(address: Address, *, is_copy: bool) -> str:
+    where = f"another machine, at {address.host}:{address.port}, is up and shows this node's key"
+    if is_copy:
         return (
-            f"another machine, at {address.host}:{address.port}, is up and shows this node's key; "
-            f"{which}. Neither grants anything until you decide: start the copy with `holdfast up "
-            "--new-identity`, then the one that stays with `holdfast up --moved`"
+            f"{where}, and its log was last opened there and not on this hardware: this is a copy, "
+            "and goes on under an identity of its own (`holdfast up --new-identity`)"
         )
+    return (
+        f"{where}; nothing tells which of the two is the copy. Neither grants anything until you "
+        "decide: start the copy with `holdfast up --new-identity`, then the one that stays with "
+        "`holdfast up --moved`"
+    )
 
 
 def address_row(addresses: tuple[Address, ...]) -> bytes | None:

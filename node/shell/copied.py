@@ -22,7 +22,7 @@ from mesh.storage import parse_peer
 from node.config import UpOptions
 from node.shell.one_call import call_as_guest
 from node.shell.outcomes import StreamFailed
-from node.shell.state import StateError, StateFolder
+from node.shell.state import IsTheCopy, StateError, StateFolder
 
 PEERS_ASKED_MAX: Final = 8
 SERVICE: Final = "query"
@@ -103,6 +103,8 @@ class Copy(NamedTuple):
 def as_a_copy(why: Exception, options: UpOptions) -> Copy | None:
     """Whether that is why an agent did not start, and then how it may: the machine that is up
     keeps the identity, and this one, the newcomer, gets another."""
+    if isinstance(why, IsTheCopy):
+        return _under_a_new_identity(options, why.seeds, why.sentence)
     if not isinstance(why, UsedElsewhere):
         return None
     text = StateFolder.open(options.state).read_secret()
@@ -113,6 +115,10 @@ def as_a_copy(why: Exception, options: UpOptions) -> Copy | None:
         f"{why.sentence}, which is up: {witness.name} hears it. So this folder is a copy, and this "
         "machine gets an identity of its own; the old key is kept aside as node.copied"
     )
-    doors = tuple((peer.host, peer.port) for peer in why.peers)  # its journal goes aside as well
+    return _under_a_new_identity(options, why.peers, sentence)
+
+
+def _under_a_new_identity(options: UpOptions, peers: tuple[Address, ...], sentence: str) -> Copy:
+    doors = tuple((peer.host, peer.port) for peer in peers)  # its journal goes aside as well
     seeds = tuple(dict.fromkeys((*options.seeds, *doors)))
-    return Copy(replace(options, new_identity=True, seeds=seeds), sentence)
+    return Copy(replace(options, new_identity=True, moved=False, seeds=seeds), sentence)

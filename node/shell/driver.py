@@ -31,6 +31,7 @@ from node.core.reports import Report
 from node.core.requests import Request
 from node.shell import clock
 from node.shell.aside import Aside, in_a_thread
+from node.shell.state import IsTheCopy
 
 INBOX_MAX: Final = 4_096
 BATCH_MAX: Final = 256
@@ -308,8 +309,8 @@ class Driver:
                 self.hands.watch(effect)
             case KeepKeys(keys):
                 self.hands.keep_keys(keys)
-            case Stop(sentence):
-                raise AgentStopped(sentence)
+            case Stop(sentence, seeds):
+                raise AgentStopped(sentence) if seeds is None else IsTheCopy(sentence, seeds)
 
     async def _call(self, call: Call) -> None:
         seconds_left = (call.deadline - self.now()) / SECOND

@@ -27,6 +27,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from mesh.effects import Address
 from mesh.identity import Identity
 
 KEY_PREFIX: Final = "hfnode1-"
@@ -47,6 +48,14 @@ class StateError(Exception):
         super().__init__(f"{sentence}; {hint}")
         self.sentence = sentence
         self.hint = hint
+
+
+class IsTheCopy(StateError):
+    """This folder was copied from a machine that is up, and which is not this. `seeds`: peers."""
+
+    def __init__(self, sentence: str, seeds: tuple[Address, ...]) -> None:
+        super().__init__(sentence, "start this machine with --new-identity")
+        self.seeds = seeds
 
 
 class StateFolder:

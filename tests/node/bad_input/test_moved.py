@@ -120,7 +120,7 @@ def _alive(node: Node) -> list[str]:
     return [peer["id"] for peer in peers if peer["liveness"] == "alive"]
 
 
-def test_two_machines_with_one_key_both_close_and_say_what_to_do(
+def test_a_copy_that_was_called_moved_steps_aside_for_the_machine_that_is_up(
     home: House, tmp_path: Path
 ) -> None:
     # `--moved` although the old machine is still on: the one mistake that a person can make here.
@@ -136,8 +136,31 @@ def test_two_machines_with_one_key_both_close_and_say_what_to_do(
             shutil.copy(ann.state / name, clone.state / name)
         other = home.node("clone", there)
         other.machine = home.volatile / "elsewhere"  # no machine sees who runs on another
+        key = node_id(ann)
         with running(other, "--moved"):
-            for node in (ann, other):
+            until("it has another identity", lambda: _is_another(other, key), 30)
+            assert (clone.state / "node.copied").exists()
+            until("the first goes on", lambda: _goes_on(ann), 30)
+            assert node_id(ann) == key
+
+
+def _is_another(node: Node, than: str) -> bool:
+    return node.answers() and node_id(node) != than
+
+
+def _goes_on(node: Node) -> bool:
+    return node.answers() and node.granted(type="status")["standing"]["state"] != "closed"
+
+
+def test_two_machines_that_nothing_tells_apart_both_close_and_say_what_to_do(home: House) -> None:
+    ann, clone = home.node("ann"), home.node("clone")
+    with running(ann, "--first"):
+        clone.state.mkdir(mode=0o700)
+        for name in ("node.key", "secret", "journal.sqlite3", "journal.sqlite3-wal"):
+            shutil.copy(ann.state / name, clone.state / name)
+        clone.machine = home.volatile / "elsewhere"  # no machine sees who runs on another
+        with running(clone):
+            for node in (ann, clone):
                 told, _ = until("it sees the other one", lambda node=node: _closed(node), 30)
                 assert "shows this node's key" in told
                 assert "--new-identity" in told

@@ -5,9 +5,11 @@ import pytest
 from ledger.lifecycle import HoldState
 from ledger.machine import CLOSED, OPEN, QUARANTINED
 from ledger.observations import TwinLives
-from mesh.effects import Address
+from mesh.effects import Address, EpochBehind
+from mesh.identity import Epoch
 from mesh.instant import MILLISECOND, SECOND
 from node.core import requests
+from node.core.effects import Stop
 from node.core.reports import SeedsFound
 from node.core.selves import (
     META_TWIN,
@@ -22,7 +24,7 @@ HOUR_MS = 3_600_000
 GIB = {"ram": "1GiB", "node": "ann"}
 
 
-def copied(*, marker: bool = False, beacons: bool = True) -> World:
+def copied(*, marker: bool = False, beacons: bool = True, start: bool = True) -> World:
     """ann and bob have met, and ann's machine has just been copied, running."""
     world = World(11)
     world.look_every = 5 * SECOND
@@ -36,7 +38,8 @@ def copied(*, marker: bool = False, beacons: bool = True) -> World:
     world.run(5 * SECOND)
     assert world.answer("bob", requests.Reserve(GIB, HOUR_MS)).ok
     world.clone("ann", "twin", marker=marker)
-    world.start("twin")
+    if start:
+        world.start("twin")
     return world
 
 
@@ -102,6 +105,31 @@ def test_a_reason_opens_the_books_again_but_not_while_the_other_machine_is_up() 
     world.run(SECOND)
     assert world.answer("ann", requests.OpenBookings("now it is off")).ok
     assert world.run_until(lambda: standing(world, "ann") == OPEN, 60 * SECOND)
+
+
+def test_a_copy_on_other_hardware_steps_aside_and_the_first_machine_goes_on_by_itself() -> None:
+    world = copied(start=False)
+    world.hosts["twin"].fingerprint = "another machine"
+    world.start("twin", moved=True)
+    twin, ann = world.hosts["twin"], world.hosts["ann"]
+    assert world.run_until(lambda: twin.agent is None, 2 * SECOND)
+    assert any("under an identity of its own" in event.sentence for event in twin.events)
+    assert world.run_until(
+        lambda: ann.agent is not None and ann.agent.birth.epoch.counter > 2, 20 * SECOND
+    )
+    assert world.run_until(lambda: standing(world, "ann") == OPEN, 60 * SECOND)
+    assert [hold.state for hold in ann.alive.ledger.books.live_holds()] == [HoldState.POSTED]
+    assert twin.agent is None, "nobody starts it under this key again"
+
+
+def test_a_good_bye_of_another_run_opens_nothing() -> None:
+    world = copied()
+    world.run(SECOND)
+    ann = world.hosts["ann"].alive
+    stale = EpochBehind(Epoch(ann.birth.epoch.counter + 1, b"another run....."), (), left=True)
+    told = ann.selves.heard(stale)
+    assert not [effect for effect in told if isinstance(effect, Stop)]
+    assert ann.selves.in_doubt
 
 
 def test_without_the_rule_both_go_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,7 @@ def test_an_agent_that_does_not_care_for_its_twin_is_caught(
 
 
 def test_an_agent_that_closes_without_a_word_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Selves, "_sentence", lambda *_: "closed")
+    monkeypatch.setattr(selves, "_sentence", lambda *_, **__: "closed")
     with pytest.raises(PromiseBroken, match=r"^twin: .* does not say why"):
         copied()
 
