@@ -69,6 +69,11 @@ def _llama(name: str, *types: str, **said: Any) -> Family:
     return Family(name=name, types=types or (name,), archs=(name,), **said)
 
 
+def _gguf(name: str, **said: Any) -> Family:
+    """Of which only the GGUF is read."""
+    return Family(name=name, types=(), archs=(name,), **said)
+
+
 GGUF, BOTH = Home.GGUF, Home.BOTH
 
 FAMILIES: Final = (
@@ -229,6 +234,19 @@ FAMILIES: Final = (
     Family(name="olmo_hybrid", types=("olmo_hybrid",), linear="delta", qk_norm="full",
            peculiar="olmo_hybrid"),
     _llama("deci", "nemotron-nas", "deci", peculiar="deci"),
+    # Small variations, and some of which only the GGUF is read: what their configurations call
+    # things has no rules here.
+    _llama("qwen", fused=True, bias=True, windowed=False, peculiar="qwen"),
+    _llama("deepseek", shared="count"),
+    _llama("maincoder", qk_norm="head"),
+    _llama("nanbeige"),
+    _llama("dream", "Dream", bias=True, windowed=False),
+    _gguf("qwen2vl", bias=True, windowed=False), _gguf("hunyuan_vl", tied=True, qk_norm="head"),
+    _gguf("bailingmoe", shared="count"), _gguf("smallthinker"), _gguf("plamo", norms=1),
+    _gguf("llada"), _gguf("llada-moe", qk_norm="head"), _gguf("rnd1", qk_norm="head"),
+    _gguf("openelm", tied=True, fused=True, qk_norm="head"),
+    _gguf("codeshell", bias=True, out_bias=True, gated=False, feed_bias=True, norm_bias=True),
+    _gguf("jais", fused=True, bias=True, out_bias=True, feed_bias=True, norm_bias=True),
     Family(name="mllama", types=("mllama_text_model",), peculiar="mllama"),
 )  # fmt: skip
 

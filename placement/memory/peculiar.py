@@ -31,6 +31,13 @@ class Bitnet(Decoder):
         return replace(super().block(layer), norm_extra=self.hidden + self.dense_width(layer))
 
 
+class Qwen(Decoder):
+    """The first of its name counts both halves of its gated feed as one width."""
+
+    def dense_width(self, layer: int) -> int:
+        return super().dense_width(layer) // 2
+
+
 class DiffLlama(Decoder):
     """Two attentions, one subtracted; four vectors weigh them."""
 
@@ -268,7 +275,7 @@ PECULIAR: Final[dict[str, type[Decoder]]] = {
     "nemotron_h": hybrids.NemotronH, "lfm2": hybrids.Lfm2, "minimax": hybrids.MiniMax,
     "olmo_hybrid": hybrids.OlmoHybrid,
     "mllama": hybrids.Mllama, "dbrx": hybrids.Dbrx, "deci": hybrids.Deci,
-    "mimo2": hybrids.Mimo2, "step35": hybrids.Step35,
+    "mimo2": hybrids.Mimo2, "qwen": Qwen, "step35": hybrids.Step35,
     "rwkv6": stateful.Rwkv6, "rwkv7": stateful.Rwkv7, "xlstm": stateful.Xlstm,
     "zamba": stateful.Zamba, "zamba2": stateful.Zamba2,
 }  # fmt: skip
