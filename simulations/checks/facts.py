@@ -5,6 +5,7 @@ from typing import Final
 
 from mesh.facts import Fact
 from mesh.identity import NodeId
+from mesh.persistence import SPACE_FORGOTTEN, Persist
 from mesh.record import TOPIC_NODE
 from node.core.effects import Effect
 from node.core.topics import (
@@ -52,7 +53,13 @@ class FactsAreTheirAuthors(Check):
             del self._own[name, topic]
 
     def stepped(self, host: Host, cause: str, effects: Sequence[Effect]) -> None:
-        """What the host says of itself, as soon as it has decided to."""
+        """What the host says of itself, as soon as it has decided to; and whom it forgets: what it
+        had heard of that one goes from its board, and it may be told older words of it later."""
+        for effect in effects:
+            if type(effect) is Persist:
+                for write in effect.writes:
+                    if write.space == SPACE_FORGOTTEN:
+                        self._forget(host, write.key)
         board, own = host.alive.mesh.board, self._own
         for topic in TOPICS:
             fact = board.fact(host.id, topic)
@@ -64,6 +71,10 @@ class FactsAreTheirAuthors(Check):
             self._roots[host.name] = board.root
             for author in board.authors():
                 self._look_at(host, author)
+
+    def _forget(self, host: Host, author: bytes) -> None:
+        for key in [key for key in self._shown if key[:2] == (host.name, author)]:
+            del self._shown[key]
 
     def sometimes(self, world: World) -> None:
         up = world.up()
