@@ -34,7 +34,7 @@ class Belonging:
     def __init__(self, knowledge: Knowledge) -> None:
         self._knowledge = knowledge
         self.revoking = Revoking(knowledge)
-        self.forgetting = Forgetting(knowledge)
+        self.forgetting = Forgetting(knowledge, self.revoking.kept)
         self._trusting = Trusting(knowledge)
 
     def restore(

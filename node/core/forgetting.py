@@ -17,7 +17,7 @@ adds one, once at each start, and where a lot says that it is among the few who 
 has said; so they outlive their authors, and newcomers hear of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, TypeAlias
@@ -94,8 +94,9 @@ class _Known:
 class Forgetting:
     """Whom this node has forgotten, and who came back."""
 
-    def __init__(self, knowledge: Knowledge) -> None:
-        self._knowledge = knowledge
+    def __init__(self, knowledge: Knowledge, revoked: Container[NodeId] = ()) -> None:
+        """`revoked`: who is kept out for good."""
+        self._knowledge, self._revoked = knowledge, revoked
         self._roll = knowledge.mesh.roll
         self.kept: dict[NodeId, Tombstone] = {}
         self._place_made: Instant | None = None
@@ -152,7 +153,9 @@ class Forgetting:
         self._place_made = now
         owners = {owner for owner, _ in self._knowledge.holds().values()}
         gone = [
-            one for one in self._roll.members() if one.liveness in GONE and one.id not in owners
+            one
+            for one in self._roll.members()
+            if one.liveness in GONE and one.id not in owners and one.id not in self._revoked
         ]
         if not gone:
             sentence = (
@@ -166,8 +169,8 @@ class Forgetting:
     def settle(self, node: NodeId, now: Instant) -> list[ForgettingEffect]:
         """Something is new about `node`: its tombstone, or what the roll says of it."""
         stone, member = self.kept.get(node), self._roll.member(node)
-        if stone is None or not stone.gone:
-            return []
+        if stone is None or not stone.gone or node in self._revoked:
+            return []  # who is revoked is kept out already, and its log kept as a proof
         if member is None or member.public is None:
             self._roll.forgotten[node] = None
             return []
@@ -308,6 +311,9 @@ class Forgetting:
         if len(reason) > REASON_CHARS_MAX or (force and not reason):
             sentence = f"a reason has 1 to {REASON_CHARS_MAX} characters; everybody will read it"
             raise Refused("bad_request", sentence, "write --reason TEXT")
+        if node in self._revoked:
+            sentence = "it is revoked, for good: it is not heard, and its log is kept as a proof"
+            raise Refused("refused", sentence)
         if member is None:
             return
         if member.liveness is Liveness.ALIVE:

@@ -9,7 +9,7 @@ from mesh.datagram import read_header
 from mesh.effects import Address
 from mesh.identity import NodeId
 from mesh.lineage import label
-from mesh.membership import Liveness
+from mesh.membership import Liveness, Trust
 from mesh.persistence import SPACE_FORGOTTEN, Persist, Write
 from mesh.rejections import Rejection
 from node.core.effects import Effect
@@ -34,6 +34,8 @@ class TheForgottenComeBackByThemselves(Check):
         self._heard: dict[str, dict[NodeId, None]] = {}
         """By host: whoever has sent it a datagram in its life of now."""
         self._changes: dict[str, int] = {}
+        self._said: dict[Tombstone, None] = {}
+        """Whatever any node has kept: who is told its own word after a loss is not the first."""
 
     def started(self, host: Host) -> None:
         self._heard[host.name] = {}
@@ -44,10 +46,9 @@ class TheForgottenComeBackByThemselves(Check):
         self._changes[host.name] = -1
 
     def delivered(self, host: Host, datagram: bytes, source: Address) -> None:
-        if self._stones.get(host.name):
-            header = read_header(datagram)
-            if not isinstance(header, Rejection):
-                self._heard[host.name][header.sender] = None
+        header = read_header(datagram)
+        if not isinstance(header, Rejection):
+            self._heard[host.name][header.sender] = None
 
     def stepped(self, host: Host, cause: str, effects: Sequence[Effect]) -> None:
         for effect in effects:
@@ -67,7 +68,9 @@ class TheForgottenComeBackByThemselves(Check):
             return
         stones[node] = stone = msgspec.msgpack.decode(write.value, type=Tombstone)
         lifted = before is not None and before.gone and not stone.gone
-        if lifted and before is not None and stone.by == host.id and node != host.id:
+        first = stone not in self._said
+        self._said[stone] = None
+        if lifted and first and before is not None and node != host.id:
             self.looks("forgotten")
             if node not in self._heard[host.name] and not _knows_more(host, before):
                 who = f"{host.name} takes {stone.name} back"
@@ -80,6 +83,8 @@ class TheForgottenComeBackByThemselves(Check):
             self.looks("forgotten")
             if member is None or member.public is None or not stone.gone:
                 continue
+            if member.trust is Trust.REVOKED:
+                continue  # kept out for good, which is more
             if member.liveness not in LOOKED_AT:
                 what = f"{host.name} has {stone.name} on its roll"
                 raise self.broken("forgotten", f"{what}, which its disk calls forgotten")

@@ -65,8 +65,10 @@ def _forgery(scene: Scene, host: Host, dice: Random, _strength: float) -> End | 
 
 def _rotation(scene: Scene, host: Host, dice: Random, _strength: float) -> End | None:
     """A person changes the secret, step by step, and goes on whatever came of each. Nobody is shut
-    out for good: the last step is taken only when everybody has what it takes."""
-    if host.agent is None:
+    out for good: the last step is taken only when everybody has what it takes. And nobody is away
+    and forgotten meanwhile: who then loses its disk too knows nobody, and is known to nobody under
+    a secret of today, which is a matter for people (a seed, or the new secret by hand)."""
+    if host.agent is None or any(one.alive.mesh.roll.forgotten for one in scene.world.up()):
         return None
     world, secret = scene.world, Secret(dice.randbytes(SECRET_BYTES))
     new = derive(secret).key_id
@@ -138,8 +140,8 @@ def _cloned(scene: Scene, host: Host, dice: Random, _strength: float) -> End | N
 
 def _forgetting(scene: Scene, host: Host, dice: Random, _strength: float) -> End | None:
     """A person at `host` gives up a machine that it sees dead: one that is, or one behind a cut."""
-    if host.agent is None:
-        return None
+    if host.agent is None or any(one.keys is not None for one in scene.world.hosts.values()):
+        return None  # see `_rotation`
     dead = [one for one in host.alive.mesh.roll.members() if one.liveness is Liveness.DEAD]
     if not dead:
         return None

@@ -14,7 +14,7 @@ from mesh.membership import Liveness, check_roll
 from mesh.rejections import Rejection
 from node.core.birth import Birth
 from node.core.forgetting import FORGOTTEN_MAX, NUMBER_LEAP_MAX, REASON_CHARS_MAX, Tombstone
-from node.core.requests import Forget, Forgotten, Holds, Reserve
+from node.core.requests import Forget, Forgotten, Holds, Reserve, Revoke
 from simulations.checks.bounds import TablesAreBounded
 from simulations.checks.evidence import Evidence
 from simulations.network import Weather
@@ -171,6 +171,8 @@ def test_who_answers_is_not_forgotten_and_the_refusal_says_what_to_do(world: Wor
     assert not forget(world, "ann", "nobody")["ok"]
     assert not forget(world, "ann", "eve", force=True)["ok"]
     assert not forget(world, "ann", "eve", why="x" * (REASON_CHARS_MAX + 1))["ok"]
+    assert world.answer("ann", Revoke("eve", "stolen")).ok
+    assert "revoked" in forget(world, "ann", "eve")["sentence"]
     assert world.hosts["ann"].alive.belonging.forgetting.kept == {}
 
 
