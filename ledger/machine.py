@@ -159,6 +159,10 @@ class Ledger:
         """Who waits for us, and where."""
         return waiting(self._desk, now) if self._is_open else []
 
+    def is_waiting(self, hold: bytes) -> bool:
+        """Whether `hold` has a place in our line, though we may not grant just now."""
+        return hold in self._later.line
+
     def remaining(self, hold: bytes, now: Instant) -> Duration | None:
         """How long a hold still has, by our count."""
         return self._desk.remaining(hold, now)

@@ -104,6 +104,8 @@ class Host:
     # What the machine is ---
     wall_ahead: Duration = 0
     """How far its wall clock is ahead of the true time."""
+    wall_stepped: bool = False
+    """Whether it ever jumped."""
     described: Described | None = None
     """What its probes would say, of a machine that a person described."""
     kernel: str = ""

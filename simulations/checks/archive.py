@@ -87,6 +87,9 @@ class Fold:
             return HoldState.SUPERSEDED if end.how is ClosedHow.SUPERSEDED else HoldState.BROKEN
         if end is not None:
             return _ENDS[type(end)]
+        if hold in self.tally.plans:
+            planned = hold in self.tally.posted
+            return HoldState.PLANNED if planned else HoldState.PENCILLED
         if hold in self.tally.posted:
             return HoldState.POSTED
         return HoldState.PENDING if hold in self.tally.live else HoldState.ABSENT

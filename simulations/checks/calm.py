@@ -96,15 +96,14 @@ class Calm:
         """V3: whoever owns a hold gives it back, and then nothing is pending and nothing posted."""
 
         def nothing_left(world: "World") -> str | None:
-            left = {
-                host.name: holds
-                for host in world.up()
-                if (holds := host.alive.ledger.books.live_holds())
-            }
+            left = {host.name: holds for host in world.up() if (holds := _holds(host))}
             for name, holds in left.items():
                 for hold in holds:
-                    world.ask(name, requests.Release(hold.id.hex()))
-            return f"{sorted(left)} still hold something" if left else None
+                    world.ask(name, requests.Release(hold.hex()))
+            if left:
+                return f"{sorted(left)} still hold something"
+            lines = [host.name for host in world.up() if host.alive.ledger.waiting(_now(host))]
+            return f"somebody still waits for {lines}, and nobody asks" if lines else None
 
         self._within(world, "V3", "a hold never ends", END_WAIT, nothing_left)
         for host in world.up():
@@ -174,6 +173,16 @@ class Calm:
 
     def _broken(self, world: "World", promise: str, sentence: str) -> PromiseBroken:
         return PromiseBroken(promise, f"seed {world.seed}, {world.now / 1e9:.3f} s: {sentence}")
+
+
+def _now(host: Host) -> Instant:
+    return host.alive.knowledge.now
+
+
+def _holds(host: Host) -> list[bytes]:
+    """What takes room here, or will."""
+    books = host.alive.ledger.books
+    return [*(hold.id for hold in books.live_holds()), *books.plans]
 
 
 def _foreign(host: Host, pool: str) -> int:

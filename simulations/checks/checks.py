@@ -29,6 +29,7 @@ from simulations.checks.forgotten import TheForgottenComeBackByThemselves
 from simulations.checks.gangs import GangsAreWhole
 from simulations.checks.grants import NothingTwice
 from simulations.checks.lapses import NothingOverstays
+from simulations.checks.later import LinesAreFair, PlansStart
 from simulations.checks.outcasts import OutcastsAreNotHeard
 from simulations.checks.placing import EqualPicturesEqualAnswers
 from simulations.checks.presence import NobodySpeaksForAnother
@@ -56,6 +57,7 @@ ALL: Final[tuple[type[Check], ...]] = (
     ReplaysChangeNothing, CountersAreUsedOnce,
     EqualPicturesEqualAnswers,
     TablesAreBounded,
+    PlansStart, LinesAreFair,
 )  # fmt: skip
 SOMETIMES: Final = 5
 """Seconds of virtual time between two looks at what is dear. A fault that leaves something wrong

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from ledger.blocks import decode_receipt
 from ledger.commands import Answer, Outcome
-from ledger.entries import Adopted, Held, Posted, decode_entry
+from ledger.entries import Adopted, Held, Planned, Posted, Replanned, decode_entry
 from mesh.identity import NodeId
 from mesh.logs import Receipt, check_receipt
 from mesh.persistence import SPACE_BASE, SPACE_BLOCK
@@ -152,13 +152,20 @@ def _shows(receipt: Receipt, answer: Answer) -> bool:
     entry = decode_entry(receipt.entry)
     if isinstance(entry, Posted | Adopted):
         return entry.id == answer.id
-    return isinstance(entry, Held) and entry.id == answer.id and answer.outcome is Outcome.HELD
+    return (
+        isinstance(entry, Held | Planned | Replanned)
+        and entry.id == answer.id
+        and answer.outcome is Outcome.HELD
+    )
 
 
 def _names(receipt: Receipt, hold: str) -> bool:
     """Whether the entry that `receipt` proves is about `hold`."""
     entry = decode_entry(receipt.entry)
-    return isinstance(entry, Held | Posted | Adopted | Ending) and entry.id.hex() == hold
+    return (
+        isinstance(entry, Held | Planned | Replanned | Posted | Adopted | Ending)
+        and entry.id.hex() == hold
+    )
 
 
 def _ids(stored_on: Iterable[bytes]) -> list[NodeId]:

@@ -23,6 +23,7 @@ from ledger.commands import (
     Resume,
     Settle,
     Void,
+    Wait,
     decode_command,
     decode_signed,
 )
@@ -87,6 +88,8 @@ class Promises:
     _first: dict[bytes, Instant] = field(default_factory=dict)
     """Hold → when its asker first sent it, or wrote down that it would."""
     _holds: dict[bytes, tuple[Hold, NodeId]] = field(default_factory=dict)
+    _planned: dict[bytes, tuple[Hold, NodeId]] = field(default_factory=dict)
+    """What is to start later, and who asked for it."""
     _confirmed: dict[bytes, Instant] = field(default_factory=dict)
     _renewed: dict[tuple[bytes, bytes], Instant] = field(default_factory=dict)
     """(hold, nonce or session) → the first send of that renewal or resumption."""
@@ -145,6 +148,13 @@ class Promises:
         """A command has left for its owner."""
         command, at = told.command, told.at
         match command:
+            case Hold(start=start) if start is not None:
+                self._planned.setdefault(command.id, (command, told.signer))
+            case Wait():
+                # It is held for the question that came last, and believed in from then on.
+                if command.id not in self._all:
+                    self._first[command.id] = at
+                self._holds.setdefault(command.id, (command.hold, told.signer))
             case Hold():
                 self._first.setdefault(command.id, at)
                 self._holds.setdefault(command.id, (command, told.signer))
@@ -193,8 +203,8 @@ class Promises:
             return self._gang_here(host, reply, at)
         if isinstance(request, requests.Post):
             self._posted_here(host, bytes.fromhex(reply.body["id"]), at)
-        if not isinstance(request, requests.Reserve):
-            return None
+        if not isinstance(request, requests.Reserve) or request.start_at_ms is not None:
+            return None  # what is planned is relied on from its start on
         hold = bytes.fromhex(reply.body["id"])
         if hold in self._all:
             return None  # Made when it left its owner.
@@ -211,6 +221,19 @@ class Promises:
             elif isinstance(entry, GangEnded):
                 for hold in self._gangs.get(entry.gang, ()):
                     self._give_back(hold, host.id)
+
+    def began(self, host: Host, hold: bytes, now: Instant) -> None:
+        """What was planned has started: from here on it is relied on."""
+        asked = self._planned.get(hold)
+        live = host.alive.ledger.books.live.get(hold)
+        if asked is None or live is None:
+            return
+        left = host.alive.ledger.remaining(hold, host.alive.knowledge.now) or 0
+        promise = Promise(
+            hold, host.name, asked[1], live.legs, carried=False, term=left, posted=True,
+            until=now + holder_span(left), given_back=(hold, asked[1]) in self._returned,
+        )  # fmt: skip
+        self._make(promise)
 
     def died(self, host: Host) -> None:
         """The agent is gone: nobody hears what it was asked."""

@@ -17,7 +17,7 @@ from node.core.effects import Reply
 from node.core.requests import Request
 from simulations.host import Host
 from simulations.observing import Observer
-from simulations.people import gangs, scripts
+from simulations.people import gangs, later, scripts
 from simulations.people.carriers import Carrier
 from simulations.people.diary import Diary
 from simulations.people.resending import Resend, again
@@ -128,6 +128,11 @@ class Crowd(Observer):
         tastes, diary = person.tastes, self.diary
         if draw < 0.06:
             self._run(person.host, gangs.gang(tastes, diary))
+        elif draw < 0.11:
+            self._run(person.host, later.waiting(tastes, diary))
+        elif draw < 0.15:
+            wall = partial(self._wall, person.host)
+            self._run(person.host, later.planning(tastes, diary, wall))
         elif draw < 0.52:
             self._run(person.host, scripts.booking(tastes, diary))
         elif draw < 0.72:
@@ -138,6 +143,9 @@ class Crowd(Observer):
             self._carry(person)
         else:
             self._run(person.host, scripts.question(tastes))
+
+    def _wall(self, host: Host) -> int:
+        return host.wall(self._world.now)
 
     def _carry(self, person: _Person) -> None:
         others = [name for name in person.tastes.names if name != person.host.name]

@@ -41,7 +41,7 @@ def booking(tastes: Tastes, diary: Diary) -> Script:
     diary.replied("reserve", reply)
     if reply is not None and reply.ok and not tastes.forgets():
         yield from rest(tastes.stay())
-        yield from _give_back(reply.body["id"], diary)
+        yield from give_back(reply.body["id"], diary)
 
 
 def two_steps(tastes: Tastes, diary: Diary) -> Script:
@@ -59,13 +59,13 @@ def two_steps(tastes: Tastes, diary: Diary) -> Script:
     if draw < 0.15:
         return
     if draw < 0.3:
-        yield from _give_back(hold, diary, "void")
+        yield from give_back(hold, diary, "void")
         return
     posted = yield from ask(requests.Post(hold))
     diary.replied("post", posted)
     if posted is not None and posted.ok and not tastes.forgets():
         yield from rest(tastes.stay())
-        yield from _give_back(hold, diary)
+        yield from give_back(hold, diary)
 
 
 def tied(tastes: Tastes, diary: Diary, work: Work) -> Script:
@@ -81,7 +81,7 @@ def tied(tastes: Tastes, diary: Diary, work: Work) -> Script:
     if reply is not None and reply.ok:
         yield from rest(2 * tastes.stay())
         if tastes.dice.random() < 0.2:
-            yield from _give_back(reply.body["id"], diary)
+            yield from give_back(reply.body["id"], diary)
     work.end(pid)
 
 
@@ -90,7 +90,8 @@ def question(tastes: Tastes) -> Script:
     yield from ask(requests.Where(tastes.document()))
 
 
-def _give_back(hold: str, diary: Diary, kind: str = "release") -> Generator[Step, Heard, None]:
+def give_back(hold: str, diary: Diary, kind: str = "release") -> Generator[Step, Heard, None]:
+    """Give it back, and again until somebody has heard it."""
     again = False
     for _ in range(GIVE_BACK_TRIES):
         reply = yield from ask(requests.Release(hold))
