@@ -4,7 +4,7 @@ from typing import Final
 
 import pytest
 
-from ledger import visits
+from ledger import admission
 from ledger.commands import Hold
 from ledger.later import Later
 from ledger.planner import in_the_way
@@ -20,13 +20,13 @@ def plans_not_counted(patch: pytest.MonkeyPatch) -> None:
     def blind(desk: object, hold: Hold, now: int) -> object:
         return None if hold.start is None else in_the_way(desk, hold, now)  # type: ignore[arg-type]  # passed on
 
-    patch.setattr(visits, "in_the_way", blind)
+    patch.setattr(admission, "in_the_way", blind)
 
 
 BUGS: Final = (
     Bug(
         "line-pushes-in", "a newcomer is granted what somebody waits for", ("B18",), CROWDED,
-        set_to(visits, "others_wait", lambda *_: None),
+        set_to(admission, "others_wait", lambda *_: None),
     ),
     Bug(
         "line-forgotten", "a line is gone after a restart", ("B18",), DYING,

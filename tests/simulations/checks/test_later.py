@@ -2,7 +2,7 @@
 
 import pytest
 
-from ledger import visits
+from ledger import admission
 from ledger.later import Later
 from mesh.instant import MILLISECOND, SECOND
 from node.core import requests
@@ -52,7 +52,7 @@ def test_a_line_that_moves_on_and_a_plan_that_starts_are_looked_at_in_silence() 
 
 def test_an_owner_that_lets_people_push_in_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     evening = crowded()
-    monkeypatch.setattr(visits, "others_wait", lambda *_: None)
+    monkeypatch.setattr(admission, "others_wait", lambda *_: None)
     with pytest.raises(PromiseBroken, match=r"^B18: .* let somebody pass, and .* waits longer"):
         evening.world.ask("bob", reserve(2.5, 200, principal="eve"))
 
@@ -67,7 +67,7 @@ def test_a_line_that_a_restart_forgets_is_caught(monkeypatch: pytest.MonkeyPatch
 
 def test_an_owner_that_forgets_what_is_planned_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     evening = planned()
-    monkeypatch.setattr(visits, "in_the_way", lambda *_: None)
+    monkeypatch.setattr(admission, "in_the_way", lambda *_: None)
     evening.world.ask("bob", reserve(5, 3600))
     with pytest.raises(PromiseBroken, match=r"^B17: .* gave what a plan needs"):
         evening.run(200)
