@@ -138,7 +138,7 @@ def test_different_versions_are_told_and_are_no_fault() -> None:
     assert inventory is not None
     newer = encode(replace(inventory, version="9.9"))
     published = bob.alive.mesh.publish(TOPIC_INVENTORY, newer, 0)
-    world.shell.step(bob, "report", bob.alive._mesh(published, 0))
+    world.shell.step(bob, "report", bob.alive.from_mesh(published, 0))
     world.run(2 * SECOND)
     row = check(world, "versions")
     assert row["ok"] is None
