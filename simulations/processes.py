@@ -15,13 +15,14 @@ MIB = 1 << 20
 
 @contextmanager
 def real_mesh(
-    names: Sequence[str], ram_mib: Sequence[int], *, start: bool = True
+    names: Sequence[str], ram_mib: Sequence[int], *, start: bool = True, apart: bool = False
 ) -> Iterator[dict[str, Node]]:
-    """Agents by name, each with its share of this machine; joined by one fresh secret."""
+    """Agents by name, each with its share of this machine; joined by one fresh secret. `apart`:
+    as in containers of their own, none sees the locks of another."""
     folder = Path(tempfile.mkdtemp(prefix="holdfast-mesh-"))
     runtime = Path(tempfile.mkdtemp(prefix="holdfast-mesh-", dir=volatile()))
     nodes = {
-        name: _node(name, ram, folder, runtime)
+        name: _node(name, ram, folder, runtime, name if apart else "")
         for name, ram in zip(names, ram_mib, strict=True)
     }  # fmt: skip
     try:
@@ -63,13 +64,13 @@ def _counted(node: Node) -> int:
     )
 
 
-def _node(name: str, ram: int, folder: Path, runtime: Path) -> Node:
+def _node(name: str, ram: int, folder: Path, runtime: Path, apart: str) -> Node:
     port = free_port()
     place = Place((), ("--interface", "lo", "--port", str(port)), "127.0.0.1", port)
     own = runtime / name
     own.mkdir(mode=0o700)
     offer = f"ram={ram}MiB,cores=0.1"
-    return Node(name, place, folder / name, own, runtime / "machine", offer)
+    return Node(name, place, folder / name, own, runtime / f"machine{apart}", offer)
 
 
 def free_port() -> int:

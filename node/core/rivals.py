@@ -157,11 +157,13 @@ class Rivals:
         rivals = self.contested[pool]
         names = [self._knowledge.name_of(node) for node in rivals[:NAMED_MAX]]
         more = [f"{len(rivals) - NAMED_MAX} more"] if len(rivals) > NAMED_MAX else []
-        way_out = (
-            "only one may promise it: stop one agent, or `up --offer` only what is its own"
-            if pool.startswith(CARD)
-            else "if both are this machine, give each a share of its own with `up --offer`"
-        )
+        shares = self._ours is not None and self._ours.share
+        if pool.startswith(CARD):
+            way_out = "only one may promise it: stop one agent, or `up --offer` what is its own"
+        elif shares and all(self._near[node].share for node in rivals):
+            way_out = "together they offer more than the machine has: `up --offer` less"
+        else:
+            way_out = "if both are this machine, give each a share of its own with `up --offer`"
         says = "says" if len(rivals) == 1 else "say"
         return (
             f"{listed([*names, *more])} {says} the same {pool} is theirs: nothing is granted on it "
