@@ -11,15 +11,15 @@ from node.cli.render import Ink, clean, legs, pairs, short, span, table
 
 NODES_MAX: Final = 64
 """As many as one gang may have."""
-ALONE: Final = ("hold", "pid", "carried", "plan", "require_copy", "node", "priority")
+ALONE: Final = ("hold", "start", "pid", "carried", "plan", "require_copy", "node", "priority")
 """Flags of a reservation on one node, which mean nothing for several."""
 SAID_MAX: Final = 4
 """Lines about ways that do not fit either; JSON has them all."""
 HEADERS: Final = ("ON", "WHAT", "ID", "COPIES ON")
 
 
-def reserve(flags: Namespace, silence_seconds: float) -> int:
-    """All of them, or none."""
+def reserve(flags: Namespace, said: Body, silence_seconds: float) -> int:
+    """All of them, or none. `said`: on whose word."""
     for name in ALONE:
         if getattr(flags, name):
             flag = "--" + name.replace("_", "-")
@@ -34,6 +34,7 @@ def reserve(flags: Namespace, silence_seconds: float) -> int:
         "principal": flags.principal,
         "wait_ms": term_ms(flags.wait, "--wait") if flags.wait else 0,
         "wait_for_opening": not flags.no_wait,
+        **said,
     }
     if flags.split is not None:
         request["parts"] = _way(flags, ask)["asks"]

@@ -19,6 +19,7 @@ from mesh.persistence import Persist
 from node.core.effects import Progress, Reply
 from node.core.gang_requests import ReserveGang
 from node.core.outlook import Choice, Outlook
+from node.core.requests import Reserve
 
 GANGS_UNDER_WAY_MAX: Final = 64
 """Of one agent. Each may have GANG_MEMBERS_MAX calls in the air."""
@@ -30,6 +31,15 @@ TRIED_MAX: Final = 16
 """Refusals that one request remembers, the last ones."""
 COPY_WAIT: Final[Duration] = 2 * SECOND
 """How long the answer waits until a peer has stored that the gang is complete."""
+
+
+def one_of(reserve: ReserveGang) -> Reserve:
+    """What is wished of each owner, as if it were asked alone: one of a gang's begins as a lease
+    that its asker keeps up."""
+    return Reserve(
+        reserve.ask, reserve.term_ms, reserve.label, reserve.principal, force=reserve.force,
+        token=reserve.token, carried=True,
+    )  # fmt: skip
 
 
 class Stage(Enum):

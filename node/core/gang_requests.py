@@ -27,6 +27,8 @@ class ReserveGang(msgspec.Struct, frozen=True, tag="reserve_gang", forbid_unknow
     principal: str = ""
     wait_ms: Annotated[int, msgspec.Meta(ge=0, le=WAIT_MS_MAX)] = 0
     wait_for_opening: bool = True
+    force: str = ""
+    token: str = ""
     parts: list[dict[str, Any]] = []
 
 

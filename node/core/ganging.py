@@ -19,14 +19,13 @@ leaves the rest alone; and the pause before it grows, with dice, so that they do
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from msgspec.structs import replace
+
 from ledger.commands import (
     HOLD_ID_BYTES,
-    TTL_MAX,
     Answer,
     Command,
     Enlisting,
-    GrantKind,
-    Hold,
     Outcome,
     Park,
     Post,
@@ -55,11 +54,13 @@ from node.core.gang import (
     Member,
     Record,
     Stage,
+    one_of,
 )
 from node.core.gang_requests import ReserveGang
 from node.core.gang_table import AT_ONCE_TRIES, GangTable, forget, of_earlier
 from node.core.outlook import Outlook
 from node.core.requests import Refused
+from node.core.wishes import hold_of
 
 NEXT: Final = {
     Stage.HOLDING: Stage.POSTING, Stage.POSTING: Stage.PARKING, Stage.PARKING: Stage.SETTLING,
@@ -252,13 +253,9 @@ class Ganging(GangTable):
             case Stage.HOLDING:
                 reserve, choice = gang.reserve, member.choice
                 assert reserve is not None and choice is not None  # noqa: PT018 - one fact: it is ours
-                return Hold(
-                    id=member.hold, session=member.session, legs=choice.legs,
-                    kind=GrantKind.CARRIED, term=TTL_MAX, principal=reserve.principal,
-                    label=reserve.label,
-                    gang=Enlisting(gang.id, reserve.term_ms * MILLISECOND),
-                    work=choice.work,
-                )  # fmt: skip
+                hold = hold_of(one_of(reserve), choice, member.hold, member.session)
+                enlisting = Enlisting(gang.id, reserve.term_ms * MILLISECOND)
+                return replace(hold, gang=enlisting)
             case Stage.POSTING:
                 return Post(member.hold, member.session)
             case Stage.PARKING:

@@ -25,6 +25,7 @@ from ledger.leases import owner_span
 from ledger.lifecycle import HoldState
 from ledger.limits import GANG_MAX, GANGS_ENDED_MAX, GANGS_MAX
 from ledger.observations import GangSeen, GangStep
+from ledger.state import decode_state, encode_state
 from mesh.identity import Epoch, Identity
 from mesh.instant import HOUR, SECOND
 from mesh.logs import NO_BLOCK, Era, receipts_for, seal_block
@@ -206,6 +207,16 @@ def test_a_settled_member_that_only_a_copy_of_the_log_knows_comes_back_settled()
     live = again.ledger.books.live[H]
     assert (live.kind, live.term, live.on_probation) == (GrantKind.BOOKING, HOUR, False)
     assert live.gang is not None
+
+
+def test_a_checkpoint_carries_gangs_and_their_members() -> None:
+    one = parked(owner())
+    told(one, GangStep(GangBegun(GANG, MEMBERS)))
+    books = one.ledger.books
+    again = Books.revived(decode_state(encode_state(books.state())))
+    assert again.state_hash() == books.state_hash()
+    assert (again.gangs, again.enlisted) == (books.gangs, {H: GANG})
+    assert again.live[H].on_probation
 
 
 # The asker's own log ---------------------------------------------------------------------------

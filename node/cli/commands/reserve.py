@@ -18,7 +18,7 @@ def run(flags: Namespace) -> int:
     if flags.nodes is not None:
         from node.cli import ganging
 
-        return ganging.reserve(flags, SILENCE_SECONDS_MAX)
+        return ganging.reserve(flags, _on_whose_word(flags), SILENCE_SECONDS_MAX)
     request: Body = {
         "type": "reserve",
         "ask": document(flags),
@@ -33,10 +33,7 @@ def run(flags: Namespace) -> int:
         **({"start_at_ms": when.wall_ms(flags.start)} if flags.start else {}),
         **({"plan": flags.plan} if flags.plan else {}),
     }
-    if flags.force or flags.reason:
-        request["force"] = _forced(flags)
-    if flags.token_file is not None:
-        request["token"] = token(flags.token_file)
+    request |= _on_whose_word(flags)
     if flags.carried:
         if flags.duration is not None or flags.pid is not None:
             raise wrong_usage(
@@ -56,6 +53,16 @@ def run(flags: Namespace) -> int:
     if not flags.json:
         warn(body["warnings"])
     return YES
+
+
+def _on_whose_word(flags: Namespace) -> Body:
+    """What an owner's policy looks at beside the principal's name."""
+    said: Body = {}
+    if flags.force or flags.reason:
+        said["force"] = _forced(flags)
+    if flags.token_file is not None:
+        said["token"] = token(flags.token_file)
+    return said
 
 
 def _forced(flags: Namespace) -> str:

@@ -22,11 +22,19 @@ def test_a_number_of_nodes_that_is_no_gang_is_wrong_usage(count: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "more", [("--hold",), ("--pid", "1"), ("--node", "n"), ("--require-copy",), ("--plan", "t")]
+    "more",
+    [
+        ("--hold",),
+        ("--pid", "1"),
+        ("--node", "n"),
+        ("--require-copy",),
+        ("--plan", "t"),
+        ("--start", "+1h"),
+    ],
 )
 def test_what_is_for_one_node_alone_excludes_several(more: tuple[str, ...]) -> None:
     with pytest.raises(Unable, match=f"--nodes and {more[0]} exclude each other"):
-        ganging.reserve(written("--nodes", "3", *more), 1.0)
+        ganging.reserve(written("--nodes", "3", *more), {}, 1.0)
 
 
 def test_a_gang_is_shown_with_each_of_its_nodes_and_how_all_of_it_is_given_back() -> None:
