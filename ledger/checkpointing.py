@@ -6,9 +6,10 @@ ever would fill everybody's disk, so after several checkpoints the log moves up 
 is pruned is in the state, and a peer that was away is given that.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ledger.answers import proofs_of
+from ledger.blocks import decode_receipt
 from ledger.books import Books
 from ledger.checkpoints import Milestone
 from ledger.desk import Desk
@@ -17,7 +18,7 @@ from ledger.holds import Token
 from ledger.limits import CHECKPOINT_BYTES, KEEPERS_ENOUGH, OVERDUE_CHECKPOINTS, Limits
 from ledger.state import encode_state
 from mesh.identity import NodeId
-from mesh.logs import STATE_BYTES_MAX, Base, state_hash
+from mesh.logs import STATE_BYTES_MAX, Base, check_receipt, era_in, state_hash
 from mesh.persistence import SPACE_PROOF, Persist, Write
 
 
@@ -83,9 +84,26 @@ class Checkpointer:
         return holding >= min(KEEPERS_ENOUGH, self.company())
 
 
-def prune(desk: Desk, base: Base) -> tuple[dict[Token, bytes], list[Persist]]:
+def still_proven(proofs: Mapping[Token, bytes], base: Base | None) -> dict[Token, bytes]:
+    """Those of `proofs` that are of the log that begins at `base`. After a disk was lost another
+    history may have had the same places, under an era of the same number."""
+    if base is None:
+        return {}
+    eras = base.checkpoint.eras
+    read = {token: check_receipt(decode_receipt(proofs[token])) for token in sorted(proofs)}
+    return {
+        token: proofs[token]
+        for token, at in read.items()
+        if at is not None and era_in(eras, at.height) == at.era
+    }
+
+
+def prune(
+    desk: Desk, base: Base, known: Mapping[Token, bytes]
+) -> tuple[dict[Token, bytes], list[Persist]]:
     """Let our log begin at `base`. Of every live hold, the receipts of entries that lie before it
-    are kept; they are returned, and what of them is new on the disk or must leave it."""
+    are kept; they are returned, and what of them is new on the disk (which has `known`) or must
+    leave it."""
     writer = desk.writer
     kept: dict[Token, bytes] = {}
     alive = [proofs_of(hold) for hold in desk.books.live_holds()]
@@ -96,8 +114,8 @@ def prune(desk: Desk, base: Base) -> tuple[dict[Token, bytes], list[Persist]]:
         receipt = writer.receipt(token) if token.height < base.block.height else None
         if receipt is not None:
             kept[token] = receipt
-    fresh = [token for token in sorted(kept) if token not in writer.proofs]
-    gone = [token for token in sorted(writer.proofs) if token not in kept]
+    fresh = [token for token in sorted(kept) if known.get(token) != kept[token]]
+    gone = [token for token in sorted(known) if token not in kept]
     writes = [Write(SPACE_PROOF, proof_key(token), kept[token]) for token in fresh]
     writes += [Write(SPACE_PROOF, proof_key(token), None) for token in gone]
     writer.prune(base)

@@ -22,7 +22,7 @@ from ledger.bookings import BookingGate
 from ledger.books import Books
 from ledger.capacity import readings_of, rooms_now
 from ledger.checking import checked
-from ledger.checkpointing import Checkpointer, prune
+from ledger.checkpointing import Checkpointer, prune, still_proven
 from ledger.commands import Answer, SignedCommand
 from ledger.desk import Desk
 from ledger.effects import Alarm, Fence, LedgerEffect, Rebase, Reply, StandingChanged
@@ -244,7 +244,7 @@ class Ledger:
     def prune(self, base: Base) -> list[Persist]:
         """Our log begins at `base` now. Receipts of what lives are kept, as they would be shown."""
         self._gathered.pruned(self._desk.writer.before(base))
-        self._proofs, effects = prune(self._desk, base)
+        self._proofs, effects = prune(self._desk, base, self._proofs)
         return effects
 
     def put_away(self, now: Instant) -> list[LedgerEffect]:
@@ -389,7 +389,8 @@ class Ledger:
         return self._gathered.chains(self._desk.writer.chain, self._desk.writer.base)
 
     def _desk_over(self, chain: Chain) -> Desk:
-        writer = Writer(self._identity, chain.blocks, chain.base, self._proofs)
+        proofs = still_proven(self._proofs, chain.base)
+        writer = Writer(self._identity, chain.blocks, chain.base, proofs)
         return Desk(self._identity.id, self.session, writer, chain.books, self._limits, self._later)
 
     def _tell(self) -> list[LedgerEffect]:

@@ -65,3 +65,24 @@ class PlainTable:
 
     def close(self) -> None:
         self._connection.close()
+
+
+class EntryTable:
+    """A log as a database would keep it: a row for each entry, and an index to find it by."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path)
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("CREATE TABLE log (seq INTEGER PRIMARY KEY, key BLOB, entry BLOB)")
+        self._connection.execute("CREATE INDEX by_key ON log (key)")
+        self._connection.commit()
+
+    def append(self, entries: Iterable[bytes]) -> None:
+        """All of `entries` in one transaction."""
+        rows = [(entry[:24], entry) for entry in entries]
+        with self._connection:
+            self._connection.executemany("INSERT INTO log (key, entry) VALUES (?, ?)", rows)
+
+    def close(self) -> None:
+        self._connection.close()

@@ -18,27 +18,44 @@ from typing import Final
 
 from ledger.books import Books
 from mesh.logs import Block, check_block
+from mesh.persistence import SPACE_BLOCK
+from mesh.wire import parse_block
 from node.shell.journal import Journal
-from simulations.bench.disks import BareLog, PlainTable, disk_folder
+from simulations.bench import ledger_ages
+from simulations.bench.disks import BareLog, EntryTable, PlainTable, disk_folder
 from simulations.bench.owner import Batch, Owner
 from simulations.bench.rows import Area, Declared, Row
 from simulations.bench.timing import NS_PER_SECOND, NS_PER_US, best_us, median, quantile, wall_ns
 
 ROUNDS: Final = 21
-RESERVATIONS: Final = {1: 20, 64: 128}
+RESERVATIONS: Final = {1: 20, 16: 64, 64: 128, 256: 256}
 """In flight → reservations per round: short turns, so all three meet every mood of the disk."""
 VERIFY_ROUNDS: Final = 5
+ENTRIES_A_RESERVATION: Final = 3
 
+IN_FLIGHT: Final = tuple(
+    declared
+    for count in RESERVATIONS
+    for declared in (
+        Declared(f"hold+confirm, {count} in flight", "/s", "higher"),
+        Declared(f"hold latency p50, {count} in flight", "µs", "lower"),
+        Declared(f"hold latency p99, {count} in flight", "µs", "lower"),
+    )
+)
+PROMISED: Final = (
+    Declared("durable entries, 64 in flight, of bare SQLite's", "×", "higher"),
+    Declared("reservations (hold, post, release), 64 in flight", "/s", "higher"),
+    Declared("hold p50, 1 in flight, of a bare commit's", "×", "lower"),
+    Declared("hold p99, 64 in flight, of a bare batched commit's", "×", "lower"),
+    Declared("peer verify, 64 entries a block, of the bare fold's", "×", "higher"),
+)
 AREA: Final = Area(
     "ledger",
-    Declared("hold+confirm, 1 in flight", "/s", "higher"),
-    Declared("hold+confirm, 64 in flight", "/s", "higher"),
-    Declared("hold latency p50, 1 in flight", "µs", "lower"),
-    Declared("hold latency p99, 1 in flight", "µs", "lower"),
-    Declared("hold latency p50, 64 in flight", "µs", "lower"),
-    Declared("hold latency p99, 64 in flight", "µs", "lower"),
+    *IN_FLIGHT,
     Declared("peer verify, 1 entry a block", "entries/s", "higher"),
     Declared("peer verify, 64 entries a block", "entries/s", "higher"),
+    *PROMISED,
+    *ledger_ages.DECLARED,
 )
 
 
@@ -48,6 +65,10 @@ class _Times:
 
     single: list[float] = field(default_factory=list)
     per_reservation: list[float] = field(default_factory=list)
+    whole: list[float] = field(default_factory=list)
+    """Per reservation, its release included."""
+    per_entry: list[float] = field(default_factory=list)
+    """Of each group of entries, per entry."""
 
     @property
     def per_second(self) -> float:
@@ -64,6 +85,7 @@ class _Race:
     owner: Owner
     bare: BareLog
     plain: PlainTable
+    entries: EntryTable
     ours: _Times = field(default_factory=_Times)
     bares: _Times = field(default_factory=_Times)
     plains: _Times = field(default_factory=_Times)
@@ -73,12 +95,15 @@ def rows(rounds: int = ROUNDS) -> list[Row]:
     """All rows of the area, over `rounds` rounds of each."""
     found: list[Row] = []
     logs: dict[int, tuple[Block, ...]] = {}
+    races: dict[int, _Race] = {}
     with disk_folder() as folder:
         for in_flight in RESERVATIONS:
-            raced, logs[in_flight] = _raced(folder, in_flight, rounds)
-            found += _race_rows(raced, in_flight, rounds)
+            races[in_flight], logs[in_flight] = _raced(folder, in_flight, rounds)
+            found += _race_rows(races[in_flight], in_flight, rounds)
+        found += ledger_ages.rows(AREA, folder, rounds)
     found.append(_verify_row("peer verify, 1 entry a block", logs[1]))
-    found.append(_verify_row("peer verify, 64 entries a block", logs[64]))
+    verified = _verify_row("peer verify, 64 entries a block", logs[64])
+    found += [verified, *_promised_rows(races, verified)]
     return sorted(found, key=lambda row: [*AREA.declared].index(row["name"]))
 
 
@@ -87,8 +112,9 @@ def _raced(folder: Path, in_flight: int, rounds: int) -> tuple[_Race, tuple[Bloc
         closing(Journal.open(folder / f"journal-{in_flight}.sqlite3")) as journal,
         closing(BareLog(folder / f"bare-{in_flight}")) as bare,
         closing(PlainTable(folder / f"plain-{in_flight}.sqlite3")) as plain,
+        closing(EntryTable(folder / f"entries-{in_flight}.sqlite3")) as entries,
     ):
-        race = _Race(Owner(journal), bare, plain)
+        race = _Race(Owner(journal), bare, plain, entries)
         for _ in range(rounds):
             _run_round(race, in_flight)
         return race, race.owner.blocks
@@ -108,8 +134,12 @@ def _run_round(race: _Race, in_flight: int) -> None:
     race.ours.per_reservation.append(took / len(signed))
     batches = list(owner.committed)
     for group in groups:
-        owner.end([one.release for one in group])
+        took += wall_ns(partial(owner.end, [one.release for one in group]))
+    race.ours.whole.append(took / len(signed))
+    everything = list(owner.committed)
+    race.ours.per_entry.append(took / ENTRIES_A_RESERVATION / len(signed))
     _append_all(race, batches, len(signed))
+    _append_entries(race, everything, in_flight)
 
 
 def _append_all(race: _Race, batches: Sequence[Batch], reservations: int) -> None:
@@ -121,6 +151,34 @@ def _append_all(race: _Race, batches: Sequence[Batch], reservations: int) -> Non
     taken = [wall_ns(partial(race.plain.append, data)) for data in plain]
     race.plains.single += taken[::2]
     race.plains.per_reservation.append(sum(taken) / reservations)
+
+
+def _append_entries(race: _Race, batches: Sequence[Batch], in_flight: int) -> None:
+    """What a database would have to write: each entry a row, and its place in an index."""
+    blocks = [write.value for batch in batches for write in batch if write.space == SPACE_BLOCK]
+    parsed = [parse_block(value) for value in blocks if value is not None]
+    entries = [raw for block in parsed if isinstance(block, Block) for raw in block.entries]
+    groups = [entries[at : at + in_flight] for at in range(0, len(entries), in_flight)]
+    race.entries.append(groups[0])  # the first pays for what the table has not done yet
+    took = sum(wall_ns(partial(race.entries.append, group)) for group in groups[1:])
+    count = sum(map(len, groups[1:]))
+    if count:
+        race.plains.per_entry.append(took / count)
+
+
+def _promised_rows(races: dict[int, _Race], verified: Row) -> list[Row]:
+    """The figures as they were promised: as multiples of what the same disk did meanwhile."""
+    one, many = races[1], races[64]
+    ours, bare = median(many.ours.per_entry), median(many.plains.per_entry)
+    whole = NS_PER_SECOND / median(many.ours.whole)
+    p50 = one.ours.quantile_us(0.5) / one.plains.quantile_us(0.5)
+    p99 = many.ours.quantile_us(0.99) / many.plains.quantile_us(0.99)
+    limit = verified["limit"] or 1.0
+    figures = (bare / ours, whole, p50, p99, verified["value"] / limit)
+    return [
+        AREA.row(declared.name, len(many.ours.whole), value)
+        for declared, value in zip(PROMISED, figures, strict=True)
+    ]
 
 
 def _race_rows(race: _Race, in_flight: int, rounds: int) -> list[Row]:

@@ -25,7 +25,7 @@ from simulations.bench.agents import (
 from simulations.bench.disks import BareLog
 from simulations.bench.processes import memory, spent_over
 from simulations.bench.rows import Area, Declared, Row
-from simulations.bench.timing import NS_PER_MS, median, wall_ns
+from simulations.bench.timing import NS_PER_MS, median, quantile, wall_ns
 from simulations.demo.nodes import Node, until
 
 NAMES: Final = ("anna", "ben", "carla")
@@ -48,6 +48,8 @@ AREA: Final = Area(
     Declared("memory of a node, PSS", "MiB", "lower"),
     Declared("hold latency p50, reserve → reply on itself", "ms", "lower"),
     Declared("hold latency p50, reserve → reply on another", "ms", "lower"),
+    Declared("hold latency p99, reserve → reply on itself", "ms", "lower"),
+    Declared("hold latency p99, reserve → reply on another", "ms", "lower"),
 )
 
 
@@ -144,9 +146,10 @@ def _hold_rows(nodes: Sequence[Node]) -> list[Row]:
             bare.append(wall_ns(lambda: _append_twice(log)) / NS_PER_MS)
     return [
         AREA.row(
-            f"hold latency p50, reserve → reply {place}", RESERVATIONS, median(taken[place]),
-            limit=median(bare),
+            f"hold latency p{percent}, reserve → reply {place}", RESERVATIONS,
+            quantile(taken[place], percent / 100), limit=quantile(bare, percent / 100),
         )
+        for percent in (50, 99)
         for place, _ in where
     ]  # fmt: skip
 

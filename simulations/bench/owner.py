@@ -31,12 +31,13 @@ from mesh.config import lan
 from mesh.effects import MeshEffect
 from mesh.identity import NONCE_BYTES, Epoch, Identity
 from mesh.keyring import Keyring
-from mesh.logs import Block
+from mesh.logs import Base, Block
 from mesh.machine import Mesh
 from mesh.persistence import Persist, Write
 from mesh.secret import SECRET_BYTES, Secret
+from mesh.storage import writes_for
 from node.shell import clock
-from node.shell.journal import Journal
+from node.shell.journal import Journal, Spaces
 
 SEED: Final = 20_260_102
 PORT: Final = 4653
@@ -112,6 +113,32 @@ class Owner:
             effects += self._ledger.report(Fenced(fence.hold, gone=True), now)
         self._carry_out([*effects, *self._ledger.seal(now)])
 
+    def again(self, saved: Spaces) -> Ledger:
+        """Another start of this owner over what its disk has, up to its books."""
+        epoch = Epoch(2, self._dice.randbytes(NONCE_BYTES))
+        keys = Keyring.of(Secret(self._dice.randbytes(SECRET_BYTES)))
+        own = self._identity.id
+        mesh = Mesh(self._identity, "owner", epoch, keys, lan(), self._dice, saved, PORT)
+        ledger = Ledger(
+            self._identity, epoch, mesh.chains.chain(own), {}, Continuity(True, "nothing lost"),
+            first=False, fingerprint=None, limits=Limits(), random=self._dice,
+            base=mesh.chains.base(own),
+        )  # fmt: skip
+        ledger.boot(clock.now())
+        assert ledger.books.height == self._ledger.books.height, "a start lost what was written"
+        return ledger
+
+    def _prune(self) -> list[Write]:
+        """As the agent does, once the log says that it may begin later."""
+        milestones, own = self._ledger.books.milestones, self._identity.id
+        begins = milestones[-1].begins if milestones else 0
+        block = self._mesh.chains.block(own, begins)
+        if begins <= self._mesh.chains.first(own) or block is None:
+            return []
+        base = Base(block, next(one.state for one in milestones if one.height == begins))
+        writes = [write for persist in self._ledger.prune(base) for write in persist.writes]
+        return [*writes, *writes_for(own, self._mesh.chains.prune(own, base))]
+
     def _one(self) -> Signed:
         name = self._dice.randbytes(HOLD_ID_BYTES)
         session = self._ledger.session
@@ -130,6 +157,7 @@ class Owner:
         for effect in effects:
             if isinstance(effect, Append):
                 writes += _writes(self._mesh.append(effect.block, now))
+                writes += self._prune()
             elif isinstance(effect, Persist):
                 writes += effect.writes
         if writes:

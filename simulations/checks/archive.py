@@ -122,17 +122,23 @@ class Fold:
     ) -> list[Reading]:
         """As `take`, of a log that begins at height `first` from now on. What lies before stays
         part of this fold: `before` knows it, whoever has put it away."""
-        new = dict(rows)
-        if all(reading is None and height < first for height, reading in new.items()):
-            return []  # only put away: the log says what it said
+        rows = list(rows)
+        laid = [(height, reading) for height, reading in rows if reading is not None]
+        cut = [height for height, reading in rows if reading is None and height >= first]
+        # What is written and put away in one transaction has been on the disk all the same.
+        if not cut and (not laid or self._goes_on_with(*laid[0])):
+            return self.take(laid)
         at = {height: reading for height, reading in enumerate(self.chain) if height >= first}
-        at |= {height: reading for height, reading in new.items() if reading is not None}
-        for height, reading in new.items():
-            if reading is None:
-                at.pop(height, None)
-        fresh = [at[height] for height in sorted(at) if at[height] not in self.chain[height:][:1]]
+        fresh = [reading for height, reading in laid if at.get(height) != reading]
+        at |= {height: reading for height, reading in laid if height >= first}
+        for height in cut:
+            at.pop(height, None)
         self.refold(before([at[height] for height in sorted(at)]))
         return fresh
+
+    def _goes_on_with(self, height: int, reading: Reading) -> bool:
+        below = self.chain[height - 1].hash if 0 < height <= len(self.chain) else NO_BLOCK
+        return height <= len(self.chain) and reading.block.previous == below
 
     def refold(self, chain: Sequence[Reading]) -> None:
         """Begin again from the first block."""

@@ -7,11 +7,14 @@ from functools import cache
 import msgspec
 import pytest
 
+from ledger.blocks import encode_receipt
 from ledger.books import Books, Refusal
+from ledger.checkpointing import still_proven
 from ledger.entries import Checkpointed, decode_entry, encode_entry
+from ledger.holds import Token
 from ledger.limits import Limits
 from ledger.state import StateRefused, decode_state, encode_state
-from mesh.logs import Block, read_checkpoint, seal_block, state_hash
+from mesh.logs import Base, Block, Era, read_checkpoint, receipt_for, seal_block, state_hash
 from tests.ledger.owner import OWNER, Owner, opened
 
 SMALL = Limits(checkpoint_entries=16, ended_kept=4)
@@ -129,3 +132,15 @@ def test_the_newest_holds_are_kept_whole_through_a_state() -> None:
     assert all(again.holds_on(pool) == books.holds_on(pool) for pool in books.pools)
     assert {field.name for field in fields(type(books.live_holds()[0]))}
     assert dataclasses.asdict(again.live_holds()[0]) == dataclasses.asdict(books.live_holds()[0])
+
+
+def test_a_proof_of_another_history_in_the_same_places_is_no_proof_of_this_one() -> None:
+    owner = busy()
+    milestone = owner.ledger.books.milestones[0]
+    chain = owner.ledger.chain
+    base = Base(chain[milestone.height], milestone.state)
+    ours = {Token(1, 1, 0): encode_receipt(receipt_for(chain[1], 0))}
+    assert still_proven(ours, base) == ours
+    other = seal_block(OWNER, Era(1, b"another start!!!"), 1, chain[0].hash, chain[1].entries)
+    assert still_proven({Token(1, 1, 0): encode_receipt(receipt_for(other, 0))}, base) == {}
+    assert still_proven(ours, None) == {}
