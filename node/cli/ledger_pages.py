@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from node.cli.asking import answer, show
-from node.cli.commands.ledger import entry_line
+from node.cli.entry_lines import entry_line
 from node.cli.exits import NO, YES, Unable
 from node.cli.progress import ProgressLine
 from node.cli.render import Ink, or_unknown, short

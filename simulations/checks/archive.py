@@ -29,7 +29,7 @@ from ledger.entries import (
 )
 from ledger.gang_entries import Enlisted, Settled
 from ledger.lifecycle import HoldState
-from mesh.identity import NodeId
+from mesh.identity import NODE_ID_BYTES, NodeId
 from mesh.instant import Instant
 from mesh.logs import NO_BLOCK, Block, Era, state_hash
 from mesh.persistence import (
@@ -271,7 +271,10 @@ class Archive:
                 for place, digest in self._placed(Write(space, key, raw)):
                     shelf.put(place, digest)
         before = self.shelves.get(host.name)
-        if before is not None and any(not shelf.has(one) for one in +before.hashes):
+        if before is not None and any(
+            not shelf.has(digest) and not _put_away(host, place)
+            for place, digest in before.rows.items()
+        ):
             self.forgot[host.name] = Forgot(host.life, now)
         self.shelves[host.name] = shelf
         rows = host.disk.durable.get(SPACE_BLOCK, {})
@@ -369,6 +372,16 @@ class Archive:
             elif isinstance(entry, Settled):
                 self.settled_in.setdefault(entry.id, {})[reading.hash] = None
         return reading
+
+
+def _put_away(host: Host, place: tuple[str, bytes]) -> bool:
+    """Whether what lay there is gone because its log begins later on this disk: a crash lets
+    through a transaction that nobody was told of."""
+    space, key = place
+    base = parse_base(host.disk.durable.get(SPACE_BASE, {}).get(key[:NODE_ID_BYTES], b""))
+    if base is None or space == SPACE_ATTIC:
+        return False
+    return space == SPACE_BASE or _height(key) < base.block.height
 
 
 def _height(key: bytes) -> int:

@@ -9,12 +9,11 @@ from typing import Any
 
 from node.cli.asking import answer, show
 from node.cli.commands.status import standing
+from node.cli.entry_lines import amount_of, entry_line
 from node.cli.exits import NO, YES, wrong_usage
-from node.cli.render import Ink, amount, clean, or_unknown, short, span, table
+from node.cli.render import Ink, clean, or_unknown, short, span, table
 
 BLOCKS_SHOWN_MAX = 10_000
-PLAIN = ("kind", "id", "hold", "pool", "state", "reason", "principal", "label", "by")
-"""What an entry's line begins with, in this order, when it has it."""
 
 
 def run(flags: Namespace) -> int:
@@ -75,41 +74,12 @@ def _standing(body: dict[str, Any], ink: Ink) -> list[str]:
     return said if body["problem"] is None else [*said, ink.bad(clean(body["problem"]))]
 
 
-def entry_line(entry: dict[str, Any]) -> str:
-    first = [key for key in PLAIN if entry.get(key) not in (None, "")]
-    rest = sorted(key for key in entry if key not in PLAIN and entry[key] not in (None, "", []))
-    """One entry, for people."""
-    said = [clean(entry["kind"])]
-    for key in [*first[1:], *rest]:
-        # Terms are kept in nanoseconds, as the ledger signs them.
-        value = span(entry[key] // 1_000_000) if key == "term" else _value(entry[key])
-        said.append(f"{key} {value}")
-    return "  ".join(said)
-
-
-def _amount(pool: str, count: int) -> str:
-    from ledger.pools import unit_of
-
-    unit = unit_of(pool)
-    return amount(count, "units" if unit is None else unit.value)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, list):
-        return " + ".join(_value(each) for each in value)
-    if isinstance(value, dict):
-        if {"pool", "amount"} <= value.keys():
-            return f"{clean(value['pool'])} {_amount(value['pool'], value['amount'])}"
-        return " ".join(f"{clean(key)} {_value(each)}" for key, each in sorted(value.items()))
-    return clean(value)
-
-
 def _balances(balances: list[dict[str, Any]]) -> list[str]:
     counters = ("debits_pending", "debits_posted", "credits_pending", "credits_posted")
     rows = [
         [
             clean(row["account"]), clean(row["pool"]),
-            *(_amount(row["pool"], row[name]) for name in counters), or_unknown(row["state"]),
+            *(amount_of(row["pool"], row[name]) for name in counters), or_unknown(row["state"]),
         ]
         for row in balances
     ]  # fmt: skip
