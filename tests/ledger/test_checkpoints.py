@@ -113,7 +113,16 @@ def test_a_state_has_one_encoding() -> None:
 
 def test_everything_that_books_remember_is_in_their_state() -> None:
     """A table that is added to the books and not to the state would be lost behind a checkpoint."""
-    derived = {"_on_pool", "_carved", "_undo", "_met", "milestones", "entries_since", "bytes_since"}
+    derived = {
+        "enlisted",
+        "_on_pool",
+        "_carved",
+        "_undo",
+        "_met",
+        "milestones",
+        "entries_since",
+        "bytes_since",
+    }
     names = set(vars(Books())) - derived
     assert names == set(type(Books().state()).__struct_fields__)
 
