@@ -18,7 +18,8 @@ from node.probes.models.files import read_model
 from node.probes.models.rest import ask
 from node.probes.models.servers import question
 from node.shell import clock
-from simulations.engines.comparing import Row, cache_row, native_server, python_server
+from placement.memory.llamacpp import Context
+from simulations.engines.comparing import Row, memory_rows, native_server, python_server
 from simulations.engines.serving import NotServing, free_port, serving
 
 FOLDER: Final = Path(".engines")
@@ -26,6 +27,7 @@ PACKAGES: Final = ("llama-cpp-python[server]==0.3.36", "gguf==0.19.0")
 CMAKE: Final = "-DGGML_NATIVE=OFF -DLLAVA_BUILD=OFF -DLLAMA_CURL=OFF -DGGML_OPENMP=OFF"
 """No more than is needed to serve one tiny model on a processor."""
 TINY: Final = Path(__file__).with_name("tiny.py")
+KINDS: Final = ("llama", "rwkv7")
 CONTEXT: Final = 8192
 AGREES: Final = 0
 DIFFERS: Final = 1
@@ -44,12 +46,13 @@ def main() -> int:
     flags = parser.parse_args()
     try:
         python = _environment(flags.folder)
-        model = flags.folder / "tiny.gguf"
-        _run([str(python), str(TINY), str(model)])
-        rows = _python(python, model, flags.folder)
         native = flags.llama_server or shutil.which("llama-server")
-        if native:
-            rows += _native(native, model, flags.folder)
+        rows: list[Row] = []
+        for kind in KINDS:
+            model = flags.folder / f"tiny-{kind}.gguf"
+            _run([str(python), str(TINY), kind, str(model)])
+            rows += _python(python, model, flags.folder)
+            rows += _native(native, model, flags.folder) if native else []
     except (NotBuilt, NotServing) as no:
         sys.stderr.write(f"engines: {no}\n")
         return NOT_HERE
@@ -85,13 +88,15 @@ def _python(python: Path, model: Path, folder: Path) -> list[Row]:
     port = free_port()
     version = _run([str(python), "-c", "import llama_cpp; print(llama_cpp.__version__)"])
     words = [
-        str(python), "-m", "llama_cpp.server", "--model", str(model), "--model_alias", "tiny",
+        str(python), "-m", "llama_cpp.server", "--model", str(model), "--model_alias", model.stem,
         "--n_ctx", str(CONTEXT), "--host", "127.0.0.1", "--port", str(port),
     ]  # fmt: skip
     with serving(words, port, folder / "python.log") as served:
         models = ask(port, "/v1/models", clock.now)
         rows = python_server(version, models, question(port, clock.now))
-    return rows + _cache("llama-cpp-python", served.log, model)
+    # It asks for no flash attention unless it is told to.
+    asked = Context(tokens=CONTEXT, flash=False)
+    return rows + _memory("llama-cpp-python", served.log, model, asked)
 
 
 def _native(program: str, model: Path, folder: Path) -> list[Row]:
@@ -103,13 +108,12 @@ def _native(program: str, model: Path, folder: Path) -> list[Row]:
     with serving(words, port, folder / "native.log") as served:
         props = ask(port, "/props", clock.now)
         rows = native_server(props, ask(port, "/v1/models", clock.now), question(port, clock.now))
-    return rows + _cache("llama-server", served.log, model)
+    return rows + _memory("llama-server", served.log, model, Context(tokens=CONTEXT))
 
 
-def _cache(server: str, log: Path, model: Path) -> list[Row]:
+def _memory(server: str, log: Path, model: Path, asked: Context) -> list[Row]:
     kv = read_model(model).gguf_kv or {}
-    row = cache_row(server, log.read_text(errors="replace"), kv, CONTEXT)
-    return [] if row is None else [row]
+    return memory_rows(server, log.read_text(errors="replace"), kv, asked)
 
 
 if __name__ == "__main__":

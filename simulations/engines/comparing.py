@@ -6,12 +6,16 @@ from typing import Any, Final, NamedTuple
 
 from node.probes.models.servers import Server
 from placement.memory.description import describe_gguf
-from placement.memory.llamacpp import Context, cache_bytes
+from placement.memory.llamacpp import Context, cache_bytes, compute_bytes
 from placement.memory.model import Model
 
 MIB: Final = 1 << 20
-CACHE_LINE: Final = re.compile(r"KV buffer size\s*=\s*([0-9.]+) MiB")
-"""As llama.cpp logs each buffer of its cache, to a hundredth of a mebibyte."""
+CACHE_LINE: Final = re.compile(r"(?:KV|RS) buffer size\s*=\s*([0-9.]+) MiB")
+"""As llama.cpp logs each buffer of its cache or of its states, to a hundredth of a mebibyte."""
+COMPUTE_LINE: Final = re.compile(r"sched_reserve:.*compute buffer size\s*=\s*([0-9.]+) MiB")
+COMPUTE_OFF: Final = 0.10
+"""Our figure is a fit and no count; so far it may be off, or by so much."""
+COMPUTE_OFF_MIB: Final = 150
 
 
 class Row(NamedTuple):
@@ -21,9 +25,13 @@ class Row(NamedTuple):
     what: str
     theirs: object
     ours: object
+    off: float = 0.0
+    """By how much the two may differ, where they are figures."""
 
     @property
     def agrees(self) -> bool:
+        if isinstance(self.theirs, float) and isinstance(self.ours, float):
+            return abs(self.theirs - self.ours) <= self.off
         return self.theirs == self.ours
 
 
@@ -56,11 +64,19 @@ def native_server(props: Mapping[str, Any], models: Any, ours: Server | None) ->
     ]  # fmt: skip
 
 
-def cache_row(server: str, log: str, kv: Mapping[str, Any], tokens: int) -> Row | None:
-    """Its cache by its log, and by our arithmetic; None when it logged none."""
-    said = [float(found) for found in CACHE_LINE.findall(log)]
+def memory_rows(server: str, log: str, kv: Mapping[str, Any], context: Context) -> list[Row]:
+    """What it set aside by its log, and by our arithmetic; nothing where it logged nothing."""
     model = describe_gguf(kv)
-    if not said or not isinstance(model, Model):
-        return None
-    ours = cache_bytes(model, Context(tokens=tokens)) / MIB
-    return Row(server, "cache, MiB", round(sum(said), 2), round(ours, 2))
+    assert isinstance(model, Model), "it is a model of ours"
+    rows = []
+    kept = [float(found) for found in CACHE_LINE.findall(log)]
+    if kept:
+        ours = cache_bytes(model, context) / MIB
+        rows.append(Row(server, "cache, MiB", round(sum(kept), 2), round(ours, 2)))
+    reserved = [float(found) for found in COMPUTE_LINE.findall(log)]
+    if reserved:
+        theirs = round(sum(reserved), 2)
+        off = max(COMPUTE_OFF * theirs, COMPUTE_OFF_MIB)
+        ours = round(compute_bytes(model, context) / MIB, 2)
+        rows.append(Row(server, "compute, MiB", theirs, ours, off))
+    return rows

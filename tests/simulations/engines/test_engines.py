@@ -7,25 +7,28 @@ import pytest
 
 from node.probes.models.servers import LoadedModel, Server
 from placement.memory.description import describe_gguf
+from placement.memory.llamacpp import Context
 from placement.memory.model import Model
 from simulations.engines import tiny
-from simulations.engines.comparing import cache_row, native_server, python_server
+from simulations.engines.comparing import memory_rows, native_server, python_server
 
-KV: dict[str, Any] = {
-    "general.architecture": "llama", "llama.block_count": tiny.LAYERS,
-    "llama.embedding_length": tiny.HIDDEN, "llama.feed_forward_length": tiny.INNER,
-    "llama.attention.head_count": tiny.HEADS, "llama.attention.head_count_kv": tiny.KEY_HEADS,
-    "llama.context_length": tiny.CONTEXT, "llama.vocab_size": tiny.VOCABULARY,
-}  # fmt: skip
+
+def kv(arch: str) -> dict[str, Any]:
+    own = {f"{arch}.{key}": said for key, said in tiny.keys(arch).items()}
+    return {"general.architecture": arch, **own}
+
+
 PROPS = {"build_info": "b9000-abc", "default_generation_settings": {"n_ctx": 8192},
          "total_slots": 1}  # fmt: skip
 MODELS = {"data": [{"id": "tiny", "meta": {"size": 1640960}}]}
 
 
-def test_the_tiny_model_has_the_tensors_that_our_rules_count() -> None:
-    model = describe_gguf(KV)
+@pytest.mark.parametrize("arch", ["llama", "rwkv7"])
+def test_the_tiny_models_have_the_tensors_that_our_rules_count(arch: str) -> None:
+    model = describe_gguf(kv(arch))
     assert isinstance(model, Model)
-    assert model.parameters() == sum(prod(shape) for shape in tiny.shapes().values())
+    stored = sum(weight.elements for _, weight in model.stored())
+    assert stored == sum(prod(shape) for shape in tiny.shapes(arch).values())
     words, scores, kinds = tiny.tokens()
     assert len(words) == len(scores) == len(kinds) == len({*words}) == tiny.VOCABULARY
 
@@ -44,11 +47,28 @@ def test_a_probe_that_says_the_same_agrees_and_one_that_does_not_is_found() -> N
     assert not all(row.agrees for row in python_server("0.3.36", MODELS, ours))
 
 
-@pytest.mark.parametrize(("said", "agrees"), [("8.00", True), ("9.00", False)])
-def test_the_cache_is_compared_with_what_the_engine_logs(said: str, agrees: bool) -> None:
-    log = f"llama_kv_cache:        CPU KV buffer size =     {said} MiB\n"
-    row = cache_row("llama-server", log, KV, tiny.CONTEXT)
-    assert row is not None
-    assert row.ours == 8.0, "two layers of 128 keys and 128 values, 8,192 times, at half precision"
-    assert row.agrees is agrees
-    assert cache_row("llama-server", "nothing", KV, tiny.CONTEXT) is None
+LOG = """
+llama_kv_cache:        CPU KV buffer size =     {} MiB
+sched_reserve:        CPU compute buffer size =   {} MiB
+"""
+"""As llama.cpp of llama-cpp-python 0.3.36 printed it for the tiny llama: 8.00 and 145.76."""
+
+
+def test_memory_is_compared_with_what_the_engine_logs() -> None:
+    asked = Context(tokens=tiny.CONTEXT, flash=False)
+    cache, compute = memory_rows("it", LOG.format("8.00", "145.76"), kv("llama"), asked)
+    assert (cache.theirs, cache.ours) == (8.0, 8.0)
+    assert compute.ours == pytest.approx(145.76, rel=0.05)
+    assert cache.agrees
+    assert compute.agrees
+    cache, compute = memory_rows("it", LOG.format("9.00", "900.00"), kv("llama"), asked)
+    assert not cache.agrees
+    assert not compute.agrees
+    assert memory_rows("it", "nothing", kv("llama"), asked) == []
+
+
+def test_a_state_is_compared_as_a_cache_is() -> None:
+    log = "llama_memory_recurrent:        CPU RS buffer size =     0.06 MiB\n"
+    (row,) = memory_rows("it", log, kv("rwkv7"), Context(tokens=512))
+    assert row.ours == pytest.approx(2 * (2 * 128 + 128 * 64) * 4 / (1 << 20), abs=0.005)
+    assert row.agrees
