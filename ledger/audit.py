@@ -390,6 +390,9 @@ def _check_ids(books: Books) -> None:
             raise AuditError("I6", "an id is planned and ended")
         if not plan.state.ahead or (plan.posted_at is None) is (plan.state is HoldState.PLANNED):
             raise AuditError("I5", "a plan out of its order")
+    of_gangs = {hold.id: hold.gang.gang for hold in books.live.values() if hold.gang is not None}
+    if of_gangs != books.enlisted:
+        raise AuditError("I4", "the members of gangs are not those that are listed")
     for ended in books.ended.values():
         if ended.state.live or ended.ended_at < (ended.posted_at or ended.held_at):
             raise AuditError("I5", "ended before it was granted")

@@ -13,15 +13,19 @@ from ledger.audit import check_books
 from ledger.blocks import ReceiptRefused, decode_receipt, encode_receipt
 from ledger.books import Books
 from ledger.commands import (
+    Ahead,
     Answer,
+    Enlisting,
     GrantKind,
     Hold,
     Leg,
     Outcome,
+    Park,
     Post,
     Release,
     Renew,
     Resume,
+    Settle,
     Void,
     decode_answer,
     decode_command,
@@ -31,6 +35,16 @@ from ledger.commands import (
     sign_command,
 )
 from ledger.entries import EntryRefused, decode_entry, encode_entry
+from ledger.gang_entries import (
+    Enlisted,
+    GangBegun,
+    GangCommitted,
+    GangCompleted,
+    GangEnded,
+    GangMember,
+    Parked,
+    Settled,
+)
 from mesh.identity import PublicKey
 from mesh.logs import (
     BLOCK_TAG,
@@ -52,16 +66,28 @@ HOLDING: Final = Hold(
     HOLD, SESSION, (Leg("ram", 1 << 30),), GrantKind.BOOKING, 60 * 10**9, "user:carla", "train"
 )
 
+MEMBER: Final = msgspec.structs.replace(
+    HOLDING, kind=GrantKind.CARRIED, gang=Enlisting(HOLD, 60 * 10**9)
+)
+MEMBERS: Final = (GangMember(bytes(16), HOLD), GangMember(bytes(range(16)), bytes(16)))
+GANGS: Final = (
+    GangBegun(HOLD, MEMBERS), GangCommitted(HOLD), GangCompleted(HOLD), GangEnded(HOLD, "asked"),
+    Enlisted(HOLD, HOLD, 60 * 10**9), Parked(HOLD), Settled(HOLD),
+)  # fmt: skip
+
 
 def targets() -> list[Target]:
     """All of them."""
     chain = _chain()
     entries = tuple(dict.fromkeys(entry for block in chain for entry in block.entries))
+    entries += tuple(encode_entry(entry) for entry in GANGS)
     receipt = receipt_for(chain[0], 0)
     single = seal_block(KEY, chain[0].era, 0, NO_BLOCK, [b"entry"])
     commands = (
         HOLDING, Post(HOLD, SESSION), Renew(HOLD, SESSION, bytes(8)), Void(HOLD, SESSION),
         Release(HOLD, SESSION), Resume(HOLD, SESSION, (encode_receipt(receipt),)),
+        MEMBER, Park(HOLD, SESSION), Settle(HOLD, SESSION, encode_receipt(receipt)),
+        Ahead(HOLD, SESSION, HOLDING.legs, 20 * 10**9),
     )  # fmt: skip
     signed = tuple(encode_signed(sign_command(KEY, KEY.id, command)) for command in commands)
     answer = Answer(

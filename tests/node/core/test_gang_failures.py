@@ -189,6 +189,23 @@ def asker_forgets(play: Play) -> None:
     assert [name for name in play.holders() if name != "ann"] == play.settled()
 
 
+def forgets_later(name: str) -> Callable[[Play], None]:
+    """A disk is lost, and all that its machine knew, when the gang has long been answered."""
+
+    def forgets(play: Play) -> None:
+        play.ask()
+        play.world.run(5 * SECOND)
+        assert play.granted()
+        play.world.crash(name, power=True)
+        play.world.hosts[name].disk.lose()
+        play.world.start(name)
+        play.world.run(BOUND)
+        assert play.settled() == ALL_SETTLED
+        assert play.stage() is GangStage.COMPLETED
+
+    return forgets
+
+
 def cut_from_one(play: Play) -> None:
     play.ask()
     play.until(Stage.SETTLING)
@@ -237,6 +254,8 @@ CELLS: Final[dict[str, Callable[[Play], None]]] = {
     "asker-never-returns": asker_dies(Stage.SETTLING, returns=False),
     "asker-sleeps": asker_sleeps,
     "asker-forgets": asker_forgets,
+    "asker-forgets-later": forgets_later("ann"),
+    "owner-forgets-later": forgets_later("bob"),
     "cut-from-one": cut_from_one,
     "two-gangs": two_gangs,
     "release-lost": release_lost,
