@@ -233,6 +233,15 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Forget:
+    """A person says that a machine will not come back."""
+
+    forms: ClassVar = ("{asker:node} forgets {gone:node}",)
+    asker: str
+    gone: str
+
+
+@dataclass(frozen=True, slots=True)
 class Race:
     """Two ask at one instant for the same room; the name stands for what the winner got."""
 
@@ -358,7 +367,7 @@ Step: TypeAlias = (
     | Kill | PowerCut | Start | Pause
     | CopyDisk | SetBackDisk | LoseDisk | FillDisk | FreeDisk | SlowDisk
     | Foreign | Shrink | Advance
-    | Reserve | Hold | Confirm | Release | Race | Repeat | RepeatChanged
+    | Reserve | Hold | Confirm | Release | Forget | Race | Repeat | RepeatChanged
     | Where | Sees | Stands | Shows | Verify
     | UntilSees | UntilStands | UntilAllMet | UntilShows
 )  # fmt: skip

@@ -29,6 +29,7 @@ SPANS: Final = (
 that a story changes with what nodes do and not with the fall of a die."""
 TOLD_EVENTS: Final = (
     "peer.suspect", "peer.dead", "peer.left", "peer.restarted", "peer.conflict", "peer.cloned",
+    "peer.forgotten", "peer.returned",
     "standing", "ledger.", "alarm.", "request.",
 )  # fmt: skip
 """Kinds of events that a reader wants; how nodes first meet is the same in every story."""
@@ -76,8 +77,8 @@ class Teller:
                 await self.stage.advance(duration)
                 return []
             case (
-                steps.Reserve() | steps.Hold() | steps.Confirm() | steps.Release() | steps.Race()
-                | steps.Repeat() | steps.RepeatChanged()
+                steps.Reserve() | steps.Hold() | steps.Confirm() | steps.Release() | steps.Forget()
+                | steps.Race() | steps.Repeat() | steps.RepeatChanged()
             ):  # fmt: skip
                 return await self._people(step)
             case steps.Where() | steps.Sees() | steps.Stands() | steps.Shows() | steps.Verify():
@@ -105,6 +106,9 @@ class Teller:
                 return self._granted(hold, answer)
             case steps.Release(asker, hold):
                 return self._released(await self.stage.ask(asker, requests.Release(self._id(hold))))
+            case steps.Forget(asker, gone):
+                answer = await self.stage.ask(asker, requests.Forget(gone, reason="given up"))
+                return [_sure("forgotten")] if answer.ok else _refused(answer)
             case steps.Race():
                 return await self._race(step)
             case steps.Repeat(asker, hold):
