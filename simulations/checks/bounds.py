@@ -25,10 +25,12 @@ from ledger.limits import (
     REFUSALS_MAX,
     WAITING_MAX,
 )
+from ledger.policy import PRINCIPALS_MAX
 from ledger.quotas import PACES_MAX
 from mesh.admission import LISTED_MAX, PINS_MAX
 from mesh.allowance import SOURCES_MAX
 from mesh.arrivals import CLONES_TOLD_MAX
+from mesh.budgets import News
 from mesh.challenges import CHALLENGES_MAX
 from mesh.config import MeshConfig
 from mesh.docket import ACCUSERS_MAX
@@ -178,6 +180,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Gathered._blocks": GATHERED_BLOCKS_MAX,
     "Gathered._ours": LOG_BLOCKS_MAX,
     "Gossip._rumours": lambda config: config.gossip_slots_max,
+    "Gossip._waiting": len(News),
     "Greeter._seeds": lambda config: config.seeds_max,
     "HelloAllowance._common": 2,
     "HelloAllowance._hosts": SOURCES_MAX + 1,
@@ -229,6 +232,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Prepared.words": WORDS_MAX,
     "Prober._errands": PROBE_ERRANDS_MAX,
     "Prober._looks": LOOKS_MAX,
+    "Policy.principals": PRINCIPALS_MAX,
     "Quarantine.claims": ENTRIES_MAX,
     "Quarantine.fencing": ENTRIES_MAX,
     "Reconciler._answered": _members,
