@@ -20,7 +20,15 @@ from node.core.topics import Metric
 from node.probes.card import PROCESSES_PER_CARD_MAX, CardReading, figure
 from node.probes.drm import read_clients, use_of
 from node.probes.pci import display_slots
-from node.probes.sources import Roots, names_in, read_integer, read_text, read_word, whole
+from node.probes.sources import (
+    Roots,
+    names_in,
+    read_integer,
+    read_text,
+    read_word,
+    sees_the_kernels_pids,
+    whole,
+)
 
 AMD: Final = "0x1002"
 CLASSES: Final = ("0x0300", "0x0302", "0x0380", "0x1200")
@@ -161,7 +169,7 @@ def _kfd_node(roots: Roots, slot: str) -> KfdNode | None:
 
 def _used_by_pid(roots: Roots, node: KfdNode | None) -> dict[int, int]:
     """What each process has on the card, as far as it computes: KFD does not see who only draws."""
-    if node is None:
+    if node is None or not sees_the_kernels_pids(roots):
         return {}
     folder = f"{roots.sys}/class/kfd/kfd/proc"
     used: dict[int, int] = {}

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 from node.probes import amd, apple, intel, jetson, wsl
 from node.probes.card import CARDS_MAX, CardReading
 from node.probes.nvidia import Interview, load_nvml, nvidia_slots, read_slot
-from node.probes.sources import Roots, RunLimited, read_word
+from node.probes.sources import Roots, RunLimited, read_word, sees_the_kernels_pids
 
 Reader: TypeAlias = Callable[[str, tuple[int, ...]], tuple[CardReading, ...]]
 """Asks the card in a slot; the pids are those whose use is wanted. May block, may not raise."""
@@ -83,6 +83,8 @@ class Cards:
         if slot == "tegra":
             return jetson.completed(self._roots, ())
         cards = read_slot(self._nvml, slot)
+        if not sees_the_kernels_pids(self._roots):
+            cards = tuple(replace(card, used_by_pid={}, note=_noted(card)) for card in cards)
         if not slot.startswith("index:"):
             return cards
         return jetson.completed(self._roots, cards) if jetson.is_tegra(self._roots) else cards
@@ -135,6 +137,11 @@ class Cards:
             )
             for card in cards
         )
+
+
+def _noted(card: CardReading) -> str:
+    why = "the driver counts by pids that mean others here: no use is matched to a hold"
+    return f"{card.note}; {why}" if card.note else why
 
 
 def is_asleep(roots: Roots, slot: str) -> bool:

@@ -17,6 +17,10 @@ TEXT_BYTES_MAX: Final = 4 * 1024 * 1024
 """A kernel file longer than this is not what we think it is (cpuinfo of 512 cores: 0.8 MiB)."""
 
 
+KERNELS_PIDS: Final = "pid:[4026531836]"
+"""The first namespace of pids: PROC_PID_INIT_INO in the kernel's include/linux/proc_ns.h."""
+
+
 @dataclass(frozen=True, slots=True)
 class Roots:
     """The folders in which the operating system describes itself."""
@@ -61,6 +65,15 @@ def _read_all(descriptor: int) -> bytes:
         pieces.append(piece)
         length += len(piece)
     return b"".join(pieces)
+
+
+def sees_the_kernels_pids(roots: Roots) -> bool:
+    """Whether a pid means the same to us and to a driver, which knows nothing of a container's own
+    numbers: there, its pid 70 is not our pid 70. Where the system does not say, it is so."""
+    try:
+        return os.readlink(f"{roots.proc}/self/ns/pid") == KERNELS_PIDS  # noqa: PTH115
+    except OSError:
+        return True
 
 
 def read_word(path: str) -> str | None:

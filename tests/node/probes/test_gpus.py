@@ -327,3 +327,14 @@ def test_this_machine_answers_about_its_cards_or_has_none() -> None:
     cards = Cards(Roots(), run_in_thread).look()
     assert all(card.uuid for card in cards)
     assert load_nvml() is not None or all(card.memory_total is None for card in cards)
+
+
+def test_in_a_container_with_pids_of_its_own_no_use_of_a_card_is_matched(tmp_path: Path) -> None:
+    roots = _roots(tmp_path, SLOT)
+    space = Path(roots.proc) / "self/ns"
+    space.mkdir(parents=True)
+    for mark, used in (("pid:[4026531836]", {11: 2 * GIB}), ("pid:[4026532999]", {})):
+        (space / "pid").symlink_to(mark)
+        (card,) = Cards(roots, run_in_thread, FakeNvml({SLOT: _card("GPU-a")})).look()
+        assert (card.used_by_pid, "mean others here" in card.note) == (used, not used)
+        (space / "pid").unlink()
