@@ -29,7 +29,7 @@ from mesh.identity import NodeId, id_text
 from mesh.instant import MILLISECOND, Duration
 from mesh.keyring import Keyring
 from mesh.lookout import Footing
-from node.core import throughputs
+from node.core import naming, throughputs
 from node.core.birth import Birth
 from node.core.knowledge import TOPICS, Knowledge
 from node.core.names import find_node
@@ -98,7 +98,7 @@ def peers(knowledge: Knowledge) -> list[dict[str, Any]]:
             {
                 **who(knowledge, node),
                 "trust": member.trust.value,
-                "objection": member.objection or None,
+                "objection": naming.objection(knowledge, member),
                 "liveness": "unknown" if member.liveness is None else member.liveness.value,
                 "address": None if member.address is None else member.address.text,
                 "address_kind": member.address_kind,

@@ -187,7 +187,8 @@ def problem_of(knowledge: Knowledge, member: Member) -> str | None:
     if member.liveness is Liveness.SUSPECT:
         return "it did not answer the last look; we go on looking"
     if member.trust is not Trust.TRUSTED:
-        return f"it has proven who it is, and does not count here: {member.objection}"
+        why = naming.objection(knowledge, member)
+        return f"it has proven who it is, and does not count here: {why}"
     if not knowledge.mesh.has_session(member.id):
         return "it is remembered from before, and has not answered since our start"
     if frozen is not None:

@@ -3,8 +3,8 @@
 from typing import Final
 
 from mesh.admission import folded
-from mesh.identity import short_id
-from mesh.membership import Liveness
+from mesh.identity import NodeId, short_id
+from mesh.membership import Liveness, Member
 from node.core.knowledge import Knowledge
 from node.core.phrases import listed
 
@@ -22,6 +22,22 @@ def shared(knowledge: Knowledge) -> list[str]:
         for name, ids in sorted(called.items())
         if len(ids) > 1
     ]
+
+
+def objection(knowledge: Knowledge, member: Member) -> str | None:
+    """Why `member` does not count here; and, where its name is another's, whether both show the
+    same hardware. A machine says that of itself, so it is a hint for a person and no proof."""
+    holder = knowledge.mesh.roll.admission.pins.get(folded(member.name))
+    if not member.objection or holder is None or holder == member.id:
+        return member.objection or None
+    its, theirs = (_fingerprint(knowledge, node) for node in (member.id, holder))
+    same = its is not None and its == theirs
+    return f"{member.objection}; both show the same hardware" if same else member.objection
+
+
+def _fingerprint(knowledge: Knowledge, node: NodeId) -> str | None:
+    inventory = knowledge.inventory(node)
+    return None if inventory is None else inventory.fingerprint
 
 
 def warnings(knowledge: Knowledge) -> list[str]:

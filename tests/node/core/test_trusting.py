@@ -3,11 +3,13 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from mesh.admission import LISTED_MAX, Admission, Policy, check_admission
 from mesh.identity import NodeId, id_text
 from mesh.instant import SECOND
 from mesh.membership import Trust as Trusted
+from node.core.reports import InventoryRead
 from node.core.requests import (
     Doctor,
     Forget,
@@ -140,6 +142,24 @@ def test_where_the_first_is_believed_another_key_under_its_name_does_not_count()
     world.start("ann")
     world.run(20 * SECOND)
     assert row(world, "ann", "cyd")["trust"] == Trusted.VERIFIED.value, "a pin outlives both"
+
+
+def test_a_machine_that_was_installed_again_is_told_by_its_hardware() -> None:
+    world = World(5, Weather())
+    for name in ("ann", "bob", "again", "other"):
+        host = world.add(name)
+        host.called = "bob" if name in ("again", "other") else name
+    world.hosts["ann"].policy = Policy.TOFU
+    for name in ("ann", "bob", "again", "other"):
+        world.start(name, first=True)
+        world.run(2 * SECOND)
+    inventory = world.hosts["other"].alive.knowledge.inventory(world.hosts["other"].id)
+    assert inventory is not None
+    elsewhere = replace(inventory, fingerprint="of another machine")
+    world.report("other", InventoryRead(elsewhere))
+    world.run(2 * SECOND)
+    assert "both show the same hardware" in row(world, "ann", "again")["objection"]
+    assert "hardware" not in row(world, "ann", "other")["objection"]
 
 
 def test_a_person_says_that_it_is_the_same_machine_and_the_name_goes_to_the_new_key() -> None:
