@@ -19,9 +19,12 @@ from ledger.entries import (
     Entry,
     EraOpened,
     Expired,
+    Extended,
     OpenedBy,
     Reclaimed,
     Released,
+    Shrunk,
+    Transferred,
     decode_entry,
 )
 from ledger.gang_entries import GangCompleted, GangEnded
@@ -44,6 +47,9 @@ STATES: Final[dict[str, str]] = {
     "opened by answers": "new bookings opened when every known peer had answered",
     "opened by time": "new bookings opened because it had waited long enough",
     "resumed": "a carrier's lease was taken back by an owner in quarantine",
+    "extended": "a booking was made to last longer",
+    "shrunk": "a grant gave back a part",
+    "transferred": "a part of a booking was handed on",
     "adopted": "a hold that a log had lost came back from a copy or a receipt",
     "superseded": "a booking came back late, and its room was somebody else's",
     "ended elsewhere": "a booking had been released in a part of the log that was cut off",
@@ -188,18 +194,22 @@ class Coverage(Observer):
             self.seen[name] += agent.mesh.rejections[cause]
 
 
+_KINDS: Final = {
+    Expired: "unconfirmed expired",
+    Reclaimed: "lease reclaimed",
+    Adopted: "adopted",
+    Extended: "extended",
+    Shrunk: "shrunk",
+    Transferred: "transferred",
+}
+
+
 def _name_of(entry: Entry) -> str | None:
     match entry:
         case BookingsOpened():
             return _OPENED.get(entry.by)
         case EraOpened():
             return None
-        case Expired():
-            return "unconfirmed expired"
-        case Reclaimed():
-            return "lease reclaimed"
-        case Adopted():
-            return "adopted"
         case Released(why=EndedBy.RUN_OUT):
             return "booking run out"
         case GangCompleted():
@@ -213,7 +223,7 @@ def _name_of(entry: Entry) -> str | None:
         case Closed(how=ClosedHow.SUPERSEDED):
             return "superseded"
         case _:
-            return None
+            return _KINDS.get(type(entry))
 
 
 def never_reached(states: Mapping[str, int], runs: int) -> list[str]:

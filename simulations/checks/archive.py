@@ -24,6 +24,7 @@ from ledger.entries import (
     Posted,
     Reclaimed,
     Released,
+    Transferred,
     Voided,
     decode_entry,
 )
@@ -75,7 +76,7 @@ class Fold:
     def __init__(self) -> None:
         self.chain: list[Reading] = []
         self.tally = Tally()
-        self.begun: dict[bytes, Held | Adopted] = {}
+        self.begun: dict[bytes, Held | Adopted | Transferred] = {}
         self.ended: dict[bytes, Ending] = {}
         self.settled: dict[bytes, None] = {}
         """Members of gangs that last for their term."""
@@ -154,7 +155,7 @@ class Fold:
             raise AuditError("I8", f"its own block {height} says what is no entry")
         for entry in reading.entries:
             self.tally.count(entry)
-            if isinstance(entry, Held | Adopted):
+            if isinstance(entry, Held | Adopted | Transferred):
                 self.begun[entry.id] = entry
             elif isinstance(entry, Ending):
                 self.ended[entry.id] = entry

@@ -39,7 +39,7 @@ class AskersBelieve(Check):
         self._by_people: list[str] = []
 
     def asked(self, host: Host, token: int, request: Request) -> None:
-        if isinstance(request, requests.Post):
+        if isinstance(request, requests.Post | requests.Renew):
             self._by_people.append(request.id)
 
     def called(self, host: Host, call: Call) -> None:

@@ -1,11 +1,22 @@
 """B1, B8 and the copies: what is said rests on disks, at the instant at which it is said."""
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from ledger.blocks import decode_receipt
 from ledger.commands import Answer, Outcome
-from ledger.entries import Adopted, Held, Planned, Posted, Replanned, decode_entry
+from ledger.entries import (
+    Adopted,
+    Extended,
+    Held,
+    Planned,
+    Posted,
+    Replanned,
+    Shrunk,
+    Transferred,
+    decode_entry,
+)
 from mesh.identity import NodeId
 from mesh.logs import Receipt, check_receipt
 from mesh.persistence import SPACE_BASE, SPACE_BLOCK
@@ -144,14 +155,22 @@ class CopiesAreThere(Check):
             raise self.broken("B13", sentence)
 
 
-_PROVEN = (Outcome.HELD, Outcome.POSTED)
+_CHANGES: Final[Mapping[Outcome, type]] = {
+    Outcome.EXTENDED: Extended,
+    Outcome.SHRUNK: Shrunk,
+    Outcome.TRANSFERRED: Transferred,
+}
+_PROVEN = (Outcome.HELD, Outcome.POSTED, *_CHANGES)
 
 
 def _shows(receipt: Receipt, answer: Answer) -> bool:
     """Whether `receipt` proves what `answer` says of its hold."""
     entry = decode_entry(receipt.entry)
     if isinstance(entry, Posted | Adopted):
-        return entry.id == answer.id
+        return entry.id == answer.id and answer.outcome not in _CHANGES
+    if (kind := _CHANGES.get(answer.outcome)) is not None:
+        known = isinstance(entry, Extended | Shrunk | Transferred) and isinstance(entry, kind)
+        return known and getattr(entry, "id", None) == answer.id
     return (
         isinstance(entry, Held | Planned | Replanned)
         and entry.id == answer.id
@@ -162,6 +181,8 @@ def _shows(receipt: Receipt, answer: Answer) -> bool:
 def _names(receipt: Receipt, hold: str) -> bool:
     """Whether the entry that `receipt` proves is about `hold`."""
     entry = decode_entry(receipt.entry)
+    if isinstance(entry, Extended | Shrunk | Transferred):
+        return entry.id.hex() == hold
     return (
         isinstance(entry, Held | Planned | Replanned | Posted | Adopted | Ending)
         and entry.id.hex() == hold

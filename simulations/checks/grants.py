@@ -32,6 +32,8 @@ class NothingTwice(Check):
                     self._had[entry.id] = dict(self.evidence.circumstances.capacity(host))
 
     def promised(self, host: Host, promise: Promise) -> None:
+        if promise.carved:
+            return
         # A machine may shrink between the grant and the answer: a promise stays a promise.
         capacity = self._had.pop(promise.hold, self.evidence.circumstances.capacity(host))
         relied_on = self.evidence.promises.relied_on(host, self.world.now)

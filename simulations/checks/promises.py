@@ -22,6 +22,7 @@ from ledger.commands import (
     Renew,
     Resume,
     Settle,
+    Transfer,
     Void,
     Wait,
     decode_command,
@@ -37,9 +38,10 @@ from mesh.persistence import SPACE_ASK, Persist
 from node.core import requests
 from node.core.effects import Effect, Reply
 from node.core.gang_requests import ReserveGang
+from simulations.checks.parting import left_of
 from simulations.host import Host
 
-_YES = (Outcome.HELD, Outcome.POSTED, Outcome.RENEWED, Outcome.RESUMED)
+_YES = (Outcome.HELD, Outcome.POSTED, Outcome.TRANSFERRED, Outcome.RENEWED, Outcome.RESUMED)
 
 
 @dataclass(slots=True)
@@ -57,6 +59,8 @@ class Promise:
     until: Instant
     pid: tuple[int, int] | None = None
     """The process it is tied to, and when that started: relied on for as long as it runs."""
+    carved: bool = False
+    """Its room was promised before, to whoever handed it on."""
     given_back: bool = False
     excused: bool = False
     """Its owner forgot it, and nobody who could have been asked still knew."""
@@ -93,6 +97,7 @@ class Promises:
     _confirmed: dict[bytes, Instant] = field(default_factory=dict)
     _renewed: dict[tuple[bytes, bytes], Instant] = field(default_factory=dict)
     """(hold, nonce or session) → the first send of that renewal or resumption."""
+    _carved: dict[bytes, tuple[Transfer, NodeId]] = field(default_factory=dict)
     _settled: dict[bytes, Instant] = field(default_factory=dict)
     """One of a gang's → when its asker first showed that all are parked."""
     _gangs: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
@@ -143,6 +148,8 @@ class Promises:
             for promise in self._named(request.id):
                 if promise.owner == host.name or promise.holder == host.id:
                     promise.given_back = True
+        elif isinstance(request, requests.Shrink | requests.Transfer):
+            self._rely_on_less(host, request)
 
     def sent(self, told: Told) -> None:
         """A command has left for its owner."""
@@ -166,6 +173,9 @@ class Promises:
                 self._renewed.setdefault((command.id, command.nonce), at)
             case Resume():
                 self._renewed.setdefault((command.id, command.session), at)
+            case Transfer():
+                self._first.setdefault(command.id, at)
+                self._carved.setdefault(command.id, (command, told.signer))
             case Void() | Release():
                 self._give_back(command.id, told.signer)
             case _:
@@ -179,6 +189,8 @@ class Promises:
         if known is not None:
             self._confirm(known, answer)
             return None
+        if answer.id in self._carved:
+            return self._made_of(host, answer, *self._carved[answer.id], now)
         asked = self._holds.get(answer.id)
         if asked is None:
             return None  # From before this world was watched.
@@ -203,8 +215,14 @@ class Promises:
             return self._gang_here(host, reply, at)
         if isinstance(request, requests.Post):
             self._posted_here(host, bytes.fromhex(reply.body["id"]), at)
-        if not isinstance(request, requests.Reserve) or request.start_at_ms is not None:
+        if isinstance(request, requests.Extend):
+            self._lasts_longer(reply)
+        if not isinstance(request, requests.Reserve | requests.Transfer):
+            return None
+        if isinstance(request, requests.Reserve) and request.start_at_ms is not None:
             return None  # what is planned is relied on from its start on
+        if reply.body["owner"]["id"] != id_text(host.id):
+            return None  # Made when it left its owner.
         hold = bytes.fromhex(reply.body["id"])
         if hold in self._all:
             return None  # Made when it left its owner.
@@ -280,8 +298,17 @@ class Promises:
             self.by_owner.setdefault(promise.owner, {})[hold] = promise
 
     def _reserved_here(
-        self, host: Host, hold: bytes, request: requests.Reserve, reply: Reply, at: Instant
-    ) -> Promise:
+        self, host: Host, hold: bytes, request: requests.Reserve | requests.Transfer,
+        reply: Reply, at: Instant,
+    ) -> Promise:  # fmt: skip
+        if isinstance(request, requests.Transfer):
+            term = reply.body["term_ms"] * MILLISECOND
+            legs = tuple(Leg(leg["pool"], leg["amount"]) for leg in reply.body["legs"])
+            until = self._first.get(hold, at) + holder_span(term)
+            return Promise(
+                hold, host.name, host.id, legs, request.carried, term, posted=True, until=until,
+                carved=True,
+            )  # fmt: skip
         posted, carried = not request.hold_only, request.pid is not None
         term = reply.body["term_ms"] * MILLISECOND
         begun = self._first.get(hold, at)
@@ -312,6 +339,32 @@ class Promises:
                 known.until = max(known.until, until)
                 self.by_owner.setdefault(known.owner, {})[hold] = known
         return new
+
+    def _made_of(
+        self, host: Host, answer: Answer, carved: Transfer, signer: NodeId, now: Instant
+    ) -> Promise:
+        """What was carved out of a booking is promised from its first answer on."""
+        until = self._first.get(answer.id, now) + holder_span(carved.term)
+        promise = Promise(
+            answer.id, host.name, NodeId(carved.holder or signer), carved.legs,
+            carved.kind.value == "carried", carved.term, posted=True, until=until, carved=True,
+            given_back=(answer.id, signer) in self._returned,
+        )  # fmt: skip
+        self._make(promise)
+        return promise
+
+    def _rely_on_less(self, host: Host, request: requests.Shrink | requests.Transfer) -> None:
+        """From the moment it is asked for, whether or not it comes about."""
+        for promise in self._named(request.id):
+            if host.name == promise.owner or host.id == promise.holder:
+                promise.legs = left_of(promise.legs, request)
+
+    def _lasts_longer(self, reply: Reply) -> None:
+        promise = self._all.get(bytes.fromhex(reply.body["id"]))
+        term = (reply.body["term_ms"] or 0) * MILLISECOND
+        if promise is not None and term > promise.term:
+            promise.until += holder_span(term) - holder_span(promise.term)
+            promise.term = term
 
     def _named(self, text: str) -> list[Promise]:
         return [one for hold, one in self._all.items() if hold.hex().startswith(text)]

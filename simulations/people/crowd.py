@@ -17,7 +17,7 @@ from node.core.effects import Reply
 from node.core.requests import Request
 from simulations.host import Host
 from simulations.observing import Observer
-from simulations.people import gangs, later, scripts
+from simulations.people import changes, gangs, later, scripts
 from simulations.people.carriers import Carrier
 from simulations.people.diary import Diary
 from simulations.people.resending import Resend, again
@@ -133,6 +133,8 @@ class Crowd(Observer):
         elif draw < 0.15:
             wall = partial(self._wall, person.host)
             self._run(person.host, later.planning(tastes, diary, wall))
+        elif draw < 0.23:
+            self._run(person.host, changes.changing(tastes, diary))
         elif draw < 0.52:
             self._run(person.host, scripts.booking(tastes, diary))
         elif draw < 0.72:

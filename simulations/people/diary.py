@@ -13,7 +13,9 @@ from typing import Final
 from ledger.commands import Answer, Outcome
 from node.core.effects import Reply
 
-CHANGING: Final = frozenset({"plan", "reserve", "gang", "hold", "post", "release", "void"})
+CHANGING: Final = frozenset(
+    {"plan", "reserve", "gang", "hold", "post", "release", "void", "extend", "shrink", "transfer"}
+)
 """Granted for the first time, each of these writes to a log. A renewal moves a deadline only."""
 NO_CHANGE: Final = frozenset({Outcome.ENDING, Outcome.EXPIRED})
 

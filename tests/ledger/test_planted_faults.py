@@ -8,15 +8,19 @@ import pytest
 from ledger import (
     answers,
     capacity,
+    changing,
     desk,
     granting,
+    guests,
     machine,
     quarantine,
+    quotas,
     recovery,
     reopening,
     visiting,
     visits,
 )
+from ledger.accounts import Role
 from ledger.answers import Counter, Draft
 from ledger.audit import AuditError
 from ledger.books import Books
@@ -29,7 +33,13 @@ from ledger.leases import Deadlines
 from ledger.lifecycle import Step
 from ledger.postings import step_postings
 from mesh.logs import Era
-from tests.ledger import test_machine, test_outcomes, test_recovery
+from tests.ledger import (
+    test_changes,
+    test_machine,
+    test_outcomes,
+    test_policy,
+    test_recovery,
+)
 from tests.ledger.lives import live_through
 from tests.ledger.owner import ALICE, opened, reading
 
@@ -102,6 +112,11 @@ def blind_to_sessions(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(machine, "checked", bent)
 
 
+def without_pending(books: Books, principal: str, kind: str) -> int:
+    accounts = [one for one in books.accounts if one.role is Role.LEASE and one.tenant == principal]
+    return sum(books.accounts[one].balance for one in accounts if one.pool.startswith(kind))
+
+
 def set_to(target: Any, name: str, value: Any) -> Patch:
     return lambda patch: patch.setattr(target, name, value)
 
@@ -171,6 +186,34 @@ FAULTS: dict[str, tuple[Patch, Test]] = {
     "the book limit is not kept": (
         set_to(Books, "fits", lambda *_: True),
         test_recovery.test_a_booking_that_turns_up_too_late_to_fit_is_superseded_or_broken_and_told,
+    ),
+    "an extension is not counted": (
+        set_to(Desk, "lengthen", lambda *_: []),
+        test_changes.test_an_extended_booking_lasts_for_its_new_term_counted_from_its_beginning,
+    ),
+    "an extension goes on for ever": (
+        set_to(changing, "_longest", lambda *_: 2**62),
+        test_changes.test_what_is_no_extension_is_refused_with_a_name,
+    ),
+    "a child may exceed its parent": (
+        set_to(changing, "within", lambda *_: True),
+        test_changes.test_a_child_never_exceeds_or_outlives_its_parent,
+    ),
+    "a child may outlive its parent": (
+        set_to(visits, "holder_span", lambda _: 2**62),
+        test_changes.test_a_child_never_exceeds_or_outlives_its_parent,
+    ),
+    "a shrunken lease comes back as large as it was": (
+        set_to(reopening, "least", lambda whole, _: whole),
+        test_changes.test_what_was_changed_in_a_part_of_the_log_that_is_cut_off_holds,
+    ),
+    "a quota leaves out what is pending": (
+        set_to(quotas, "held", without_pending),
+        test_policy.test_a_quota_counts_all_pools_of_a_kind_and_what_is_only_pending,
+    ),
+    "a token is not asked for": (
+        set_to(guests, "_speaks_for", lambda *_: True),
+        test_policy.test_a_principal_is_who_shows_its_token_and_nobody_else,
     ),
     "an era is used twice": (
         set_to(machine, "next_era", lambda *_: Era(1, (1).to_bytes(16, "big"))),
