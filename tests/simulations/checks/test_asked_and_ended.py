@@ -4,9 +4,9 @@ import pytest
 
 from ledger import desk
 from ledger.commands import GrantKind, Hold, Leg, Outcome
-from ledger.desk import Desk
 from ledger.granting import Refused
 from ledger.limits import PENDING_TTL
+from ledger.visits import Visit
 from mesh.instant import SECOND
 from mesh.membership import Liveness
 from simulations.checks.ends import CopiesAreHeard
@@ -43,11 +43,7 @@ def test_an_owner_that_takes_back_its_yes(monkeypatch: pytest.MonkeyPatch) -> No
     evening = Evening([OneAnswerEach])
     ask(evening)
     no = Refused(Outcome.NO_ROOM, "never heard of it")
-    monkeypatch.setattr(
-        Desk,
-        "_hold",
-        lambda self, asker, hold, _public, now: [self.refuse(asker, hold.id, no, now)],
-    )
+    monkeypatch.setattr(Visit, "_hold", lambda self, hold, wait=None: [self._refuse(hold.id, no)])
     with pytest.raises(PromiseBroken, match=r"^I6: .* bob says no room of .*, which it had gr"):
         ask(evening)
 
@@ -56,9 +52,9 @@ def test_an_owner_that_does_not_look_at_what_was_asked(monkeypatch: pytest.Monke
     evening = Evening([OneAnswerEach])
     ask(evening)
     monkeypatch.setattr(
-        Desk, "_hold",
-        lambda self, asker, hold, _public, now: self._hold_again(
-            asker, self.books.live[hold.id], now
+        Visit, "_hold",
+        lambda self, hold, wait=None: self._granted_again(
+            Outcome.HELD, self.desk.books.live[hold.id]
         ),
     )  # fmt: skip
     with pytest.raises(PromiseBroken, match=r"^I6: .* bob took .* for another request"):
