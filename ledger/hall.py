@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 KEPT: Final[Duration] = SECOND
 WORTH_WAITING: Final = frozenset(
     {Outcome.NO_ROOM, Outcome.OTHERS_WAIT, Outcome.POOL_NOT_OPEN, Outcome.ROOM_UNKNOWN}
-    | {Outcome.TOO_MANY_ENTRIES, Outcome.TAKEN_THEN}
+    | {Outcome.TOO_MANY_ENTRIES, Outcome.TAKEN_THEN, Outcome.TOO_FAST}
 )
 """Refusals that time alone may undo."""
 

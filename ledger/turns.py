@@ -113,7 +113,11 @@ def ends_by_count(
 ) -> Instant | None:  # fmt: skip
     """When a live hold is over at the latest; None for what may go on, or is going already and
     nobody can say when it is gone."""
-    if ending or deadline is None or hold.kind is GrantKind.CARRIED:
+    if ending or deadline is None:
         return None
+    if hold.kind is GrantKind.CARRIED:
+        if hold.gang is None:
+            return None
+        return deadline + owner_span(TTL_MAX + GANG_MAX + hold.gang.term)
     unconfirmed = hold.state is HoldState.PENDING or hold.on_probation
     return deadline + owner_span(hold.term) if unconfirmed else deadline

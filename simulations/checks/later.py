@@ -7,13 +7,13 @@ Worked out here by plain counting, with none of the forecasts that owners make.
 from collections.abc import Sequence
 from typing import Final
 
-from ledger.commands import GrantKind, Leg
+from ledger.commands import TTL_MAX, GrantKind, Leg
 from ledger.entries import Held, Planned, Started
 from ledger.hall import Waiting
 from ledger.holds import LiveHold
 from ledger.leases import owner_span
 from ledger.lifecycle import HoldState
-from ledger.limits import RATE_MARGIN_PERCENT
+from ledger.limits import GANG_MAX, RATE_MARGIN_PERCENT
 from ledger.line import Ticket, decode_ticket, principal_of
 from ledger.plans import Plan
 from mesh.instant import SECOND, Duration, Instant
@@ -215,12 +215,15 @@ def _soonest(
 def _end(host: Host, hold: LiveHold, now: Instant) -> Duration | None:
     if hold.parent is not None:
         hold = host.alive.ledger.books.live[hold.parent]
-    if hold.kind is GrantKind.CARRIED:
+    if hold.kind is GrantKind.CARRIED and hold.gang is None:
         return None
     if hold.id in host.alive.ledger.ending:
         return None
     left = host.alive.ledger.remaining(hold.id, now)
     if left is None:
         return None
+    if hold.kind is GrantKind.CARRIED and hold.gang is not None:
+        # A lease until it is parked, then on probation, then a booking of its whole term.
+        return left + owner_span(TTL_MAX + GANG_MAX + hold.gang.term)
     unconfirmed = hold.state is HoldState.PENDING or hold.on_probation
     return left + (owner_span(hold.term) if unconfirmed else 0)
