@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from node.cli import ganging, parser
+from node.cli import ganging, parser, splitting
 from node.cli.exits import Unable
 from node.cli.render import Ink
 
@@ -59,3 +59,24 @@ def test_holds_of_a_gang_are_told_together_with_what_is_missing() -> None:
     lines = ganging.told([hold("ann", gang), hold("cyd", gang), hold("bob", None)])
     assert len(lines) == 1
     assert "2 of 3 nodes (ann, cyd), completed; asked for on ann" in lines[0]
+
+
+def test_a_model_is_split_over_nodes_by_what_each_card_holds() -> None:
+    flags = parser.parse(parser.build(), ["where", "--model", "llama3.1:70b", "--quant", "q4_k_m"])
+    ways = splitting.ways(flags, {"gpus": ["45000MiB:1"], "ram": "9GiB", "label": "x=y"})
+    by = {(way["how"], len(way["asks"])): way for way in ways}
+    assert next(iter(by)) == ("by layers", 2)
+    halves = by["by layers", 2]["asks"]
+    sizes = [int(ask["gpus"][0].removesuffix("MiB:1")) for ask in halves]
+    assert max(sizes) < 30_000
+    assert sum(sizes) > 40_000
+    assert all(ask["ram"] == "9GiB" for ask in halves)
+    assert by["by layers", 2]["parts"][0].startswith("blocks 0 to ")
+    assert "on every node again" in by["by tensors", 2]["parts"][0]
+    assert ("by tensors", 3) not in by  # 64 heads do not divide by three
+
+
+def test_a_split_that_cannot_be_is_refused_with_what_to_try() -> None:
+    flags = parser.parse(parser.build(), ["where", "--model", "llama3.1:70b", "--nodes", "3"])
+    with pytest.raises(Unable, match="can't be split by tensors over 3 nodes"):
+        splitting.way(flags, {}, 3, "tensor")

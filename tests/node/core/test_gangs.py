@@ -10,7 +10,7 @@ from ledger.lifecycle import HoldState
 from mesh.instant import SECOND
 from node.core import requests
 from node.core.effects import Reply
-from node.core.gang_requests import ReserveGang
+from node.core.gang_requests import GangWay, ReserveGang, WhereGang
 from simulations.hardware import GIB
 from simulations.world import World
 
@@ -197,3 +197,51 @@ def test_a_big_gang_is_not_starved_by_small_bookings_that_never_cease(
         world.run(SECOND)
     reply = world.hosts["ann"].replies.get(token)
     assert (reply is not None and reply.ok) is kept_back
+
+
+def test_everybody_who_sees_the_same_offers_the_same_nodes_byte_for_byte() -> None:
+    world = mesh()
+    form(world, nodes=2, ram="3GiB")
+    world.run(3 * SECOND)
+    wish = WhereGang(
+        [GangWay([{"ram": "7GiB"}] * 4), GangWay([{"ram": "6GiB"}, {"ram": "2GiB"}], "by layers")]
+    )
+    told = [world.answer(name, wish).body for name in NAMES]
+    assert len({body["bytes"] for body in told}) == 1
+    assert told[0]["offer"]["chosen"] == 1
+    assert told[0]["text"][0].startswith("fits: on 2 nodes at once, by layers: ")
+
+
+@pytest.mark.parametrize(
+    ("wish", "sentence"),
+    [
+        (WhereGang([]), "0 ways"),
+        (WhereGang([GangWay([{"ram": "1GiB"}])]), "1 nodes are no gang"),
+        (WhereGang([GangWay([{"ram": "1GiB"}] * 65)]), "65 nodes are no gang"),
+        (WhereGang([GangWay([{"ram": "1GiB", "node": "bob"}] * 2)]), "--node names one node"),
+        (WhereGang([GangWay([{"ram": "1 banana"}] * 2)]), "banana"),
+        (gang(1), "1 nodes are no gang"),
+        (gang(65), "65 nodes are no gang"),
+        (gang(3, parts=[{"ram": "1GiB"}]), "1 parts do not go on 3 nodes"),
+        (gang(2, "1 B", term_ms=0), "a reservation needs a time"),
+    ],
+)
+def test_what_is_no_gang_is_refused_by_name(wish: Any, sentence: str) -> None:
+    world = mesh("ann", "bob")
+    reply = world.answer("ann", wish)
+    assert not reply.ok
+    assert sentence in reply.body["sentence"]
+    assert reply.body["code"] == "bad_request"
+
+
+def test_the_parts_of_a_model_go_each_on_a_node_that_has_room_for_it() -> None:
+    world = World(1)
+    for name, ram in (("ann", 4), ("bob", 8), ("cyd", 16)):
+        world.add(name, ram=ram * GIB)
+        world.start(name, first=True)
+    world.run(3 * SECOND)
+    parts = [{"ram": "3GiB"}, {"ram": "15GiB"}, {"ram": "7GiB"}]
+    reply = world.answer("ann", gang(3, parts=parts))
+    assert reply.ok, reply.body
+    taken = {one["owner"]["name"]: one["legs"][0]["amount"] for one in reply.body["members"]}
+    assert taken == {"ann": 3 * GIB, "bob": 7 * GIB, "cyd": 15 * GIB}
