@@ -26,6 +26,7 @@ from ledger.entries import (
     Voided,
     decode_entry,
 )
+from ledger.gang_entries import GangCompleted, GangEnded
 from mesh.effects import PeerChange
 from mesh.identity import NodeId, id_text
 from mesh.instant import Instant
@@ -39,9 +40,14 @@ from node.core.phrases import amount_of
 
 CHANGES: Final = (
     Posted, Started, Adopted, Owed, Extended, Shrunk, Transferred, Released, Reclaimed,
-    Expired, Voided, Closed,
+    Expired, Voided, Closed, GangCompleted, GangEnded,
 )  # fmt: skip
 
+ENDED_UNUSED: Final[dict[type, str]] = {
+    Reclaimed: "reclaimed: it was not renewed",
+    Expired: "expired: it was never confirmed",
+    Voided: "given back before it was confirmed",
+}
 WORTH_TELLING: Final = tuple(msgspec.msgpack.encode(kind.__struct_config__.tag) for kind in CHANGES)
 """How an entry goes on behind its first byte, for those that begin, change or end a grant."""
 
@@ -106,14 +112,12 @@ class Bulletin:
                 return self.event("hold.forced", sentence, hold=hold)
             case Released(hold, _, why):
                 return self.event("hold.ended", f"released, {why.value}", hold=hold)
-            case Reclaimed(hold):
-                return self.event("hold.ended", "reclaimed: it was not renewed", hold=hold)
-            case Expired(hold):
-                return self.event("hold.ended", "expired: it was never confirmed", hold=hold)
-            case Voided(hold):
-                return self.event("hold.ended", "given back before it was confirmed", hold=hold)
+            case Reclaimed(hold) | Expired(hold) | Voided(hold):
+                return self.event("hold.ended", ENDED_UNUSED[type(entry)], hold=hold)
             case Closed(id=hold, how=how):
                 return self.event("hold.ended", f"closed: {how.value}", hold=hold)
+            case GangCompleted() | GangEnded():
+                return self._of_gang(entry)
             case _:
                 raise AssertionError("its tag said that it begins or ends a grant")
 
@@ -134,6 +138,15 @@ class Bulletin:
         legs = " + ".join(f"{leg.pool} {amount_of(leg.amount, leg.pool)}" for leg in live.legs)
         what = f" for {live.label}" if live.label else ""
         return f"{legs}{what} ({self._knowledge.name_of(NodeId(live.holder))})"
+
+    def _of_gang(self, entry: GangCompleted | GangEnded) -> Event:
+        name = entry.gang.hex()
+        if isinstance(entry, GangEnded):
+            event = self.event("gang.ended", f"gang {name[:10]} is over: {entry.why}")
+        else:
+            sentence = f"gang {name[:10]} stands: every node of it has confirmed"
+            event = self.event("gang.complete", sentence)
+        return replace(event, body={"gang": name})
 
     def peer(self, node: NodeId, change: PeerChange, detail: str) -> Event:
         """A member of the roll changed."""

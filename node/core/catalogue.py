@@ -46,6 +46,8 @@ KINDS: Final[Mapping[str, str]] = {
     "hold.forced": "a hold of ours was granted over a quota, or over what the machine had",
     "hold.changed": "a grant of ours lasts longer, or takes less",
     "hold.ended": "a hold or grant of ours has ended, and why",
+    "gang.complete": "every node of a gang that was asked for here has confirmed",
+    "gang.ended": "a gang that was asked for here is over, and why",
     "refused.flood": "much was refused in a short time for one cause; once in five minutes each",
     "keys.changed": (
         "a secret was installed, taken up or removed on this node; by whose word, and why"

@@ -9,9 +9,11 @@ from ledger.gangs import GangStage
 from ledger.lifecycle import HoldState
 from mesh.instant import SECOND
 from node.core import requests
-from node.core.effects import Reply
+from node.core.effects import Event, Reply
 from node.core.gang_requests import GangWay, ReserveGang, WhereGang
 from simulations.hardware import GIB
+from simulations.host import Host
+from simulations.observing import Observer
 from simulations.world import World
 
 HOUR_MS = 3_600_000
@@ -245,3 +247,21 @@ def test_the_parts_of_a_model_go_each_on_a_node_that_has_room_for_it() -> None:
     assert reply.ok, reply.body
     taken = {one["owner"]["name"]: one["legs"][0]["amount"] for one in reply.body["members"]}
     assert taken == {"ann": 3 * GIB, "bob": 7 * GIB, "cyd": 15 * GIB}
+
+
+def test_what_became_of_a_gang_is_told_where_it_was_asked_for() -> None:
+    world = mesh()
+    told: list[tuple[str, str]] = []
+
+    class Ear(Observer):
+        def stepped(self, host: Host, cause: str, effects: Any) -> None:
+            told.extend(
+                (host.name, one.kind) for one in effects
+                if isinstance(one, Event) and one.kind.startswith("gang.")
+            )  # fmt: skip
+
+    world.observe(Ear())
+    body = form(world).body
+    world.answer("ann", requests.Release(body["id"]))
+    world.run(SECOND)
+    assert told == [("ann", "gang.complete"), ("ann", "gang.ended")]
