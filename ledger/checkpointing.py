@@ -13,6 +13,7 @@ from ledger.blocks import decode_receipt
 from ledger.books import Books
 from ledger.checkpoints import Milestone
 from ledger.desk import Desk
+from ledger.effects import Append, LedgerEffect
 from ledger.entries import Checkpointed
 from ledger.holds import Token
 from ledger.limits import CHECKPOINT_BYTES, KEEPERS_ENOUGH, OVERDUE_CHECKPOINTS, Limits
@@ -41,21 +42,25 @@ class Checkpointer:
         """Heights may be taken again after a cut: nothing stored before it counts any more."""
         self._stored.clear()
 
-    def check_off(self, desk: Desk) -> bool:
-        """Write a checkpoint if one is due, behind all that is sealed; it is to be sealed alone."""
+    def check_off(self, desk: Desk, sealed: list[LedgerEffect]) -> list[LedgerEffect]:
+        """Behind what was just `sealed`, a checkpoint if one is due, alone in its block.
+
+        All blocks stand before all else: what is said next may make us write, and seal, on top.
+        """
         books = desk.books
         entries = max(self._limits.checkpoint_entries, self._put_off)
         if books.entries_since < entries and books.bytes_since < CHECKPOINT_BYTES:
-            return False
+            return sealed
         if books.entries_since < self._put_off or desk.writer.dirty:
-            return False
+            return sealed
         checkpoint = self._next(books)
         if checkpoint is None:
             self._put_off = 2 * books.entries_since
-            return False
+            return sealed
         self._put_off = 0
         desk.write(checkpoint)
-        return True
+        effects = [*sealed, *desk.seal()]
+        return sorted(effects, key=lambda effect: not isinstance(effect, Append))
 
     def _next(self, books: Books) -> Checkpointed | None:
         """None when the state would be too large. Ends are forgotten before that: a late duplicate

@@ -225,15 +225,14 @@ class Ledger:
 
     def wake(self, now: Instant) -> list[LedgerEffect]:
         """Time has passed."""
-        effects = self._desk.wake(now) if self._is_open else []
-        return [*effects, *self._progress(now)]
+        return [*(self._desk.wake(now) if self._is_open else []), *self._progress(now)]
 
     def seal(self, _now: Instant) -> list[LedgerEffect]:
         """Sign what the batch has written and say what waited for it. Harmless when nothing did."""
         before = len(self._desk.writer.chain)
         effects = self._desk.seal()
-        if effects and self._is_open and self.checkpointer.check_off(self._desk):
-            effects += self._desk.seal()
+        if effects and self._is_open:
+            effects = self.checkpointer.check_off(self._desk, effects)
         self._gathered.written(self._desk.writer.chain[before:])
         return effects
 

@@ -34,6 +34,7 @@ from simulations.checks.outcasts import OutcastsAreNotHeard
 from simulations.checks.placing import EqualPicturesEqualAnswers
 from simulations.checks.presence import NobodySpeaksForAnother
 from simulations.checks.promises import Promise
+from simulations.checks.pruning import PrunedIsHeld
 from simulations.checks.replays import CountersAreUsedOnce, ReplaysChangeNothing
 from simulations.checks.replicas import CopiesAreTrue, ForksAreSeen, TwinsAreNoticed
 from simulations.checks.requests import OneAnswerEach
@@ -51,7 +52,7 @@ ALL: Final[tuple[type[Check], ...]] = (
     AskersBelieve, OnlyTheHolder, SuspectsGetNothing, OneAnswerEach,
     GangsAreWhole,
     EndsInTime, AnswersAreKept, CopiesAreHeard, NothingOverstays,
-    CopiesAreTrue, ForksAreSeen, TwinsAreNoticed,
+    CopiesAreTrue, ForksAreSeen, TwinsAreNoticed, PrunedIsHeld,
     FactsAreTheirAuthors, NobodySpeaksForAnother, DeathsAreEarned,
     OutcastsAreNotHeard, TwinsAreStopped, TheForgottenComeBackByThemselves,
     ReplaysChangeNothing, CountersAreUsedOnce,

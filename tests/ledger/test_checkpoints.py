@@ -10,6 +10,7 @@ import pytest
 from ledger.blocks import encode_receipt
 from ledger.books import Books, Refusal
 from ledger.checkpointing import still_proven
+from ledger.effects import Append, Reply
 from ledger.entries import Checkpointed, decode_entry, encode_entry
 from ledger.holds import Token
 from ledger.limits import Limits
@@ -153,3 +154,12 @@ def test_a_proof_of_another_history_in_the_same_places_is_no_proof_of_this_one()
     other = seal_block(OWNER, Era(1, b"another start!!!"), 1, chain[0].hash, chain[1].entries)
     assert still_proven({Token(1, 1, 0): encode_receipt(receipt_for(other, 0))}, base) == {}
     assert still_proven(ours, None) == {}
+
+
+def test_a_checkpoint_is_told_before_what_was_promised_below_it() -> None:
+    """Whoever hears an answer may make its owner write at once, on top of the checkpoint."""
+    owner = opened(limits=Limits(checkpoint_entries=1))
+    owner.send(owner.hold_command(1, 1))
+    effects = owner.ledger.seal(owner.now)
+    kinds = [type(effect) for effect in effects]
+    assert kinds == [Append, Append, Reply]

@@ -2,7 +2,18 @@
 
 from typing import Final
 
-from tests.planted import changes, copies, detector, gangs, grants, later, members, starts, wire
+from tests.planted import (
+    changes,
+    checkpoints,
+    copies,
+    detector,
+    gangs,
+    grants,
+    later,
+    members,
+    starts,
+    wire,
+)
 from tests.planted.bug import Bug
 
 ESCAPE: Final[dict[str, str]] = {
@@ -16,7 +27,18 @@ ESCAPE: Final[dict[str, str]] = {
 
 ALL: Final[dict[str, Bug]] = {
     bug.name: bug
-    for room in (grants, changes, starts, copies, wire, members, gangs, detector, later)
+    for room in (
+        grants,
+        changes,
+        starts,
+        copies,
+        wire,
+        members,
+        gangs,
+        detector,
+        later,
+        checkpoints,
+    )
     for bug in room.BUGS
 }
 BUGS: Final[dict[str, Bug]] = {name: bug for name, bug in ALL.items() if name not in ESCAPE}
