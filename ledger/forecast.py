@@ -27,6 +27,10 @@ class Forecast:
         """What there is of `pool` at this moment."""
         return self._free.get(pool, 0) + self._changes.get(pool, {}).get(self.now, 0)
 
+    def has_now(self, legs: Iterable[Leg]) -> bool:
+        """Whether there is room for `legs` at this moment, however short that may be."""
+        return all(self.free_now(leg.pool) >= leg.amount for leg in legs)
+
     def copy(self) -> "Forecast":
         """One more, to go on from here."""
         other = Forecast(self.now, self._free)

@@ -79,7 +79,7 @@ def turns(line: Line, books: Books, forecast: Forecast, limits: Limits, now: Ins
             behind_idle = left.copy()
         at = None
         span = span_of(ticket.hold, limits)
-        if number < FORESEEN_MAX or left.fits(ticket.legs, now, span):
+        if number < FORESEEN_MAX or left.has_now(ticket.legs):
             at = left.earliest(ticket.legs, span)
         starts[ticket.hold.id] = at
         if at is not None:
