@@ -5,9 +5,10 @@ balanced, every hold on a pool that exists. Whether it is what the log before it
 said only by who has folded that log; they did (books.py), and their copy stopped if it was not.
 """
 
-from ledger.audit import AuditError, check_books
+from ledger.audit import check_books
 from ledger.books import Books
 from ledger.state import StateRefused, decode_state
+from ledger.tally import AuditError
 from mesh.logs import Base, check_base
 
 

@@ -1,8 +1,7 @@
 """The middle of the ledger: one owner, its log, and whether it may grant.
 
-Doors in: `boot` once, `ask` (a signed command), `report` (an observation), `wake` (time has
-passed), and `seal` after each batch of them. One kind of thing out: a list of effects, whose order
-is the promise: a block before every answer that rests on it.
+Doors in: `boot` once, `ask` (a command), `report` (an observation), `wake`, and `seal` after each
+batch. Out: effects, whose order is the promise: a block before every answer that rests on it.
 
 An owner is in one of four states, and `standing` says which:
 

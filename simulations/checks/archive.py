@@ -3,7 +3,7 @@
 Fed by what agents hand to their disks and by what the disks say is durable, and by nothing an agent
 says of itself. Per machine there are two folds of its own log: as its agent has *signed* it, and as
 its disk has it *durable*; the difference is what a crash may take. Each is counted by the auditor's
-tally (`ledger.audit.Tally`), which shares no code with the books.
+tally (`ledger.tally.Tally`), which shares no code with the books.
 """
 
 from collections import Counter
@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ledger.audit import AuditError, Tally
 from ledger.beginnings import books_from
 from ledger.entries import (
     Adopted,
@@ -30,6 +29,7 @@ from ledger.entries import (
 )
 from ledger.gang_entries import Enlisted, Settled
 from ledger.lifecycle import HoldState
+from ledger.tally import AuditError, Tally
 from mesh.identity import NODE_ID_BYTES, NodeId
 from mesh.instant import Instant
 from mesh.logs import NO_BLOCK, Block, Era, state_hash

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.accounts import PoolState
-from ledger.audit import AuditError, check_books, check_fold, verify_chain
+from ledger.audit import check_books, check_fold, verify_chain
 from ledger.books import Books
 from ledger.commands import GrantKind, Leg
 from ledger.entries import (
@@ -35,6 +35,7 @@ from ledger.entries import (
 )
 from ledger.lifecycle import HoldState
 from ledger.refusal import Refusal
+from ledger.tally import AuditError
 from mesh.identity import Epoch
 from mesh.logs import NO_BLOCK, Block, Era, Position, seal_block
 from tests.ledger.owner import ALICE, OWNER, hold_id, opened

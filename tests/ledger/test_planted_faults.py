@@ -22,7 +22,6 @@ from ledger import (
 )
 from ledger.accounts import Role
 from ledger.answers import Counter, Draft
-from ledger.audit import AuditError
 from ledger.books import Books
 from ledger.checking import checked
 from ledger.commands import Answer, Leg, Outcome, SignedCommand, decode_command
@@ -32,6 +31,7 @@ from ledger.endings import Ending, Endings
 from ledger.leases import Deadlines
 from ledger.lifecycle import Step
 from ledger.postings import step_postings
+from ledger.tally import AuditError
 from mesh.logs import Era
 from tests.ledger import (
     test_changes,
