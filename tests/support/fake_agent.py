@@ -185,7 +185,7 @@ RESERVED: Line = {
     "legs": [{"pool": "ram", "amount": 4 * GIB, "unit": "bytes"}], "kind": "booking",
     "term_ms": 7_200_000, "remaining_ms": 7_199_000, "token": [1, 12, 0], "receipts": ["00"],
     "stored_on": ["ann"], "tried": [], "warnings": ["bob's clock is a year off"],
-    "environment": f"HOLDFAST_HOLD={HOLD_ID}",
+    "environment": f"HOLDFAST_HOLD={HOLD_ID}", "starts_at_ms": None,
 }  # fmt: skip
 
 HOLD: Line = {

@@ -229,7 +229,7 @@ def test_the_other_flags_reach_the_agent(state: Path, run: Run) -> None:
         run("where", "--ram", "1GiB", "--brief", "--prefer", "bob", "--engine", "vllm")
         run("release", HOLD_ID)
     assert agent.heard == [
-        {"type": "holds", "ended": True},
+        {"type": "holds", "ended": True, "waiting": False},
         {"type": "invite", "ttl_ms": 600_000, "uses": 1},
         {"type": "facts", "node": "bob"},
         {"type": "ledger_show", "node": "bob", "last": 7},
