@@ -103,7 +103,7 @@ def _native(program: str, model: Path, folder: Path) -> list[Row]:
     port = free_port()
     words = [
         program, "--model", str(model), "--ctx-size", str(CONTEXT), "--parallel", "1", "--offline",
-        "--host", "127.0.0.1", "--port", str(port), "--no-warmup",
+        "--host", "127.0.0.1", "--port", str(port), "--no-warmup", "-lv", "4",
     ]  # fmt: skip
     with serving(words, port, folder / "native.log") as served:
         props = ask(port, "/props", clock.now)

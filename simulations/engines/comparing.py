@@ -56,7 +56,8 @@ def native_server(props: Mapping[str, Any], models: Any, ours: Server | None) ->
     return [
         Row(name, "kind", "llama.cpp", ours and ours.kind),
         Row(name, "version", props["build_info"], ours and ours.version),
-        Row(name, "model", row["id"], loaded and loaded.name),
+        # It says the path that it was given; of that we tell the file's name and no more.
+        Row(name, "model", row["id"].rpartition("/")[2], loaded and loaded.name),
         Row(name, "bytes", row["meta"]["size"], loaded and loaded.bytes),
         Row(name, "context", props["default_generation_settings"]["n_ctx"],
             loaded and loaded.context),

@@ -41,7 +41,10 @@ def free_port() -> int:
 def serving(words: Sequence[str], port: int, log: Path) -> Iterator[Serving]:
     """`words` as a process of its own, from its first answer on. Raises NotServing."""
     with log.open("wb") as out:
-        process = subprocess.Popen(words, stdout=out, stderr=out, start_new_session=True)
+        try:
+            process = subprocess.Popen(words, stdout=out, stderr=out, start_new_session=True)
+        except OSError as error:
+            raise NotServing(f"{words[0]} cannot be started: {error.strerror}") from error
     try:
         _wait(process, port, log)
         yield Serving(port, log)

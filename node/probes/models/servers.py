@@ -23,6 +23,8 @@ PORTS: Final = (11434, 8080, 8000, 30000, 1234)
 LOADED_MAX: Final = 64
 NAME_CHARS_MAX: Final = 200
 FIGURE_MAX: Final = 1 << 53
+PATHS: Final = ("/", "./", "../", "~")
+"""What a path begins with. `org/repo` is a name."""
 OWNERS: Final = {"library": "ollama", "llamacpp": "llama.cpp", "vllm": "vllm", "sglang": "sglang"}
 """`owned_by` in /v1/models → who says so. Ollama names a namespace there, mostly "library"."""
 PYTHON_OWNER: Final = "me"
@@ -226,8 +228,16 @@ def rows_of(answer: Any, key: str) -> list[Mapping[str, Any]] | None:
 
 
 def name_of(value: Any) -> str:
-    """A name as it may be shown and published; "unnamed" for anything else."""
-    return value[:NAME_CHARS_MAX] if isinstance(value, str) and value else "unnamed"
+    """A name as it may be shown and published; "unnamed" for anything else.
+
+    Where a server calls a model by its file, only the file's own name goes out: the folders above
+    it are nobody's business."""
+    if not isinstance(value, str) or not value:
+        return "unnamed"
+    name: str = value
+    if name.startswith(PATHS) or name.endswith(".gguf"):
+        name = name.replace("\\", "/").rstrip("/").rpartition("/")[2] or "unnamed"
+    return name[:NAME_CHARS_MAX]
 
 
 def figure_of(value: Any) -> int | None:

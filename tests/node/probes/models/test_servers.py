@@ -19,6 +19,7 @@ from node.probes.models.servers import (
     LoadedModel,
     Server,
     Servers,
+    name_of,
     parse_listening,
     question,
     recognised,
@@ -155,6 +156,19 @@ def test_lm_studio_is_known_by_its_port_and_tells_loaded_from_stored(
         server = question(port, now)
     assert server is not None
     assert server.loaded == (LoadedModel("qwen3-8b", context=16384),)
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("/home/ann/private/model.gguf", "model.gguf"), ("models/model.gguf", "model.gguf"),
+        ("C:\\Users\\ann\\model.gguf", "model.gguf"), ("/srv/Qwen3-8B/", "Qwen3-8B"),
+        ("Qwen/Qwen3-8B", "Qwen/Qwen3-8B"), ("llama3.2:latest", "llama3.2:latest"),
+        ("/", "unnamed"), ("", "unnamed"), (7, "unnamed"),
+    ],
+)  # fmt: skip
+def test_a_model_is_told_by_its_name_and_never_by_where_it_lies(told: object, shown: str) -> None:
+    assert name_of(told) == shown
 
 
 @pytest.mark.parametrize(
