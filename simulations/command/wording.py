@@ -35,6 +35,7 @@ PROMISES: Final[dict[str, str]] = {
     "G7": "one winner of a race",
     "G8": "equal pictures, equal answers",
     "G9": "one seed, one history",
+    "G10": "what is pruned is held",
     "V1": "everybody serves again",
     "V2": "everybody agrees again",
     "V3": "all room comes back",
