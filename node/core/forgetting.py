@@ -80,7 +80,7 @@ class Tombstone(msgspec.Struct, frozen=True, array_like=True):
         return (self.number, not self.gone, self.by, *known)
 
 
-ForgettingEffect: TypeAlias = MeshEffect | Statement | Happened | Reply
+ForgettingEffect: TypeAlias = MeshEffect | Happened | Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,8 @@ class Forgetting:
         self._roll = knowledge.mesh.roll
         self.kept: dict[NodeId, Tombstone] = {}
         self._place_made: Instant | None = None
+        self._unsaid = False
+        """Whether others should hear what is kept: said once, whatever one batch has changed."""
 
     def restore(self, rows: Mapping[bytes, bytes], now: Instant) -> list[ForgettingEffect]:
         """Take up what an earlier start kept, and say it again."""
@@ -108,7 +110,8 @@ class Forgetting:
             self.kept[NodeId(key)] = stone
             if stone.gone and self._roll.member(NodeId(key)) is None:
                 self._roll.forgotten[NodeId(key)] = None
-        effects: list[ForgettingEffect] = [self._statement()] if self.kept else []
+        self._unsaid = bool(self.kept)
+        effects: list[ForgettingEffect] = []
         for node in sorted(self.kept):
             effects += self.settle(node, now)
         return effects
@@ -228,8 +231,8 @@ class Forgetting:
         elif node in self._roll.forgotten:
             del self._roll.forgotten[node]
             effects.append(self._returned(stone))
-        said = any(isinstance(effect, Statement) for effect in effects)
-        return effects if said or not self._repeats(node) else [*effects, self._statement()]
+        self._unsaid = self._unsaid or self._repeats(node)
+        return effects
 
     # ---------------------------------------------------------------------------------------------
 
@@ -245,7 +248,8 @@ class Forgetting:
             self._knowledge.name_of(node), reason,
         )  # fmt: skip
         rows = self._keep(stone)
-        return [Persist(rows), *self._strike(stone, lost, now), self._statement()]
+        self._unsaid = True
+        return [Persist(rows), *self._strike(stone, lost, now)]
 
     def _strike(self, stone: Tombstone, lost: str, now: Instant) -> list[ForgettingEffect]:
         node = NodeId(stone.node)
@@ -262,7 +266,8 @@ class Forgetting:
             stone, number=self._top + 1, gone=False, by=self._knowledge.us, reason=why
         )
         self._roll.forgotten.pop(node, None)
-        return [Persist(self._keep(lifted)), self._statement(), self._returned(lifted)]
+        self._unsaid = True
+        return [Persist(self._keep(lifted)), self._returned(lifted)]
 
     def _returned(self, stone: Tombstone) -> Happened:
         node = NodeId(stone.node)
@@ -281,7 +286,11 @@ class Forgetting:
             rows[lowest] = Write(SPACE_FORGOTTEN, lowest, None)
         return tuple(rows.values())
 
-    def _statement(self) -> Statement:
+    def statement(self) -> Statement | None:
+        """What others should hear now, if there is anything that they have not been told."""
+        if not self._unsaid:
+            return None
+        self._unsaid = False
         stones = tuple(self.kept[node] for node in sorted(self.kept))
         return Statement(TOPIC_FORGOTTEN, msgspec.msgpack.encode(stones))
 

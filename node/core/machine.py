@@ -184,7 +184,7 @@ class Agent:
         effects: list[Effect] = []
         while sealed := self.ledger.seal(now):
             effects += self.from_books(sealed, now)
-        return effects
+        return effects + self.publish(self.belonging.forgetting.statement(), now)
 
     def vouches_for(self, head: Position | None) -> bool:
         """Whether a continuity marker may say that `head`, just made durable, is all there is.
@@ -346,8 +346,6 @@ class Agent:
                 out += self.from_mesh(self.mesh.stop(now), now)
             elif isinstance(effect, TellBooks):
                 out += self.from_books(self.ledger.report(effect.seen, now), now)
-            elif isinstance(effect, Statement):
-                out += self.publish(effect, now)
             elif isinstance(effect, Happened):
                 out.append(self.bulletin.event(effect.kind, effect.sentence, node=effect.node))
             elif isinstance(effect, mesh_effects.Learned):
