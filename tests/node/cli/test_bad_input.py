@@ -70,7 +70,7 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("adopt", "1", "--hold", "0123", "--group"), "no control group of its own"),
     (("release",), "required: ID"),
     (("invite", "--ttl", "forever"), "--ttl: "),
-    (("ledger",), "required: show|verify|open"),
+    (("ledger",), "required: show|history|verify|export|open"),
     (("ledger", "burn"), "show"),
     (("ledger", "show", "--last", "many"), "is not a count"),
     (("ledger", "show", "--receipt", "x"), "goes with `ledger verify`"),
