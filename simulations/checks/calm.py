@@ -87,7 +87,14 @@ class Calm:
             ghosts = sorted(node.hex()[:8] for node in seen - ids.keys())
             if missing or ghosts:
                 return f"{host.name} misses {missing} and sees {ghosts}"
-        return "roots differ" if len({host.alive.mesh.root for host in up}) > 1 else None
+        # Whose log was forked by a copy of it keeps one branch, and all others the proof of both.
+        whole = [host for host in up if not self._is_forked(host)]
+        return "roots differ" if len({host.alive.mesh.root for host in whole}) > 1 else None
+
+    def _is_forked(self, host: Host) -> bool:
+        return self._evidence.is_cloned(host) and (
+            self._evidence.archive.of(host.id).twins is not None
+        )
 
     def _gangs_whole(self, world: "World") -> str | None:
         return left_over(world, self._evidence)
