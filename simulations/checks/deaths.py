@@ -143,8 +143,8 @@ class DeathsAreEarned(Check):
         config, now = host.alive.birth.mesh_config, self.world.now
         if not host.clock.honest or not config.suspicion:
             return
-        if len(self.evidence.identities.get(node, ())) > 1:
-            return  # of two machines with one key, whose silence it is cannot be told from outside
+        if node in host.alive.mesh.roll.revoked:
+            return  # not given up but thrown out
         self.looks("death")
         what = f"{host.name} gives {self._name(node)} up"
         suspect = eyes.suspects.get(node)
