@@ -28,8 +28,9 @@ from ledger.entries import (
     decode_entry,
 )
 from ledger.gang_entries import GangCompleted, GangEnded
-from mesh.persistence import SPACE_BLOCK, Write
+from mesh.persistence import SPACE_BASE, SPACE_BLOCK, Write
 from mesh.rejections import Rejection
+from mesh.storage import block_key, parse_base
 from mesh.wire import parse_block
 from node.core.effects import Effect, Event, Reply, Stop
 from node.core.errands import SERVICE_LEDGER
@@ -50,6 +51,8 @@ STATES: Final[dict[str, str]] = {
     "extended": "a booking was made to last longer",
     "shrunk": "a grant gave back a part",
     "transferred": "a part of a booking was handed on",
+    "pruned": "a log was put away up to a checkpoint that enough others have",
+    "checkpoint taken": "a node that was away went on from a checkpoint that it was given",
     "adopted": "a hold that a log had lost came back from a copy or a receipt",
     "superseded": "a booking came back late, and its room was somebody else's",
     "ended elsewhere": "a booking had been released in a part of the log that was cut off",
@@ -141,12 +144,23 @@ class Coverage(Observer):
             self.seen["quarantine"] += 1
 
     def durable(self, host: Host, writes: Sequence[Write]) -> None:
+        self._bases(host, writes)
         for write in writes:
             if write.space == SPACE_BLOCK and write.value and write.key.startswith(host.id):
                 block = parse_block(write.value)
                 assert not isinstance(block, Rejection), "its author wrote it just now"
                 for raw in block.entries:
                     self._entry(decode_entry(raw))
+
+    def _bases(self, host: Host, writes: Sequence[Write]) -> None:
+        for write in writes:
+            base = parse_base(write.value or b"") if write.space == SPACE_BASE else None
+            if base is None or write.key != base.block.author:
+                continue
+            key = block_key(base.block.author, base.block.height)
+            given = any(one.key == key and one.space == SPACE_BLOCK for one in writes)
+            self.seen["checkpoint taken"] += given and write.key != host.id
+            self.seen["pruned"] += write.key == host.id
 
     def _entry(self, entry: Entry) -> None:
         name = _name_of(entry)
