@@ -26,6 +26,8 @@ PROMISES: Final[dict[str, str]] = {
     "B11": "no replay changes anything",
     "B12": "rubbish changes nothing",
     "B13": "what was answered is kept",
+    "B17": "what is planned starts",
+    "B18": "nobody passes the first",
     "G1": "no byte believed in twice",
     "G2": "what runs fits the machine",
     "G3": "copies are prefixes",

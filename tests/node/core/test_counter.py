@@ -3,7 +3,7 @@
 import pytest
 
 from mesh.instant import SECOND, seconds
-from node.core import counter, requests
+from node.core import counter, instructing, requests
 from node.core.requests import Refused
 from simulations.world import World
 
@@ -67,7 +67,7 @@ def test_an_invite_lives_from_a_second_to_a_week(ttl_ms: int) -> None:
 def test_a_hold_that_nobody_knows_is_not_found() -> None:
     world = mesh("ann")
     with pytest.raises(Refused) as refused:
-        counter.ending(world.hosts["ann"].alive.knowledge, "00ff")
+        instructing.command(world.hosts["ann"].alive.knowledge, requests.Release("00ff"), bytes)
     assert refused.value.code == "not_found"
 
 
@@ -76,7 +76,8 @@ def test_the_front_of_an_id_finds_the_hold_and_its_owner() -> None:
     made = world.answer("ann", requests.Reserve({"ram": "1GiB", "node": "bob"}, 3_600_000))
     world.run(SECOND)
     knowledge = world.hosts["ann"].alive.knowledge
-    assert counter.ending(knowledge, made.body["id"][:8])[0] == world.hosts["bob"].id
+    front = requests.Release(made.body["id"][:8])
+    assert instructing.command(knowledge, front, bytes)[0] == world.hosts["bob"].id
 
 
 def test_what_was_granted_just_before_a_refused_request_is_kept_and_answered() -> None:

@@ -160,7 +160,9 @@ def test_what_was_posted_is_released_also_where_our_copy_of_the_log_has_only_the
     world.run(SECOND)
     ann, bob = world.hosts["ann"], world.hosts["bob"]
     chain = ann.alive.mesh.chains.chain(bob.id)
-    ann.alive.knowledge.replicas.rebuild(bob.id, chain[:-1])  # the answer outran the last block
+    ann.alive.knowledge.replicas.rebuild(
+        bob.id, chain[:-1], None
+    )  # the answer outran the last block
     copy = ann.alive.knowledge.replicas.books(bob.id)
     assert copy is not None
     assert copy.state_of(bytes.fromhex(hold)) is HoldState.PENDING
