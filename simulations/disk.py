@@ -52,6 +52,9 @@ class Disk:
     honest: bool = True
     misfortunes: int = 0
     """How often it lost, or went back on, what it had acknowledged; not counting lies."""
+    unheard: list[list[Write]] = field(default_factory=list)
+    """Transactions that were carried out and of which nobody was told, in order: at most one for
+    each end of an agent. A start finds what they did all the same."""
     _factor: float = 1.0
     _failing: int = 0
     _full: bool = False
@@ -88,7 +91,14 @@ class Disk:
     def write(self, writes: list[Write]) -> Synced:
         """One whole transaction, for a start that can't go on before it."""
         self.begin(writes)
-        return self.finish()
+        synced = self.finish()
+        if synced is Synced.DURABLE:
+            self.heard()
+        return synced
+
+    def heard(self) -> None:
+        """The agent has been told that its last transaction is durable."""
+        self.unheard.pop()
 
     def crash(self, *, power: bool = False) -> str:
         """The process is gone, with `power` the machine. What became of the batch under way:
@@ -182,6 +192,7 @@ class Disk:
         self._cached.clear()
 
     def _apply(self, writes: list[Write]) -> None:
+        self.unheard.append(writes)
         undo = []
         for write in writes:
             rows = self.durable.setdefault(write.space, {})

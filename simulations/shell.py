@@ -204,6 +204,7 @@ class Shell:
             world.trace.tail(host, synced.value)
             world.end(host, "failed")
             return
+        host.disk.heard()
         for tell in world.audience.durable:
             tell(host, writes)
         host.committing = False

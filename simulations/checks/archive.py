@@ -30,7 +30,7 @@ from ledger.entries import (
 from ledger.gang_entries import Enlisted, Settled
 from ledger.lifecycle import HoldState
 from ledger.tally import AuditError, Tally
-from mesh.identity import NODE_ID_BYTES, NodeId
+from mesh.identity import NodeId
 from mesh.instant import Instant
 from mesh.logs import NO_BLOCK, Block, Era, state_hash
 from mesh.persistence import (
@@ -223,6 +223,8 @@ class Archive:
         self.settled_in: dict[bytes, dict[bytes, None]] = {}
         """Of holds that are of gangs: hold → the blocks in which it is settled."""
         self.forgot: dict[str, Forgot] = {}
+        self._unheard: dict[str, int] = {}
+        """Of each machine: transactions counted here of which its agents were never told."""
         self._readings: dict[bytes, Reading | None] = {}
         self._by_hash: dict[bytes, Reading] = {}
 
@@ -271,11 +273,8 @@ class Archive:
             for key, raw in host.disk.durable.get(space, {}).items():
                 for place, digest in self._placed(Write(space, key, raw)):
                     shelf.put(place, digest)
-        before = self.shelves.get(host.name)
-        if before is not None and any(
-            not shelf.has(digest) and not _put_away(host, place)
-            for place, digest in before.rows.items()
-        ):
+        before = self._shelf_at_the_end(host)
+        if any(not shelf.has(digest) for digest in before.rows.values()):
             self.forgot[host.name] = Forgot(host.life, now)
         self.shelves[host.name] = shelf
         rows = host.disk.durable.get(SPACE_BLOCK, {})
@@ -284,8 +283,22 @@ class Archive:
         for folds in (self.signed, self.durable):
             folds[host.name] = fold = Fold()
             fold.refold(self.whole(own))
-        for reading in own:
-            self._publish(host.id, reading)  # what a crash let through, unacknowledged
+        # What a crash let through, unacknowledged: some of it may have been put away in the same
+        # transaction, and whoever hears of what follows is told of it too.
+        for reading in self.durable[host.name].chain:
+            self._publish(host.id, reading)
+
+    def _shelf_at_the_end(self, host: Host) -> Shelf:
+        """What lay on the disk when the last agent there ended: what it was told was durable, and
+        what one transaction more did that it was never told of."""
+        shelf = self.shelves.get(host.name) or Shelf()
+        counted = self._unheard.get(host.name, 0)
+        for writes in host.disk.unheard[counted:]:
+            for write in writes:
+                for place, digest in self._placed(write):
+                    shelf.put(place, digest)
+        self._unheard[host.name] = len(host.disk.unheard)
+        return shelf
 
     def stepped(self, host: Host, effects: Sequence[Effect]) -> Iterator[tuple[Reading, bool]]:
         """Every block that a step hands to the disk, and whether the host itself signed it now."""
@@ -373,16 +386,6 @@ class Archive:
             elif isinstance(entry, Settled):
                 self.settled_in.setdefault(entry.id, {})[reading.hash] = None
         return reading
-
-
-def _put_away(host: Host, place: tuple[str, bytes]) -> bool:
-    """Whether what lay there is gone because its log begins later on this disk: a crash lets
-    through a transaction that nobody was told of."""
-    space, key = place
-    base = parse_base(host.disk.durable.get(SPACE_BASE, {}).get(key[:NODE_ID_BYTES], b""))
-    if base is None or space == SPACE_ATTIC:
-        return False
-    return space == SPACE_BASE or _height(key) < base.block.height
 
 
 def _height(key: bytes) -> int:
