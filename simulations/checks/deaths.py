@@ -64,6 +64,10 @@ class _Doubt:
     began: Instant
     over: Instant | None = None
 
+    def is_about(self, now: Instant) -> bool:
+        """Whether somebody may still hear of it for the first time."""
+        return self.over is None or now - self.over < ON_ITS_WAY
+
 
 class DeathsAreEarned(Check):
     """A death comes after looks of one's own, all the time a suspect has, and in no freeze; and who
@@ -74,7 +78,10 @@ class DeathsAreEarned(Check):
     def __init__(self, evidence: Evidence) -> None:
         super().__init__(evidence)
         self._eyes: dict[str, _Eyes] = {}
-        self._doubts: dict[NodeId, dict[str, _Doubt]] = {}
+        self._doubts: dict[NodeId, dict[str, list[_Doubt]]] = {}
+        """Suspect → who doubts or doubted it → each time it did, as long as word may be on its way.
+        An accuser that takes its word back, and then doubts again, may still be believed by one
+        that heard nothing from the suspect meanwhile: there the time ran from the first doubt."""
 
     def started(self, host: Host) -> None:
         roll = host.alive.mesh.roll
@@ -82,7 +89,9 @@ class DeathsAreEarned(Check):
         self._eyes[host.name] = eyes = _Eyes(roll.changes, _states(host), stepped=now)
         for node, state in eyes.states.items():
             if state in DOUBTED:
-                self._doubts.setdefault(node, {}).setdefault(host.name, _Doubt(now))
+                doubts = self._doubts.setdefault(node, {}).setdefault(host.name, [])
+                if not doubts or doubts[-1].over is not None:
+                    doubts.append(_Doubt(now))
             if state is Liveness.SUSPECT:
                 eyes.suspects[node] = _Suspect(now, roll.count(Liveness.ALIVE))
 
@@ -124,11 +133,12 @@ class DeathsAreEarned(Check):
         self, host: Host, eyes: _Eyes, node: NodeId, before: Liveness | None, alive: int
     ) -> None:
         state, now = eyes.states[node], self.world.now
-        doubts = self._doubts.setdefault(node, {})
+        doubts = self._doubts.setdefault(node, {}).setdefault(host.name, [])
         if state in DOUBTED and before not in DOUBTED:
-            doubts[host.name] = _Doubt(now)
-        elif state not in DOUBTED and host.name in doubts:
-            doubts[host.name].over = now
+            doubts[:] = [*(doubt for doubt in doubts if doubt.is_about(now)), _Doubt(now)]
+        elif state not in DOUBTED:
+            for doubt in doubts:
+                doubt.over = now if doubt.over is None else doubt.over
         if state is not Liveness.SUSPECT:
             eyes.suspects.pop(node, None)
             return
@@ -153,11 +163,12 @@ class DeathsAreEarned(Check):
         if eyes.frozen is not None and now - eyes.frozen < FREEZE - SECOND:
             raise self.broken("death", f"{what} while it is itself cut off")
         since, others = suspect.since, 0
-        for name, doubt in self._doubts.get(node, {}).items():
-            recent = doubt.over is None or now - doubt.over < ON_ITS_WAY
+        for name, doubts in self._doubts.get(node, {}).items():
+            recent = [doubt.began for doubt in doubts if doubt.is_about(now)]
             if name != host.name and recent:
                 others += 1
-                since = min(since, doubt.began)
+                since = min(since, *recent)
+        since = max(since, now - _silent(host, node, now))
         longest = config.suspicion * config.suspicion_stretch
         wanted = min(CONFIRMATIONS, suspect.alive_min)
         share = SHARES[wanted][min(wanted, others)] if wanted else 1.0
@@ -188,3 +199,12 @@ class DeathsAreEarned(Check):
 
 def _states(host: Host) -> dict[NodeId, Liveness | None]:
     return {member.id: member.liveness for member in host.alive.mesh.roll.members()}
+
+
+def _silent(host: Host, node: NodeId, now: Instant) -> Duration:
+    """How long it has heard nothing from `node` itself: any word of it ends every doubt so far, so
+    no doubt of before counts."""
+    member = host.alive.mesh.roll.member(node)
+    if member is None or member.last_heard is None:
+        return now
+    return max(0, host.alive.knowledge.now - member.last_heard)

@@ -4,7 +4,8 @@ is first in a line is neither passed over nor made to wait longer, and outlives 
 Worked out here by plain counting, with none of the forecasts that owners make.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from ledger.commands import TTL_MAX, GrantKind, Leg
@@ -112,8 +113,8 @@ class LinesAreFair(Check):
         self._tickets: dict[str, dict[bytes, Ticket]] = {}
 
     def started(self, host: Host) -> None:
-        self._tickets.pop(host.name, None)
         rows = host.disk.durable.get(SPACE_LINE, {})
+        self._tickets[host.name] = _tickets(rows)
         if rows and host.agent is not None:
             self.looks("B18")
             ledger = host.agent.ledger
@@ -137,7 +138,9 @@ class LinesAreFair(Check):
     def wrote(self, host: Host, readings: Sequence[Reading]) -> None:
         if host.agent is None or not self._tickets.get(host.name):
             return
-        line = host.agent.ledger.waiting(host.agent.knowledge.now)
+        # Who came in this very step may have come behind the grant: one step reads many requests.
+        everybody = host.agent.ledger.waiting(host.agent.knowledge.now)
+        line = [one for one in everybody if one.waited > 0]
         if not line or host.agent.ledger.books.plans:
             return
         for reading in readings:
@@ -175,6 +178,15 @@ class LinesAreFair(Check):
         if mine is None or other is None:
             return False
         return (-mine.priority, mine.number) < (-other.priority, other.number)
+
+
+def _tickets(rows: Mapping[bytes, bytes]) -> dict[bytes, Ticket]:
+    """The places on a disk; one that cannot be read is nobody's."""
+    found: dict[bytes, Ticket] = {}
+    for key, row in rows.items():
+        with suppress(ValueError):
+            found[key] = decode_ticket(row)
+    return found
 
 
 def _strays(span: Duration) -> Duration:

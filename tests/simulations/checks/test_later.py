@@ -50,6 +50,20 @@ def test_a_line_that_moves_on_and_a_plan_that_starts_are_looked_at_in_silence() 
     assert evening.checks.looked["B17"] > 0
 
 
+def test_who_matters_more_goes_first_after_a_restart_too_and_that_is_no_pushing_in() -> None:
+    evening = Evening([LinesAreFair])
+    full = evening.reserve("bob", "bob", "5GiB")
+    evening.world.ask("ann", reserve(6, 60, principal="ann", wait_ms=100_000))
+    evening.world.ask("cyd", reserve(6, 20, principal="cyd", priority=5, wait_ms=100_000))
+    evening.run(4)
+    evening.world.crash("bob")
+    evening.world.start("bob")
+    evening.run(4)
+    evening.release("bob", full)
+    evening.run(4)
+    assert evening.checks.looked["B18"] > 1  # at the restart, and at a grant
+
+
 def test_an_owner_that_lets_people_push_in_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     evening = crowded()
     monkeypatch.setattr(admission, "others_wait", lambda *_: None)
