@@ -5,11 +5,12 @@ Worked out here by plain counting, with none of the forecasts that owners make.
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from typing import Final
 
 from ledger.commands import TTL_MAX, GrantKind, Leg
-from ledger.entries import Held, Planned, Started
+from ledger.entries import Expired, Held, Planned, Reclaimed, Released, Shrunk, Started, Voided
 from ledger.hall import Waiting
 from ledger.holds import LiveHold
 from ledger.leases import owner_span
@@ -138,17 +139,23 @@ class LinesAreFair(Check):
     def wrote(self, host: Host, readings: Sequence[Reading]) -> None:
         if host.agent is None or not self._tickets.get(host.name):
             return
-        # Who came in this very step may have come behind the grant: one step reads many requests.
-        everybody = host.agent.ledger.waiting(host.agent.knowledge.now)
-        line = [one for one in everybody if one.waited > 0]
+        line = host.agent.ledger.waiting(host.agent.knowledge.now)
         if not line or host.agent.ledger.books.plans:
             return
-        for reading in readings:
-            for entry in reading.entries or ():
-                if isinstance(entry, Held):
-                    self._granted(host, entry, line[0])
+        if any(one.waited <= 0 for one in line):
+            return  # one step reads many requests: whoever came in it may stand ahead, or not yet
+        if not readings or readings[-1].block.height != host.agent.ledger.books.height:
+            return  # the disk was slow: the books have moved on
+        if host.agent.ledger.ending:
+            return  # whether an end began before the grant or behind it is in no log
+        entries = [entry for reading in readings for entry in reading.entries or ()]
+        if any(isinstance(entry, _ENDS) for entry in entries):
+            return  # who had something running when it was decided is not to be seen now
+        for entry in entries:
+            if isinstance(entry, Held):
+                self._granted(host, entry, line)
 
-    def _granted(self, host: Host, entry: Held, first: Waiting) -> None:
+    def _granted(self, host: Host, entry: Held, line: Sequence[Waiting]) -> None:
         books = host.alive.ledger.books
         hold = books.live.get(entry.id)
         if hold is None:
@@ -156,6 +163,7 @@ class LinesAreFair(Check):
         self.looks("B18")
         others = [one for one in books.live.values() if one.id != entry.id]
         busy = {principal_of(one.principal, one.holder) for one in others}
+        first = self._first_without(host, line, busy)
         first_busy = principal_of(first.principal, first.holder) in busy
         its_busy = principal_of(entry.principal, entry.holder) in busy
         if self._goes_before(host, entry, first, first_busy=first_busy, its_busy=its_busy):
@@ -166,6 +174,20 @@ class LinesAreFair(Check):
         if without is not None and (with_it is None or with_it > without + SECOND):
             who = "one with nothing running" if not first_busy else "the first in line"
             raise self.broken("B18", f"{host.name} let somebody pass, and {who} waits longer")
+
+    def _first_without(
+        self, host: Host, line: Sequence[Waiting], busy: AbstractSet[str]
+    ) -> Waiting:
+        """Who was first before the grant: it made its principal one with something running, and
+        everybody else who waits in that name stepped back for it."""
+        tickets = self._tickets[host.name]
+
+        def rank(one: Waiting) -> tuple[bool, int, int]:
+            ticket = tickets.get(one.id)
+            number = one.place if ticket is None else ticket.number
+            return principal_of(one.principal, one.holder) in busy, -one.priority, number
+
+        return min(line, key=rank)
 
     def _goes_before(
         self, host: Host, entry: Held, first: Waiting, *, first_busy: bool, its_busy: bool
@@ -178,6 +200,10 @@ class LinesAreFair(Check):
         if mine is None or other is None:
             return False
         return (-mine.priority, mine.number) < (-other.priority, other.number)
+
+
+_ENDS: Final = (Voided, Expired, Released, Reclaimed, Shrunk)
+"""What makes room in the same step, before a grant of it or behind."""
 
 
 def _tickets(rows: Mapping[bytes, bytes]) -> dict[bytes, Ticket]:
