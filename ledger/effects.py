@@ -54,7 +54,7 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class StandingChanged:
-    """Whether we grant has changed. `state` and `reason` as in `node.core.topics.Standing`."""
+    """Whether we grant has changed. `state`, `reason` as in `node.core.picture.topics.Standing`."""
 
     state: str
     reason: str

@@ -33,8 +33,8 @@ from node.config import UpOptions
 from node.core import requests
 from node.core.effects import Effect, Event, Reply, Watch
 from node.core.machine import Agent
-from node.core.reports import AddressesChanged, Check, ShellNews
-from node.core.throughputs import TIMED_BYTES_MIN, StreamTimed
+from node.core.picture.reports import AddressesChanged, Check, ShellNews
+from node.core.picture.throughputs import TIMED_BYTES_MIN, StreamTimed
 from node.shell import health, streams
 from node.shell.archive import history
 from node.shell.beacons import Trouble

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import msgspec
 
 from ledger.observations import PoolReading
-from node.core.reports import InventoryRead, Sampled
-from node.core.topics import Inventory, Live, Models, PoolFact, PoolLive
+from node.core.picture.reports import InventoryRead, Sampled
+from node.core.picture.topics import Inventory, Live, Models, PoolFact, PoolLive
 from simulations.hardware import SOURCE, Card
 
 MAIN_MEMORY = ("ram", "unified")

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ledger.observations import PoolReading
-from node.core.reports import InventoryRead, Sampled
-from node.core.topics import GpuFact, Inventory, Live, Metric, PoolFact, PoolLive, ToolFact
+from node.core.picture.reports import InventoryRead, Sampled
+from node.core.picture.topics import GpuFact, Inventory, Live, Metric, PoolFact, PoolLive, ToolFact
 
 GIB = 1 << 30
 TOOLS = ("git", "python3", "ollama", "docker", "go", "ffmpeg")

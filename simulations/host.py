@@ -21,7 +21,7 @@ from mesh.wire import parse_block
 from node.core.continuity import Marker
 from node.core.effects import Effect, Event, Progress, Reply
 from node.core.machine import Agent
-from node.core.reports import InventoryRead, Sampled
+from node.core.picture.reports import InventoryRead, Sampled
 from simulations import hardware
 from simulations.clock import Clock
 from simulations.described import Described

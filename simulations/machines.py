@@ -19,7 +19,7 @@ from mesh.secret import Secret
 from node.core.birth import Birth
 from node.core.continuity import continuity, epoch_row, next_counter
 from node.core.machine import Agent
-from node.core.reports import InventoryRead, Report
+from node.core.picture.reports import InventoryRead, Report
 from simulations import hardware, signatures
 from simulations.agenda import Agenda
 from simulations.clock import Clock

@@ -22,7 +22,7 @@ from mesh.rejections import Rejection
 from mesh.wire import parse_block
 from node.core.continuity import Marker
 from node.core.effects import Doubt, Effect, Event, KeepKeys, Look, Progress, Reply, Stop, Watch
-from node.core.reports import WorkEnded
+from node.core.picture.reports import WorkEnded
 from simulations.disk import Synced
 from simulations.host import Host
 

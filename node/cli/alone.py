@@ -18,12 +18,12 @@ from node.cli.exits import Unable
 from node.cli.folders import explained
 from node.cli.settings import settled
 from node.config import VERSION, Settled
-from node.core.alone import picture
-from node.core.diagnoses import diagnose
-from node.core.findings import Scene
-from node.core.links import Telling
-from node.core.matrix import Survey
-from node.core.topics import Inventory, Live, Models
+from node.core.picture.alone import picture
+from node.core.picture.topics import Inventory, Live, Models
+from node.core.reachability.diagnoses import diagnose
+from node.core.reachability.findings import Scene
+from node.core.reachability.links import Telling
+from node.core.reachability.matrix import Survey
 from node.probes.instruments import instruments
 from node.probes.inventory import read_inventory
 from node.probes.models.servers import Servers

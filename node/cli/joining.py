@@ -54,7 +54,7 @@ def _keys_in(answer: bytes, invite: "Invite") -> "Keyring":
     import msgspec
 
     from mesh.keyring import Keyring
-    from node.core.inviting import JoinAnswer
+    from node.core.trust.inviting import JoinAnswer
 
     try:
         told = msgspec.json.decode(answer, type=JoinAnswer)

@@ -69,7 +69,7 @@ def age(ms: int | None) -> str:
 
 
 def metric(reading: Mapping[str, Any] | None) -> str:
-    """A Metric as `node.core.topics` has it: value and unit, or why there is none."""
+    """A Metric as `node.core.picture.topics` has it: value and unit, or why there is none."""
     if reading is None or reading.get("value") is None:
         note = clean((reading or {}).get("note", ""))
         return f"{UNKNOWN} ({note})" if note else UNKNOWN

@@ -29,14 +29,15 @@ from mesh.identity import NodeId, id_text
 from mesh.instant import MILLISECOND, Duration
 from mesh.keyring import Keyring
 from mesh.lookout import Footing
-from node.core import naming, throughputs
 from node.core.birth import Birth
-from node.core.knowledge import TOPICS, Knowledge
 from node.core.names import find_node
-from node.core.past import TOPIC_HISTORY, decode_past
-from node.core.reach import only_helper_of
-from node.core.topics import decode_inventory, decode_live, decode_models
-from node.core.wishes import Granted, is_carried
+from node.core.picture import throughputs
+from node.core.picture.knowledge import TOPICS, Knowledge
+from node.core.picture.past import TOPIC_HISTORY, decode_past
+from node.core.picture.topics import decode_inventory, decode_live, decode_models
+from node.core.reachability.reach import only_helper_of
+from node.core.reserving.wishes import Granted, is_carried
+from node.core.trust import naming
 
 DECODERS = {
     "inventory": decode_inventory,

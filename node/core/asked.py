@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from ledger.observations import Override
 from mesh.instant import Instant
-from node.core import answers, counter, gang_counter, instructing, requests
+from node.core import answers, counter, requests
 from node.core.effects import Effect, Reply
-from node.core.gang_requests import ReserveGang
+from node.core.gangs import counter as gang_counter
 from node.core.requests import Refused, Request
-from node.core.ties import adopt, check_free
+from node.core.requests.gangs import ReserveGang
+from node.core.reserving import instructing
+from node.core.usage.ties import adopt, check_free
 
 if TYPE_CHECKING:
     from node.core.machine import Agent

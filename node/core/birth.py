@@ -19,7 +19,7 @@ from mesh.instant import Duration
 from mesh.keyring import Keyring
 from mesh.persistence import SPACE_PROOF, SPACE_REMAINING
 from node.core.history import HISTORY_FOR
-from node.core.links import Self
+from node.core.reachability.links import Self
 
 META_EPOCH: Final = b"epoch"
 """The row of the highest epoch that this disk has spent."""

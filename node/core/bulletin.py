@@ -35,8 +35,8 @@ from mesh.persistence import SPACE_ASK, Persist, Write
 from node.core.effects import Effect, Event
 from node.core.floods import Floods
 from node.core.health import rejections
-from node.core.knowledge import Knowledge
 from node.core.phrases import amount_of
+from node.core.picture.knowledge import Knowledge
 
 CHANGES: Final = (
     Posted, Started, Adopted, Owed, Extended, Shrunk, Transferred, Released, Reclaimed,

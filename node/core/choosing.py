@@ -15,11 +15,11 @@ from ledger.limits import (
 )
 from mesh.identity import NodeId, id_text, parse_id
 from mesh.instant import HOUR, MILLISECOND
-from node.core.knowledge import Knowledge
 from node.core.names import find_node
 from node.core.outlook import Choice, Onlooker, Outlook, legs_of, work_of
+from node.core.picture.knowledge import Knowledge
 from node.core.requests import Refused, Reserve
-from node.core.wishes import is_carried
+from node.core.reserving.wishes import is_carried
 from placement.columns import Prepared
 from placement.decide import decide, listed
 from placement.decision import Decision

@@ -10,26 +10,15 @@ from typing import Any, Final
 import msgspec
 
 from mesh.instant import MILLISECOND
-from node.core import (
-    answers,
-    choosing,
-    gang_counter,
-    health,
-    holdings,
-    keyholders,
-    logbook,
-    naming,
-    planning,
-    requests,
-    trusting,
-    waiting,
-)
-from node.core.gang_requests import WhereGang
-from node.core.inviting import USES_MAX, Wish
-from node.core.knowledge import Knowledge
+from node.core import answers, choosing, health, holdings, logbook, planning, requests, waiting
+from node.core.gangs import counter as gang_counter
 from node.core.outlook import Outlook
-from node.core.reach import unreached
+from node.core.picture.knowledge import Knowledge
+from node.core.reachability.reach import unreached
 from node.core.requests import Refused, Request
+from node.core.requests.gangs import WhereGang
+from node.core.trust import keyholders, naming, trusting
+from node.core.trust.inviting import USES_MAX, Wish
 
 DEBTS_TOLD_MAX: Final = 8
 """`holdfast holds` shows them all."""

@@ -35,23 +35,25 @@ from mesh.identity import Identity, NodeId
 from mesh.instant import SECOND, Duration, Instant, earliest
 from mesh.logs import Position
 from mesh.persistence import Persist
-from node.core import answers, gang_answers, gang_books
-from node.core.asking import Asking
-from node.core.carrying import Carried, Carrying
-from node.core.custody import Answered, Custody
+from node.core import answers
 from node.core.effects import Effect, Look, Progress, Reply, Watch
-from node.core.gang import AskMember, Disbanded, Formed, GangingEffect, Record
-from node.core.gang_requests import ReserveGang
-from node.core.ganging import Ganging
-from node.core.knowledge import Knowledge
-from node.core.lines import Stand
+from node.core.gangs import answers as gang_answers
+from node.core.gangs import books as gang_books
+from node.core.gangs.gang import AskMember, Disbanded, Formed, GangingEffect, Record
+from node.core.gangs.ganging import Ganging
 from node.core.outlook import Outlook
+from node.core.picture.knowledge import Knowledge
+from node.core.picture.reports import WorkEnded
 from node.core.processes import Process
-from node.core.reports import WorkEnded
 from node.core.requests import Reserve
-from node.core.telling import Tell, Tellable, Telling, Told
-from node.core.trusting import refusal_of
-from node.core.wishes import Ask, AskingEffect, AskInLine, Granted, Wish
+from node.core.requests.gangs import ReserveGang
+from node.core.reserving.asking import Asking
+from node.core.reserving.carrying import Carried, Carrying
+from node.core.reserving.custody import Answered, Custody
+from node.core.reserving.lines import Stand
+from node.core.reserving.telling import Tell, Tellable, Telling, Told
+from node.core.reserving.wishes import Ask, AskingEffect, AskInLine, Granted, Wish
+from node.core.trust.trusting import refusal_of
 
 SERVICE_LEDGER: Final = "ledger"
 CALL_WAIT: Final[Duration] = 2 * SECOND

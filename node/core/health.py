@@ -9,13 +9,15 @@ from typing import Any
 from mesh.identity import id_text
 from mesh.instant import MILLISECOND
 from mesh.membership import Liveness, Member, Trust
-from node.core import answers, keyholders, logbook, matrix, naming
-from node.core.diagnoses import diagnose
-from node.core.findings import Scene
-from node.core.knowledge import Knowledge
-from node.core.matrix import Survey
-from node.core.reach import trouble
-from node.core.reports import Check
+from node.core import answers, logbook
+from node.core.picture.knowledge import Knowledge
+from node.core.picture.reports import Check
+from node.core.reachability import matrix
+from node.core.reachability.diagnoses import diagnose
+from node.core.reachability.findings import Scene
+from node.core.reachability.matrix import Survey
+from node.core.reachability.reach import trouble
+from node.core.trust import keyholders, naming
 
 SECONDS_TO_OPEN = "`holdfast status` shows how long; `holdfast ledger open` is a person's way out"
 

@@ -16,11 +16,12 @@ from ledger.lifecycle import HoldState
 from ledger.plans import Plan
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, Duration
-from node.core import answers, gang_answers
-from node.core.dangers import Danger, dangers
-from node.core.idling import IdleFact, idle_sentence
-from node.core.knowledge import Knowledge
-from node.core.topics import Live
+from node.core import answers
+from node.core.gangs import answers as gang_answers
+from node.core.picture.dangers import Danger, dangers
+from node.core.picture.idling import IdleFact, idle_sentence
+from node.core.picture.knowledge import Knowledge
+from node.core.picture.topics import Live
 
 MEASURED_BY_HOLD: Final = ("ram", "unified", "gpu:", "mig:")
 """Memory. Of cores and disks nobody can tell which hold's work uses how much."""

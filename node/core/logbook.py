@@ -13,8 +13,8 @@ from ledger.books import Books
 from ledger.entries import decode_entry
 from mesh.logs import Block
 from node.core.answers import ms, plain, who
-from node.core.knowledge import Knowledge
 from node.core.names import find_node
+from node.core.picture.knowledge import Knowledge
 
 PAGE_ENTRIES_MIN: Final = 500
 """A page ends with the block that fills it: a block has 256 entries at most."""

@@ -27,26 +27,26 @@ from mesh.persistence import SPACE_ASK, SPACE_CARRY, Persist
 from mesh.rejections import Rejection
 from node.core import answers, counter, health
 from node.core.asked import asked
-from node.core.attribution import Attribution
-from node.core.belonging import Belonging, BelongingEffect
 from node.core.birth import Birth
 from node.core.bulletin import Bulletin
 from node.core.copies import Copies
 from node.core.effects import Doubt, Effect, Happened, KeepKeys, Look, Reply
 from node.core.errands import SERVICE_LEDGER, ErrandEffect, Errands, ToOurBooks
-from node.core.gang import Record
+from node.core.gangs.gang import Record
 from node.core.history import History
-from node.core.inviting import Inviting
-from node.core.knowledge import Knowledge
+from node.core.picture.knowledge import Knowledge
+from node.core.picture.reports import Report, hosts_of
+from node.core.picture.self_image import SelfImage, Statement
 from node.core.pruning import Pruning
+from node.core.reachability.surveying import Surveying
 from node.core.reported import reported
-from node.core.reports import Report, hosts_of
 from node.core.requests import Refused, Request
-from node.core.revoking import Bar
-from node.core.rotating import SERVICE_KEYS, NewKeys, Rotating, RotatingEffect
-from node.core.self_image import SelfImage, Statement
 from node.core.selves import SayGoodBye, Selves, SelvesEffect, Suspect, TellBooks
-from node.core.surveying import Surveying
+from node.core.trust.belonging import Belonging, BelongingEffect
+from node.core.trust.inviting import Inviting
+from node.core.trust.revoking import Bar
+from node.core.trust.rotating import SERVICE_KEYS, NewKeys, Rotating, RotatingEffect
+from node.core.usage.attribution import Attribution
 
 SERVICE_QUERY: Final = "query"
 SERVICE_JOIN: Final = "join"

@@ -11,7 +11,7 @@ from mesh.logs import Base
 from mesh.persistence import Persist
 from mesh.storage import writes_for
 from node.core.history import History
-from node.core.knowledge import Knowledge
+from node.core.picture.knowledge import Knowledge
 
 
 class Pruning:

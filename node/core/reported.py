@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ledger.observations import CapacitySeen, Fenced
 from mesh.instant import Instant
 from node.core.effects import Effect
-from node.core.reports import (
+from node.core.picture.reports import (
     AddressesChanged,
     Found,
     InventoryRead,
@@ -20,7 +20,7 @@ from node.core.reports import (
     WorkEnded,
     hosts_of,
 )
-from node.core.throughputs import StreamTimed
+from node.core.picture.throughputs import StreamTimed
 
 if TYPE_CHECKING:
     from node.core.machine import Agent

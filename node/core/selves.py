@@ -36,7 +36,7 @@ from mesh.record import ADDRESSES_MAX, HOST_CHARS_MAX
 from node.core.birth import META_EPOCH, Birth
 from node.core.bulletin import Bulletin
 from node.core.effects import Doubt, Effect, Stop
-from node.core.knowledge import Knowledge
+from node.core.picture.knowledge import Knowledge
 
 META_TWIN: Final = b"twin"
 """The row that keeps the books closed: the sentence that says why."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from mesh.identity import NodeId
 from node.core import answers
-from node.core.knowledge import Knowledge
+from node.core.picture.knowledge import Knowledge
 
 
 def waiting(knowledge: Knowledge) -> list[dict[str, Any]]:

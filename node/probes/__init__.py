@@ -6,6 +6,7 @@ text; what cannot be read stays None and says why in a note, because a zero woul
 `shares.py` keeps the agents of one machine from promising the same memory; `processes.py` says
 which hold's work uses what.
 
-Everything here may block for a moment: call it from a worker thread. May import `node.core.topics`,
-`node.core.processes`, `ledger.observations` and the words of `mesh`; nothing of trio.
+Everything here may block for a moment: call it from a worker thread. May import
+`node.core.picture.topics`, `node.core.processes`, `ledger.observations` and the words of `mesh`;
+nothing of trio.
 """

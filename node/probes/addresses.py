@@ -12,7 +12,7 @@ from typing import Final
 
 import psutil
 
-from node.core.topics import AddressFact
+from node.core.picture.topics import AddressFact
 from node.probes.sources import Roots, exists, names_in, read_text, read_word
 
 KINDS_BY_USE: Final = ("ethernet", "wifi", "other", "tunnel", "bridge", "loopback")

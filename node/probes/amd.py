@@ -16,7 +16,7 @@ processors in LLVM's "User Guide for AMDGPU Backend", which says which are APUs.
 
 from typing import Final, NamedTuple
 
-from node.core.topics import Metric
+from node.core.picture.topics import Metric
 from node.probes.card import PROCESSES_PER_CARD_MAX, CardReading, figure
 from node.probes.drm import read_clients, use_of
 from node.probes.pci import display_slots

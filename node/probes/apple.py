@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from node.core.topics import Metric
+from node.core.picture.topics import Metric
 from node.probes.card import CardReading, figure
 from node.probes.memory import MemoryReading
 from node.probes.sources import RunLimited, whole

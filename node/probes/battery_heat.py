@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from node.core.topics import STATUS_UNKNOWN, Metric
+from node.core.picture.topics import STATUS_UNKNOWN, Metric
 from node.probes.sources import Roots, names_in, read_integer, read_word, whole
 
 PLAUSIBLE_MILLIDEGREES: Final = range(-40_000, 150_001)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from node.core.topics import STATUS_UNKNOWN, GpuFact, Metric
+from node.core.picture.topics import STATUS_UNKNOWN, GpuFact, Metric
 
 CARDS_MAX: Final = 64
 PROCESSES_PER_CARD_MAX: Final = 4096

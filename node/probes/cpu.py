@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass
 from typing import Final
 
-from node.core.topics import STATUS_UNKNOWN, Metric
+from node.core.picture.topics import STATUS_UNKNOWN, Metric
 from node.probes.cgroups import UNIFIED, own_folders
 from node.probes.sources import Roots, names_in, read_integer, read_text, read_word, whole
 

@@ -15,7 +15,7 @@ import signal
 import struct
 from typing import Final
 
-from node.core.topics import How
+from node.core.picture.topics import How
 from node.probes.sources import Roots, read_text, whole
 
 INFO_BYTES: Final = 64

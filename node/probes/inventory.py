@@ -6,7 +6,7 @@ Costs a few milliseconds, and once per installed tool the time that it takes to 
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
-from node.core.topics import (
+from node.core.picture.topics import (
     STATUS_OK,
     STATUS_UNKNOWN,
     Inventory,

@@ -6,7 +6,7 @@ inventory that changed with each would be news all day.
 
 from typing import Final
 
-from node.core.topics import InterfaceFact
+from node.core.picture.topics import InterfaceFact
 from node.probes.addresses import kind_of, read_marks
 from node.probes.sources import Roots, exists, names_in, read_integer, read_word
 

@@ -13,7 +13,7 @@ import ctypes
 import re
 from typing import Any, Final
 
-from node.core.topics import Metric
+from node.core.picture.topics import Metric
 from node.probes.card import CARDS_MAX, PROCESSES_PER_CARD_MAX, CardReading, figure
 from node.probes.pci import display_slots
 from node.probes.sources import Roots

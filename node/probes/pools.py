@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from node.core.topics import PoolFact
+from node.core.picture.topics import PoolFact
 from node.probes import apple
 from node.probes.card import CardReading
 from node.probes.cpu import read_usable

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from node.core.topics import STATUS_UNKNOWN, Metric
+from node.core.picture.topics import STATUS_UNKNOWN, Metric
 from node.probes.sources import Roots, read_text
 
 WATCHED: Final = (("memory", "some"), ("memory", "full"), ("cpu", "some"), ("io", "full"))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from node.core.topics import STATUS_UNKNOWN, Metric
+from node.core.picture.topics import STATUS_UNKNOWN, Metric
 from node.probes.cgroups import UNIFIED, parse_hierarchies
 from node.probes.sources import Roots, exists, read_text, read_word
 

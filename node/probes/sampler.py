@@ -17,8 +17,8 @@ from typing import Final
 
 from ledger.observations import PoolReading
 from mesh.instant import Instant
+from node.core.picture.topics import STATUS_UNKNOWN, ForeignFact, Live, Metric, PoolFact, PoolLive
 from node.core.processes import Process
-from node.core.topics import STATUS_UNKNOWN, ForeignFact, Live, Metric, PoolFact, PoolLive
 from node.probes.battery_heat import read_battery, read_heat
 from node.probes.card import CardReading
 from node.probes.cpu import CpuTicks, busy_metric, percent_busy, read_load, read_ticks

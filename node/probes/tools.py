@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Mapping
 from typing import Final
 
-from node.core.topics import ToolFact
+from node.core.picture.topics import ToolFact
 from node.probes.sources import RunLimited
 
 VERSION_SECONDS_MAX: Final = 2.0

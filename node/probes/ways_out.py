@@ -14,7 +14,7 @@ import socket
 import sys
 from typing import Final
 
-from node.core.evidence import WSL_MIRRORED, WSL_NAT, WSL_UNKNOWN
+from node.core.picture.evidence import WSL_MIRRORED, WSL_NAT, WSL_UNKNOWN
 from node.probes.addresses import InterfaceAddress
 from node.probes.sources import Roots, exists, read_word
 

@@ -27,7 +27,7 @@ from mesh.rejections import Rejection
 from mesh.wire import parse_block
 from node.core.effects import Doubt, Effect, Event, KeepKeys, Look, Progress, Reply, Stop, Watch
 from node.core.machine import Agent
-from node.core.reports import Report
+from node.core.picture.reports import Report
 from node.core.requests import Request
 from node.shell import clock
 from node.shell.aside import Aside, in_a_thread

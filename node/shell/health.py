@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from node.core.reports import Check
+from node.core.picture.reports import Check
 from node.probes.nvidia import nvidia_slots
 from node.probes.sources import Roots, read_text
 from node.shell.beacons import BEACON_PORT, AirCounts, NetworkWarning, Trouble

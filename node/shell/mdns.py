@@ -27,7 +27,7 @@ import trio
 
 from mesh.effects import Address
 from mesh.identity import NodeId
-from node.core.reports import Found
+from node.core.picture.reports import Found
 from node.shell.beacons import NetworkWarning, Trouble, error_name
 from node.shell.interfaces import Interface
 from node.shell.mdns_records import (

@@ -17,7 +17,7 @@ from typing import Final
 
 from mesh.effects import Address
 from mesh.identity import NodeId, id_text, parse_id
-from node.core.reports import Found
+from node.core.picture.reports import Found
 from node.shell.interfaces import Interface, advertised
 
 SERVICE_TYPE: Final = "_holdfast._udp.local."

@@ -7,7 +7,7 @@ private. So the command looks once more, which costs it nothing: it imports no m
 import stat
 from typing import Final
 
-from node.core.reports import Check
+from node.core.picture.reports import Check
 from node.shell.state import StateFolder
 
 NAME: Final = "state folder"

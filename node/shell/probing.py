@@ -18,8 +18,8 @@ import trio
 from node.config import UpOptions
 from node.core.effects import Watch
 from node.core.machine import Agent
-from node.core.reports import InventoryRead, Report, Sampled, WorkEnded
-from node.core.topics import How, Inventory, Models
+from node.core.picture.reports import InventoryRead, Report, Sampled, WorkEnded
+from node.core.picture.topics import How, Inventory, Models
 from node.probes.deaths import Coroner
 from node.probes.instruments import instruments
 from node.probes.inventory import read_inventory

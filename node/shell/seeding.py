@@ -12,7 +12,7 @@ from typing import Final
 import trio
 
 from mesh.effects import Address
-from node.core.reports import SeedsFound
+from node.core.picture.reports import SeedsFound
 from node.shell.beacons import NetworkWarning, Trouble
 from node.shell.sockets import address_of, is_literal
 

@@ -14,7 +14,7 @@ import trio
 from mesh.effects import Address
 from mesh.instant import Instant
 from node.config import UpOptions
-from node.core.reports import Check
+from node.core.picture.reports import Check
 from node.probes.shares import Onlooker
 from node.shell import clock, health, terrain
 from node.shell.aside import Aside, in_a_thread

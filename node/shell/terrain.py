@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 
 from mesh.instant import MILLISECOND, Duration
-from node.core.evidence import (
+from node.core.picture.evidence import (
     AIRWAYS_MAX,
     NETWORKS_MAX,
     WORD_CHARS_MAX,

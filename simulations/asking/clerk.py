@@ -15,8 +15,8 @@ from ledger.books import Books
 from mesh.identity import NodeId
 from node.cli.exits import refused
 from node.core import planning, requests
+from node.core.picture.view import Picture
 from node.core.requests import Refused, read_request
-from node.core.view import Picture
 from placement.columns import Prepared, prepare
 from placement.view import ClusterView
 from simulations.whatif.cluster import Cluster

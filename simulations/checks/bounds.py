@@ -55,26 +55,26 @@ from mesh.sightings import BEACON_SOURCES_MAX, SIGHTINGS_MAX
 from mesh.strangers import STRANGERS_MAX
 from mesh.suspicion import CONFIRMATIONS
 from mesh.twins import AGAIN_AFTER, KNOCKED_MAX
-from node.core.attribution import FOLLOWED_MAX, HEARD_MAX
-from node.core.carrying import PLEDGES_MAX
-from node.core.dangers import RAISED_MAX
-from node.core.forgetting import FORGOTTEN_MAX
-from node.core.gang import GANGS_UNDER_WAY_MAX, TRIED_MAX
+from node.core.gangs.gang import GANGS_UNDER_WAY_MAX, TRIED_MAX
 from node.core.history import ROWS_MAX as ARCHIVE_ROWS_MAX
-from node.core.idling import IDLE_TOLD_MAX
-from node.core.inviting import INVITES_MAX, OVER_REMEMBERED_MAX, WRONG_TOKENS_PER_MINUTE_MAX
-from node.core.knowledge import GRANTS_REMEMBERED_MAX
-from node.core.lines import STANDS_MAX
 from node.core.machine import Agent
-from node.core.measuring import MEASUREMENTS_MAX, ROUNDS
-from node.core.measuring import PEERS_AT_ONCE_MAX as MEASURED_MAX
-from node.core.remembering import WORKS_MAX
-from node.core.revoking import REVOKED_MAX
-from node.core.surveying import ASKED_MAX, SURVEYS_MAX
-from node.core.throughputs import PEERS_MAX as TIMED_PEERS_MAX
-from node.core.throughputs import TIMINGS_MAX
-from node.core.ties import TIES_MAX
-from node.core.wishes import ERRANDS_MAX
+from node.core.picture.dangers import RAISED_MAX
+from node.core.picture.idling import IDLE_TOLD_MAX
+from node.core.picture.knowledge import GRANTS_REMEMBERED_MAX
+from node.core.picture.throughputs import PEERS_MAX as TIMED_PEERS_MAX
+from node.core.picture.throughputs import TIMINGS_MAX
+from node.core.reachability.measuring import MEASUREMENTS_MAX, ROUNDS
+from node.core.reachability.measuring import PEERS_AT_ONCE_MAX as MEASURED_MAX
+from node.core.reachability.surveying import ASKED_MAX, SURVEYS_MAX
+from node.core.reserving.carrying import PLEDGES_MAX
+from node.core.reserving.lines import STANDS_MAX
+from node.core.reserving.wishes import ERRANDS_MAX
+from node.core.trust.forgetting import FORGOTTEN_MAX
+from node.core.trust.inviting import INVITES_MAX, OVER_REMEMBERED_MAX, WRONG_TOKENS_PER_MINUTE_MAX
+from node.core.trust.revoking import REVOKED_MAX
+from node.core.usage.attribution import FOLLOWED_MAX, HEARD_MAX
+from node.core.usage.remembering import WORKS_MAX
+from node.core.usage.ties import TIES_MAX
 from placement.columns import COLUMNS_MAX, FIGURED_MAX
 from placement.history import RECORDS_MAX
 from simulations.checks.check import Check

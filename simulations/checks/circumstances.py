@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from ledger.machine import BOOKINGS_CLOSED, OPEN, QUARANTINED
 from mesh.instant import Duration, Instant
-from node.core.carrying import RENEW_EVERY
 from node.core.effects import Effect
+from node.core.reserving.carrying import RENEW_EVERY
 from simulations.host import Host
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from ledger.entries import EndedBy, Entry, EraOpened, Expired, Reclaimed, Releas
 from ledger.leases import holder_span
 from ledger.lifecycle import HoldState
 from mesh.persistence import SPACE_CARRY, Persist
-from node.core.carrying import RENEW_EVERY
 from node.core.effects import Effect
+from node.core.reserving.carrying import RENEW_EVERY
 from simulations.checks.archive import Reading
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence

@@ -8,7 +8,7 @@ from mesh.identity import NodeId
 from mesh.persistence import SPACE_FORGOTTEN, Persist
 from mesh.record import TOPIC_NODE
 from node.core.effects import Effect
-from node.core.topics import (
+from node.core.picture.topics import (
     TOPIC_FORGOTTEN,
     TOPIC_INVENTORY,
     TOPIC_KEYS,

@@ -13,7 +13,7 @@ from mesh.membership import Liveness, Trust
 from mesh.persistence import SPACE_FORGOTTEN, Persist, Write
 from mesh.rejections import Rejection
 from node.core.effects import Effect
-from node.core.forgetting import Tombstone
+from node.core.trust.forgetting import Tombstone
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
 from simulations.host import Host

@@ -37,7 +37,7 @@ from mesh.instant import MILLISECOND, Duration, Instant
 from mesh.persistence import SPACE_ASK, Persist
 from node.core import requests
 from node.core.effects import Effect, Reply
-from node.core.gang_requests import ReserveGang
+from node.core.requests.gangs import ReserveGang
 from simulations.checks.parting import left_of
 from simulations.host import Host
 

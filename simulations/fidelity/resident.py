@@ -24,7 +24,7 @@ from node.app import App
 from node.config import UpOptions
 from node.core.continuity import Marker
 from node.core.effects import Watch
-from node.core.topics import How, Inventory
+from node.core.picture.topics import How, Inventory
 from node.probes.processes import Tie
 from node.probes.sampler import Sample
 from node.probes.shares import Onlooker

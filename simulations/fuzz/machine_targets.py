@@ -31,8 +31,8 @@ from mesh.sessions import PAYLOAD_BYTES_MAX
 from mesh.wire import encode, fact_bytes
 from node.core.effects import Effect, Stop
 from node.core.errands import SERVICE_LEDGER
-from node.core.rotating import SERVICE_KEYS, KeyOrder
-from node.core.topics import TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_STANDING
+from node.core.picture.topics import TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_STANDING
+from node.core.trust.rotating import SERVICE_KEYS, KeyOrder
 from simulations.fuzz import books_targets, mesh_targets
 from simulations.fuzz.stage import Stage, staged
 from simulations.fuzz.target import COSTLY, DEAR, Shape, Target

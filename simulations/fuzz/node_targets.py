@@ -21,18 +21,19 @@ from node.cli.exits import Unable
 from node.cli.joining import _keys_in
 from node.cli.settings import read_document
 from node.config import ConfigError, settle
-from node.core import idling, links, matrix, past, throughputs, topics
 from node.core.choosing import request_of
-from node.core.diagnoses import diagnose
-from node.core.evidence import Airway, Evidence
-from node.core.findings import Scene
-from node.core.forgetting import FORGOTTEN_MAX, Forgetting, Tombstone
-from node.core.inviting import Inviting
-from node.core.links import Link, Stray, Telling
-from node.core.matrix import Survey
-from node.core.reports import Found
+from node.core.picture import idling, past, throughputs, topics
+from node.core.picture.evidence import Airway, Evidence
+from node.core.picture.reports import Found
+from node.core.reachability import links, matrix
+from node.core.reachability.diagnoses import diagnose
+from node.core.reachability.findings import Scene
+from node.core.reachability.links import Link, Stray, Telling
+from node.core.reachability.matrix import Survey
+from node.core.reachability.surveying import SERVICE_LINKS
 from node.core.requests import Refused, decode_request
-from node.core.surveying import SERVICE_LINKS
+from node.core.trust.forgetting import FORGOTTEN_MAX, Forgetting, Tombstone
+from node.core.trust.inviting import Inviting
 from node.probes.offers import ShareRefused, parse_offer
 from node.probes.shares import parse_use
 from node.probes.walls import iptables_drops_input, nft_drops_input

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from node.core.topics import decode_models, encode
+from node.core.picture.topics import decode_models, encode
 from node.probes import amd, apple, drm
 from node.probes.models.rest import NoAnswer, body_of, is_whole
 from node.probes.models.servers import LoadedModel, Server, parse_listening, recognised

@@ -4,7 +4,7 @@ from typing import Final
 
 from mesh.instant import SECOND, Duration
 from node.core import requests
-from node.core.gang_requests import ReserveGang
+from node.core.requests.gangs import ReserveGang
 from simulations.people.diary import Diary
 from simulations.people.steps import Script, ask, rest
 from simulations.people.tastes import Tastes

@@ -12,8 +12,8 @@ throughput = [{ peer = "attic", from = "110MB", to = "95MB" }]   # bytes a secon
 import re
 from typing import Final, NamedTuple
 
-from node.core.throughputs import BYTES_PER_SECOND_MAX, PEERS_MAX
-from node.core.topics import GpuFact, LoadedFact, Models, ServerFact, StoredFact
+from node.core.picture.throughputs import BYTES_PER_SECOND_MAX, PEERS_MAX
+from node.core.picture.topics import GpuFact, LoadedFact, Models, ServerFact, StoredFact
 from placement.amounts import parse_bytes
 from placement.request import VENDORS
 from simulations.described import Timed

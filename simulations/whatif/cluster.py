@@ -19,7 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from node.config import ConfigError, read_name
-from node.core.topics import (
+from node.core.picture.topics import (
     GpuFact,
     Inventory,
     Live,

@@ -12,9 +12,9 @@ from ledger.observations import CapacitySeen, Continuity, Fenced, PeersKnown
 from mesh.facts import Fact, sign_fact
 from mesh.identity import NONCE_BYTES, Epoch, Identity, id_text
 from mesh.instant import Instant
-from node.core import throughputs
-from node.core.throughputs import TOPIC_THROUGHPUT, Throughput, Throughputs
-from node.core.topics import (
+from node.core.picture import throughputs
+from node.core.picture.throughputs import TOPIC_THROUGHPUT, Throughput, Throughputs
+from node.core.picture.topics import (
     TOPIC_INVENTORY,
     TOPIC_LIVE,
     TOPIC_MODELS,
@@ -22,7 +22,7 @@ from node.core.topics import (
     Standing,
     encode,
 )
-from node.core.view import Sources
+from node.core.picture.view import Sources
 from simulations import signatures
 from simulations.described import Described
 

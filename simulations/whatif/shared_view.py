@@ -26,8 +26,8 @@ from mesh.instant import Instant
 from node.core.choosing import request_of
 from node.core.names import find_node
 from node.core.outlook import legs_of
+from node.core.picture.view import Picture
 from node.core.requests import Refused
-from node.core.view import Picture
 from placement.columns import Prepared, prepare, redraw
 from placement.decide import decide, listed
 from placement.decision import Decision, Fit
@@ -108,7 +108,7 @@ class SharedView:
         return self.asker_of(job.kind, job.number)
 
     def ask(self, job: Job, answered: Answered) -> None:
-        """See `Ground`: the errand of `node/core/asking.py`, with nobody between."""
+        """See `Ground`: the errand of `node/core/reserving/asking.py`, with nobody between."""
         try:
             request = self.request(job)
         except Refused as refused:

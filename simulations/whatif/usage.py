@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from mesh.instant import Duration, Instant
-from node.core.topics import PoolFact
+from node.core.picture.topics import PoolFact
 from placement.columns import Prepared
 from placement.legs import choose
 from placement.request import Request

@@ -18,8 +18,8 @@ from mesh.effects import OurselvesChange, PeerChange
 from mesh.rejections import Rejection
 from node.cli.parser import build, parse
 from node.core.catalogue import KINDS
-from node.core.company import Sight
-from node.core.dangers import Sort
+from node.core.picture.company import Sight
+from node.core.picture.dangers import Sort
 from node.shell.chronicle import MISSED
 from tests.architecture.source import ROOMS, ROOT, files, name_of
 

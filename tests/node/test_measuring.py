@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from node.core import requests
-from node.core.measuring import ROUNDS
-from node.core.throughputs import TIMED_BYTES_MIN
+from node.core.picture.throughputs import TIMED_BYTES_MIN
+from node.core.reachability.measuring import ROUNDS
 from tests.node.test_app import village
 
 

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from mesh.facts import sign_fact
 from mesh.identity import Identity
 from node.core.choosing import request_of
-from node.core.topics import Inventory, PoolFact, PoolLive, encode
-from node.core.view import Sources, draw_row
+from node.core.picture.topics import Inventory, PoolFact, PoolLive, encode
+from node.core.picture.view import Sources, draw_row
 from node.probes.card import CardReading, gpu_fact
 from placement.decide import decide
 from placement.explain import explain

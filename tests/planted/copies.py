@@ -7,8 +7,8 @@ import pytest
 
 from ledger.commands import Answer
 from mesh import chains, notary
-from node.core.custody import Answered, Custody
-from node.core.replicas import Replicas
+from node.core.picture.replicas import Replicas
+from node.core.reserving.custody import Answered, Custody
 from simulations.checks.replicas import CopiesAreTrue
 from tests.planted.bug import Bug, Course, set_to
 

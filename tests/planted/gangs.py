@@ -6,9 +6,9 @@ import pytest
 
 from ledger import desk
 from ledger.gang_entries import GangCompleted
-from node.core import gang_books
-from node.core.gang import Formed, Stage
-from node.core.ganging import Ganging
+from node.core.gangs import books as gang_books
+from node.core.gangs.gang import Formed, Stage
+from node.core.gangs.ganging import Ganging
 from tests.planted.bug import Bug, Course
 
 DYING: Final = Course("gang-asker-dies=20", nodes=4, seconds=40, operations=16)

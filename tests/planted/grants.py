@@ -16,10 +16,10 @@ from ledger.postings import Posting, step_postings
 from ledger.visits import Visit
 from mesh.effects import Answer
 from mesh.persistence import Persist
-from node.core import asking
-from node.core.carrying import Carrying
 from node.core.effects import Reply
 from node.core.errands import SERVICE_LEDGER
+from node.core.reserving import asking
+from node.core.reserving.carrying import Carrying
 from simulations.host import Host
 from simulations.shell import Shell
 from tests.planted.bug import Bug, Course, Plant, set_to

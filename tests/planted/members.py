@@ -10,8 +10,8 @@ from mesh.effects import PeerChange, PeerChanged
 from mesh.intake import Harvest, Intake
 from mesh.membership import Liveness
 from mesh.record import TOPIC_NODE, parse_record
-from node.core.knowledge import Knowledge
 from node.core.machine import Agent
+from node.core.picture.knowledge import Knowledge
 from node.core.selves import Selves
 from tests.planted.bug import Bug, Course, set_to
 

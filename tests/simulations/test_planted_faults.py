@@ -18,10 +18,11 @@ from mesh.instant import MILLISECOND, SECOND, seconds
 from mesh.parcels import Item, parcel_bytes
 from mesh.reconcile import SERVICE_PUSH
 from mesh.wire import block_bytes
-from node.core import asking, planning, requests
-from node.core.custody import Answered, Custody
+from node.core import planning, requests
 from node.core.machine import Agent
-from node.core.replicas import Replicas
+from node.core.picture.replicas import Replicas
+from node.core.reserving import asking
+from node.core.reserving.custody import Answered, Custody
 from placement.decision import decision_bytes
 from simulations import machines
 from simulations.checks import all_checks

@@ -11,8 +11,8 @@ from ledger.commands import Answer
 from ledger.observations import Continuity
 from ledger.recovery import Gathered
 from mesh.instant import SECOND
-from node.core.custody import Answered, Custody
 from node.core.machine import Agent
+from node.core.reserving.custody import Answered, Custody
 from simulations import machines
 from simulations.faults.catalogue import Chosen
 from simulations.options import Options

@@ -9,7 +9,7 @@ from ledger.books import Books
 from ledger.observations import Continuity
 from ledger.recovery import Gathered
 from mesh.instant import SECOND
-from node.core.rivals import Rivals
+from node.core.usage.rivals import Rivals
 from simulations import machines
 from simulations.network import Network
 from simulations.options import Options

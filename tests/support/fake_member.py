@@ -13,8 +13,8 @@ from mesh.instant import HOUR
 from mesh.invite import Invite
 from mesh.keyring import Keyring
 from mesh.secret import Secret, derive
-from node.core.inviting import Inviting
 from node.core.requests import decode_request
+from node.core.trust.inviting import Inviting
 from node.shell.streams import StreamCounts, serve
 from node.shell.tls import MeshTls
 

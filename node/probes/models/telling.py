@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from node.core.topics import LoadedFact, Models, ServerFact, StoredFact
+from node.core.picture.topics import LoadedFact, Models, ServerFact, StoredFact
 from node.probes.models.servers import NAME_CHARS_MAX, Server
 from node.probes.models.stores import StoredModel
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from mesh.instant import HOUR, MINUTE, SECOND
 from node.core import requests
-from node.core.dangers import MARGIN_BYTES, dangers
-from node.core.idling import IDLE_AFTER, Idling
-from node.core.topics import ForeignFact, Live, PoolLive
+from node.core.picture.dangers import MARGIN_BYTES, dangers
+from node.core.picture.idling import IDLE_AFTER, Idling
+from node.core.picture.topics import ForeignFact, Live, PoolLive
 from simulations.hardware import GIB
 from simulations.world import World
 from tests.node.core.test_reservations import mesh, reserve

@@ -7,11 +7,11 @@ from ledger.commands import Post as PostCommand
 from mesh.effects import Call
 from mesh.identity import NodeId
 from mesh.instant import SECOND, Instant
-from node.core.asking import Asking
 from node.core.effects import Reply
 from node.core.outlook import Choice, Outlook
 from node.core.requests import Reserve
-from node.core.wishes import BELIEF, POST_SENDS_MAX, Ask, AskingEffect
+from node.core.reserving.asking import Asking
+from node.core.reserving.wishes import BELIEF, POST_SENDS_MAX, Ask, AskingEffect
 from simulations.host import Host
 from simulations.observing import Observer
 from simulations.world import World

@@ -4,8 +4,8 @@ import pytest
 
 from ledger.commands import TTL_MAX, Answer, Outcome, Release, Renew, Resume
 from mesh.persistence import Persist
-from node.core.carrying import RENEW_EVERY, Carried, Carrying
 from node.core.effects import Watch
+from node.core.reserving.carrying import RENEW_EVERY, Carried, Carrying
 
 HOLD, SESSION = b"h" * 16, b"s" * 16
 LEASE = Carried(HOLD, pid=42, started=7, receipts=(b"proof",))

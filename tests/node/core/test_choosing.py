@@ -7,8 +7,8 @@ import pytest
 from mesh.identity import NodeId, id_text
 from mesh.instant import HOUR, SECOND, seconds
 from node.core import choosing
-from node.core.knowledge import Knowledge
 from node.core.outlook import Outlook
+from node.core.picture.knowledge import Knowledge
 from node.core.requests import Refused, Reserve
 from placement.request import Kind
 from simulations.hardware import GIB

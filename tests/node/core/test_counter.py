@@ -3,8 +3,9 @@
 import pytest
 
 from mesh.instant import SECOND, seconds
-from node.core import counter, instructing, requests
+from node.core import counter, requests
 from node.core.requests import Refused
+from node.core.reserving import instructing
 from simulations.world import World
 
 

@@ -4,7 +4,7 @@ from ledger.commands import Answer, Outcome
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND
 from mesh.logs import Era, Position
-from node.core.custody import COPY_WAIT, Custody
+from node.core.reserving.custody import COPY_WAIT, Custody
 
 ANN, BOB = NodeId(b"a" * 16), NodeId(b"b" * 16)
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from mesh.rejections import Rejection
-from node.core import links
-from node.core.diagnoses import allowing, diagnose
-from node.core.evidence import Airway, Evidence
-from node.core.findings import Diagnosis, Finding, Scene
-from node.core.links import Link, Stray, Telling
-from node.core.matrix import Survey
+from node.core.picture.evidence import Airway, Evidence
+from node.core.reachability import links
+from node.core.reachability.diagnoses import allowing, diagnose
+from node.core.reachability.findings import Diagnosis, Finding, Scene
+from node.core.reachability.links import Link, Stray, Telling
+from node.core.reachability.matrix import Survey
 
 ROOT = Path(__file__).parents[3]
 LO = Airway("lo", "loopback", ("127.0.0.1/8",))

@@ -13,8 +13,8 @@ from mesh.instant import SECOND
 from mesh.membership import Liveness, check_roll
 from mesh.rejections import Rejection
 from node.core.birth import Birth
-from node.core.forgetting import FORGOTTEN_MAX, NUMBER_LEAP_MAX, REASON_CHARS_MAX, Tombstone
 from node.core.requests import Forget, Forgotten, Holds, Reserve, Revoke
+from node.core.trust.forgetting import FORGOTTEN_MAX, NUMBER_LEAP_MAX, REASON_CHARS_MAX, Tombstone
 from simulations.checks.bounds import TablesAreBounded
 from simulations.checks.evidence import Evidence
 from simulations.network import Weather

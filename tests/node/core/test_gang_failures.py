@@ -11,8 +11,8 @@ from ledger.gangs import GangStage
 from ledger.limits import GANG_MAX
 from mesh.instant import SECOND
 from node.core import errands, requests
-from node.core.gang import Stage
-from node.core.gang_requests import ReserveGang
+from node.core.gangs.gang import Stage
+from node.core.requests.gangs import ReserveGang
 from simulations.hardware import GIB
 from simulations.network import Weather
 from simulations.world import CALM, World

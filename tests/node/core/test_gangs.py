@@ -10,7 +10,7 @@ from ledger.lifecycle import HoldState
 from mesh.instant import SECOND
 from node.core import requests
 from node.core.effects import Event, Reply
-from node.core.gang_requests import GangWay, ReserveGang, WhereGang
+from node.core.requests.gangs import GangWay, ReserveGang, WhereGang
 from simulations.hardware import GIB
 from simulations.host import Host
 from simulations.observing import Observer

@@ -6,7 +6,7 @@ from mesh.identity import short_id
 from mesh.instant import SECOND, seconds
 from mesh.novelties import Novelty
 from node.core import requests
-from node.core.reports import Check, ShellNews
+from node.core.picture.reports import Check, ShellNews
 from simulations.world import World
 
 
@@ -130,7 +130,7 @@ def test_a_check_that_holds_gives_no_advice() -> None:
 def test_different_versions_are_told_and_are_no_fault() -> None:
     from msgspec.structs import replace
 
-    from node.core.topics import TOPIC_INVENTORY, encode
+    from node.core.picture.topics import TOPIC_INVENTORY, encode
 
     world = mesh("ann", "bob")
     bob = world.hosts["bob"]

@@ -5,7 +5,7 @@ import pytest
 
 from mesh.instant import SECOND
 from node.core import requests
-from node.core.topics import TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_STANDING
+from node.core.picture.topics import TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_STANDING
 from simulations.world import World
 
 DEEP = b"\x91" * 60_000

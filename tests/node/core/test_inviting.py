@@ -12,8 +12,8 @@ from mesh.invite import parse_invite
 from mesh.keyring import Keyring
 from mesh.persistence import SPACE_INVITE, Persist
 from mesh.secret import Secret
-from node.core.inviting import INVITES_MAX, WRONG_TOKENS_PER_MINUTE_MAX, Inviting, JoinAnswer
 from node.core.requests import Refused
+from node.core.trust.inviting import INVITES_MAX, WRONG_TOKENS_PER_MINUTE_MAX, Inviting, JoinAnswer
 
 RING = Keyring.of(Secret(bytes(32)))
 ANN = NodeId(b"a" * 16)

@@ -4,9 +4,9 @@ from msgspec.structs import replace
 
 from mesh.instant import SECOND, seconds
 from node.core import requests
-from node.core.evidence import Airway, Evidence
-from node.core.links import Link, Telling
-from node.core.matrix import Clock, Survey, Way, delivered, rows, sentences
+from node.core.picture.evidence import Airway, Evidence
+from node.core.reachability.links import Link, Telling
+from node.core.reachability.matrix import Clock, Survey, Way, delivered, rows, sentences
 from simulations.world import World
 
 WIFI = Evidence(airways=(Airway("wlan0", "wifi", ("192.168.1.7/24",)),))

@@ -2,8 +2,8 @@
 
 from mesh.instant import SECOND
 from node.core import requests
-from node.core.reports import InventoryRead
-from node.core.topics import LoadedFact, Models, ServerFact
+from node.core.picture.reports import InventoryRead
+from node.core.picture.topics import LoadedFact, Models, ServerFact
 from simulations.world import World
 
 OLLAMA = Models(

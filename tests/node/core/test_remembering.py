@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from mesh.instant import HOUR, MINUTE, SECOND
 from mesh.persistence import SPACE_HISTORY, SPACE_WORK, Persist
 from node.core import requests
-from node.core.past import TOLD_BYTES_MAX, decode_past, encode_past
+from node.core.picture.past import TOLD_BYTES_MAX, decode_past, encode_past
+from node.core.picture.reports import WorkEnded
+from node.core.picture.topics import How, Live, PoolLive
 from node.core.processes import Process
-from node.core.remembering import Remembering
-from node.core.reports import WorkEnded
-from node.core.topics import How, Live, PoolLive
+from node.core.usage.remembering import Remembering
 from placement.history import (
     FAILURE_FIRST,
     OBSERVATION_LIFE,

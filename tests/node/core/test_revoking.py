@@ -10,7 +10,7 @@ from mesh.instant import SECOND
 from mesh.membership import Trust
 from mesh.rejections import Rejection
 from node.core.requests import Holds, Release, Reserve, Revoke, Status
-from node.core.revoking import REASON_CHARS_MAX, REVOKED_MAX, Revocation
+from node.core.trust.revoking import REASON_CHARS_MAX, REVOKED_MAX, Revocation
 from simulations.network import Weather
 from simulations.world import World
 

@@ -10,8 +10,8 @@ from ledger.accounts import PoolState
 from mesh.identity import NodeId
 from mesh.instant import SECOND, seconds
 from node.core import requests
-from node.core.rivals import Claim, claim_of, contested
-from node.core.topics import Inventory, Metric
+from node.core.picture.topics import Inventory, Metric
+from node.core.usage.rivals import Claim, claim_of, contested
 from simulations.hardware import GIB, Card, inventory
 from simulations.world import World
 from tests.node.core.test_reservations import mesh, reserve

@@ -10,7 +10,7 @@ from mesh.instant import SECOND
 from mesh.keyring import KEYS_MAX
 from mesh.secret import Secret, derive
 from node.core.requests import ChangeKeys, Doctor, Holds, Keys, Release, Reserve, Status
-from node.core.rotating import SERVICE_KEYS, KeyOrder, KeyWord
+from node.core.trust.rotating import SERVICE_KEYS, KeyOrder, KeyWord
 from simulations.network import Weather
 from simulations.world import World
 

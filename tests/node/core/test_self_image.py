@@ -1,7 +1,7 @@
 """What we say of ourselves, and when."""
 
-from node.core.self_image import SelfImage
-from node.core.topics import TOPIC_STANDING, decode_standing
+from node.core.picture.self_image import SelfImage
+from node.core.picture.topics import TOPIC_STANDING, decode_standing
 from simulations.hardware import GIB, inventory, sample
 
 

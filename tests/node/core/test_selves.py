@@ -10,7 +10,7 @@ from mesh.identity import Epoch
 from mesh.instant import MILLISECOND, SECOND
 from node.core import requests
 from node.core.effects import Stop
-from node.core.reports import SeedsFound
+from node.core.picture.reports import SeedsFound
 from node.core.selves import (
     META_TWIN,
     SENTENCE_BYTES_MAX,

@@ -3,7 +3,7 @@
 from ledger.commands import Answer, Outcome, Release
 from mesh.identity import NodeId
 from node.core.effects import Reply
-from node.core.telling import REST_BETWEEN_SENDS, SENDS_MAX, Tell, Telling, Told
+from node.core.reserving.telling import REST_BETWEEN_SENDS, SENDS_MAX, Tell, Telling, Told
 
 OWNER, HOLD, SESSION = NodeId(b"o" * 16), b"h" * 16, b"s" * 16
 

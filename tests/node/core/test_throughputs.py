@@ -7,7 +7,7 @@ from mesh.effects import FactLearned
 from mesh.identity import NodeId, id_text
 from mesh.instant import HOUR, MILLISECOND, SECOND
 from node.core import requests
-from node.core.throughputs import (
+from node.core.picture.throughputs import (
     TIMED_BYTES_MIN,
     TOPIC_THROUGHPUT,
     StreamTimed,

@@ -10,7 +10,7 @@ from mesh.persistence import Persist
 from node.core import requests
 from node.core.effects import Watch
 from node.core.processes import Process
-from node.core.ties import TIES_MAX, Tied, Ties
+from node.core.usage.ties import TIES_MAX, Tied, Ties
 from simulations.hardware import GIB
 from simulations.world import World
 from tests.node.core.test_reservations import mesh, reserve

@@ -9,7 +9,7 @@ from mesh.admission import LISTED_MAX, Admission, Policy, check_admission
 from mesh.identity import NodeId, id_text
 from mesh.instant import SECOND
 from mesh.membership import Trust as Trusted
-from node.core.reports import InventoryRead
+from node.core.picture.reports import InventoryRead
 from node.core.requests import (
     Doctor,
     Forget,

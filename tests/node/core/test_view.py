@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from mesh.facts import Fact, sign_fact
 from mesh.identity import Identity
 from node.core.choosing import request_of
-from node.core.topics import (
+from node.core.picture.topics import (
     GpuFact,
     Inventory,
     Live,
@@ -18,7 +18,7 @@ from node.core.topics import (
     StoredFact,
     encode,
 )
-from node.core.view import Picture, Sources, draw_row
+from node.core.picture.view import Picture, Sources, draw_row
 from placement.decide import decide
 from placement.explain import explain
 from placement.view import ClusterView

@@ -7,8 +7,8 @@ import pytest
 from ledger.lifecycle import HoldState
 from mesh.instant import MINUTE, SECOND
 from node.core import requests
-from node.core.asking import Asking
-from node.core.lines import ASK_EVERY, Lines
+from node.core.reserving.asking import Asking
+from node.core.reserving.lines import ASK_EVERY, Lines
 from simulations.hardware import GIB
 from simulations.host import Host
 from simulations.world import World

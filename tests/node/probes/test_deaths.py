@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from node.core.topics import How
+from node.core.picture.topics import How
 from node.probes.deaths import Coroner, how_it_ended, oom_kills, wait_status
 from node.probes.sources import Roots
 

@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.core.hysteresis import MOVE_BYTES_MIN, worth_publishing
-from node.core.topics import Live, Metric, PoolLive
+from node.core.picture.hysteresis import MOVE_BYTES_MIN, worth_publishing
+from node.core.picture.topics import Live, Metric, PoolLive
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB

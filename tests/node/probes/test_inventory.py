@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from node.core.topics import decode_inventory, encode
+from node.core.picture.topics import decode_inventory, encode
 from node.probes.card import CardReading
 from node.probes.instruments import Instruments, instruments
 from node.probes.inventory import read_inventory

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ledger.room import room
 from mesh.instant import SECOND
-from node.core.topics import decode_live, encode
+from node.core.picture.topics import decode_live, encode
 from node.probes import sampler as sampler_module
 from node.probes.card import CardReading
 from node.probes.instruments import instruments

@@ -22,7 +22,7 @@ from mesh.identity import NodeId
 from mesh.membership import Liveness
 from node.app import App, live
 from node.config import UpOptions
-from node.core.reports import Found
+from node.core.picture.reports import Found
 from node.shell import mdns
 from node.shell.events import EventWriter
 from node.shell.interfaces import scan

@@ -15,7 +15,7 @@ from zeroconf import ServiceInfo
 
 from mesh.effects import Address
 from mesh.identity import NodeId, id_text
-from node.core.reports import Found
+from node.core.picture.reports import Found
 from node.shell import mdns
 from node.shell.interfaces import Interface
 from node.shell.mdns import NODES_MAX, Book, Mdns, MdnsUnusable, Responder

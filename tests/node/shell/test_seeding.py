@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from mesh.effects import Address
-from node.core.reports import SeedsFound
+from node.core.picture.reports import SeedsFound
 from node.shell import seeding
 from node.shell.seeding import Seeding, literal_seeds
 

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from mesh.instant import MILLISECOND
-from node.core.links import Telling, decode, encode
+from node.core.reachability.links import Telling, decode, encode
 from node.shell.beacons import AirCounts, NetworkWarning, Trouble
 from node.shell.interfaces import Interface
 from node.shell.terrain import WALL_MOVED_MIN, Terrain, evidence, look, moved

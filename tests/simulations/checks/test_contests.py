@@ -4,7 +4,7 @@ import pytest
 
 from mesh.instant import SECOND
 from node.core.requests import Reserve
-from node.core.rivals import Rivals
+from node.core.usage.rivals import Rivals
 from simulations.checks.checks import Checks
 from simulations.checks.contests import NothingContested
 from simulations.hardware import GIB, Card

@@ -6,8 +6,8 @@ from mesh.effects import PeerChanged
 from mesh.identity import NodeId
 from mesh.instant import SECOND
 from mesh.membership import Roll
-from node.core.forgetting import Forgetting
 from node.core.requests import Forget
+from node.core.trust.forgetting import Forgetting
 from simulations.checks.checks import Checks
 from simulations.checks.forgotten import TheForgottenComeBackByThemselves
 from simulations.network import Weather

@@ -18,9 +18,10 @@ from mesh.reconcile import SERVICE_PUSH
 from mesh.sessions import Session
 from mesh.window import ReplayWindow
 from mesh.wire import block_bytes
-from node.core import requests, topics
-from node.core.gang_requests import ReserveGang
-from node.core.replicas import Replicas
+from node.core import requests
+from node.core.picture import topics
+from node.core.picture.replicas import Replicas
+from node.core.requests.gangs import ReserveGang
 from placement.decide import decide
 from simulations.checks.books import BooksAddUp, FoldIsOne, QuietInQuarantine
 from simulations.checks.bounds import TABLES, TablesAreBounded, unbounded
@@ -259,7 +260,7 @@ def test_an_answer_that_holds_something_of_who_gives_it(monkeypatch: pytest.Monk
 
 
 def test_who_would_place_on_a_suspect(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("node.core.knowledge.Knowledge.liveness_of", lambda *_: "alive")
+    monkeypatch.setattr("node.core.picture.knowledge.Knowledge.liveness_of", lambda *_: "alive")
     evening = Evening([EqualPicturesEqualAnswers])
     evening.run(6)
     monkeypatch.undo()

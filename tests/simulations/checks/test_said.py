@@ -11,10 +11,11 @@ from ledger.leases import holder_span
 from ledger.visits import Visit
 from mesh.instant import HOUR, MILLISECOND, SECOND
 from mesh.persistence import Write
-from node.core import asking, requests
-from node.core.custody import Answered, Custody
+from node.core import requests
 from node.core.effects import Effect
-from node.core.view import Sources, draw_row
+from node.core.picture.view import Sources, draw_row
+from node.core.reserving import asking
+from node.core.reserving.custody import Answered, Custody
 from placement.view import NodeView
 from simulations.checks.discipline import AskersBelieve, OnlyTheHolder, SuspectsGetNothing
 from simulations.checks.durable import CopiesAreThere, DisksKeep, DurableBeforeAudible
@@ -249,7 +250,7 @@ def test_a_hold_that_is_first_asked_of_a_suspect(monkeypatch: pytest.MonkeyPatch
     evening = Evening([SuspectsGetNothing])
     evening.reserve("ann", "bob")
     assert evening.checks.looked["G8"]
-    monkeypatch.setattr("node.core.view.draw_row", _always_alive)
+    monkeypatch.setattr("node.core.picture.view.draw_row", _always_alive)
     evening.world.pause("bob", 20 * SECOND)
     evening.run(3)
     ask = requests.Reserve({"ram": "1GiB", "node": "bob"}, 3_600_000)

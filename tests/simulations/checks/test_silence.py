@@ -90,7 +90,9 @@ def test_room_that_does_not_come_back_whole_and_a_hold_that_never_ends(
     with pytest.raises(PromiseBroken, match=r"^V3: .*'s ram has 8589934592 of 8589934592 free, an"):
         evening.checks.calm(evening.world)
     monkeypatch.undo()
-    monkeypatch.setattr("node.core.instructing.command", lambda *_: (_ for _ in ()).throw(_never()))
+    monkeypatch.setattr(
+        "node.core.reserving.instructing.command", lambda *_: (_ for _ in ()).throw(_never())
+    )
     evening.world.ask("ann", requests.Reserve({"ram": "1GiB"}, 3_600_000))
     with pytest.raises(Stalled, match=r"^V3: .* a hold never ends .* still hold something"):
         evening.checks.calm(evening.world)

@@ -1,7 +1,7 @@
 """The fact about models: complete where it fits, bounded where it does not."""
 
-from node.core.self_image import SelfImage
-from node.core.topics import Models, decode_models, encode
+from node.core.picture.self_image import SelfImage
+from node.core.picture.topics import Models, decode_models, encode
 from node.probes.models.servers import LoadedModel, Server
 from node.probes.models.stores import StoredModel
 from node.probes.models.telling import FACT_BYTES_MAX, models_fact

@@ -1,0 +1,118 @@
+"""What gangs need of our own log, and what others' logs tell us of the gangs that concern us.
+
+Two readers. As an *asker*, ganging writes into our log and must know whether it can, and who else
+has it. As an *owner*, we hold members of gangs whose askers speak in logs of their own: that a gang
+is over or complete is learned by reading, whatever became of the messages that say so too. And of
+our own gangs that stand we note when nothing is left of them.
+"""
+
+from dataclasses import dataclass
+
+from ledger.books import Books
+from ledger.gang_entries import GangEnded, GangMember
+from ledger.gangs import Gang, GangStage
+from ledger.holds import LiveHold
+from ledger.lifecycle import HoldState
+from ledger.limits import GANGS_MAX
+from ledger.machine import CLOSED, QUARANTINED
+from ledger.observations import GangSeen, GangStep
+from mesh.identity import NodeId
+from node.core.picture.knowledge import Knowledge
+from node.core.reserving.custody import Custody
+
+SHUT = {
+    QUARANTINED: "this node is in quarantine and writes nothing",
+    CLOSED: "this node's log belongs to another machine",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GangBooks:
+    """Our own log, for ganging."""
+
+    knowledge: Knowledge
+    custody: Custody
+
+    def cannot_write(self) -> str | None:
+        """Why nothing can be put on our log now, in a sentence; None when it can."""
+        return SHUT.get(self.knowledge.ledger.standing[0])
+
+    def cannot_begin(self) -> str | None:
+        """As above, for one more gang of ours."""
+        live = sum(gang.live for gang in self.knowledge.ledger.books.gangs.values())
+        full = f"{GANGS_MAX} gangs of this node stand already"
+        return full if live >= GANGS_MAX else self.cannot_write()
+
+    def completion(self, gang: bytes) -> bytes:
+        """The receipt that it is complete, as our log has it."""
+        ledger = self.knowledge.ledger
+        known = ledger.books.gangs.get(gang)
+        if known is None or known.completed_at is None:
+            return b""  # Our log was cut meanwhile: its owners will say that this proves nothing.
+        return ledger.receipt(known.completed_at) or b""
+
+    def keepers(self, gang: bytes) -> tuple[NodeId, ...] | None:
+        """Who has stored that it is complete; None: there is nobody else who could."""
+        known = self.knowledge.ledger.books.gangs.get(gang)
+        if known is None or known.completed_at is None:
+            return ()
+        keepers = self.custody.keepers(known.completed_at.height)
+        return keepers if keepers or self.knowledge.live_others() else None
+
+    def session_of(self, owner: NodeId) -> bytes | None:
+        """The session that a command to `owner` must name, as far as we know."""
+        return self.knowledge.session_of(owner)
+
+    def name_of(self, owner: NodeId) -> str:
+        """How people call it."""
+        return self.knowledge.name_of(owner)
+
+
+def news(knowledge: Knowledge) -> list[GangSeen | GangStep]:
+    """What others' logs say of members that we own, and of gangs of ours that stand."""
+    ours = knowledge.ledger.books
+    told: list[GangSeen | GangStep] = []
+    for hold in sorted(ours.enlisted):
+        over = _is_over(knowledge, ours.live[hold])
+        if over or _is_complete(knowledge, ours.live[hold]):
+            told.append(GangSeen(hold, over=over))
+    for gang in sorted(ours.gangs):
+        known = ours.gangs[gang]
+        if known.stage is GangStage.COMPLETED and (why := _has_passed(knowledge, known)):
+            told.append(GangStep(GangEnded(gang, why)))
+    return told
+
+
+def _gang_of(knowledge: Knowledge, hold: LiveHold) -> Gang | None:
+    books = knowledge.books(NodeId(hold.holder))
+    return None if books is None or hold.gang is None else books.gangs.get(hold.gang.gang)
+
+
+def _is_over(knowledge: Knowledge, hold: LiveHold) -> bool:
+    gang = _gang_of(knowledge, hold)
+    if gang is None or hold.gang is None:
+        return False
+    if not gang.live:
+        # A settled member was shown that all were parked. An asker that ends the gang and does not
+        # know that has forgotten it, and only takes back what it thinks was never granted.
+        return hold.gang.settled_at is None or gang.completed_at is not None
+    return any(_state(knowledge, one) is HoldState.DISBANDED for one in gang.members)
+
+
+def _is_complete(knowledge: Knowledge, hold: LiveHold) -> bool:
+    gang = _gang_of(knowledge, hold)
+    return hold.on_probation and gang is not None and gang.stage is GangStage.COMPLETED
+
+
+def _has_passed(knowledge: Knowledge, gang: Gang) -> str:
+    """Why nothing of one of our gangs is left, or soon will be; "" while it stands."""
+    states = [_state(knowledge, one) for one in gang.members]
+    if HoldState.DISBANDED in states:
+        return "one of its members was disbanded"
+    ended = [state is not HoldState.ABSENT and not state.live for state in states]
+    return "every member has ended" if all(ended) else ""
+
+
+def _state(knowledge: Knowledge, member: GangMember) -> HoldState:
+    books: Books | None = knowledge.books(NodeId(member.owner))
+    return HoldState.ABSENT if books is None else books.state_of(member.hold)

@@ -1,0 +1,119 @@
+"""The counter for gangs: what is asked for becomes a look at the picture, and an id a gang."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from ledger.commands import GANG_MEMBERS_MAX
+from ledger.gangs import Gang
+from mesh.identity import NodeId, parse_id
+from node.core import answers, choosing
+from node.core.names import find_hold
+from node.core.outlook import Choice, Onlooker, Outlook, legs_of, work_of
+from node.core.picture.knowledge import Knowledge
+from node.core.requests import Refused, Reserve
+from node.core.requests.gangs import ReserveGang, WhereGang
+from placement.explain_gang import explain_offer
+from placement.gangs import Wish, decide_gang, offer, offer_bytes
+from placement.request import Request, RequestError
+
+NODES_MIN: Final = 2
+
+
+def opening(knowledge: Knowledge, reserve: ReserveGang) -> Callable[[], Outlook]:
+    """A look at the picture of the moment on behalf of `reserve`. May raise Refused."""
+    check_count(reserve.nodes)
+    one = Reserve(
+        reserve.ask, reserve.term_ms, reserve.label, reserve.principal,
+        wait_for_opening=reserve.wait_for_opening,
+    )  # fmt: skip
+    asks = reserve.parts or [reserve.ask] * reserve.nodes
+    if len(asks) != reserve.nodes:
+        raise Refused("bad_request", f"{len(asks)} parts do not go on {reserve.nodes} nodes")
+    wish = {str(ask): choosing.reserve_request(knowledge, replace(one, ask=ask)) for ask in asks}
+    for request in wish.values():
+        check_pin(request)
+    parts = tuple(wish[str(ask)] for ask in asks)
+    return lambda: outlook(knowledge, parts)
+
+
+def check_count(nodes: int) -> None:
+    """Raises Refused for what is no gang."""
+    if not NODES_MIN <= nodes <= GANG_MEMBERS_MAX:
+        sentence = f"{nodes} nodes are no gang: {NODES_MIN} to {GANG_MEMBERS_MAX} are"
+        raise Refused("bad_request", sentence, "leave out --nodes for one node")
+
+
+def check_pin(request: Request) -> None:
+    """Raises Refused where one node is named for all of them."""
+    if request.node is not None:
+        hint = "leave out --node; --prefer and --avoid may name several"
+        raise Refused("bad_request", "--node names one node, and a gang is on several", hint)
+
+
+def outlook(knowledge: Knowledge, parts: tuple[Request, ...]) -> Outlook:
+    """What the picture says now: enough owners and some to spare, or why there are too few."""
+    decision = decide_gang(parts, knowledge.prepared())
+    choices = tuple(
+        Choice(parse_id(fit.node), fit.name, legs_of(fit.legs), work_of(parts[0]))
+        for fit in (*decision.members, *decision.spare)
+    )
+    if decision.members and not all(choice.legs for choice in choices):
+        why = "nothing was asked for that can be held"
+        return Outlook((), why, "say how much: --ram 4GiB", None, None)
+    if decision.members:
+        return Outlook(choices, "", "", None, None)
+    able = choosing.lines(knowledge, parts[0])
+    soon = f"{decision.soon[0].name} opens soon" if decision.soon else None
+    return Outlook(choices, decision.why_not, decision.hint, soon, None, able)
+
+
+def where(knowledge: Onlooker, asked: WhereGang) -> dict[str, Any]:
+    """Where several can run at once, and what the answer rests on. May raise Refused."""
+    wishes = tuple(
+        Wish(way.how, tuple(_request(knowledge, ask) for ask in way.asks), tuple(way.parts))
+        for way in asked.ways
+    )
+    try:
+        made = offer(wishes, knowledge.prepared())
+    except RequestError as error:
+        raise Refused("bad_request", str(error)) from error
+    body = offer_bytes(made)
+    return {
+        "offer": answers.as_json(body),
+        "bytes": body.decode(),
+        "digest": hashlib.sha256(body).hexdigest(),
+        "view": knowledge.view().versions,
+        "ages_ms": knowledge.ages_ms(),
+        "text": list(explain_offer(made)),
+    }
+
+
+def _request(knowledge: Onlooker, ask: dict[str, Any]) -> Request:
+    request = choosing.request_of(ask, knowledge.us)
+    check_pin(request)
+    return request
+
+
+def named(knowledge: Knowledge, text: str) -> Gang | None:
+    """The gang of ours that `text` means: by its own id, or by that of one of its members. None
+    when it means something else. Raises Refused for the gang of another."""
+    wanted = text.strip().lower().removeprefix("holdfast_hold=")
+    ours = knowledge.ledger.books.gangs
+    live = {gang.id: gang for gang in ours.values() if gang.live}
+    of_members = {one.hold: gang for gang in live.values() for one in gang.members}
+    known = {**of_members, **live}
+    if any(name.hex().startswith(wanted) for name in known):
+        others = dict.fromkeys(knowledge.holds())
+        found = find_hold(text, {**others, **known})
+        return known.get(found)
+    for node in sorted(knowledge.names()):
+        books = knowledge.books(node)
+        if node == knowledge.us or books is None or not wanted:
+            continue
+        if any(gang.live and gang.id.hex().startswith(wanted) for gang in books.gangs.values()):
+            name = knowledge.name_of(NodeId(node))
+            raise Refused("refused", f"that gang is {name}'s to end", f"run it on {name}")
+    return None

@@ -1,0 +1,78 @@
+"""Belonging: who is one of us. Whoever says something of that is heard here, in one place.
+
+Three words about a node, of three sorts: **revoked** is for good and for everybody (`revoking`);
+**forgotten** is for everybody until it comes back by itself (`forgetting`); **trusted** is this
+node's own affair (`trusting`).
+"""
+
+from collections.abc import Mapping
+from typing import Final, TypeAlias
+
+from mesh.effects import PeerChange
+from mesh.facts import Fact
+from mesh.identity import NodeId
+from mesh.instant import Instant
+from mesh.persistence import SPACE_FORGOTTEN, SPACE_REVOKED
+from node.core.effects import Reply
+from node.core.picture.knowledge import Knowledge
+from node.core.picture.topics import TOPIC_FORGOTTEN, TOPIC_REVOKED
+from node.core.requests import Forget, Forgotten, Revoke, Trust
+from node.core.trust.forgetting import Forgetting, ForgettingEffect
+from node.core.trust.revoking import Revoking, RevokingEffect
+from node.core.trust.trusting import Trusting
+
+BelongingEffect: TypeAlias = ForgettingEffect | RevokingEffect
+Word: TypeAlias = Revoke | Forget | Forgotten | Trust
+"""What a surface may ask here."""
+COUNTS_NOW: Final = (PeerChange.VERIFIED, PeerChange.TRUSTED)
+"""From here on a node's words about others may count, those too that came before."""
+
+
+class Belonging:
+    """Who is one of us, as far as this node knows."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self._knowledge = knowledge
+        self.revoking = Revoking(knowledge)
+        self.forgetting = Forgetting(knowledge, self.revoking.kept)
+        self._trusting = Trusting(knowledge)
+
+    def restore(
+        self, saved: Mapping[str, Mapping[bytes, bytes]], now: Instant
+    ) -> list[BelongingEffect]:
+        """Take up what an earlier start was told."""
+        return [
+            *self.revoking.restore(saved.get(SPACE_REVOKED, {})),
+            *self.forgetting.restore(saved.get(SPACE_FORGOTTEN, {}), now),
+        ]
+
+    def learned(self, fact: Fact, now: Instant) -> list[BelongingEffect]:
+        """Somebody has said something."""
+        return [*self.revoking.learned(fact), *self.forgetting.learned(fact, now)]
+
+    def changed(self, node: NodeId, change: PeerChange, now: Instant) -> list[BelongingEffect]:
+        """The roll says something else of `node` than before."""
+        effects: list[BelongingEffect] = [*self.forgetting.settle(node, now)]
+        if change in COUNTS_NOW:
+            if (said := self._knowledge.fact(node, TOPIC_REVOKED)) is not None:
+                effects += self.revoking.heard(node, said.body)
+            if (said := self._knowledge.fact(node, TOPIC_FORGOTTEN)) is not None:
+                effects += self.forgetting.heard(node, said.body, now)
+        return effects
+
+    def full(self, newcomer: NodeId, now: Instant) -> list[ForgettingEffect]:
+        """Somebody has proven itself and found no place on the roll."""
+        return self.forgetting.make_place(newcomer, now)
+
+    def ask(self, token: int, word: Word, now: Instant) -> list[BelongingEffect]:
+        """A person here says who belongs, or asks. May raise Refused."""
+        match word:
+            case Revoke():
+                return [*self.revoking.ask(token, word)]
+            case Forget():
+                return [*self.forgetting.ask(token, word, now)]
+            case Trust():
+                return [*self._trusting.ask(token, word)]
+            case Forgotten():
+                body = {"forgotten": self.forgetting.table()}
+                return [Reply(token, ok=True, body=body)]
