@@ -13,6 +13,7 @@ from ledger.commands import (
     LEGS_MAX,
     Ahead,
     Answer,
+    Asked,
     Command,
     Extend,
     GrantKind,
@@ -46,18 +47,16 @@ from mesh.identity import NODE_ID_BYTES, NodeId
 from mesh.instant import Duration
 
 
-def checked(
-    signed: SignedCommand, owner: NodeId, session: bytes, closed: str | None
-) -> Command | Answer:
+def checked(asked: Asked, owner: NodeId, session: bytes, closed: str | None) -> Command | Answer:
     """The command; or the answer that refuses it. `closed`: why this owner answers nobody."""
     try:
-        command = decode_command(signed.body)
+        command = decode_command(asked.body)
     except (msgspec.MsgspecError, RecursionError) as error:
         return Answer(_unreadable(str(error)), b"", session, str(error)[:200])
     fault = malformed(command)
     if fault is not None:
         return Answer(fault.outcome, command.id, session, fault.detail)
-    if not check_command(signed, owner):
+    if isinstance(asked, SignedCommand) and not check_command(asked, owner):
         return Answer(Outcome.BAD_SIGNATURE, command.id, session)
     if command.session != session:
         return Answer(Outcome.WRONG_SESSION, command.id, session)

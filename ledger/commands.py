@@ -219,6 +219,17 @@ class SignedCommand(msgspec.Struct, frozen=True, array_like=True, forbid_unknown
     signature: bytes
 
 
+class Vouched(NamedTuple):
+    """A command of our own, or of the key that its stream has proven by its handshake."""
+
+    body: bytes
+    public: bytes
+
+
+Asked: TypeAlias = SignedCommand | Vouched
+"""A command, and who says it."""
+
+
 class Outcome(Enum):
     """How a command ended, refusals in the order in which they are checked."""
 
@@ -341,7 +352,7 @@ _T = TypeVar("_T")
 
 def sign_command(identity: Identity, owner: NodeId, command: Command) -> SignedCommand:
     """`command`, signed for `owner` alone."""
-    body = msgspec.msgpack.encode(command)
+    body = encode_command(command)
     return SignedCommand(body, identity.public, identity.sign(COMMAND_TAG, owner + body))
 
 
@@ -349,6 +360,11 @@ def check_command(signed: SignedCommand, owner: NodeId) -> bool:
     """Whether the asker signed exactly this for exactly this owner."""
     public = PublicKey(signed.public)
     return verify(public, COMMAND_TAG, owner + signed.body, signed.signature)
+
+
+def encode_command(command: Command) -> bytes:
+    """The body of a command."""
+    return msgspec.msgpack.encode(command)
 
 
 def decode_command(body: bytes) -> Command:

@@ -22,7 +22,7 @@ from ledger.books import Books
 from ledger.capacity import readings_of, rooms_now
 from ledger.checking import checked
 from ledger.checkpointing import Checkpointer, prune, still_proven
-from ledger.commands import Answer, SignedCommand
+from ledger.commands import Answer, Asked
 from ledger.desk import Desk
 from ledger.effects import Alarm, Fence, LedgerEffect, Rebase, Reply, StandingChanged
 from ledger.enlisted import heard
@@ -186,16 +186,16 @@ class Ledger:
             self._enter_quarantine(self._continuity.reason, now, ())
         return [*effects, *self._tell()]
 
-    def ask(self, token: int, signed: SignedCommand, now: Instant) -> list[LedgerEffect]:
+    def ask(self, token: int, asked: Asked, now: Instant) -> list[LedgerEffect]:
         """Answer a command, now or (if the answer is a promise) behind the next `seal`."""
         effects = self.wake(now)
-        command = checked(signed, self._identity.id, self.session, self._closed)
+        command = checked(asked, self._identity.id, self.session, self._closed)
         if isinstance(command, Answer):
             return [*effects, Reply(token, command)]
         if self._quarantine is not None:
-            reply = self._quarantine.ask(token, command, signed.public, self.books, now)
+            reply = self._quarantine.ask(token, command, asked.public, self.books, now)
             return [*effects, reply]
-        return [*effects, *Visit(self._desk, token, signed.public, now).answer(command)]
+        return [*effects, *Visit(self._desk, token, asked.public, now).answer(command)]
 
     def report(self, observation: Observation, now: Instant) -> list[LedgerEffect]:
         """Take note of something about the world."""

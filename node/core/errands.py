@@ -16,22 +16,24 @@ import msgspec
 
 from ledger.commands import (
     Answer,
+    Asked,
     Command,
     GrantKind,
     Outcome,
     Release,
-    SignedCommand,
     Void,
+    Vouched,
     decode_answer,
     decode_signed,
     encode_answer,
+    encode_command,
     encode_signed,
     sign_command,
 )
 from ledger.gangs import Gang
 from ledger.lifecycle import HoldState
 from mesh import effects as mesh_effects
-from mesh.identity import Identity, NodeId
+from mesh.identity import Identity, NodeId, PublicKey, id_of
 from mesh.instant import SECOND, Duration, Instant, earliest
 from mesh.logs import Position
 from mesh.persistence import Persist
@@ -68,7 +70,7 @@ class ToOurBooks:
     """Ask our own ledger; the answer comes back through `replied` under `token`."""
 
     token: int
-    command: SignedCommand
+    command: Asked
 
 
 WAIT_FOR_A_COPY: Final = ("post", "settle", "extend", "shrink", "transfer")
@@ -240,7 +242,7 @@ class Errands:
 
     # Answers -------------------------------------------------------------------------------------
 
-    def came(self, call: int, body: bytes) -> list[ErrandEffect]:
+    def came(self, call: int, peer: NodeId, body: bytes) -> list[ErrandEffect]:
         """A peer's command to us, brought by the stream request `call`."""
         try:
             signed = decode_signed(body)
@@ -249,7 +251,11 @@ class Errands:
             return [mesh_effects.Answer(call, encode_answer(malformed))]
         if (refused := refusal_of(self._knowledge, signed)) is not None:
             return [mesh_effects.Answer(call, encode_answer(refused))]
-        return [self._to_books(signed, _Route(_Desk.STREAM, call))]
+        asked: Asked = signed
+        if peer == id_of(PublicKey(signed.public)):
+            # Its handshake was signed with this very key, and covers every byte that came.
+            asked = Vouched(signed.body, signed.public)
+        return [self._to_books(asked, _Route(_Desk.STREAM, call))]
 
     def replied(self, token: int, answer: Answer, now: Instant) -> list[ErrandEffect]:
         """Our own books have answered."""
@@ -314,12 +320,12 @@ class Errands:
         )  # fmt: skip
 
     def _to_ourselves(self, command: Command, route: _Route) -> ToOurBooks:
-        return self._to_books(sign_command(self._identity, self._identity.id, command), route)
+        return self._to_books(Vouched(encode_command(command), self._identity.public), route)
 
-    def _to_books(self, signed: SignedCommand, route: _Route) -> ToOurBooks:
+    def _to_books(self, asked: Asked, route: _Route) -> ToOurBooks:
         number = self._number()
         self._routes[number] = route
-        return ToOurBooks(number, signed)
+        return ToOurBooks(number, asked)
 
     def _number(self) -> int:
         self._last_number += 2  # even: the mesh numbers its own calls with odd ones

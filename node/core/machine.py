@@ -158,7 +158,7 @@ class Agent:
         if service == SERVICE_QUERY:
             return [mesh_effects.Answer(token, self.query(body, now))]
         if service == SERVICE_LEDGER:
-            return self.from_errands(self.errands.came(token, body), now)
+            return self.from_errands(self.errands.came(token, peer, body), now)
         if service == SERVICE_KEYS:
             return self.from_policy(self.rotating.came(token, peer, body), now)
         return self.from_mesh(self.mesh.serve(token, peer, service, body, now), now)

@@ -123,22 +123,22 @@ def _raced(folder: Path, in_flight: int, rounds: int) -> tuple[_Race, tuple[Bloc
 def _run_round(race: _Race, in_flight: int) -> None:
     """The same reservations three times: ours, then their bytes alone, then through SQLite."""
     owner = race.owner
-    signed = owner.signed(RESERVATIONS[in_flight])
-    groups = [signed[start : start + in_flight] for start in range(0, len(signed), in_flight)]
+    wished = owner.wished(RESERVATIONS[in_flight])
+    groups = [wished[start : start + in_flight] for start in range(0, len(wished), in_flight)]
     owner.committed.clear()
     took = 0
     for group in groups:
         holding = wall_ns(partial(owner.ask, [one.hold for one in group]))
         race.ours.single.append(holding)
         took += holding + wall_ns(partial(owner.ask, [one.post for one in group]))
-    race.ours.per_reservation.append(took / len(signed))
+    race.ours.per_reservation.append(took / len(wished))
     batches = list(owner.committed)
     for group in groups:
         took += wall_ns(partial(owner.end, [one.release for one in group]))
-    race.ours.whole.append(took / len(signed))
+    race.ours.whole.append(took / len(wished))
     everything = list(owner.committed)
-    race.ours.per_entry.append(took / ENTRIES_A_RESERVATION / len(signed))
-    _append_all(race, batches, len(signed))
+    race.ours.per_entry.append(took / ENTRIES_A_RESERVATION / len(wished))
+    _append_all(race, batches, len(wished))
     _append_entries(race, everything, in_flight)
 
 

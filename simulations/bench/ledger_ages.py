@@ -51,9 +51,9 @@ def rows(area: Area, folder: Path, rounds: int) -> list[Row]:
     with closing(Journal.open(path)) as journal:
         owner = Owner(journal)
         for _ in range(rounds):
-            signed = owner.signed(RESERVATIONS_A_ROUND)
-            for at in range(0, len(signed), IN_FLIGHT):
-                group = signed[at : at + IN_FLIGHT]
+            wished = owner.wished(RESERVATIONS_A_ROUND)
+            for at in range(0, len(wished), IN_FLIGHT):
+                group = wished[at : at + IN_FLIGHT]
                 owner.ask([one.hold for one in group])
                 owner.ask([one.post for one in group])
                 owner.end([one.release for one in group])
@@ -107,12 +107,12 @@ def _fold(books: Books, chain: list[Block]) -> None:
 def _memory_of(owner: Owner) -> tuple[int, int]:
     """(bytes that so many live holds take, how many)."""
     count = ENTRIES_MAX // 4
-    signed = owner.signed(count)
+    wished = owner.wished(count)
     gc.collect()
     tracemalloc.start()
     for at in range(0, count, IN_FLIGHT):
-        owner.ask([one.hold for one in signed[at : at + IN_FLIGHT]])
-        owner.ask([one.post for one in signed[at : at + IN_FLIGHT]])
+        owner.ask([one.hold for one in wished[at : at + IN_FLIGHT]])
+        owner.ask([one.post for one in wished[at : at + IN_FLIGHT]])
     gc.collect()
     grown, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -14,14 +14,15 @@ from ledger.commands import (
     HOLD_ID_BYTES,
     TTL_MAX,
     Answer,
+    Asked,
     Command,
     GrantKind,
     Hold,
     Leg,
     Post,
     Release,
-    SignedCommand,
-    sign_command,
+    Vouched,
+    encode_command,
 )
 from ledger.effects import Append, Fence, LedgerEffect, Reply
 from ledger.limits import Limits
@@ -50,12 +51,12 @@ Batch = list[Write]
 
 
 @dataclass(slots=True)
-class Signed:
-    """One reservation as its asker sends it, signed ahead: that is the asker's time, not ours."""
+class Wished:
+    """One reservation as it comes from its asker over its own stream (which vouches for it)."""
 
-    hold: SignedCommand
-    post: SignedCommand
-    release: SignedCommand
+    hold: Asked
+    post: Asked
+    release: Asked
 
 
 class Owner:
@@ -87,11 +88,11 @@ class Owner:
         """The whole log, as a peer would have it."""
         return self._mesh.chains.chain(self._identity.id)
 
-    def signed(self, count: int) -> list[Signed]:
+    def wished(self, count: int) -> list[Wished]:
         """`count` reservations that nobody has asked for yet."""
         return [self._one() for _ in range(count)]
 
-    def ask(self, commands: Sequence[SignedCommand]) -> None:
+    def ask(self, commands: Sequence[Asked]) -> None:
         """All of `commands` as one batch, as the driver does; each is answered yes."""
         now = clock.now()
         effects: list[LedgerEffect] = []
@@ -103,7 +104,7 @@ class Owner:
         if (due := self._mesh.next_wake) is not None and due <= now:
             self._mesh.wake(now)
 
-    def end(self, commands: Sequence[SignedCommand]) -> None:
+    def end(self, commands: Sequence[Asked]) -> None:
         """Release as one batch: fenced, looked, gone. The next round meets an empty machine."""
         now = clock.now()
         effects: list[LedgerEffect] = []
@@ -139,17 +140,17 @@ class Owner:
         writes = [write for persist in self._ledger.prune(base) for write in persist.writes]
         return [*writes, *writes_for(own, self._mesh.chains.prune(own, base))]
 
-    def _one(self) -> Signed:
+    def _one(self) -> Wished:
         name = self._dice.randbytes(HOLD_ID_BYTES)
         session = self._ledger.session
         legs = (Leg(POOL, HOLD_BYTES),)
         hold = Hold(name, session, legs, GrantKind.CARRIED, TTL_MAX, "bench", "a hold")
-        return Signed(
-            self._sign(hold), self._sign(Post(name, session)), self._sign(Release(name, session))
+        return Wished(
+            self._said(hold), self._said(Post(name, session)), self._said(Release(name, session))
         )
 
-    def _sign(self, command: Command) -> SignedCommand:
-        return sign_command(self._asker, self._identity.id, command)
+    def _said(self, command: Command) -> Asked:
+        return Vouched(encode_command(command), self._asker.public)
 
     def _carry_out(self, effects: Sequence[LedgerEffect]) -> list[Answer]:
         writes: Batch = []

@@ -8,6 +8,7 @@ from ledger.commands import (
     AMOUNT_MAX,
     TTL_MAX,
     Answer,
+    Asked,
     GrantKind,
     Hold,
     Leg,
@@ -16,6 +17,8 @@ from ledger.commands import (
     Release,
     Resume,
     SignedCommand,
+    Vouched,
+    encode_command,
     sign_command,
 )
 from ledger.limits import BOOKING_TERM_MAX, Limits
@@ -24,8 +27,8 @@ from mesh.instant import HOUR, SECOND
 from tests.ledger.owner import ALICE, BOB, OWNER, UNPROVEN, Owner, hold_id, opened, reading
 
 
-def raw_ask(owner: Owner, signed: SignedCommand) -> Answer:
-    owner.do(owner.ledger.ask(999, signed, owner.now))
+def raw_ask(owner: Owner, asked: Asked) -> Answer:
+    owner.do(owner.ledger.ask(999, asked, owner.now))
     owner.seal()
     return owner.answers.pop(999)[0]
 
@@ -91,6 +94,15 @@ def test_a_command_signed_by_another_or_for_another_owner_is_a_bad_signature() -
     assert raw_ask(owner, elsewhere).outcome is Outcome.BAD_SIGNATURE
     assert raw_ask(owner, stolen).outcome is Outcome.BAD_SIGNATURE
     assert owner.free == 100
+
+
+def test_who_is_vouched_for_speaks_for_that_key_and_no_other() -> None:
+    owner = opened()
+    body = encode_command(owner.hold_command(1))
+    assert raw_ask(owner, Vouched(body, ALICE.public)).outcome is Outcome.HELD
+    post = encode_command(Post(hold_id(1), owner.session))
+    assert raw_ask(owner, Vouched(post, BOB.public)).outcome is Outcome.NOT_HOLDER
+    assert raw_ask(owner, Vouched(post, ALICE.public)).outcome is Outcome.POSTED
 
 
 def test_nothing_from_before_a_restart_is_taken_for_new() -> None:
