@@ -1,7 +1,6 @@
 """A mesh of real processes on loopback, for tests and benchmarks: up, used, and gone again."""
 
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from simulations.demo.nodes import Node, until
 from simulations.demo.places import Place, volatile
+from simulations.ports import free_port
 
 MIB = 1 << 20
 
@@ -71,11 +71,3 @@ def _node(name: str, ram: int, folder: Path, runtime: Path, apart: str) -> Node:
     own.mkdir(mode=0o700)
     offer = f"ram={ram}MiB,cores=0.1"
     return Node(name, place, folder / name, own, runtime / f"machine{apart}", offer)
-
-
-def free_port() -> int:
-    """A port that nobody had a moment ago."""
-    with socket.socket() as knocking:
-        knocking.bind(("127.0.0.1", 0))
-        port: int = knocking.getsockname()[1]
-        return port

@@ -41,7 +41,7 @@ from node.core.pruning import Pruning
 from node.core.reachability.surveying import Surveying
 from node.core.reported import reported
 from node.core.requests import Refused, Request
-from node.core.selves import SayGoodBye, Selves, SelvesEffect, Suspect, TellBooks
+from node.core.selves import SayGoodBye, Selves, SelvesEffect, Suspect, TellBooks, last_word
 from node.core.trust.belonging import Belonging, BelongingEffect
 from node.core.trust.inviting import Inviting
 from node.core.trust.revoking import Bar
@@ -343,7 +343,9 @@ class Agent:
             elif isinstance(effect, Suspect):
                 out += self.from_mesh(self.mesh.suspect_twin(effect.addresses, now), now)
             elif isinstance(effect, SayGoodBye):
-                out += self.from_mesh(self.mesh.stop(now), now)
+                said = self.mesh.stop(now)
+                out.append(last_word(said, self.birth.epoch))
+                out += self.from_mesh(said, now)
             elif isinstance(effect, TellBooks):
                 out += self.from_books(self.ledger.report(effect.seen, now), now)
             elif isinstance(effect, Happened):

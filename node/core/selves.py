@@ -19,9 +19,12 @@ reason to open its bookings).
 One case needs no person: the last era of our own log was opened on other hardware than this. Then
 the twin is the machine that the log is about, and this one is a copy: it says good-bye and goes on
 under an identity of its own. A good-bye of the very run that had proven itself, signed, lets the
-other machine start again, in quarantine, for it is alone now.
+other machine start again, in quarantine, for it is alone now. It may be that nobody is in reach yet
+to pass it on, so it is kept as well, and the identity that comes after brings it along as what it
+remembers of a peer: whoever meets it hears it.
 """
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple, TypeAlias
 
 import msgpack
@@ -29,10 +32,11 @@ import msgpack
 from ledger.machine import CLOSED
 from ledger.observations import Override, TwinLives
 from ledger.quarantine import is_elsewhere
-from mesh.effects import Address, EpochBehind, TwinSeen
+from mesh.effects import Address, EpochBehind, FactLearned, MeshEffect, TwinSeen
 from mesh.identity import Epoch
 from mesh.persistence import SPACE_META, Persist, Write
 from mesh.record import ADDRESSES_MAX, HOST_CHARS_MAX
+from mesh.storage import Remembered, peer_write
 from node.core.birth import META_EPOCH, Birth
 from node.core.bulletin import Bulletin
 from node.core.effects import Doubt, Effect, Stop
@@ -42,6 +46,8 @@ META_TWIN: Final = b"twin"
 """The row that keeps the books closed: the sentence that says why."""
 META_OTHER_RUN: Final = b"other run"
 """The row that says where a run was that this disk does not remember."""
+META_LAST_WORD: Final = b"last word"
+"""The row with the good-bye of an identity that is given up, as peers remember a peer."""
 SENTENCE_BYTES_MAX: Final = 1024
 PORT_MAX: Final = 65535
 
@@ -143,12 +149,20 @@ class Selves:
         shut: list[SelvesEffect] = [
             Doubt(), Persist((row,)), event, TellBooks(TwinLives(sentence)),
         ]  # fmt: skip
-        return [*shut, SayGoodBye(), Stop(sentence, self._doors())] if is_copy else shut
+        return [*shut, SayGoodBye(), Stop(sentence, self._doors(sign.address))] if is_copy else shut
 
-    def _doors(self) -> tuple[Address, ...]:
-        """Where the mesh is to be found again."""
+    def _doors(self, twin: Address) -> tuple[Address, ...]:
+        """Where the mesh is to be found again: first where the good-bye has to arrive."""
         found = (member.address for member in self._knowledge.mesh.roll.reachable())
-        return tuple(address for address in found if address is not None)[:ADDRESSES_MAX]
+        known = (address for address in found if address is not None)
+        return tuple(dict.fromkeys((twin, *known)))[:ADDRESSES_MAX]
+
+
+def last_word(said: Iterable[MeshEffect], epoch: Epoch) -> Persist:
+    """The good-bye among what was `said`, kept for the identity that follows on this disk."""
+    fact = next(effect.fact for effect in said if isinstance(effect, FactLearned))
+    row = peer_write(fact.author, Remembered(fact.public, epoch, (), fact))
+    return Persist((Write(SPACE_META, META_LAST_WORD, row.value),))
 
 
 def _sentence(address: Address, *, is_copy: bool) -> str:

@@ -9,7 +9,7 @@ or does not; the disk belongs to this machine; and this start's epoch is above e
 import fcntl
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random, SystemRandom
@@ -23,10 +23,11 @@ from mesh.config import PROFILES
 from mesh.identity import NONCE_BYTES, Epoch, Identity, NodeId, id_text, parse_id
 from mesh.keyring import Keyring
 from mesh.logs import Position
-from mesh.persistence import SPACE_META, Write
+from mesh.persistence import SPACE_META, SPACE_PEER, Write
 from node.config import VERSION, UpOptions
 from node.core.birth import Birth
 from node.core.continuity import Marker, Saved, continuity, epoch_row, next_counter
+from node.core.selves import META_LAST_WORD
 from node.probes.host import read_host
 from node.probes.instruments import instruments
 from node.probes.offers import ShareRefused, parse_offer
@@ -35,7 +36,7 @@ from node.probes.shares import Claim, Onlooker, claim_share, registry_folder
 from node.probes.sources import Roots
 from node.shell.copied import UsedElsewhere, peers_in
 from node.shell.files import ON_DISK, Files
-from node.shell.journal import Journal, JournalCorrupt, set_aside
+from node.shell.journal import Journal, JournalCorrupt, JournalError, read_only, set_aside
 from node.shell.marker import find_marker, read_boot_id
 from node.shell.seeding import literal_seeds
 from node.shell.state import StateError, StateFolder, explained
@@ -241,11 +242,27 @@ def _check_machine(options: UpOptions, saved: Saved, ground: Ground) -> None:
 
 
 def _put_identity_aside(folder: StateFolder) -> None:
-    """This folder is a copy: its key and its promises belong to the machine it was copied from."""
+    """This folder is a copy: its key and its promises belong to the machine it was copied from.
+
+    The one thing that the new journal takes over is a good-bye that may have reached nobody yet.
+    """
+    words = _last_word(folder)
     if folder.journal_path.exists():
         set_aside(folder.journal_path)
+    if words:
+        with closing(Journal.open(folder.journal_path)) as journal:
+            journal.commit(words)
     if folder.key_path.exists():
         folder.key_path.replace(folder.key_path.with_suffix(".copied"))
+
+
+def _last_word(folder: StateFolder) -> list[Write]:
+    """The good-bye of the identity that goes, as the next one remembers a peer; or nothing."""
+    try:
+        row = read_only(folder.journal_path).get(SPACE_META, {}).get(META_LAST_WORD)
+    except JournalError:
+        return []  # damaged; it is put aside as it is
+    return [] if row is None else [Write(SPACE_PEER, folder.identity()[0].id, row)]
 
 
 def _claim(options: UpOptions, folder: StateFolder, environment: Mapping[str, str]) -> Claim:

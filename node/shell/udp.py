@@ -49,6 +49,8 @@ from node.shell.sockets import (
 DRAIN_DATAGRAMS_MAX: Final = 64
 """Per wake-up: enough to keep up with a burst, few enough to let the other tasks run."""
 FREE_PORT_TRIES_MAX: Final = 20
+SAME_PORT_TRIES_MAX: Final = 11
+SAME_PORT_EVERY_S: Final = 0.1
 ROADS_REMEMBERED_MAX: Final = 4096
 """Addresses whose socket is known: a few per member of the largest mesh."""
 _NOTES_BYTES: Final = socket.CMSG_SPACE(12)
@@ -112,15 +114,20 @@ class Gate:
 
         `only`: the names of the interfaces to speak on; none means all.
         """
-        for _ in range(FREE_PORT_TRIES_MAX):
+        tries = FREE_PORT_TRIES_MAX if port == 0 else SAME_PORT_TRIES_MAX
+        for left in reversed(range(tries)):
             try:
                 listening, own = _take(port, host)
             except OSError as error:
-                if port == 0 and error.errno == errno.EADDRINUSE:
-                    continue  # free for one of the four, taken for another: draw another
-                raise _taken(port, error) from error
-            return cls(listening, own, only)
-        raise PortTaken("no port is free for both TCP and UDP", "name one with --port")
+                if error.errno != errno.EADDRINUSE or not left:
+                    raise _taken(port, error) from error
+                if port != 0:
+                    # Perhaps it is still our own: a program that was just being started when we
+                    # closed it has a copy up to its first step.
+                    await trio.sleep(SAME_PORT_EVERY_S)
+            else:
+                return cls(listening, own, only)
+        raise AssertionError("the last try returns or raises")
 
     @property
     def warnings(self) -> tuple[NetworkWarning, ...]:
@@ -288,6 +295,8 @@ def _has(host: str) -> bool:
 
 
 def _taken(port: int, error: OSError) -> PortTaken:
+    if error.errno == errno.EADDRINUSE and port == 0:
+        return PortTaken("no port is free for both TCP and UDP", "name one with --port")
     if error.errno == errno.EADDRINUSE:
         return PortTaken(
             f"port {port} is taken by another program (perhaps another agent)",

@@ -6,7 +6,6 @@ machine hears their beacons and they hear its, and neither side can make anythin
 """
 
 import os
-import socket
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -16,6 +15,7 @@ from typing import Any, Final
 from simulations.bench.disks import disk_folder
 from simulations.demo.nodes import Node, until
 from simulations.demo.places import Place
+from simulations.ports import free_ports
 
 OFFER: Final = "ram=256MiB,cores=0.1"
 VOLATILE: Final = Path("/dev/shm")  # noqa: S108 - a folder of ours is made in it, 0700
@@ -56,23 +56,6 @@ def start_beside(node: Node, known: Node) -> None:
 def have_full_view(nodes: Sequence[Node]) -> bool:
     """Whether each holds facts and log of every other, trusts it and knows it alive."""
     return all(_sees(node, len(nodes) - 1) for node in nodes)
-
-
-def free_ports(count: int) -> list[int]:
-    """`count` ports of loopback that are free for UDP and TCP."""
-    ports: list[int] = []
-    with ExitStack() as stack:
-        while len(ports) < count:
-            datagrams = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-            streams = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-            streams.bind(("127.0.0.1", 0))
-            port = streams.getsockname()[1]
-            try:
-                datagrams.bind(("127.0.0.1", port))
-            except OSError:
-                continue  # taken for UDP: draw another
-            ports.append(port)
-    return ports
 
 
 @contextmanager

@@ -16,7 +16,6 @@ from typing import Any, Final
 from simulations.bench.agents import (
     FULL_VIEW_SECONDS_MAX,
     UP_SECONDS_MAX,
-    free_ports,
     have_full_view,
     machines,
     start_beside,
@@ -27,6 +26,7 @@ from simulations.bench.processes import memory, spent_over
 from simulations.bench.rows import Area, Declared, Row
 from simulations.bench.timing import NS_PER_MS, median, quantile, wall_ns
 from simulations.demo.nodes import Node, until
+from simulations.ports import free_ports
 
 NAMES: Final = ("anna", "ben", "carla")
 JOINS: Final = 3

@@ -20,7 +20,8 @@ from node.probes.models.servers import question
 from node.shell import clock
 from placement.memory.llamacpp import Context
 from simulations.engines.comparing import Row, memory_rows, native_server, python_server
-from simulations.engines.serving import NotServing, free_port, serving
+from simulations.engines.serving import NotServing, serving
+from simulations.ports import free_port
 
 FOLDER: Final = Path(".engines")
 PACKAGES: Final = ("llama-cpp-python[server]==0.3.36", "gguf==0.19.0")

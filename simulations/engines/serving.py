@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -28,13 +27,6 @@ class Serving(NamedTuple):
 
     port: int
     log: Path
-
-
-def free_port() -> int:
-    """One that nobody has just now."""
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        port: int = door.getsockname()[1]
-        return port
 
 
 @contextmanager

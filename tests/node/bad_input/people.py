@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from simulations.demo.nodes import COMMAND, Node, until
 from simulations.demo.places import Place, volatile
-from simulations.processes import free_port
+from simulations.ports import free_port
 
 OFFER = "ram=64MiB,cores=0.1"
 

@@ -23,14 +23,13 @@ from node.shell import beacons, link_news, udp
 from node.shell.beacons import AirCounts, Trouble, open_ears, ways_out
 from node.shell.interfaces import Interface, scan
 from node.shell.sockets import EVERYWHERE
-from node.shell.udp import DATAGRAM_BYTES_MAX, Gate, PortTaken
+from node.shell.udp import DATAGRAM_BYTES_MAX, SAME_PORT_EVERY_S, Gate, PortTaken
+from simulations.ports import free_port
 
 
 @pytest.fixture(autouse=True)
 def beacon_port(monkeypatch: pytest.MonkeyPatch) -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as drawing:
-        drawing.bind(("0.0.0.0", 0))
-        port: int = drawing.getsockname()[1]
+    port = free_port()
     monkeypatch.setattr(beacons, "BEACON_PORT", port)
     monkeypatch.setattr(udp, "BEACON_PORT", port)
     return port
@@ -214,6 +213,21 @@ async def test_a_port_taken_for_datagrams_alone_is_taken_and_let_go_of() -> None
             await Gate.open(port)
     async with open_post(port):
         pass
+
+
+async def test_a_port_that_is_let_go_of_within_a_second_is_waited_for() -> None:
+    first = await Gate.open(0)
+
+    async def leave() -> None:
+        await trio.sleep(SAME_PORT_EVERY_S)
+        first.close()
+        for listener in first.listeners:
+            await listener.aclose()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(leave)
+        async with open_post(first.port) as second:
+            assert second.gate.port == first.port
 
 
 async def test_an_address_that_is_not_ours_is_named() -> None:
