@@ -57,6 +57,7 @@ class Desk:
         """When new bookings will be admitted at the latest, while they are not."""
         self.refusals = Refusals()
         later = Later() if later is None else later
+        self._onlookers = later.onlookers
         self.hall = Hall(later.line, books, limits)
         self._warnings = Deadlines()
         """When the end of a booking is near enough to be told."""
@@ -240,6 +241,8 @@ class Desk:
         """Fold `entry` into the books and put it on the open page. A refusal is our own bug."""
         era = entry.era if isinstance(entry, EraOpened) else self.books.era
         assert era is not None, "nothing is written before an era opens"
+        for look in self._onlookers:
+            look(self, entry)
         raw = encode_entry(entry)
         place = self.writer.place(era, raw)
         refusal = self.books.write(entry, era, place.height, place.line)

@@ -1,12 +1,19 @@
 """What an owner keeps beside its log about those who come later: who waits, and what time it is."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from ledger.calendar import Calendar
+from ledger.entries import Entry
 from ledger.line import Line
 from mesh.persistence import SPACE_CALENDAR, SPACE_LINE
+
+if TYPE_CHECKING:
+    from ledger.desk import Desk
+
+Onlooker = Callable[["Desk", Entry], None]
+"""Sees what is about to be written while all is still as it was when that was decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +22,9 @@ class Later:
 
     line: Line = field(default_factory=Line)
     calendar: Calendar = field(default_factory=Calendar)
+    onlookers: list[Onlooker] = field(default_factory=list)
+    """Nobody but a judge, who must see what a decision was taken on: no log tells it later. They
+    look and touch nothing; in production there are none."""
 
     @classmethod
     def restored(cls, saved: Mapping[str, Mapping[bytes, bytes]]) -> Self:

@@ -141,6 +141,7 @@ class Limits:
     policy: Policy = field(default_factory=Policy)
     priority_max: int = PRIORITY_MAX
     """The highest priority that counts in our line; what asks for more is told so, and gets it."""
+    age_step: Duration = AGE_STEP
 
     def __post_init__(self) -> None:
         if not 0 < self.entries_max <= ENTRIES_MAX:
@@ -153,5 +154,7 @@ class Limits:
             raise ValueError(f"ended_kept must be 1 to {ENDED_KEPT_MAX}")
         if not 0 < self.pending_ttl <= PENDING_TTL:
             raise ValueError("pending_ttl must be more than nothing and at most 30 seconds")
+        if not 0 < self.age_step <= AGE_STEP:
+            raise ValueError("age_step must be more than nothing and at most 5 minutes")
         if not 0 <= self.priority_max <= PRIORITY_MAX:
             raise ValueError(f"priority_max must be 0 to {PRIORITY_MAX}, not {self.priority_max}")

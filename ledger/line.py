@@ -20,7 +20,7 @@ import msgspec
 from ledger.commands import Hold, Leg, Outcome
 from ledger.granting import Refused
 from ledger.leases import Deadlines
-from ledger.limits import AGE_STEP, LINE_MAX, LINE_PER_PRINCIPAL_MAX, LINE_SILENCE, PRIORITY_MAX
+from ledger.limits import LINE_MAX, LINE_PER_PRINCIPAL_MAX, LINE_SILENCE, PRIORITY_MAX
 from mesh.instant import SECOND, Duration, Instant
 from mesh.persistence import SPACE_LINE, Write
 
@@ -120,9 +120,9 @@ class Line:
         """How long so far."""
         return max(0, now - self._places[hold].since)
 
-    def importance(self, ticket: Ticket, now: Instant) -> int:
-        """Its priority, and what waiting has added to it."""
-        return min(PRIORITY_MAX, ticket.priority + self.waited(ticket.hold.id, now) // AGE_STEP)
+    def importance(self, ticket: Ticket, age_step: Duration, now: Instant) -> int:
+        """Its priority, and what waiting has added to it: one for every `age_step`."""
+        return min(PRIORITY_MAX, ticket.priority + self.waited(ticket.hold.id, now) // age_step)
 
     # Changing ----------------------------------------------------------------------------------
 

@@ -93,7 +93,7 @@ class Ledger:
         self._fingerprint = fingerprint
         self._limits = limits
         self._random = random
-        self._later = Later() if later is None else later
+        self.later = Later() if later is None else later
         kept = sound_part(identity.id, chain, continuity.proven, base)
         self._damaged = len(chain) - len(kept.blocks)
         self._continuity = continuity
@@ -160,7 +160,7 @@ class Ledger:
 
     def is_waiting(self, hold: bytes) -> bool:
         """Whether `hold` has a place in our line, though we may not grant just now."""
-        return hold in self._later.line
+        return hold in self.later.line
 
     def remaining(self, hold: bytes, now: Instant) -> Duration | None:
         """How long a hold still has, by our count."""
@@ -203,7 +203,7 @@ class Ledger:
         match observation:
             case CapacitySeen():
                 self._readings = readings_of(observation)
-                self._later.calendar.see(observation.wall, now)
+                self.later.calendar.see(observation.wall, now)
                 if self._is_open:
                     effects.extend(self._desk.look(self._readings))
             case Fenced(hold, gone) if self._quarantine is not None:
@@ -389,7 +389,7 @@ class Ledger:
     def _desk_over(self, chain: Chain) -> Desk:
         proofs = still_proven(self._proofs, chain.base)
         writer = Writer(self._identity, chain.blocks, chain.base, proofs)
-        return Desk(self._identity.id, self.session, writer, chain.books, self._limits, self._later)
+        return Desk(self._identity.id, self.session, writer, chain.books, self._limits, self.later)
 
     def _tell(self) -> list[LedgerEffect]:
         state, reason, _ = self.standing

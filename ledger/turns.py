@@ -70,7 +70,7 @@ def known_ends(
 def turns(line: Line, books: Books, forecast: Forecast, limits: Limits, now: Instant) -> Turns:
     """Everybody's turn, over a `forecast` of what is promised already."""
     busy = frozenset(principal_of(hold.principal, hold.holder) for hold in books.live.values())
-    tickets = sorted(line.tickets(), key=lambda one: _rank(one, line, busy, now))
+    tickets = sorted(line.tickets(), key=lambda one: _rank(one, line, busy, limits, now))
     starts: dict[bytes, Instant | None] = {}
     left = forecast.copy()
     behind_idle: Forecast | None = None
@@ -91,9 +91,10 @@ def turns(line: Line, books: Books, forecast: Forecast, limits: Limits, now: Ins
 
 
 def _rank(
-    ticket: Ticket, line: Line, busy: frozenset[str], now: Instant
+    ticket: Ticket, line: Line, busy: frozenset[str], limits: Limits, now: Instant
 ) -> tuple[bool, int, int]:  # fmt: skip
-    return _is_busy(ticket, busy), -line.importance(ticket, now), ticket.number
+    importance = line.importance(ticket, limits.age_step, now)
+    return _is_busy(ticket, busy), -importance, ticket.number
 
 
 def _is_busy(ticket: Ticket, busy: frozenset[str]) -> bool:

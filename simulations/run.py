@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from ledger.limits import BOOK_WAIT, CHECKPOINT_ENTRIES, QUARANTINE, Limits
+from ledger.limits import AGE_STEP, BOOK_WAIT, CHECKPOINT_ENTRIES, QUARANTINE, Limits
 from mesh.instant import MINUTE, SECOND, Duration, in_seconds
 from simulations.canary import Canary
 from simulations.checks import all_checks
@@ -53,6 +53,8 @@ __all__ = ["Options", "Progress", "Result", "Run"]
 
 CHECKPOINTS_AFTER: Final = (8, 16, 32, 64, CHECKPOINT_ENTRIES)
 """Entries of a log between two checkpoints, of which each run has one."""
+AGEING: Final = (2 * SECOND, 5 * SECOND, AGE_STEP)
+"""How long somebody waits to count for one priority more."""
 
 
 class Run:
@@ -190,9 +192,11 @@ class Run:
 
 def drawn_limits(seed: int) -> Limits:
     """How often the nodes of a run write checkpoints: in most of them so often that logs are pruned
-    all the time, and whoever was away for a minute finds no beginning."""
+    all the time, and whoever was away for a minute finds no beginning. And in how many steps of
+    waiting somebody becomes as important as others: in minutes, nobody in a run lives to see it."""
     entries = Random(f"{seed}/checkpoints").choice(CHECKPOINTS_AFTER)
-    return Limits(checkpoint_entries=entries)
+    age_step = Random(f"{seed}/ageing").choice(AGEING)
+    return Limits(checkpoint_entries=entries, age_step=age_step)
 
 
 def _told(injection: Injection) -> str:

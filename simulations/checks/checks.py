@@ -29,7 +29,8 @@ from simulations.checks.forgotten import TheForgottenComeBackByThemselves
 from simulations.checks.gangs import GangsAreWhole
 from simulations.checks.grants import NothingTwice
 from simulations.checks.lapses import NothingOverstays
-from simulations.checks.later import LinesAreFair, PlansStart
+from simulations.checks.later import PlansStart
+from simulations.checks.lines import LinesAreFair
 from simulations.checks.outcasts import OutcastsAreNotHeard
 from simulations.checks.placing import EqualPicturesEqualAnswers
 from simulations.checks.presence import NobodySpeaksForAnother

@@ -34,8 +34,11 @@ class NothingTwice(Check):
     def promised(self, host: Host, promise: Promise) -> None:
         if promise.carved:
             return
-        # A machine may shrink between the grant and the answer: a promise stays a promise.
-        capacity = self._had.pop(promise.hold, self.evidence.circumstances.capacity(host))
+        # A machine may shrink between the grant and the answer: a promise stays a promise. And it
+        # may have grown, and promised of that meanwhile.
+        capacity = dict(self.evidence.circumstances.capacity(host))
+        for pool, amount in self._had.pop(promise.hold, {}).items():
+            capacity[pool] = max(capacity.get(pool, 0), amount)
         relied_on = self.evidence.promises.relied_on(host, self.world.now)
         sums: dict[str, list[Promise]] = defaultdict(list)
         for one in relied_on:

@@ -1,0 +1,267 @@
+"""B18: who is first in a line is neither passed over nor made to wait longer, and outlives a
+restart.
+
+Whether somebody pushed in cannot be told from a log: a grant makes its principal one with something
+running, ends make room a moment before or behind it, and a look at the machine changes what is
+free. So the judge stands beside the desk. It is shown every promise while line, books and counts
+are still as they were when that was decided (`ledger.later.Onlooker`), and works out by plain
+counting, with none of the forecasts that owners make, from when on the first in the line could run,
+with that promise and without it.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Final, NamedTuple
+
+from ledger.capacity import rooms_now
+from ledger.commands import TTL_MAX, GrantKind, Leg
+from ledger.desk import Desk
+from ledger.entries import Entry, Extended, Held, Owed, Planned
+from ledger.gang_entries import Enlisted
+from ledger.hall import KEPT
+from ledger.holds import LiveHold
+from ledger.leases import owner_span
+from ledger.lifecycle import HoldState
+from ledger.limits import ENDS_FORESEEN_MAX, GANG_MAX, PRIORITY_MAX, Limits
+from ledger.line import Ticket, principal_of
+from mesh.instant import SECOND, Duration, Instant
+from mesh.persistence import SPACE_LINE
+from node.core.effects import Effect
+from simulations.checks.check import Check
+from simulations.checks.evidence import Evidence
+from simulations.host import Host
+
+SLACK: Final[Duration] = SECOND
+"""An owner works its line out anew every second, and whoever waits asks every two."""
+
+Legs = Sequence[Leg]
+Rank = tuple[bool, float, float]
+
+
+class Claim(NamedTuple):
+    """Something that takes room from `start` to `end`; `end` None: until nobody knows when."""
+
+    legs: Legs
+    start: Instant
+    end: Instant | None
+
+
+class LinesAreFair(Check):
+    """B18: nothing is promised for which the first in line, where it goes before, waits longer; and
+    what the disk has of a line is in it after a restart."""
+
+    promises = ("B18",)
+
+    def __init__(self, evidence: Evidence) -> None:
+        super().__init__(evidence)
+        self._leases: dict[str, tuple[Scene, Held]] = {}
+        """Owner → a lease it just wrote: its next entry says whether it is a member of a gang."""
+
+    def started(self, host: Host) -> None:
+        self._leases.pop(host.name, None)
+        ledger = host.alive.ledger
+        ledger.later.onlookers.append(partial(self._sees, host))
+        rows = host.disk.durable.get(SPACE_LINE, {})
+        if rows:
+            self.looks("B18")
+            lost = [
+                key
+                for key in rows
+                if not ledger.is_waiting(key) and ledger.books.state_of(key) is HoldState.ABSENT
+            ]
+            if lost:
+                told = f"forgot {len(lost)} of {len(rows)} places in its line over a restart"
+                raise self.broken("B18", f"{host.name} {told}")
+
+    def stepped(self, host: Host, cause: str, effects: Sequence[Effect]) -> None:
+        if self._leases:
+            self._is_a_lease(host, None)
+
+    def _sees(self, host: Host, desk: Desk, entry: Entry) -> None:
+        """`entry` is about to be written, and the desk is as it was when that was decided."""
+        if self._leases:
+            self._is_a_lease(host, entry)
+        if type(entry) not in _PROMISES or not len(desk.hall.line):
+            return
+        if len(desk.books.live) > ENDS_FORESEEN_MAX:
+            return  # an owner looks at no more ends than that
+        scene = Scene(desk, host.clock.read(self.world.now))
+        if isinstance(entry, Held) and entry.kind is GrantKind.CARRIED:
+            self._leases[host.name] = scene, entry
+        elif isinstance(entry, Held):
+            self._granted(host, scene, entry, _booking_span(entry.term, desk.limits))
+        elif isinstance(entry, Planned):
+            start = desk.planner.calendar.at(entry.start)
+            assert start is not None, "nothing is planned where nobody knows the time"
+            self._judge(host, scene, Claim(entry.legs, start, start + entry.term))
+        elif isinstance(entry, Extended):
+            hold = desk.books.live[entry.id]
+            end = scene.end_of(hold)
+            if hold.parent is None and end is not None:
+                more = owner_span(entry.term) - owner_span(hold.term)
+                self._judge(host, scene, Claim(hold.legs, end, end + more))
+
+    def _is_a_lease(self, host: Host, behind: Entry | None) -> None:
+        """What its owner wrote before `behind` is judged: a lease, or the beginning of a gang."""
+        if isinstance(behind, Owed):
+            return  # It was forced, which says nothing about how long it lasts.
+        scene, entry = self._leases.pop(host.name, (None, None))
+        if scene is None or entry is None:
+            return
+        span = None
+        if isinstance(behind, Enlisted) and behind.id == entry.id:
+            span = owner_span(scene.limits.pending_ttl + TTL_MAX + GANG_MAX + behind.term)
+        self._granted(host, scene, entry, span)
+
+    def _granted(self, host: Host, scene: "Scene", entry: Held, span: Duration | None) -> None:
+        if scene.goes_before(entry):
+            self.looks("B18")
+        else:
+            end = None if span is None else scene.now + span
+            self._judge(host, scene, Claim(entry.legs, scene.now, end), entry.id)
+
+    def _judge(self, host: Host, scene: "Scene", claim: Claim, mine: bytes = b"") -> None:
+        """Whether `claim`, for which `mine` waited, makes the first of the others wait longer."""
+        first = scene.first_but(mine)
+        if first is None:
+            return
+        self.looks("B18")
+        without = scene.soonest(first)
+        with_it = scene.soonest(first, claim)
+        if without is None:
+            # It waits for what nobody knows the end of. That may be now.
+            without = scene.soonest(first, whenever=scene.now)
+            with_it = scene.soonest(first, claim, whenever=scene.now)
+        if without is not None and (with_it is None or with_it > without + SLACK):
+            who = "the first in line" if scene.is_busy(first) else "one with nothing running"
+            raise self.broken("B18", f"{host.name} let somebody pass, and {who} waits longer")
+
+
+_PROMISES: Final = (Held, Planned, Extended)
+"""What room is given away by. What is carved out of a grant, or adopted, takes none anew."""
+
+
+class Scene:
+    """What there was at one moment: who waits, what is free, and what takes room until when."""
+
+    def __init__(self, desk: Desk, now: Instant) -> None:
+        self.now = now
+        self.limits: Limits = desk.limits
+        self._desk = desk
+        line = desk.hall.line
+        self._waited = {one.hold.id: line.waited(one.hold.id, now) for one in line.tickets()}
+        self._tickets = line.tickets()
+        live = desk.books.live.values()
+        self._busy = frozenset(principal_of(hold.principal, hold.holder) for hold in live)
+        self._free = _free(desk)
+        self._ends = [(hold.legs, self.end_of(hold)) for hold in live]
+        self._plans = self._planned()
+
+    def is_busy(self, ticket: Ticket) -> bool:
+        """Whether something runs on whose behalf this one waits."""
+        return principal_of(ticket.hold.principal, ticket.holder) in self._busy
+
+    def first_but(self, mine: bytes) -> Ticket | None:
+        """Who is first of the others; None if waiting has made it another in this last second."""
+        others = [one for one in self._tickets if one.hold.id != mine]
+        firsts = [min(others, key=lambda one: self._rank(one, ago)) for ago in _AGO if others]
+        return firsts[0] if firsts and firsts[0] is firsts[-1] else None
+
+    def goes_before(self, entry: Held) -> bool:
+        """Whether who is granted `entry` stands before all others."""
+        others = [one for one in self._tickets if one.hold.id != entry.id]
+        mine = next((one for one in self._tickets if one.hold.id == entry.id), None)
+        busy = principal_of(entry.principal, entry.holder) in self._busy
+        return any(
+            all(
+                ((busy, 0.0, _LAST) if mine is None else self._rank(mine, ago))
+                < self._rank(one, ago)
+                for one in others
+            )
+            for ago in _AGO
+        )
+
+    def soonest(
+        self, ticket: Ticket, beside: Claim | None = None, whenever: Instant | None = None
+    ) -> Instant | None:
+        """From when on what is waited for fits for its whole time, `beside` something more.
+        `whenever`: when that ends of which nobody knows when; None: never."""
+        changes: list[tuple[Instant | None, Legs, int]] = [
+            (end or whenever, legs, 1) for legs, end in self._ends
+        ]
+        for claim in [*self._plans, *([beside] if beside is not None else [])]:
+            changes += [(claim.start, claim.legs, -1), (claim.end, claim.legs, 1)]
+        known = [(max(at, self.now), legs, sign) for at, legs, sign in changes if at is not None]
+        moments = sorted({self.now, *(at for at, _, _ in known)})
+
+        def fits(at: Instant) -> bool:
+            have = dict(self._free)
+            for _, legs, sign in (change for change in known if change[0] <= at):
+                for leg in legs:
+                    have[leg.pool] = have.get(leg.pool, 0) + sign * leg.amount
+            return all(have.get(leg.pool, 0) >= leg.amount for leg in ticket.legs)
+
+        fitting = {at: fits(at) for at in moments}
+        span = _span(ticket, self.limits)
+        for at in moments:
+            over = [one for one in moments if one >= at and (span is None or one < at + span)]
+            if all(fitting[one] for one in over):
+                return at
+        return None
+
+    def end_of(self, hold: LiveHold) -> Instant | None:
+        """When `hold` is over at the latest; None: nobody knows."""
+        books, desk = self._desk.books, self._desk
+        if hold.parent is not None:
+            hold = books.live[hold.parent]
+        left = desk.remaining(hold.id, self.now)
+        if hold.id in desk.endings or left is None:
+            return None
+        if hold.kind is GrantKind.CARRIED and hold.gang is None:
+            return None
+        if hold.kind is GrantKind.CARRIED and hold.gang is not None:
+            # A lease until it is parked, then on probation, then a booking of its whole term.
+            left += owner_span(TTL_MAX + GANG_MAX + hold.gang.term)
+        elif hold.state is HoldState.PENDING or hold.on_probation:
+            left += owner_span(hold.term)
+        return self.now + left
+
+    def _rank(self, ticket: Ticket, ago: Duration) -> Rank:
+        waited = max(0, self._waited[ticket.hold.id] - ago)
+        importance = min(PRIORITY_MAX, ticket.priority + waited // self.limits.age_step)
+        return self.is_busy(ticket), -importance, ticket.number
+
+    def _planned(self) -> list[Claim]:
+        calendar, claims = self._desk.planner.calendar, []
+        for plan in self._desk.books.plans.values():
+            start, end = calendar.at(plan.start), calendar.at(plan.end)
+            if start is None or end is None or calendar.suspended:
+                claims.append(Claim(plan.legs, self.now, None))
+            elif end <= self.now:  # a jump of the clock passed it over
+                claims.append(Claim(plan.legs, self.now, self.now + plan.term))
+            else:
+                claims.append(Claim(plan.legs, start, end))
+        return claims
+
+
+_AGO: Final = (0, KEPT)
+"""Whose turn it is was worked out now, or a moment ago, when everybody had waited less."""
+_LAST: Final = float("inf")
+"""Behind all who wait: a newcomer, whatever its priority."""
+
+
+def _free(desk: Desk) -> dict[str, int]:
+    rooms = rooms_now(desk.books, desk.readings or {})
+    return {pool: min(rooms.get(pool) or 0, desk.books.free(pool)) for pool in desk.books.pools}
+
+
+def _booking_span(term: Duration, limits: Limits) -> Duration:
+    return owner_span(limits.pending_ttl) + owner_span(term)
+
+
+def _span(ticket: Ticket, limits: Limits) -> Duration | None:
+    """For how long what is waited for takes its room, from its grant; None: nobody knows."""
+    hold = ticket.hold
+    if hold.gang is not None:
+        return owner_span(limits.pending_ttl + TTL_MAX + GANG_MAX + hold.gang.term)
+    return None if hold.kind is GrantKind.CARRIED else _booking_span(hold.term, limits)
