@@ -218,6 +218,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Mesh.rejections": CAUSES_MAX,
     "NodeView.labels": POOLS_MAX,
     "Notary._good": FACTS_VOUCHED_MAX,
+    "Later.onlookers": 1,
     "Planner._late": ENTRIES_MAX,
     "Planner._owed": ENTRIES_MAX,
     "Picture._rows": _members,
