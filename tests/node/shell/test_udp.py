@@ -23,7 +23,7 @@ from node.shell import beacons, link_news, udp
 from node.shell.beacons import AirCounts, Trouble, open_ears, ways_out
 from node.shell.interfaces import Interface, scan
 from node.shell.sockets import EVERYWHERE
-from node.shell.udp import DATAGRAM_BYTES_MAX, SAME_PORT_EVERY_S, Gate, PortTaken
+from node.shell.udp import DATAGRAM_BYTES_MAX, Gate
 from simulations.ports import free_port
 
 
@@ -191,48 +191,6 @@ async def test_what_the_network_refuses_is_counted_by_name() -> None:
         a.gate.send(Address("192.0.2.77", 9), b"x")  # from loopback: nowhere
         (name,) = a.gate.counts.send_failed
         assert name.startswith("E")
-
-
-async def test_a_port_that_an_agent_has_is_taken() -> None:
-    async with open_post() as a:
-        with pytest.raises(PortTaken, match=f"port {a.gate.port} is taken"):
-            await Gate.open(a.gate.port)
-
-
-async def test_the_beacon_port_has_one_agent_although_it_is_shared(beacon_port: int) -> None:
-    async with open_post(beacon_port):
-        with pytest.raises(PortTaken):
-            await Gate.open(beacon_port)
-
-
-async def test_a_port_taken_for_datagrams_alone_is_taken_and_let_go_of() -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as squatter:
-        squatter.bind(("0.0.0.0", 0))
-        port = squatter.getsockname()[1]
-        with pytest.raises(PortTaken):
-            await Gate.open(port)
-    async with open_post(port):
-        pass
-
-
-async def test_a_port_that_is_let_go_of_within_a_second_is_waited_for() -> None:
-    first = await Gate.open(0)
-
-    async def leave() -> None:
-        await trio.sleep(SAME_PORT_EVERY_S)
-        first.close()
-        for listener in first.listeners:
-            await listener.aclose()
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(leave)
-        async with open_post(first.port) as second:
-            assert second.gate.port == first.port
-
-
-async def test_an_address_that_is_not_ours_is_named() -> None:
-    with pytest.raises(PortTaken, match="can't be opened"):
-        await Gate.open(0, "203.0.113.9")
 
 
 async def test_a_new_interface_is_noticed_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
