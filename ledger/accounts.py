@@ -7,13 +7,13 @@ a pending amount is taken back when it is confirmed or cancelled; Python's integ
 ceiling, amounts on the wire do (int64).
 """
 
-from enum import Enum
+from enum import Enum, StrEnum
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 
-class Role(Enum):
-    """What an account is for."""
+class Role(StrEnum):
+    """What an account is for. A string, because accounts are looked up all day: those hash in C."""
 
     SUPPLY = "supply"
     POOL = "pool"
@@ -61,6 +61,8 @@ class Counters(NamedTuple):
 EMPTY: Final = Counters()
 POOLS_REMEMBERED_MAX: Final = 4096
 """Whose account ids are made once. A thousand replicas name "ram" and "cores" alike."""
+LEASES_REMEMBERED_MAX: Final = 16_384
+"""As above, of a tenant in a pool."""
 
 
 @lru_cache(POOLS_REMEMBERED_MAX)
@@ -75,11 +77,13 @@ def pool_account(pool: str) -> AccountId:
     return AccountId(Role.POOL, pool)
 
 
+@lru_cache(POOLS_REMEMBERED_MAX)
 def offline(pool: str) -> AccountId:
     """Capacity that was withdrawn: a fault, a vanished device."""
     return AccountId(Role.OFFLINE, pool)
 
 
+@lru_cache(LEASES_REMEMBERED_MAX)
 def lease(pool: str, tenant: str) -> AccountId:
     """What `tenant` holds of `pool`."""
     return AccountId(Role.LEASE, pool, tenant)

@@ -9,7 +9,6 @@ duplicate could be granted after its asker has gone elsewhere.
 
 import hashlib
 from collections import OrderedDict
-from dataclasses import dataclass
 
 import msgspec
 
@@ -32,8 +31,7 @@ _FATES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """An answer to `asker`, and the entries that prove it."""
 
     asker: int

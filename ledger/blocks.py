@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from ledger.holds import Token
 from ledger.limits import BLOCK_BYTES_MAX, PATH_MAX, PROVEN_BLOCKS_MAX
+from ledger.proofs import Proofs
 from mesh.identity import PUBLIC_KEY_BYTES, SIGNATURE_BYTES, Identity, PublicKey
 from mesh.logs import (
     BLOCK_ENTRIES_MAX,
@@ -23,8 +24,9 @@ from mesh.logs import (
     Base,
     Block,
     Era,
+    Levels,
     Receipt,
-    receipts_for,
+    merkle_levels,
     seal_block,
 )
 
@@ -76,11 +78,6 @@ class Pages:
     def empty(self) -> bool:
         return not self._pages
 
-    @property
-    def next_height(self) -> int:
-        """The height after all pages."""
-        return self._height + len(self._pages)
-
     def write(self, raw: bytes) -> Token:
         """Put one encoded entry on the open page; where it will stand."""
         if not self._room_for(raw):
@@ -89,22 +86,17 @@ class Pages:
         page = self._pages[-1]
         page.append(raw)
         self._bytes += len(raw)
-        return Token(self.era.counter, self.next_height - 1, len(page) - 1)
+        return Token(self.era.counter, self._height + len(self._pages) - 1, len(page) - 1)
 
-    def place(self, raw: bytes) -> Token:
-        """Where `raw` would stand if it were written now."""
-        if not self._room_for(raw):
-            return Token(self.era.counter, self.next_height, 0)
-        return Token(self.era.counter, self.next_height - 1, len(self._pages[-1]))
-
-    def sign(self, identity: Identity, previous: bytes) -> tuple[Block, ...]:
-        """The pages as blocks, each linked to the one before."""
-        blocks: list[Block] = []
+    def sign(self, identity: Identity, previous: bytes) -> list[tuple[Block, Levels]]:
+        """The pages as blocks, each linked to the one before; and the tree of each."""
+        blocks: list[tuple[Block, Levels]] = []
         for number, page in enumerate(self._pages):
-            block = seal_block(identity, self.era, self._height + number, previous, page)
-            blocks.append(block)
+            levels = merkle_levels(page)
+            block = seal_block(identity, self.era, self._height + number, previous, page, levels)
+            blocks.append((block, levels))
             previous = block.hash
-        return tuple(blocks)
+        return blocks
 
     def _room_for(self, raw: bytes) -> bool:
         if not self._pages or len(self._pages[-1]) == BLOCK_ENTRIES_MAX:
@@ -125,7 +117,7 @@ class Writer:
         self.proofs = dict(proofs or {})
         self._identity = identity
         self._pages: Pages | None = None
-        self._proven: OrderedDict[int, tuple[Receipt, ...]] = OrderedDict()
+        self._proven: OrderedDict[int, Proofs] = OrderedDict()
 
     @property
     def head(self) -> bytes:
@@ -146,12 +138,8 @@ class Writer:
         """Whether something is written that is not signed."""
         return self._pages is not None and not self._pages.empty
 
-    def place(self, era: Era, raw: bytes) -> Token:
-        """Where `raw` would stand if it were written now."""
-        return self._open_pages(era).place(raw)
-
     def write(self, era: Era, raw: bytes) -> Token:
-        """Write one entry."""
+        """Write one entry; where it will stand."""
         return self._open_pages(era).write(raw)
 
     def sealed(self, token: Token) -> bool:
@@ -162,9 +150,12 @@ class Writer:
         """Sign everything that is written."""
         if self._pages is None:
             return ()
-        blocks = self._pages.sign(self._identity, self.head)
+        signed = self._pages.sign(self._identity, self.head)
+        blocks = tuple([block for block, _ in signed])
         self.chain.extend(blocks)
         self._pages = None
+        for block, levels in signed:  # whoever waits for it is handed proofs in a moment
+            self._remember(block.height, Proofs(block, levels))
         return blocks
 
     def abandon(self) -> None:
@@ -184,14 +175,16 @@ class Writer:
         """Proof of the entry at `token`, ready to travel; None when it was put away."""
         if token.height < self.first:
             return self.proofs.get(token)
-        receipts = self._proven.get(token.height)
-        if receipts is None:
-            receipts = self._proven[token.height] = receipts_for(
-                self.chain[token.height - self.first]
-            )
-            if len(self._proven) > PROVEN_BLOCKS_MAX:
-                self._proven.popitem(last=False)
-        return encode_receipt(receipts[token.line])
+        proofs = self._proven.get(token.height)
+        if proofs is None:
+            proofs = Proofs(self.chain[token.height - self.first])
+            self._remember(token.height, proofs)
+        return proofs.receipt(token.line)
+
+    def _remember(self, height: int, proofs: Proofs) -> None:
+        self._proven[height] = proofs
+        if len(self._proven) > PROVEN_BLOCKS_MAX:
+            self._proven.popitem(last=False)
 
     def _open_pages(self, era: Era) -> Pages:
         if self._pages is None:

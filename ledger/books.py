@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec.structs import replace
+
 from ledger.accounts import PoolState, offline, pool_account, supply
 from ledger.changes import Changes
 from ledger.commands import Leg
@@ -156,8 +158,9 @@ class Books(Changes):
 
     def write(self, entry: Entry, era: Era, height: int, index: int) -> Refusal | None:
         """Fold one entry of a block that is still being written. Refused: nothing changed."""
+        self._noting = False
         refusal = self._fold(entry, era, height, index)
-        self._undo.clear()
+        self._noting = True
         return refusal
 
     def turn(self, block: Block) -> None:
@@ -187,14 +190,18 @@ class Books(Changes):
         if self.era is None or era != self.era:
             return Refusal.NO_ERA
         at = Token(era.counter, height, index)
-        match entry:
+        match entry:  # those that most logs are full of come first
+            case Held() | Adopted():
+                return self._begin(entry, at)
+            case Posted() | Released() | Reclaimed() | Expired() | Voided() | Started():
+                disbanded = isinstance(entry, Released) and entry.why is EndedBy.DISBANDED
+                step = Step.DISBAND if disbanded else _STEPS[type(entry)]
+                return self._advance(entry.id, step, at)
             case Provisioned() | Retired() | WentOffline() | CameOnline():
                 return self._move_capacity(_MOTIONS[type(entry)], entry.legs)
             case PoolStateSet():
                 self._put(self.pools, entry.pool, entry.state)
                 return None
-            case Held() | Adopted():
-                return self._begin(entry, at)
             case Extended() | Shrunk() | Transferred() | Owed():
                 return self._change(entry, at)
             case Closed():
@@ -210,10 +217,6 @@ class Books(Changes):
                 return self._gang(entry, at)
             case Enlisted() | Parked() | Settled():
                 return self._member(entry, at)
-            case Released(why=EndedBy.DISBANDED):
-                return self._advance(entry.id, Step.DISBAND, at)
-            case _:
-                return self._advance(entry.id, _STEPS[type(entry)], at)
 
     def _open_era(self, entry: EraOpened, era: Era, height: int, index: int) -> Refusal | None:
         opens = index == 0 and entry.era == era
@@ -271,7 +274,7 @@ class Books(Changes):
         plan = begun(entry, self.state_of(entry.id), at)
         if plan is None:
             return Refusal.ID_USED
-        self._put(self.plans, entry.id, plan)
+        self._set_plan(entry.id, plan)
         return None
 
     def _move_plan(self, plan: Plan, step: Step, at: Token) -> Refusal | None:
@@ -281,10 +284,10 @@ class Books(Changes):
         if became is None:
             return Refusal.NOT_ALLOWED
         if isinstance(became, EndedHold):
-            self._put(self.plans, plan.id, None)
+            self._set_plan(plan.id, None)
             self._put(self.ended, plan.id, became)
         else:
-            self._put(self.plans, plan.id, became)
+            self._set_plan(plan.id, became)
         return None
 
     def _start(self, plan: Plan) -> Refusal | None:
@@ -296,7 +299,7 @@ class Books(Changes):
         if not all(affordable(posting, self.accounts) for posting in postings):
             return Refusal.OVER_LIMIT
         self._post_all(postings)
-        self._put(self.plans, plan.id, None)
+        self._set_plan(plan.id, None)
         self._set_live(hold)
         return None
 
@@ -332,7 +335,7 @@ class Books(Changes):
             return Refusal.NOT_ALLOWED
         if state.live:
             self._post_all(step_postings(step, hold.legs, hold.principal))
-            self._set_live(posted_hold(hold, state, at))
+            self._set_live(replace(hold, state=state, posted_at=at))
             return None
         if hold_id in self._carved:
             return Refusal.NOT_ALLOWED  # a parent ends after its last child
@@ -366,13 +369,4 @@ def live_hold(entry: Held | Adopted, state: HoldState, at: Token) -> LiveHold:
     return LiveHold(
         entry.id, state, entry.digest, entry.holder, entry.legs, entry.kind, entry.term,
         entry.principal, entry.label, at, posted, origin,
-    )  # fmt: skip
-
-
-def posted_hold(hold: LiveHold, state: HoldState, at: Token) -> LiveHold:
-    """`hold`, confirmed at `at`."""
-    return LiveHold(
-        hold.id, state, hold.digest, hold.holder, hold.legs, hold.kind, hold.term,
-        hold.principal, hold.label, hold.held_at, at, hold.origin, hold.gang,
-        owed=hold.owed, reason=hold.reason,
     )  # fmt: skip

@@ -10,8 +10,9 @@ Account by account: a transfer moves the legs from the parent's tenant to the ch
 end moves them back, and what a child shrinks by is its parent's again. The pool sees none of it.
 """
 
-from dataclasses import replace
 from typing import TypeAlias
+
+from msgspec.structs import replace
 
 from ledger.checkpoints import Checkpoints
 from ledger.commands import GrantKind, Leg

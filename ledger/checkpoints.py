@@ -20,12 +20,6 @@ from ledger.shelves import Shelves
 from ledger.state import (
     State,
     encode_state,
-    ended_of,
-    ended_row,
-    live_of,
-    live_row,
-    plan_row,
-    plans_of,
 )
 from mesh.logs import (
     NO_BLOCK,
@@ -96,10 +90,10 @@ class Checkpoints(Shelves):
             self.era, self.opening, self.bookings_open, self.height, self.head, self.eras,
             tuple(sorted(accounts, key=_account_order)),
             tuple(sorted(self.pools.items(), key=itemgetter(0))),
-            tuple(live_row(self.live[hold]) for hold in sorted(self.live)),
-            tuple(ended_row(hold) for hold in ended),
-            tuple(self.gangs[gang] for gang in sorted(self.gangs)),
-            tuple(plan_row(self.plans[plan]) for plan in sorted(self.plans)),
+            tuple([self.live[hold] for hold in sorted(self.live)]),
+            tuple(ended),
+            tuple([self.gangs[gang] for gang in sorted(self.gangs)]),
+            tuple([self.plans[plan] for plan in sorted(self.plans)]),
         )  # fmt: skip
 
     def state_hash(self) -> bytes:
@@ -119,10 +113,10 @@ class Checkpoints(Shelves):
         books.height, books.head = state.height, state.head
         books.accounts = dict(state.accounts)
         books.pools = dict(state.pools)
-        books.ended = {hold.id: hold for hold in ended_of(state)}
+        books.ended = {hold.id: hold for hold in state.ended}
         books.gangs = {gang.id: gang for gang in state.gangs}
-        books.plans = {plan.id: plan for plan in plans_of(state)}
-        for hold in live_of(state):
+        books.plans = {plan.id: plan for plan in state.plans}
+        for hold in state.live:
             books._set_live(hold)
             if hold.parent is not None:
                 books._carved[hold.parent] = books._carved.get(hold.parent, 0) + 1

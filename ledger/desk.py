@@ -66,6 +66,7 @@ class Desk:
         self.changes = 0
         """How often something was written or looked at: what was worked out before is stale."""
         self._journal_at: Instant | None = None
+        self._woken: Instant | None = None
         self.described: list[Described] = []
         """What was said of holds on the open page."""
         self._forget: list[bytes] = []
@@ -80,8 +81,14 @@ class Desk:
             self.hall.line.next_wake, self.planner.next_wake(self),
         )  # fmt: skip
 
+    def is_awake(self, now: Instant) -> bool:
+        """Whether `wake` was told of this very moment, and no hold's time is up since."""
+        first = self.deadlines.next
+        return now == self._woken and (first is None or first > now)
+
     def wake(self, now: Instant) -> list[LedgerEffect]:
         """Whatever has come due."""
+        self._woken = now
         effects: list[LedgerEffect] = [*self._warn(now), *self._lapse(now)]
         self.hall.line.sweep(now)
         for hold in self.endings.again.due(now):
@@ -243,12 +250,11 @@ class Desk:
         assert era is not None, "nothing is written before an era opens"
         for look in self._onlookers:
             look(self, entry)
-        raw = encode_entry(entry)
-        place = self.writer.place(era, raw)
-        refusal = self.books.write(entry, era, place.height, place.line)
+        at = self.writer.write(era, encode_entry(entry))
+        refusal = self.books.write(entry, era, at.height, at.line)
         assert refusal is None, f"our own entry was refused: {refusal} {entry}"
         self.changes += 1
-        return self.writer.write(era, raw)
+        return at
 
     def seal(self) -> list[LedgerEffect]:
         """Sign what is written, then say what waited for it."""
@@ -290,6 +296,13 @@ class Desk:
             for pool in impaired
         ]
 
+    def _balance_the_rest(self) -> list[LedgerEffect]:
+        """Room has come back. An open pool agrees with the machine already (capacity.py): only of
+        one that is not may more be retired now, or may it be whole again."""
+        if all(state is PoolState.OPEN for state in self.books.pools.values()):
+            return []
+        return self._balance()
+
     def end(self, hold: bytes, why: EndedBy | None, by: bytes, now: Instant) -> list[LedgerEffect]:
         """The end of a grant begins, and of all that was carved out of it. Nothing revives it."""
         self.deadlines.drop(hold)
@@ -322,7 +335,7 @@ class Desk:
             effects.extend(self.counter.say(Draft(asker, fate(ended), hold, (at,))))
         if live.parent is not None:
             effects.extend(self._child_over(live.parent))
-        return [*effects, *self._balance()]
+        return [*effects, *self._balance_the_rest()]
 
     def _child_over(self, parent: bytes) -> list[LedgerEffect]:
         ending = self.endings.get(parent)

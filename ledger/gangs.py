@@ -19,9 +19,10 @@ ends its fellows.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from enum import Enum
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from ledger.commands import GrantKind
 from ledger.gang_entries import (

@@ -1,7 +1,8 @@
 """What the books remember of a hold: all of it while it lives, the outcome once it has ended."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from ledger.commands import GrantKind, Leg
 from ledger.lifecycle import HoldState
@@ -34,8 +35,7 @@ class Enlistment(NamedTuple):
         return tuple(at for at in steps if at is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class LiveHold:
+class LiveHold(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A promise that takes room. `posted_at` is None while it is pending.
 
     `legs` is what it takes itself: what was carved out of it is its children's.
@@ -75,8 +75,7 @@ class LiveHold:
         return self.kind is GrantKind.BOOKING and self.state is HoldState.POSTED
 
 
-@dataclass(frozen=True, slots=True)
-class EndedHold:
+class EndedHold(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """What is left to say about a hold that is over."""
 
     id: bytes

@@ -5,11 +5,11 @@ seeing that it is gone. Until then the grant is posted, and its room is not free
 """
 
 from collections.abc import Mapping
-from enum import Enum
+from enum import StrEnum
 from typing import Final
 
 
-class HoldState(Enum):
+class HoldState(StrEnum):
     """Where a hold stands, as its owner's log tells it."""
 
     ABSENT = "absent"
@@ -28,15 +28,15 @@ class HoldState(Enum):
     @property
     def live(self) -> bool:
         """Whether it holds room."""
-        return self in (HoldState.PENDING, HoldState.POSTED)
+        return self is HoldState.PENDING or self is HoldState.POSTED
 
     @property
     def ahead(self) -> bool:
         """Whether it will hold room later, and holds none yet."""
-        return self in (HoldState.PENCILLED, HoldState.PLANNED)
+        return self is HoldState.PENCILLED or self is HoldState.PLANNED
 
 
-class Step(Enum):
+class Step(StrEnum):
     """What an entry does to a hold."""
 
     HOLD = "hold"

@@ -47,7 +47,7 @@ class Planner:
         self._owed: dict[bytes, None] = {}
         """Passed over by a jump of the clock: they start with their whole term."""
         self._looked: tuple[int, int | None] | None = None
-        """(changes of the books, the first start that is planned)."""
+        """(changes of the plans, the first start that is planned)."""
         self._again: Instant | None = None
 
     def next_wake(self, desk: "Desk") -> Instant | None:
@@ -71,10 +71,13 @@ class Planner:
 
     def wake(self, desk: "Desk", now: Instant) -> list[LedgerEffect]:
         """Start what is due."""
+        if not desk.books.plans:  # nearly always, and then the time of day is nobody's affair
+            self.calendar.news()
+            self.calendar.jumped_from = self._again = None
+            return []
         effects: list[LedgerEffect] = [
             Alarm("calendar-resumed", told) if resumed else Alarm("calendar-suspended", told)
             for resumed, told in self.calendar.news()
-            if desk.books.plans  # else it is nobody's affair here
         ]
         self._note_owed(desk, now)
         self._again = None
@@ -125,10 +128,13 @@ class Planner:
                 self._owed[plan.id] = None
 
     def _first(self, desk: "Desk") -> int | None:
-        if self._looked is None or self._looked[0] != desk.changes:
+        if not desk.books.plans:
+            return None
+        changes = desk.books.plan_changes
+        if self._looked is None or self._looked[0] != changes:
             plans = desk.books.plans.values()
             starts = [plan.start for plan in plans if plan.state is HoldState.PLANNED]
-            self._looked = (desk.changes, min(starts, default=None))
+            self._looked = (changes, min(starts, default=None))
         return self._looked[1]
 
     def _forget(self, plan: bytes) -> None:

@@ -8,7 +8,8 @@ take room: *pencilled in* until it is confirmed, then *planned*, then a booking 
 what has started is an entry, like everything else.
 """
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 from ledger.commands import GrantKind, Leg
 from ledger.entries import Planned, Replanned
@@ -16,8 +17,7 @@ from ledger.holds import EndedHold, LiveHold, Token
 from ledger.lifecycle import HoldState, Step, after
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A promise for later. `start`: by its owner's wall clock, ns since 1970."""
 
     id: bytes

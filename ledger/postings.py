@@ -5,8 +5,10 @@ each; so per pool the sums of debits and credits agree after any list of posting
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
+from typing import Final
+
+import msgspec
 
 from ledger.accounts import (
     EMPTY,
@@ -22,7 +24,7 @@ from ledger.commands import AMOUNT_MAX, Leg
 from ledger.lifecycle import Step
 
 
-class Phase(Enum):
+class Phase(StrEnum):
     """How an amount moves."""
 
     DIRECT = "direct"
@@ -40,8 +42,7 @@ class Motion(Enum):
     ONLINE = "online"
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(msgspec.Struct, frozen=True):
     """`amount` from `debit` to `credit`. Raises ValueError when it would not balance."""
 
     debit: AccountId
@@ -58,6 +59,13 @@ class Posting:
             raise ValueError(f"{self.amount} is not an amount")
 
 
+_SIGNS: Final[Mapping[Phase, tuple[int, int]]] = {
+    Phase.DIRECT: (0, 1),
+    Phase.RESERVE: (1, 0),
+    Phase.CONFIRM: (-1, 1),
+    Phase.CANCEL: (-1, 0),
+}
+"""What a phase does with the amount: (pending, posted)."""
 _PHASES: Mapping[Step, Phase] = {
     Step.HOLD: Phase.RESERVE,
     Step.ADOPT_PENDING: Phase.RESERVE,
@@ -113,20 +121,20 @@ def capacity_posting(motion: Motion, leg: Leg) -> Posting:
 
 def debited(counters: Counters, amount: int, phase: Phase) -> Counters:
     """`counters` after this side of a posting has been debited."""
-    pending, posted = _phase_change(amount, phase)
-    return counters._replace(
-        debits_pending=counters.debits_pending + pending,
-        debits_posted=counters.debits_posted + posted,
-    )
+    pending, posted = _SIGNS[phase]
+    return Counters(
+        counters.debits_pending + pending * amount, counters.debits_posted + posted * amount,
+        counters.credits_pending, counters.credits_posted,
+    )  # fmt: skip
 
 
 def credited(counters: Counters, amount: int, phase: Phase) -> Counters:
     """`counters` after this side of a posting has been credited."""
-    pending, posted = _phase_change(amount, phase)
-    return counters._replace(
-        credits_pending=counters.credits_pending + pending,
-        credits_posted=counters.credits_posted + posted,
-    )
+    pending, posted = _SIGNS[phase]
+    return Counters(
+        counters.debits_pending, counters.debits_posted,
+        counters.credits_pending + pending * amount, counters.credits_posted + posted * amount,
+    )  # fmt: skip
 
 
 def affordable(posting: Posting, accounts: Mapping[AccountId, Counters]) -> bool:
@@ -135,15 +143,3 @@ def affordable(posting: Posting, accounts: Mapping[AccountId, Counters]) -> bool
     if posting.phase in (Phase.CONFIRM, Phase.CANCEL) or posting.debit.role is Role.SUPPLY:
         return True
     return accounts.get(posting.debit, EMPTY).free >= posting.amount
-
-
-def _phase_change(amount: int, phase: Phase) -> tuple[int, int]:
-    match phase:
-        case Phase.DIRECT:
-            return 0, amount
-        case Phase.RESERVE:
-            return amount, 0
-        case Phase.CONFIRM:
-            return -amount, amount
-        case Phase.CANCEL:
-            return -amount, 0

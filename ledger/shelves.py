@@ -35,13 +35,20 @@ class Shelves:
         self._carved: dict[bytes, int] = {}
         """Parent → how many children of it live."""
         self._undo: list[tuple[dict[object, object], object, object]] = []
+        self._noting = True
+        """Off for what we write ourselves: an entry is checked in full before it changes anything,
+        and a block of our own is never taken back."""
+        self.plan_changes = 0
+        """How often `plans` has changed: what was worked out over it before is stale."""
 
     def _post_all(self, postings: tuple[Posting, ...]) -> None:
+        accounts = self.accounts
         for posting in postings:
-            debit = debited(self._counters(posting.debit), posting.amount, posting.phase)
-            credit = credited(self._counters(posting.credit), posting.amount, posting.phase)
-            self._put(self.accounts, posting.debit, debit)
-            self._put(self.accounts, posting.credit, credit)
+            amount, phase = posting.amount, posting.phase
+            debit = debited(accounts.get(posting.debit, EMPTY), amount, phase)
+            credit = credited(accounts.get(posting.credit, EMPTY), amount, phase)
+            self._put(accounts, posting.debit, debit)
+            self._put(accounts, posting.credit, credit)
 
     def _set_live(self, hold: LiveHold) -> None:
         self._put(self.live, hold.id, hold)
@@ -65,7 +72,8 @@ class Shelves:
     def _put(self, table: dict[K, V], key: K, value: V | None) -> None:
         # One place that changes a table, so that nothing can change without being noted. The cast
         # is what a list of differently typed tables costs.
-        self._undo.append((table, key, table.get(key)))  # type: ignore[arg-type]  # see above
+        if self._noting:
+            self._undo.append((table, key, table.get(key)))  # type: ignore[arg-type]  # see above
         if value is None:
             del table[key]
         else:
@@ -79,6 +87,11 @@ class Shelves:
             else:
                 table[key] = before
         self._undo.clear()
+        self.plan_changes += 1
+
+    def _set_plan(self, plan: bytes, stands: Plan | None) -> None:
+        self._put(self.plans, plan, stands)
+        self.plan_changes += 1
 
     def _counters(self, account: AccountId) -> Counters:
         return self.accounts.get(account, EMPTY)

@@ -8,7 +8,9 @@ is all that recovery asks of a copy. Nothing is ever granted on a strand.
 
 from collections.abc import Sequence
 
-from ledger.books import Books, live_hold, posted_hold
+from msgspec.structs import replace
+
+from ledger.books import Books, live_hold
 from ledger.entries import (
     Adopted,
     Closed,
@@ -52,7 +54,7 @@ def _note(books: Books, entry: Entry, at: Token) -> None:
             state = HoldState.POSTED if entry.posted else HoldState.PENDING
             books.live[entry.id] = live_hold(entry, state, at)
         case Posted(hold) if hold in books.live:
-            books.live[hold] = posted_hold(books.live[hold], HoldState.POSTED, at)
+            books.live[hold] = replace(books.live[hold], state=HoldState.POSTED, posted_at=at)
         case Enlisted() | Parked() | Settled() if entry.id in books.live:
             became = member_after(books.live[entry.id], entry, at)
             books.live[entry.id] = became or books.live[entry.id]

@@ -4,7 +4,7 @@ Who asks and when; how a no is said, and remembered; how a yes is drafted and on
 whose word counts for which hold.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from ledger.answers import Draft, proofs_of
 from ledger.commands import Answer, Outcome
@@ -18,8 +18,7 @@ from mesh.identity import NodeId, PublicKey, id_of
 from mesh.instant import Duration, Instant
 
 
-@dataclass(frozen=True, slots=True)
-class Visiting:
+class Visiting(msgspec.Struct, frozen=True):
     """`public` asks, and waits for the answer under the number `asker`."""
 
     desk: Desk

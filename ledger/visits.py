@@ -57,7 +57,7 @@ StepCommand: TypeAlias = Post | Park | Settle | Renew | Extend | Shrink | Void |
 """A command about a hold that exists."""
 
 
-class Visit(Visiting):
+class Visit(Visiting, frozen=True):
     """One command of theirs."""
 
     def answer(self, command: Command) -> list[LedgerEffect]:

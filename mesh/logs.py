@@ -18,9 +18,9 @@ what all before it comes to (its *state*), and which eras there were. A log may 
 block: with the state beside it, nothing before it is needed. What a state says is opaque too.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgpack
@@ -60,6 +60,8 @@ class Era(NamedTuple):
     nonce: bytes
 
 
+Levels: TypeAlias = list[list[bytes]]
+"""A Merkle tree, from its leaves to its root."""
 EraStart: TypeAlias = tuple[Era, int]
 """An era, and the height of its first block."""
 
@@ -172,7 +174,7 @@ def check_base(base: Base) -> bool:
 
 def state_hash(state: bytes) -> bytes:
     """What a checkpoint says of `state`."""
-    return hashlib.sha256(b"hf1.state" + state).digest()
+    return sha256(b"hf1.state" + state).digest()
 
 
 def read_checkpoint(block: Block) -> Checkpoint | None:
@@ -225,17 +227,21 @@ def _follows(later: EraStart, earlier: EraStart) -> bool:
 
 
 def seal_block(
-    identity: Identity, era: Era, height: int, previous: bytes, entries: Sequence[bytes]
-) -> Block:
-    """Sign `entries` as the block at `height` of `era`, linked to `previous`."""
+    identity: Identity, era: Era, height: int, previous: bytes, entries: Sequence[bytes],
+    levels: Levels | None = None,
+) -> Block:  # fmt: skip
+    """Sign `entries` as the block at `height` of `era`, linked to `previous`. `levels`: the tree
+    over them, of whoever needs it for more than this."""
     if not 1 <= len(entries) <= BLOCK_ENTRIES_MAX:
         raise ValueError(f"a block carries 1 to {BLOCK_ENTRIES_MAX} entries, not {len(entries)}")
     if sum(map(len, entries)) > BLOCK_BYTES_MAX:
         raise ValueError(f"a block carries at most {BLOCK_BYTES_MAX} bytes of entries")
-    root = merkle_root(entries)
-    unsigned = Block(identity.public, era, height, previous, root, b"", tuple(entries))
-    signature = identity.sign(BLOCK_TAG, header_bytes(unsigned))
-    return Block(identity.public, era, height, previous, root, signature, tuple(entries))
+    root = (levels or merkle_levels(entries))[-1][0]
+    header = _header(identity.public, era, height, previous, root, len(entries))
+    signature = identity.sign(BLOCK_TAG, header)
+    block = Block(identity.public, era, height, previous, root, signature, tuple(entries))
+    object.__setattr__(block, "_hash", header_hash(header))  # as it would reckon it
+    return block
 
 
 def check_block(block: Block) -> bool:
@@ -253,36 +259,27 @@ def check_block(block: Block) -> bool:
 
 def header_bytes(block: Block) -> bytes:
     """What the signature covers: author, era, height, link and Merkle root."""
-    packed: bytes = msgpack.packb(
-        [
-            block.public, block.era.counter, block.era.nonce, block.height,
-            block.previous, block.root, len(block.entries),
-        ]
-    )  # fmt: skip
+    return _header(
+        block.public, block.era, block.height, block.previous, block.root, len(block.entries)
+    )
+
+
+def _header(
+    public: PublicKey, era: Era, height: int, previous: bytes, root: bytes, count: int
+) -> bytes:
+    packed: bytes = msgpack.packb([public, era.counter, era.nonce, height, previous, root, count])
     return packed
 
 
 def header_hash(header: bytes) -> bytes:
     """The hash by which the next block links to this header."""
-    return hashlib.sha256(b"hf1.head" + header).digest()
+    return sha256(b"hf1.head" + header).digest()
 
 
 def receipt_for(block: Block, index: int) -> Receipt:
     """Proof that entry `index` stands in `block`."""
     path = merkle_path(block.entries, index)
     return Receipt(block.public, header_bytes(block), block.signature, block.entries[index], path)
-
-
-def receipts_for(block: Block) -> tuple[Receipt, ...]:
-    """Proof of every entry of `block`; hashes each inner node once, however many are asked for."""
-    levels = [[_leaf(entry) for entry in block.entries]]
-    while len(levels[-1]) > 1:
-        levels.append(_level_above(levels[-1]))
-    header = header_bytes(block)
-    return tuple(
-        Receipt(block.public, header, block.signature, entry, _path_through(levels, index))
-        for index, entry in enumerate(block.entries)
-    )
 
 
 def check_receipt(receipt: Receipt) -> Position | None:
@@ -315,22 +312,29 @@ def _read_header(header: bytes) -> tuple[bytes, Era, int, bytes] | None:
 
 
 def merkle_root(leaves: Sequence[bytes]) -> bytes:
-    """The Merkle root over `leaves` (at least one). An odd node is carried up, never doubled."""
-    level = [_leaf(leaf) for leaf in leaves]
+    """The Merkle root over `leaves` (at least one)."""
+    return merkle_levels(leaves)[-1][0]
+
+
+def merkle_levels(leaves: Sequence[bytes]) -> Levels:
+    """The tree over `leaves` (at least one). An odd node is carried up, never doubled."""
+    # RFC 6962 §2.1 keeps leaves and inner nodes apart by a prefix byte; so do we.
+    level = [sha256(b"\x00" + leaf).digest() for leaf in leaves]
+    levels = [level]
     while len(level) > 1:
-        level = _level_above(level)
-    return level[0]
+        odd = level[-1:] if len(level) % 2 else []
+        pairs = zip(level[::2], level[1::2], strict=False)
+        level = [sha256(b"\x01" + left + right).digest() for left, right in pairs] + odd
+        levels.append(level)
+    return levels
 
 
 def merkle_path(leaves: Sequence[bytes], index: int) -> tuple[tuple[bytes, bool], ...]:
     """The siblings from leaf `index` up to the root: (hash, whether it stands on the left)."""
-    levels = [[_leaf(leaf) for leaf in leaves]]
-    while len(levels[-1]) > 1:
-        levels.append(_level_above(levels[-1]))
-    return _path_through(levels, index)
+    return _path_through(merkle_levels(leaves), index)
 
 
-def _path_through(levels: Sequence[list[bytes]], index: int) -> tuple[tuple[bytes, bool], ...]:
+def _path_through(levels: Levels, index: int) -> tuple[tuple[bytes, bool], ...]:
     path: list[tuple[bytes, bool]] = []
     for level in levels[:-1]:
         sibling = index ^ 1
@@ -340,15 +344,9 @@ def _path_through(levels: Sequence[list[bytes]], index: int) -> tuple[tuple[byte
     return tuple(path)
 
 
-def _level_above(level: list[bytes]) -> list[bytes]:
-    pairs = [_node(left, right) for left, right in zip(level[::2], level[1::2], strict=False)]
-    return [*pairs, level[-1]] if len(level) % 2 else pairs
-
-
 def _leaf(entry: bytes) -> bytes:
-    # RFC 6962 §2.1 keeps leaves and inner nodes apart by a prefix byte; so do we.
-    return hashlib.sha256(b"\x00" + entry).digest()
+    return sha256(b"\x00" + entry).digest()
 
 
 def _node(left: bytes, right: bytes) -> bytes:
-    return hashlib.sha256(b"\x01" + left + right).digest()
+    return sha256(b"\x01" + left + right).digest()

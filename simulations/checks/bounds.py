@@ -40,7 +40,7 @@ from mesh.epochs import PEERS_MAX
 from mesh.hints import HINTS_MAX
 from mesh.intake import OWN_BLOCKS_REPORTED_MAX
 from mesh.keyring import KEYS_MAX, RETIRED_MAX
-from mesh.logs import LOG_BLOCKS_MAX
+from mesh.logs import BLOCK_ENTRIES_MAX, LOG_BLOCKS_MAX
 from mesh.membership import CONFLICTS_MAX, Liveness
 from mesh.notary import REMEMBERED_MAX as FACTS_VOUCHED_MAX
 from mesh.novelties import PEERS_MAX as NOVEL_PEERS_MAX
@@ -234,6 +234,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Prober._errands": PROBE_ERRANDS_MAX,
     "Prober._looks": LOOKS_MAX,
     "Policy.principals": PRINCIPALS_MAX,
+    "Proofs._paths": BLOCK_ENTRIES_MAX,
     "Quarantine.claims": ENTRIES_MAX,
     "Quarantine.fencing": ENTRIES_MAX,
     "Reconciler._answered": _members,

@@ -1,7 +1,5 @@
 """Checkpoints: the owner signs what its log comes to, and every replica reckons it for itself."""
 
-import dataclasses
-from dataclasses import fields
 from functools import cache
 
 import msgspec
@@ -119,6 +117,8 @@ def test_everything_that_books_remember_is_in_their_state() -> None:
         "_on_pool",
         "_carved",
         "_undo",
+        "_noting",
+        "plan_changes",
         "_met",
         "milestones",
         "entries_since",
@@ -140,8 +140,8 @@ def test_the_newest_holds_are_kept_whole_through_a_state() -> None:
     assert again.live == books.live
     assert again.ended == books.ended
     assert all(again.holds_on(pool) == books.holds_on(pool) for pool in books.pools)
-    assert {field.name for field in fields(type(books.live_holds()[0]))}
-    assert dataclasses.asdict(again.live_holds()[0]) == dataclasses.asdict(books.live_holds()[0])
+    (first, *_), (second, *_) = books.live_holds(), again.live_holds()
+    assert msgspec.structs.asdict(second) == msgspec.structs.asdict(first)
 
 
 def test_a_proof_of_another_history_in_the_same_places_is_no_proof_of_this_one() -> None:

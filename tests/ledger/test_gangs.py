@@ -28,7 +28,7 @@ from ledger.observations import GangSeen, GangStep
 from ledger.state import decode_state, encode_state
 from mesh.identity import Epoch, Identity
 from mesh.instant import HOUR, SECOND
-from mesh.logs import NO_BLOCK, Era, receipts_for, seal_block
+from mesh.logs import NO_BLOCK, Era, receipt_for, seal_block
 from tests.ledger.owner import (
     ALICE,
     BOB,
@@ -71,7 +71,7 @@ def parked(one: Owner) -> Owner:
 
 def proof(gang: bytes = GANG, by: Identity = ALICE) -> bytes:
     block = seal_block(by, Era(1, bytes(16)), 0, NO_BLOCK, [encode_entry(GangCompleted(gang))])
-    return encode_receipt(receipts_for(block)[0])
+    return encode_receipt(receipt_for(block, 0))
 
 
 def state(one: Owner) -> HoldState:

@@ -5,11 +5,11 @@ the auditor keeps its own tally and must not believe the books.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from ledger import books as fold
 from ledger.accounts import PoolState
