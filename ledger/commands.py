@@ -245,6 +245,7 @@ class Outcome(Enum):
     FOREIGN_RECEIPT = "another node's receipt"
     NOT_RESUMABLE = "not resumable"
     QUARANTINED = "quarantined"
+    DISK_FULL = "disk full"
     BOOKINGS_CLOSED = "bookings closed"
     ID_CONFLICT = "same id, other request"
     NOT_FOUND = "no such hold"
@@ -307,7 +308,7 @@ _TRANSIENT: Final = frozenset(
     {Outcome.WRONG_SESSION, Outcome.QUARANTINED, Outcome.BOOKINGS_CLOSED, Outcome.POOL_NOT_OPEN}
     | {Outcome.TOO_MANY_ENTRIES, Outcome.ROOM_UNKNOWN, Outcome.NO_ROOM}
     | {Outcome.OTHERS_WAIT, Outcome.LINE_FULL, Outcome.CALENDAR_SUSPENDED, Outcome.TAKEN_THEN}
-    | {Outcome.TOO_FAST, Outcome.OVER_QUOTA}
+    | {Outcome.TOO_FAST, Outcome.OVER_QUOTA, Outcome.DISK_FULL}
 )
 
 

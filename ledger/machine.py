@@ -3,10 +3,11 @@
 Doors in: `boot` once, `ask` (a command), `report` (an observation), `wake`, and `seal` after each
 batch. Out: effects, whose order is the promise: a block before every answer that rests on it.
 
-An owner is in one of four states, and `standing` says which:
+An owner is in one of five states, and `standing` says which (standings.py):
 
     quarantine        may have forgotten something: grants nothing, writes nothing (quarantine.py)
     bookings_closed   grants carried leases; new bookings wait for peers' copies of our log
+    disk_full         keeps what it promised, and promises nothing more until there is room
     open              grants
     closed            this log, or its key, is another machine's too: waits for a person's word
 
@@ -34,6 +35,7 @@ from ledger.limits import REASON_CHARS_MAX, Limits
 from ledger.observations import (
     CapacitySeen,
     Continuity,
+    DiskSeen,
     Fenced,
     GangSeen,
     GangStep,
@@ -63,16 +65,12 @@ from ledger.reopening import (
     settle,
     take_back_lost,
 )
+from ledger.standings import Stands, refuse_more, stands
 from ledger.visits import Visit
 from mesh.identity import NONCE_BYTES, Epoch, Identity
 from mesh.instant import Duration, Instant, earliest
 from mesh.logs import Base, Block, Era
 from mesh.persistence import Persist
-
-OPEN = "open"
-BOOKINGS_CLOSED = "bookings_closed"
-QUARANTINED = "quarantine"
-CLOSED = "closed"
 
 
 class Ledger:
@@ -104,6 +102,7 @@ class Ledger:
         self._closed: str | None = None
         self._readings: dict[str, PoolReading] | None = None
         self._gate = BookingGate()
+        self._short = ""
         self.checkpointer = Checkpointer(limits)
         self._told: tuple[str, str] | None = None
 
@@ -130,16 +129,10 @@ class Ledger:
         return self._desk.endings.ids()
 
     @property
-    def standing(self) -> tuple[str, str, Instant | None]:
+    def standing(self) -> Stands:
         """State, reason, and when it changes by itself."""
-        if self._closed is not None:
-            return CLOSED, self._closed, None
-        if self._quarantine is not None:
-            return QUARANTINED, self._quarantine.reason, self._quarantine.next_wake
-        if not self.books.bookings_open:
-            reason = "new bookings wait until every known peer has shown its copy of our log"
-            return BOOKINGS_CLOSED, reason, self._desk.bookings_at
-        return OPEN, "", None
+        at = self._desk.bookings_at
+        return stands(self.books, self._closed, self._quarantine, self._short, at)
 
     @property
     def next_wake(self) -> Instant | None:
@@ -196,7 +189,11 @@ class Ledger:
         if self._quarantine is not None:
             reply = self._quarantine.ask(token, command, asked.public, self.books, now)
             return [*effects, reply]
-        return [*effects, *Visit(self._desk, token, asked.public, now).answer(command)]
+        visit = Visit(self._desk, token, asked.public, now)
+        refused = refuse_more(self._desk, command, self._short, now)
+        if refused is not None:
+            return [*effects, visit.turn_away(command.id, refused)]
+        return [*effects, *visit.answer(command)]
 
     def report(self, observation: Observation, now: Instant) -> list[LedgerEffect]:
         """Take note of something about the world."""
@@ -217,6 +214,8 @@ class Ledger:
                 effects.extend(heard(self._desk, observation, now) if self._is_open else ())
             case PeersKnown():
                 self._gate.peers = observation
+            case DiskSeen(short):
+                self._short = short
             case Override(reason):
                 self._take_override(reason, now)
             case TwinLives(reason):

@@ -72,6 +72,13 @@ class PeersKnown:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskSeen:
+    """Whether there is room to write on. `short`: what is wrong and what to do, or ""."""
+
+    short: str
+
+
+@dataclass(frozen=True, slots=True)
 class Override:
     """A person opens the books by name, and why. Recorded in the log."""
 
@@ -101,5 +108,13 @@ class TwinLives:
 
 
 Observation: TypeAlias = (
-    CapacitySeen | Fenced | OwnLogSeen | PeersKnown | Override | GangSeen | GangStep | TwinLives
+    CapacitySeen
+    | Fenced
+    | OwnLogSeen
+    | PeersKnown
+    | DiskSeen
+    | Override
+    | GangSeen
+    | GangStep
+    | TwinLives
 )

@@ -31,6 +31,10 @@ class Visiting(msgspec.Struct, frozen=True):
         """The asker's id."""
         return id_of(PublicKey(self.public))
 
+    def turn_away(self, hold: bytes, refused: Refused) -> Reply:
+        """A no before anything is looked up."""
+        return self._refuse(hold, refused)
+
     def _refuse(self, hold: bytes, refused: Refused) -> Reply:
         """A no, at once: it rests on nothing."""
         remaining = None

@@ -8,17 +8,15 @@
     drive      the agent, and nothing else touches it
     carry_out  the journal, then everything the agent asked for
     probe      the hardware                            → the desk's inbox
+    disk       how much room is left                   → the desk's inbox
 
 A clean stop (SIGTERM, SIGINT) lets the last write finish and ends 0; `leave` says goodbye as well.
 A SIGKILL is as safe: nothing was answered that was not on disk.
 """
 
 import os
-import signal
-import sys
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 
 import trio
@@ -35,13 +33,12 @@ from node.core.effects import Effect, Event, Reply, Watch
 from node.core.machine import Agent
 from node.core.picture.reports import AddressesChanged, Check, ShellNews
 from node.core.picture.throughputs import TIMED_BYTES_MIN, StreamTimed
-from node.shell import health, streams
+from node.shell import full_disk, health, streams
 from node.shell.archive import history
 from node.shell.beacons import Trouble
 from node.shell.chronicle import Chronicle, tell_all
-from node.shell.copied import as_a_copy
 from node.shell.dialler import Dialler
-from node.shell.driver import AgentStopped, Driver
+from node.shell.driver import Driver
 from node.shell.events import EventWriter
 from node.shell.interfaces import LOOPBACK, Interface, advertised, scan, unknown
 from node.shell.local import Body, Progress, TurnedAway, serve_local
@@ -55,7 +52,7 @@ from node.shell.state import StateError
 from node.shell.surroundings import THIS_MACHINE, OurPort, Surroundings
 from node.shell.terrain import LOOK_EVERY_SECONDS, Terrain, evidence, moved
 from node.shell.tls import MeshTls
-from node.shell.udp import Gate, PortTaken
+from node.shell.udp import Gate
 
 FIRST_LOOK_SECONDS_MAX = 5
 """How long the command's door waits for the first look at the hardware."""
@@ -64,17 +61,8 @@ NEWS_EVERY_SECONDS = 2
 NEWS_PER_FOOTING = 5
 """What we rest on (disks, folders) changes more slowly than what passes by."""
 
-ANOTHER_OF_US = (
-    "another machine shows this node's key and is ahead of us each time: is this state folder a "
-    "copy? Stop one of the two for good, or start the copy with --new-identity"
-)
-"""Two that share a key drive each other's epoch up for ever; a forgetful disk settles at once."""
-
 LAST_WORDS_SECONDS_MAX = 3
 """How long a clean stop may take over its last write and its goodbye."""
-
-RESTARTS_MAX = 3
-"""How often one process may start its agent again above an epoch that its disk had forgotten."""
 
 
 class App:
@@ -126,6 +114,9 @@ class App:
                     nursery.start_soon(self.mdns.run)
                 nursery.start_soon(self.seeding.run)
                 nursery.start_soon(self._gather_news)
+                nursery.start_soon(
+                    full_disk.mind_the_disk, self.here.spare, self.around.aside, self.driver
+                )
                 self.event(Event("up", self._greeting(), {"pid": os.getpid()}))
                 await self.stopping.wait()
                 with trio.move_on_after(LAST_WORDS_SECONDS_MAX):
@@ -156,7 +147,10 @@ class App:
             return None
 
     def commit(self, writes: list[Write]) -> None:
-        self.here.journal.commit(writes)
+        self.here.spare.spend_on(partial(self.here.journal.commit, writes))
+
+    def stuck(self, why: str) -> None:
+        self.event(full_disk.event(why))
 
     def mark(self, epoch: int, head: Position | None) -> None:
         self._head = head or self._head
@@ -167,7 +161,7 @@ class App:
         self.here.forget_mark()
 
     def keep_keys(self, keys: Keyring) -> None:
-        self.here.folder.write_secret(keys.text)
+        self.here.spare.spend_on(partial(self.here.folder.write_secret, keys.text))
         self._secrets_in_force(keys)
         self.dialler.renew(self.tls.client, self.tls.others)
         self.server.renew(self.tls.server)
@@ -218,6 +212,8 @@ class App:
             self.leaving = True
             self.stopping.set()
             return True, {"left": True}
+        if self.driver.stuck:
+            return False, full_disk.refusal(self.driver.stuck)
         if isinstance(request, requests.LedgerHistory):
             ask = partial(self._converse, progress=progress)
             return await history(ask, self.here.journal, self.around.aside, request)
@@ -341,56 +337,3 @@ async def live(
         gate.close()
         for listener in gate.listeners:
             await trio.aclose_forcefully(listener)
-
-
-async def live_until_signalled(
-    options: UpOptions, environment: Mapping[str, str], log: EventWriter
-) -> None:
-    """As `live`, and SIGTERM or SIGINT is a clean stop."""
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async with trio.open_nursery() as nursery:
-
-            async def obey(app: App) -> None:
-                async for _ in signals:
-                    app.stopping.set()
-
-            async def run(task_status: trio.TaskStatus[App]) -> None:
-                await live(options, environment, log, task_status)
-                nursery.cancel_scope.cancel()
-
-            nursery.start_soon(obey, await nursery.start(run))
-
-
-def main(options: UpOptions) -> int:
-    """Run an agent until it is told to stop. The exit status is documented in commands.md."""
-    log = EventWriter(sys.stdout, pretty=None if not options.json_logs else False)
-    for _ in range(RESTARTS_MAX):
-        ended: list[Exception] = []
-        try:
-            trio.run(live_until_signalled, options, os.environ, log)
-        except* (AgentStopped, StateError, PortTaken) as group:
-            ended = [*_leaves(group)]
-        refused = [why for why in ended if not isinstance(why, AgentStopped)]
-        copy = None if not refused else as_a_copy(refused[0], options)
-        if copy is not None:
-            log.write("identity.copied", copy.sentence, {})
-            options = copy.options
-            continue
-        if refused:
-            why = refused[0]
-            sys.stderr.write(f"holdfast: {why}\n")
-            return 1
-        if not ended:
-            return 0
-        log.write("restart", str(ended[0]), {})
-        # Words for one start: what a peer has just proven makes neither true a second time.
-        options = replace(options, first=False, new_identity=False)
-    sys.stderr.write(f"holdfast: {ANOTHER_OF_US}\n")
-    return 1
-
-
-def _leaves(group: BaseExceptionGroup[Exception]) -> list[Exception]:
-    leaves: list[Exception] = []
-    for inner in group.exceptions:
-        leaves += _leaves(inner) if isinstance(inner, BaseExceptionGroup) else [inner]
-    return leaves

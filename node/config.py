@@ -50,7 +50,7 @@ HISTORY_FOR_NS: Final = 30 * 24 * 3600 * 10**9
 
 @dataclass(frozen=True, slots=True)
 class UpOptions:
-    """Everything `node.app.main` needs to know to start an agent."""
+    """Everything `node.process.main` needs to know to start an agent."""
 
     state: Path
     port: int = PORT_DEFAULT

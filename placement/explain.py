@@ -121,6 +121,7 @@ _SAID: Final[dict[Reason, Callable[[Miss], str]]] = {
     Reason.NOT_ALIVE: lambda miss: miss.reason.value,
     Reason.BOOKINGS_CLOSED: lambda miss: miss.reason.value,
     Reason.CLOSED: lambda miss: miss.reason.value,
+    Reason.DISK_FULL: lambda _: "disk full: it keeps what it promised, and can write no more",
     Reason.PRESSURE: lambda miss: f"{miss.reason.value}: {miss.found}",
     Reason.BATTERY_LOW: lambda miss: f"{miss.reason.value}: {miss.found}",
     Reason.TOO_HOT: lambda miss: f"{miss.reason.value}: {miss.found}",
@@ -137,6 +138,8 @@ def change_sentence(change: Change) -> str:
             return f"with {miss.option} ≤ {_typeable(miss)} on {change.name}"
         case Reason.QUARANTINED | Reason.BOOKINGS_CLOSED | Reason.CLOSED:
             return f"on {change.name} once its books open"
+        case Reason.DISK_FULL:
+            return f"on {change.name} once there is room on its disk"
         case Reason.NOT_ALIVE | Reason.SUSPECT:
             return f"on {change.name} once it answers again"
         case Reason.TOOL_MISSING:

@@ -80,6 +80,9 @@ class Host:
     # What the process does ---
     outbox: list[Effect] = field(default_factory=list)
     committing: bool = False
+    full_in: int | None = None
+    """The life in which its agent was told that there is no room on its disk, and not yet that
+    there is again."""
     closing: bool = False
     wake_set_for: Instant | None = None
     serving: dict[int, Caller] = field(default_factory=dict)

@@ -15,14 +15,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from mesh.effects import Answer, Broadcast, Call, Send
-from mesh.instant import Instant
+from mesh.instant import SECOND, Instant
 from mesh.logs import Position
 from mesh.persistence import SPACE_BLOCK, Persist, Write
 from mesh.rejections import Rejection
 from mesh.wire import parse_block
 from node.core.continuity import Marker
 from node.core.effects import Doubt, Effect, Event, KeepKeys, Look, Progress, Reply, Stop, Watch
-from node.core.picture.reports import WorkEnded
+from node.core.picture.reports import DiskRoom, WorkEnded
 from simulations.disk import Synced
 from simulations.host import Host
 
@@ -34,6 +34,9 @@ BATCH_MAX: Final = 256
 SOCKET_DATAGRAMS_MAX: Final = 800
 """What a socket keeps for a process that does not read: 1 MiB of full datagrams, as the kernel
 counts them."""
+NO_ROOM: Final = "there is next to no room on the disk"
+FULL_AGAIN: Final = SECOND
+"""Between two tries to write on a full disk, as the real desk waits."""
 STARTS_MAX: Final = 3
 """Agents that one process starts, one after another, before it gives up: `node/app.py`."""
 
@@ -200,7 +203,12 @@ class Shell:
             wait = host.stalled_until - world.now
             world.at(wait, self._committed, host, life, synced, writes, behind)
             return
-        if synced is not Synced.DURABLE:
+        if synced is Synced.FULL:
+            # Nothing of it is there and nothing of it was said: tried again until there is room.
+            world.at(FULL_AGAIN, self._again, host, life, writes, behind)
+            self.tell_room(host, full=True)
+            return
+        if synced is Synced.FAILED:
             world.trace.tail(host, synced.value)
             world.end(host, "failed")
             return
@@ -214,6 +222,20 @@ class Shell:
         self._do_all(host, behind)
         if host.life == life:
             self._carry_out(host)
+        if host.life == life:
+            self.tell_room(host, full=False)
+
+    def tell_room(self, host: Host, *, full: bool) -> None:
+        """What the real shell sees of the disk every two seconds, told when it changes."""
+        if full is (host.full_in == host.life) or host.agent is None:
+            return
+        host.full_in = host.life if full else None
+        self.arrive(host, "report", DiskRoom(NO_ROOM if full else ""))
+
+    def _again(self, host: Host, life: int, writes: list[Write], behind: list[Effect]) -> None:
+        if host.life == life:
+            took = host.disk.begin(writes)
+            self._world.at(took, self._synced, host, life, writes, behind)
 
     def _mark(self, host: Host, writes: list[Write]) -> None:
         host.head = newest_own(host, writes) or host.head

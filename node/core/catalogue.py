@@ -18,7 +18,13 @@ KINDS: Final[Mapping[str, str]] = {
     "identity.twin": (
         "another machine that is up shows this node's key: neither grants until a person decides"
     ),
-    "standing": "whether we grant has changed: open, bookings_closed, quarantine, closed",
+    "standing": (
+        "whether we grant has changed: open, bookings_closed, disk_full, quarantine, closed"
+    ),
+    "disk.full": (
+        "not even the spare room was enough: nothing is written or answered until there is some"
+    ),
+    "disk.room": "there is room again, and what waited for it is written and said",
     "peer.discovered": "somebody may be there; believed for nothing",
     "peer.verified": "it answered our challenge with its own key",
     "peer.alive": "heard from the node itself",

@@ -6,6 +6,7 @@ what to do about it. A peer's `problem` is the first thing that keeps it from be
 
 from typing import Any
 
+from ledger.standings import DISK_FULL, OPEN
 from mesh.identity import id_text
 from mesh.instant import MILLISECOND
 from mesh.membership import Liveness, Member, Trust
@@ -20,6 +21,7 @@ from node.core.reachability.reach import trouble
 from node.core.trust import keyholders, naming
 
 SECONDS_TO_OPEN = "`holdfast status` shows how long; `holdfast ledger open` is a person's way out"
+MAKE_ROOM = "free some space there: the agent goes on by itself, and nothing was lost"
 
 
 def doctor(knowledge: Knowledge, survey: Survey) -> dict[str, Any]:
@@ -78,9 +80,9 @@ def interfaces(knowledge: Knowledge) -> list[dict[str, Any]]:
 
 def _grants(knowledge: Knowledge) -> Check:
     state, reason, _ = knowledge.ledger.standing
-    state = state.replace("_", " ")
-    return Check("grants", state == "open", f"{state}: {reason}" if reason else state,
-                 SECONDS_TO_OPEN)  # fmt: skip
+    hint = MAKE_ROOM if state == DISK_FULL else SECONDS_TO_OPEN
+    told = state.replace("_", " ")
+    return Check("grants", state == OPEN, f"{told}: {reason}" if reason else told, hint)
 
 
 def _peers_answer(knowledge: Knowledge) -> Check:

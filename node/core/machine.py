@@ -16,8 +16,8 @@ from random import Random
 from typing import Any, Final
 
 from ledger import effects as books_effects
-from ledger.machine import CLOSED, QUARANTINED
 from ledger.observations import Fenced, OwnLogSeen, PeersKnown
+from ledger.standings import CLOSED, QUARANTINED
 from mesh import effects as mesh_effects
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, Instant, earliest

@@ -6,11 +6,12 @@ books and in the mesh follows in the same breath.
 
 from typing import TYPE_CHECKING
 
-from ledger.observations import CapacitySeen, Fenced
+from ledger.observations import CapacitySeen, DiskSeen, Fenced
 from mesh.instant import Instant
 from node.core.effects import Effect
 from node.core.picture.reports import (
     AddressesChanged,
+    DiskRoom,
     Found,
     InventoryRead,
     Report,
@@ -48,6 +49,8 @@ def reported(agent: "Agent", report: Report, now: Instant) -> list[Effect]:
                 gone = Fenced(hold, gone=True)
                 effects += agent.from_books(agent.ledger.report(gone, now), now)
             effects += _stated(agent, now)
+        case DiskRoom(short):
+            effects = agent.from_books(agent.ledger.report(DiskSeen(short), now), now)
         case AddressesChanged(addresses):
             agent.addresses = hosts_of(addresses)
             effects = agent.from_mesh(agent.mesh.set_addresses(addresses, now), now)

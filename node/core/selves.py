@@ -29,9 +29,9 @@ from typing import Final, NamedTuple, TypeAlias
 
 import msgpack
 
-from ledger.machine import CLOSED
 from ledger.observations import Override, TwinLives
 from ledger.quarantine import is_elsewhere
+from ledger.standings import CLOSED
 from mesh.effects import Address, EpochBehind, FactLearned, MeshEffect, TwinSeen
 from mesh.identity import Epoch
 from mesh.persistence import SPACE_META, Persist, Write

@@ -31,12 +31,17 @@ from node.core.picture.reports import Report
 from node.core.requests import Request
 from node.shell import clock
 from node.shell.aside import Aside, in_a_thread
+from node.shell.journal_errors import JournalFull
 from node.shell.state import IsTheCopy
 
 INBOX_MAX: Final = 4_096
 BATCH_MAX: Final = 256
 """Inputs per block at most; a block takes 256 entries and one input writes at most one."""
 PROGRESS_WAITING_MAX: Final = 256
+OUTBOX_MAX: Final = 8_192
+"""Effects that wait for a full disk; behind so many nothing more is taken in."""
+FULL_AGAIN_SECONDS: Final = 1.0
+"""Between two tries to write on a full disk."""
 
 
 # What arrives ------------------------------------------------------------------------------------
@@ -101,6 +106,7 @@ class Hands(Protocol):
     def doubt(self) -> None: ...
     def keep_keys(self, keys: Keyring) -> None: ...
     def event(self, event: Event) -> None: ...
+    def stuck(self, why: str) -> None: ...
     def look(self, reason: str) -> None: ...
     def watch(self, watch: Watch) -> None: ...
 
@@ -129,9 +135,12 @@ class Driver:
     _parted: bool = False
     """Closing, and the last word was said."""
     _closed: trio.Event = field(default_factory=trio.Event)
+    _unstuck: trio.Event = field(default_factory=trio.Event)
     _token: int = 0
     _conversations: dict[int, _Conversation] = field(default_factory=dict)
     _serving: dict[int, trio.MemorySendChannel[bytes]] = field(default_factory=dict)
+    stuck: str = ""
+    """Why nothing can be written just now, and nothing behind it is said; "" when all can."""
     dropped: int = 0
     """Datagrams that found the inbox full: counted for `doctor`, never waited for."""
 
@@ -184,6 +193,8 @@ class Driver:
         self._queue(first)
         while not self._closing:
             await self._until_something()
+            if self.stuck and len(self._outbox) >= OUTBOX_MAX:
+                await self._unstuck.wait()
             now = self.now()
             effects: list[Effect] = []
             for _ in range(min(BATCH_MAX, len(self._inbox))):
@@ -269,11 +280,32 @@ class Driver:
             self._do(effect, nursery)
         writes = [w for e in batch[first:] if isinstance(e, Persist) for w in e.writes]
         if writes:
-            await self.aside(partial(self.hands.commit, writes))
+            await self._commit(writes)
             self.hands.mark(self.agent.birth.epoch.counter, self._head_in(writes))
         for effect in batch[first:]:
             self._do(effect, nursery)
         await trio.lowlevel.checkpoint()
+
+    async def _commit(self, writes: list[Write]) -> None:
+        """On a disk without room, not even the spare one, this lasts until there is some: nothing
+        of the batch is on it and nothing of the batch was said, so time is all that it costs."""
+        while True:
+            try:
+                await self.aside(partial(self.hands.commit, writes))
+                break
+            except JournalFull as full:
+                self._say_stuck(full.sentence)
+                await trio.sleep(FULL_AGAIN_SECONDS)
+        self._say_stuck("")
+
+    def _say_stuck(self, why: str) -> None:
+        if why != self.stuck:
+            self.stuck = why
+            self.hands.stuck(why)
+            if why:
+                self._unstuck = trio.Event()
+            else:
+                self._unstuck.set()
 
     def _head_in(self, writes: list[Write]) -> Position | None:
         """The newest of our own blocks among `writes`, as it now is on disk."""

@@ -41,6 +41,13 @@ class Files(Protocol):
         """Write a file's bytes back over themselves and sync, so that what is read is what lies
         there. Quiet when there is none."""
 
+    def free(self, path: Path) -> int:
+        """How many bytes may still be written in the folder `path`, as far as it tells."""
+
+    def fill(self, path: Path, count: int) -> None:
+        """A file of `count` bytes that takes their room. When there is not so much, there is no
+        file either."""
+
     def sync_folder(self, path: Path) -> None:
         """Make creations, renames and removals inside `path` durable."""
 
@@ -79,8 +86,32 @@ class _OnDisk:
         finally:
             os.close(handle)
 
+    def free(self, path: Path) -> int:
+        disk = os.statvfs(path)
+        return disk.f_bavail * disk.f_frsize
+
+    def fill(self, path: Path, count: int) -> None:
+        self.create(path)
+        try:
+            _take_room(path, count)
+        except OSError:
+            self.remove(path)
+            raise
+
     def sync_folder(self, path: Path) -> None:
         sync_folder(path)
+
+
+def _take_room(path: Path, count: int) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(handle, 0, count)
+            return
+        for _ in range(0, count, RENEWED_BYTES):  # macOS: written, and not of zeros alone
+            os.write(handle, os.urandom(RENEWED_BYTES))
+    finally:
+        os.close(handle)
 
 
 ON_DISK: Final[Files] = _OnDisk()

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from random import Random, SystemRandom
 from typing import Final, Protocol
@@ -39,6 +40,7 @@ from node.shell.files import ON_DISK, Files
 from node.shell.journal import Journal, JournalCorrupt, JournalError, read_only, set_aside
 from node.shell.marker import find_marker, read_boot_id
 from node.shell.seeding import literal_seeds
+from node.shell.spare import Spare
 from node.shell.state import StateError, StateFolder, explained
 
 META_FINGERPRINT: Final = b"fingerprint"
@@ -88,6 +90,7 @@ class Opened:
     boot_id: str | None
     claim: Onlooker
     birth: Birth
+    spare: Spare
     said: list[str] = field(default_factory=list)
     standing_warnings: tuple[str, ...] = ()
     """What stays true for as long as this agent runs, for `status` and `doctor`."""
@@ -182,9 +185,10 @@ def _open(
     rows = [epoch_row(birth.epoch.counter)]
     if ground.fingerprint is not None:
         rows.append(Write(SPACE_META, META_FINGERPRINT, ground.fingerprint.encode()))
-    journal.commit(rows)
+    spare = Spare(ground.folder.path, ground.files)
+    spare.spend_on(partial(journal.commit, rows))
     return Opened(
-        ground.folder, journal, marker, ground.boot_id, ground.claim, birth,
+        ground.folder, journal, marker, ground.boot_id, ground.claim, birth, spare,
         [*said, *warnings], warnings,
     )  # fmt: skip
 

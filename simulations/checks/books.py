@@ -7,7 +7,7 @@ from ledger.beginnings import books_from
 from ledger.books import Books
 from ledger.entries import EraOpened
 from ledger.limits import QUARANTINE, RATE_MARGIN_PERCENT
-from ledger.machine import QUARANTINED
+from ledger.standings import QUARANTINED
 from ledger.tally import AuditError
 from mesh.chains import Chains
 from mesh.identity import NodeId

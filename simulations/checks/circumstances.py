@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from ledger.machine import BOOKINGS_CLOSED, OPEN, QUARANTINED
+from ledger.standings import KEEPING, QUARANTINED
 from mesh.instant import Duration, Instant
 from node.core.effects import Effect
 from node.core.reserving.carrying import RENEW_EVERY
@@ -74,7 +74,7 @@ class Circumstances:
 
     def is_open(self, host: Host) -> bool:
         """Whether the owner answers for its books."""
-        return host.agent is not None and host.agent.ledger.standing[0] in (OPEN, BOOKINGS_CLOSED)
+        return host.agent is not None and host.agent.ledger.standing[0] in KEEPING
 
     # What happens --------------------------------------------------------------------------------
 

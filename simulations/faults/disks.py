@@ -72,12 +72,15 @@ def _failed_sync(scene: Scene, host: Host, dice: Random, _strength: float) -> En
 
 
 def _full(scene: Scene, host: Host, dice: Random, _strength: float) -> End | None:
+    """Not a byte more; or next to none, so that what was promised can be kept and no more be."""
     if host.agent is None:
         return None
-    host.disk.fill(True)
+    shell, spare = scene.world.shell, dice.random() < 0.5
+    shell.tell_room(host, full=True) if spare else host.disk.fill(True)
 
     def emptied() -> None:
         host.disk.fill(False)
+        shell.tell_room(host, full=False)
         scene.back_after(host, between(dice, ANY))
 
     return emptied

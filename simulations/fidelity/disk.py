@@ -19,6 +19,7 @@ from typing import Final
 from mesh.instant import MILLISECOND, Duration
 
 SECTOR_BYTES: Final = 512
+ROOM_BYTES: Final = 1 << 40
 
 Effect = Callable[[str, str, int, bytes], None]
 """(what, which file, where, bytes): told of everything that reaches the disk."""
@@ -36,9 +37,11 @@ class File:
     safe: bytearray = field(default_factory=bytearray)
     pending: list[tuple[int, bytes | None]] = field(default_factory=list)
     """(where, bytes) in order; None instead of bytes cuts the file off there."""
+    reserved: int = 0
+    """Bytes that it takes on the disk and that nobody reads."""
 
     def copy(self) -> "File":
-        return File(bytearray(self.seen), bytearray(self.safe), list(self.pending))
+        return File(bytearray(self.seen), bytearray(self.safe), list(self.pending), self.reserved)
 
 
 Folder = dict[str, File]
@@ -53,6 +56,8 @@ class Disk:
     sync_time: Duration = 2 * MILLISECOND
     """How long one commit takes, at most twice this."""
     full: bool = False
+    spare_max: int = 1 << 30
+    """How much of what a removed file took is left for others, once it is full."""
     failing_syncs: int = 0
     """So many of the next syncs fail."""
     lies: float = 0.0
@@ -66,8 +71,14 @@ class Disk:
     """Told when that happens."""
     folder: Folder = field(default_factory=dict)
     _safe_folder: Folder = field(default_factory=dict)
+    _spare: int = 0
     _renames: list[tuple[str, File | None]] = field(default_factory=list)
     """What became of names since the folder was last synced; None: removed."""
+
+    @property
+    def room(self) -> int:
+        """What it says is free."""
+        return 0 if self.full else ROOM_BYTES
 
     # What a process may do ----------------------------------------------------------------------
 
@@ -96,6 +107,8 @@ class Disk:
         self._rename(old, None)
 
     def remove(self, name: str) -> None:
+        if self.full:
+            self._spare += min(self.folder[name].reserved, self.spare_max)
         self._rename(name, None)
 
     def sync_folder(self) -> None:
@@ -105,9 +118,10 @@ class Disk:
 
     def write(self, name: str, file: File, where: int, data: bytes) -> None:
         """Raises OSError(ENOSPC) when the file would have to grow and cannot."""
-        end = where + len(data)
-        if self.full and end > len(file.seen):
+        grows = max(0, where + len(data) - len(file.seen))
+        if self.full and grows > self._spare:
             raise OSError(errno.ENOSPC, "no space left")
+        self._spare -= grows if self.full else self._spare
         self.effect("write", name, where, data)
         _put(file.seen, where, data)
         file.pending.append((where, data))

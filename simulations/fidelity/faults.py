@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 DISK_CALLS_MAX: Final = 60
 """How far into its next work on the disk a process may come before it dies there."""
 STEPS_MAX: Final = 12
+SPARES: Final = (0, 16 << 10, 64 << 10, 8 << 20)
+"""What of the spare room somebody else was quicker to take."""
 BREATHER_SECONDS: Final = (0.5, 2.0, 8.0)
 
 
@@ -79,8 +81,8 @@ async def failed_sync(evening: Evening) -> None:
 
 async def full_disk(evening: Evening) -> None:
     resident = evening.someone()
-    resident.disk.full = True
-    evening.tell(f"the disk of {resident.name} is full")
+    resident.disk.full, resident.disk.spare_max = True, evening.dice.choice(SPARES)
+    evening.tell(f"the disk of {resident.name} is full but for {resident.disk.spare_max} bytes")
     await trio.sleep(evening.dice.choice(BREATHER_SECONDS))
     resident.disk.full = False
     evening.tell(f"there is room again on {resident.name}")

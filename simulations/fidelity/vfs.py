@@ -240,6 +240,16 @@ class DiskFiles:
             disk.write(path.name, file, 0, bytes(file.seen))
             disk.sync(path.name, file)
 
+    def free(self, path: Path) -> int:
+        del path
+        return self._mine().room
+
+    def fill(self, path: Path, count: int) -> None:
+        disk = self._mine()
+        if disk.room < count:
+            raise OSError(errno.ENOSPC, "no space left")
+        disk.create(path.name).reserved = count
+
     def sync_folder(self, path: Path) -> None:
         del path
         self._mine().sync_folder()

@@ -101,7 +101,8 @@ def test_the_catalogue_of_events_is_complete() -> None:
     catalogue = (ROOT / "docs/reference/events.md").read_text()
     told = set(re.findall(r"^\| `([a-z._-]+)` \|", catalogue, re.MULTILINE))
     source = "".join(path.read_text() for path in files("node/core", "node/app.py", "ledger"))
-    source += (ROOT / "node/app.py").read_text()
+    for page in ("node/app.py", "node/process.py", "node/shell/full_disk.py"):
+        source += (ROOT / page).read_text()
     said = set(re.findall(r"""(?:\.event|log\.write|\bEvent|\bHappened)\(\s*"([^"]+)\"""", source))
     said |= {f"alarm.{code}" for code in re.findall(r"""Alarm\(\s*"([^"]+)\"""", source)}
     said |= {f"peer.{change.name.lower()}" for change in PeerChange}

@@ -20,6 +20,7 @@ HEAVY = Request(ram_bytes=4 * GIB)
         (Request(), node(A, standing="quarantine"), Reason.QUARANTINED),
         (Request(), node(A, standing="bookings_closed"), Reason.BOOKINGS_CLOSED),
         (Request(), node(A, standing="closed"), Reason.CLOSED),
+        (Request(), node(A, standing="disk_full"), Reason.DISK_FULL),
         (Request(), node(A, standing="unknown"), Reason.STANDING_UNKNOWN),
         (Request(), node(A, standing="confused"), Reason.STANDING_UNKNOWN),
         (Request(os="linux"), node(A, os="darwin"), Reason.OTHER_OS),

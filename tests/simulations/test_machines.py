@@ -259,18 +259,47 @@ def test_a_twin_that_shows_the_same_key_is_noticed() -> None:
 # Disks -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("trouble", ["sync", "full"])
-def test_a_disk_that_keeps_no_promise_ends_the_process_before_a_word_is_said(trouble: str) -> None:
+def test_a_disk_that_keeps_no_promise_ends_the_process_before_a_word_is_said() -> None:
     world = mesh("ann", "bob")
     ann, watcher = world.hosts["ann"], watched(world)
-    ann.disk.fail_sync(1) if trouble == "sync" else ann.disk.fill(True)
+    ann.disk.fail_sync(1)
     token = world.ask("ann", requests.Reserve({"ram": "1GiB", "node": "ann"}, 60_000))
     world.run(5 * SECOND)
     assert watcher.ends == [("ann", "failed")]
     assert token not in ann.replies
-    if trouble == "full":
-        assert not world.start("ann"), "an epoch that can't be kept is not begun"
-        ann.disk.fill(False)
+    assert world.start("ann")
+    world.run(2 * SECOND)
+    assert standing(world, "ann") == "open"
+
+
+def test_on_a_full_disk_nothing_is_said_and_nobody_stops_and_with_room_all_goes_on() -> None:
+    world = mesh("ann", "bob")
+    ann, watcher = world.hosts["ann"], watched(world)
+    ann.disk.fill(True)
+    first = world.ask("ann", requests.Reserve({"ram": "1GiB", "node": "ann"}, 60_000))
+    world.run(5 * SECOND)
+    later = world.ask("ann", requests.Reserve({"ram": "1GiB", "node": "ann"}, 60_000))
+    world.run(5 * SECOND)
+    assert not watcher.ends
+    assert not ann.replies.keys() & {first, later}
+    assert standing(world, "ann") == "disk_full"
+    ann.disk.fill(False)
+    world.run(3 * SECOND)
+    assert (ann.replies[first].ok, ann.replies[later].ok) == (True, False)
+    assert ann.replies[later].body["hint"] == "would fit on ann once there is room on its disk"
+    assert standing(world, "ann") == "open"
+
+
+def test_an_agent_that_is_killed_on_a_full_disk_begins_when_there_is_room() -> None:
+    world = mesh("ann", "bob")
+    ann = world.hosts["ann"]
+    ann.disk.fill(True)
+    token = world.ask("ann", requests.Reserve({"ram": "1GiB", "node": "ann"}, 60_000))
+    world.run(5 * SECOND)
+    world.crash("ann")
+    assert token not in ann.replies
+    assert not world.start("ann"), "an epoch that can't be kept is not begun"
+    ann.disk.fill(False)
     assert world.start("ann")
     world.run(2 * SECOND)
     assert standing(world, "ann") == "open"

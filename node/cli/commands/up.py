@@ -45,7 +45,7 @@ def _watched(prepared: Prepared) -> Prepared:
 
 def run_here(flags: Namespace, prepared: Prepared) -> int:
     """The agent, until it is told to stop."""
-    from node import app
+    from node import process
 
     show(flags, prepared.body, lambda _ink: prepared.steps)
-    return app.main(prepared.options)
+    return process.main(prepared.options)

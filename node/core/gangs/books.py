@@ -14,8 +14,8 @@ from ledger.gangs import Gang, GangStage
 from ledger.holds import LiveHold
 from ledger.lifecycle import HoldState
 from ledger.limits import GANGS_MAX
-from ledger.machine import CLOSED, QUARANTINED
 from ledger.observations import GangSeen, GangStep
+from ledger.standings import CLOSED, DISK_FULL, QUARANTINED
 from mesh.identity import NodeId
 from node.core.picture.knowledge import Knowledge
 from node.core.reserving.custody import Custody
@@ -40,8 +40,10 @@ class GangBooks:
     def cannot_begin(self) -> str | None:
         """As above, for one more gang of ours."""
         live = sum(gang.live for gang in self.knowledge.ledger.books.gangs.values())
-        full = f"{GANGS_MAX} gangs of this node stand already"
-        return full if live >= GANGS_MAX else self.cannot_write()
+        if live >= GANGS_MAX:
+            return f"{GANGS_MAX} gangs of this node stand already"
+        state, reason, _ = self.knowledge.ledger.standing
+        return reason if state == DISK_FULL else self.cannot_write()
 
     def completion(self, gang: bytes) -> bytes:
         """The receipt that it is complete, as our log has it."""

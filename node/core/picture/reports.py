@@ -46,6 +46,13 @@ class WorkEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskRoom:
+    """Whether the disk has room for more promises. `short`: what is wrong, or ""."""
+
+    short: str
+
+
+@dataclass(frozen=True, slots=True)
 class AddressesChanged:
     """The interfaces changed: (host, port, kind) of every address worth advertising."""
 
@@ -102,6 +109,7 @@ Report: TypeAlias = (
     InventoryRead
     | Sampled
     | WorkEnded
+    | DiskRoom
     | AddressesChanged
     | Found
     | SeedsFound

@@ -33,6 +33,8 @@ LINES_MAX: Final = 8
 STANDS_MAX: Final = 2048
 ASK_EVERY: Final[Duration] = 2 * SECOND
 VOID_SENDS_MAX: Final = 3
+NOT_NOW: Final = (Outcome.QUARANTINED, Outcome.BOOKINGS_CLOSED, Outcome.DISK_FULL)
+"""An owner that says this may say yes later, and keeps the place."""
 
 
 class Won(NamedTuple):
@@ -169,7 +171,7 @@ class Lines:
         elif answer.outcome is Outcome.WAITING:
             stand.place, stand.turn_in, stand.told_at = answer.place, answer.remaining, now
             stand.told = ""
-        elif answer.outcome in (Outcome.QUARANTINED, Outcome.BOOKINGS_CLOSED):
+        elif answer.outcome in NOT_NOW:
             stand.told = answer.outcome.value
         else:
             del self._stands[key]

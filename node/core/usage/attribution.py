@@ -16,8 +16,8 @@ from typing import Final
 
 import msgspec
 
-from ledger.machine import BOOKINGS_CLOSED, OPEN
 from ledger.observations import PoolReading
+from ledger.standings import KEEPING
 from mesh.effects import PeerChange
 from mesh.facts import Fact
 from mesh.identity import NodeId
@@ -83,7 +83,7 @@ class Attribution:
         knowledge.running, knowledge.now = sample.running, now
         contest = self._contest()
         books = knowledge.ledger.books
-        if knowledge.ledger.standing[0] not in (OPEN, BOOKINGS_CLOSED):
+        if knowledge.ledger.standing[0] not in KEEPING:
             return contest  # in doubt: what these books do not show may still be found
         if len(books.live) > FEW and not self._is_due(now):
             return contest

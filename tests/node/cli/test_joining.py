@@ -30,15 +30,15 @@ NOBODY = Address("127.0.0.1", 9)
 def started(monkeypatch: pytest.MonkeyPatch) -> list[UpOptions]:
     """Agents started in this process: none runs, each is only noted."""
     notes: list[UpOptions] = []
-    app = types.ModuleType("node.app")
+    app = types.ModuleType("node.process")
 
     def main(options: UpOptions) -> int:
         notes.append(options)
         return 0
 
     app.main = main  # type: ignore[attr-defined] # a stand-in module
-    monkeypatch.setitem(sys.modules, "node.app", app)
-    monkeypatch.setattr(node, "app", app, raising=False)
+    monkeypatch.setitem(sys.modules, "node.process", app)
+    monkeypatch.setattr(node, "process", app, raising=False)
     monkeypatch.setattr("node.cli.commands.join.follow", lambda *_args: True)
     return notes
 

@@ -3,8 +3,8 @@
 import pytest
 
 from ledger.lifecycle import HoldState
-from ledger.machine import CLOSED, OPEN, QUARANTINED
 from ledger.observations import TwinLives
+from ledger.standings import CLOSED, OPEN, QUARANTINED
 from mesh.effects import Address, EpochBehind
 from mesh.identity import Epoch
 from mesh.instant import MILLISECOND, SECOND

@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -22,7 +23,9 @@ from node.core import requests
 from node.core.effects import Doubt, Effect, Event, Progress, Reply, Watch
 from node.core.machine import Agent
 from node.core.requests import Request
+from node.shell import driver as driver_module
 from node.shell.driver import INBOX_MAX, PROGRESS_WAITING_MAX, Driver
+from node.shell.journal_errors import full
 from simulations.disk import Disk, Synced
 from simulations.world import World
 
@@ -54,6 +57,8 @@ class ScriptedHands:
     happened: list[str]
     may_finish: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     fails: bool = False
+    fulls: int = 0
+    """So many of the next commits find no room."""
 
     def send(self, to: Address, datagram: bytes) -> None:
         self.happened.append(datagram.decode())
@@ -68,6 +73,9 @@ class ScriptedHands:
         assert self.may_finish.acquire(timeout=10)
         if self.fails:
             raise OSError("the disk is gone")
+        if self.fulls:
+            self.fulls -= 1
+            raise full(Path("/journal"))
         self.happened.append("commit " + " ".join(row.key.decode() for row in writes))
 
     def mark(self, epoch: int, head: Position | None) -> None:
@@ -81,6 +89,9 @@ class ScriptedHands:
 
     def event(self, event: Event) -> None:
         self.happened.append(event.kind)
+
+    def stuck(self, why: str) -> None:
+        self.happened.append("stuck" if why else "unstuck")
 
     def look(self, reason: str) -> None:
         pass
@@ -243,6 +254,45 @@ async def test_what_gathers_behind_a_slow_disk_is_committed_together(kind: str) 
         assert relevant(desk) == [
             "commit a", "commit b c d", "answer b", "answer c", "answer d",
         ]  # fmt: skip
+
+
+async def test_a_full_disk_costs_time_and_nothing_is_said_before_there_is_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(driver_module, "FULL_AGAIN_SECONDS", 0.001)
+    hands = ScriptedHands([], fulls=2)
+    async with real_desk(hands) as (desk, driver, _):
+        desk.put([write(b"a"), said("behind"), said("ack", urgent=True)])
+        hands.may_finish.release()
+        hands.may_finish.release()
+        await trio.sleep(0.1)
+        assert relevant(desk) == ["ack", "stuck"]
+        assert "no space" in driver.stuck
+        desk.put([write(b"b"), said("later")])
+        await desk.finish()
+        await desk.finish()
+        assert not driver.stuck
+        told = ["commit a", "unstuck", "behind", "commit b", "later"]
+        assert relevant(desk) == ["ack", "stuck", *told]
+
+
+async def test_on_a_full_disk_no_more_is_taken_in_than_can_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(driver_module, "FULL_AGAIN_SECONDS", 0.001)
+    monkeypatch.setattr(driver_module, "OUTBOX_MAX", 2)
+    hands = ScriptedHands([], fulls=1)
+    async with real_desk(hands) as (desk, driver, _):
+        desk.put([write(b"a")])
+        hands.may_finish.release()
+        await trio.sleep(0.05)
+        for name in ("one", "two", "three", "four"):
+            desk.put([said(name)])
+            await trio.sleep(0.005)
+        assert len(driver._inbox) == 2, "what waits outside is bounded where it comes in"
+        await desk.finish()
+        await desk.settle()
+        assert relevant(desk)[2:] == ["unstuck", "one", "two", "three", "four"]
 
 
 async def test_doubt_is_cast_at_once() -> None:
