@@ -120,7 +120,8 @@ class ShellStage:
             case steps.LoseDisk(node):
                 self._resident(node).disk.set_back({})
             case steps.FillDisk(node):
-                self._resident(node).disk.full = True
+                # What is kept back is somebody else's already.
+                self._resident(node).disk.full, self._resident(node).disk.spare_max = True, 0
             case steps.FreeDisk(node):
                 self._resident(node).disk.full = False
             case steps.SlowDisk(node, sync):

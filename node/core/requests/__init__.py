@@ -329,6 +329,7 @@ REFUSALS: Final = {
     "ambiguous": 2,
     "policy": 4,
     "timeout": 1,
+    "disk_full": 1,
 }
 """Refusal code → the command's exit status."""
 

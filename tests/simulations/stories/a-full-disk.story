@@ -1,4 +1,5 @@
-# What cannot be written is not promised: an owner without room on its disk stops, loudly.
+# What cannot be written is not promised: an owner without any room on its disk stays, says nothing
+# that it has not written, and goes on where it was when there is room.
 nodes a b c ram 8GiB
 also on shell
 a reserves 1GiB at c as x
@@ -9,23 +10,19 @@ b reserves 1GiB at c as y
   => refused
   -> every candidate refused (c: the owner did not answer)
 advance 10s
-  -> a peer.suspect: c: it does not answer
-  -> a peer.dead: c: no word from the node itself for 5 s
-  -> b peer.suspect: c: it does not answer
-  -> b peer.dead: c: no word from the node itself for 5 s
 b sees c
-  -> dead
+  -> alive
 free the disk of c
-start c
+advance 5s
+  -> c standing: disk_full: there is next to no room on the disk
   -> c standing: open
-c shows the holds
-  => x: 1GiB at c, posted
 until c stands open
   -> at once
 until everyone sees everyone
   -> at once
-  -> a peer.restarted: c: a new run of the same node
-  -> b peer.restarted: c: a new run of the same node
+advance 60s
+c shows the holds
+  => x: 1GiB at c, posted
 b reserves 1GiB at c as z
   => granted
   -> a peer has a copy
