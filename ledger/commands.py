@@ -326,8 +326,7 @@ class Answer(msgspec.Struct, frozen=True):
     `token`: (era counter, height, index) of the posting entry, a fencing token that only grows.
     `receipts`: encoded `Receipt`s that prove what was granted; empty on refusal.
     `remaining`: nanoseconds the hold still has, by the owner's count; for QUARANTINED and
-    BOOKINGS_CLOSED, until the owner opens (None: not known); for WAITING, until its turn (None: it
-    waits for something whose end nobody knows).
+    BOOKINGS_CLOSED, until the owner opens; for WAITING, until its turn (None: nobody knows).
     """
 
     outcome: Outcome
