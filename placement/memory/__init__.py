@@ -6,7 +6,8 @@ No table of models and no formula per model: rules per family make a list of lay
 Reading order: `headers/` (what a model file says of itself), `model.py` (what a model is),
 `description.py` (the way in); `reading.py` (fields a stranger wrote), `families.py` (what a
 configuration does not say), `sizes.py`, `decoder.py`, `peculiar.py`, `hybrids.py`, `encoders.py`,
-`towers.py` (from fields to layers), `attention.py`, `recurrent.py`, `feeds.py`, `shape.py` (the
+`latents.py`, `towers.py` (from fields to layers), `attention.py`, `compressed.py`, `recurrent.py`,
+`feeds.py`, `shape.py` (the
 parts of a layer); `gguf.py` and `translated.py` (the engine's own reading of its files). Then
 `types.py` and `mixes.py` (what a quantisation does to each tensor), `llamacpp.py` (what that
 engine sets aside), `engines.py` and `caches.py` (the others); `requests.py`, `estimate.py`,

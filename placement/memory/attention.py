@@ -34,6 +34,9 @@ class Attention:
     """Rows of a gate projection of its own."""
     sinks: bool = False
     fused: bool = False
+    index_heads: int = 0
+    index_width: int = 0
+    """An indexer picks blocks of tokens by keys of its own, and keeps a value beside each."""
     seen: int = 0
     """Tokens of something else that it looks at instead: as many keys as these, and no more."""
 
@@ -60,6 +63,12 @@ class Attention:
         if self.norm:
             wide = self._norm_width()
             found.append(Weight("attn_qk_norm.weight", wide * (2 if self.norm_bias else 1)))
+        if self.index_width:
+            found += [
+                Weight("indexer.q_proj.weight", hidden, self.index_heads * self.index_width),
+                Weight("indexer.k_proj.weight", hidden, self.index_width),
+                Weight("indexer.qk_norm.weight", 2 * self.index_width),
+            ]
         return found
 
     def _norm_width(self) -> int:
@@ -78,6 +87,7 @@ class Attention:
             key=self.kv * self.key,
             value=self.kv * self.value,
             window=self.window,
+            indexer=self.index_width + self.value if self.index_width else 0,
             heads=self.kv,
             head_key=self.key,
             head_value=self.value,

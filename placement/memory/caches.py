@@ -53,8 +53,12 @@ def token_bytes(cache: Cache, asked: Asked, engine: Engine, kinds: tuple[Type, T
     key, value = cache.key, cache.value
     if cache.latent and not engine.latent:
         key, value = cache.unfolded, 0
-    per_token = row_bytes(kinds[0], key + cache.indexer) + row_bytes(kinds[1], value)
-    return blocks * engine.block * per_token
+    beside = 0 if cache.clump else cache.indexer
+    per_token = row_bytes(kinds[0], key + beside) + row_bytes(kinds[1], value)
+    rows = 0
+    if cache.clump:
+        rows = -(-asked.context // cache.clump) * row_bytes(kinds[0], key + cache.indexer)
+    return blocks * engine.block * per_token + rows
 
 
 def state_bytes(cache: Cache, engine: Engine, asked: Asked) -> int:

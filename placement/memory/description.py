@@ -88,11 +88,15 @@ def _text(config: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
 TEXT_OF: Final = {
     "mllama": "mllama_text_model",
     "gemma3": "gemma3_text", "gemma4": "gemma4_text", "gemma3n": "gemma3n_text",
+    "gemma4_unified": "gemma4_unified_text",
     "llama4": "llama4_text", "qwen3_5": "qwen3_5_text", "qwen3_5_moe": "qwen3_5_moe_text",
     "qwen3_vl": "qwen3_vl_text", "qwen3_vl_moe": "qwen3_vl_moe_text", "qwen2_vl_text": "qwen2_vl",
     "qwen2_5_vl_text": "qwen2_5_vl", "qwen2_5_omni_text": "qwen2", "kimi_k25": "kimi_k2",
     "llava": "llama", "mistral3": "mistral", "pixtral": "mistral", "glm4v": "glm4v_text",
-    "glm4v_moe": "glm4v_moe_text", "step3p5": "step3p5", "qwen2_audio_encoder": "qwen2",
+    "glm4v_moe": "glm4v_moe_text", "step3p5": "step3p5", "glm5_next": "glm5_next_text",
+    "dots3_note": "dots3_note_text", "minimax_m3_vl": "minimax_m3_vl_text",
+    "muse_glimmer": "muse_glimmer_text", "paddleocr_vl": "paddleocr_vl_text",
+     "qwen2_audio_encoder": "qwen2",
 }  # fmt: skip
 """The kind of the text model inside a model that is more than text."""
 

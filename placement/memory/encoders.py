@@ -13,15 +13,25 @@ from placement.memory.gguf import Keys
 from placement.memory.model import LAYERS_MAX, Cache, Home, Layer, Model, Weight
 from placement.memory.reading import TOKENS_MAX, Malformed, Reading
 from placement.memory.shape import Block
+from placement.memory.sizes import EXPERTS_MAX
 
 ENCODERS: Final = (
     "bert", "roberta", "xlm-roberta", "camembert", "mpnet", "distilbert", "nomic_bert",
-    "modernbert", "eurobert", "whisper", "t5", "mt5", "umt5", "bart", "mbart",
+    "modernbert", "eurobert", "neobert", "jina_bert", "jina_embeddings_v3", "electra", "ernie",
+    "whisper", "t5", "mt5", "umt5", "bart", "mbart", "pegasus", "marian",
 )  # fmt: skip
 ENCODER_ARCHS: Final = {
-    "bert": "bert", "nomic-bert": "nomic_bert", "modern-bert": "modernbert", "eurobert": "eurobert",
+    "bert": "bert", "nomic-bert": "nomic_bert", "nomic-bert-moe": "nomic_bert",
+    "modern-bert": "modernbert", "eurobert": "eurobert", "neo-bert": "neobert",
+    "jina-bert-v2": "jina_bert", "jina-bert-v3": "jina_embeddings_v3", "t5": "t5",
+    "t5encoder": "t5encoder",
 }  # fmt: skip
-SEEING: Final = ("t5", "mt5", "umt5", "bart", "mbart", "whisper")
+MODERN: Final = ("modernbert", "eurobert", "neobert")
+"""No biases, and a norm before each half instead of after it."""
+PLACELESS: Final = ("nomic_bert", "jina_bert", "jina_embeddings_v3")
+"""Their positions are angles or slopes, and no table."""
+GGUF_OF: Final = {kind: arch for arch, kind in reversed(ENCODER_ARCHS.items())}
+SEEING: Final = ("t5", "mt5", "umt5", "bart", "mbart", "whisper", "pegasus", "marian")
 
 
 def encoder_config(keys: Keys) -> dict[str, Any]:
@@ -32,14 +42,21 @@ def encoder_config(keys: Keys) -> dict[str, Any]:
         "num_attention_heads": keys.heads[0], "num_key_value_heads": keys.kv[0],
         "intermediate_size": keys.feeds[0], "max_position_embeddings": own.maybe("context_length"),
         "vocab_size": keys.vocabulary() or 1,
-        "type_vocab_size": own.maybe("token_type_count") or 2,
+        "type_vocab_size": own.maybe("token_type_count")
+        or keys.all.get("tokenizer.ggml.token_type_count", 2),
+        "num_experts": own.maybe("expert_count"),
+        "moe_every_n_layers": own.maybe("moe_every_n_layers"), "d_model": keys.hidden,
+        "num_heads": keys.heads[0], "d_kv": keys.key, "d_ff": keys.feeds[0],
+        "num_layers": keys.layers, "num_decoder_layers": own.raw("decoder_block_count"),
+        "relative_attention_num_buckets": own.raw("attention.relative_buckets_count"),
+        "feed_forward_proj": "gated-gelu", "n_positions": own.raw("context_length"),
     }  # fmt: skip
     return {name: value for name, value in said.items() if value is not None}
 
 
 def encoder(told: Reading, kind: str) -> Model:
     """The model of this kind."""
-    if kind in ("t5", "mt5", "umt5"):
+    if kind in ("t5", "mt5", "umt5", "t5encoder"):
         return _t5(told, kind)
     if kind in SEEING:
         return _seeing(told, kind)
@@ -55,18 +72,23 @@ def _reading(told: Reading, kind: str) -> Model:
         raise Malformed("num_attention_heads", f"{heads} does not divide {hidden}")
     wide = told.whole("intermediate_size", "n_inner", "hidden_dim", default=4 * hidden)
     width = told.whole("head_dim", default=hidden // heads)
-    modern, plain = (
-        kind in ("modernbert", "eurobert"),
-        kind not in ("modernbert", "eurobert", "nomic_bert"),
-    )
-    attention = Attention(
-        heads, kv, width, width, bias=plain, out_bias=plain,
-        fused=kind == "modernbert",
-    )  # fmt: skip
-    feed = Feed(wide, gated=not plain, bias=plain, fused=kind == "modernbert")
-    block = Block((attention,), feed, norm_bias=not modern)
+    modern, experts = kind in MODERN, told.maybe("num_experts", most=EXPERTS_MAX)
+    # A Nomic with experts has biases, and none of the gates of those without.
+    plain = not modern and (kind != "nomic_bert" or experts > 1)
+    fused = kind in ("modernbert", "neobert")
+    attention = Attention(heads, kv, width, width, bias=plain, out_bias=plain, fused=fused)
+    gated = not plain or kind == "jina_bert"
+    feed = Feed(wide, gated=gated, bias=plain and not gated, fused=fused)
+    extra = (Weight("ffn_down.bias", hidden),) if kind == "jina_bert" else ()
+    block = Block((attention,), feed, norm_bias=not modern, extra=extra)
     layer = replace(block.layer(hidden), cache=Cache())
     layered = [layer] * layers
+    every = told.maybe("moe_every_n_layers", most=LAYERS_MAX)
+    if experts > 1 and every:
+        routed = Feed(experts=experts, used=2, expert_width=wide, expert_gated=False)
+        sparse = replace(block, feed=routed).layer(hidden)
+        for number in range(1, layers, every):
+            layered[number] = replace(sparse, cache=Cache())
     if kind == "modernbert" and layers:
         # Its first layer has no norm before attention: the embeddings' norm has just run.
         layered[0] = replace(replace(block, norms=1).layer(hidden), cache=Cache())
@@ -79,13 +101,15 @@ def _reading(told: Reading, kind: str) -> Model:
         layers=tuple(layered),
         outside=tuple(_around(told, kind, hidden)),
         tied=True,
-        gguf=kind if kind in ENCODER_ARCHS.values() else "bert",
+        gguf=GGUF_OF.get(kind, "bert"),
     )
 
 
 def _around(told: Reading, kind: str, hidden: int) -> list[Weight]:
+    if kind == "electra":
+        return _narrow(told, hidden)
     found = [Weight("token_embd.weight", hidden, told.whole("vocab_size"))]
-    if kind == "eurobert":
+    if kind in ("eurobert", "neobert"):
         return [*found, Weight("output_norm.weight", hidden)]
     if kind == "modernbert":
         return [
@@ -97,17 +121,38 @@ def _around(told: Reading, kind: str, hidden: int) -> list[Weight]:
     types = told.maybe("type_vocab_size")
     if kind not in ("distilbert", "mpnet") and types:
         found.append(Weight("token_types.weight", hidden, types))
-    if kind != "nomic_bert":
+    if kind not in PLACELESS:
         words = told.whole("max_position_embeddings", most=TOKENS_MAX)
         found.append(Weight("position_embd.weight", hidden, words))
     if kind == "mpnet":
         found.append(Weight("attn_rel_b.weight", told.whole("num_attention_heads"), 32))
-    if kind in ("bert", "roberta", "xlm-roberta", "camembert", "mpnet"):
+    if kind in (
+        "bert",
+        "roberta",
+        "xlm-roberta",
+        "camembert",
+        "mpnet",
+        "ernie",
+        "jina_embeddings_v3",
+    ):
         found.append(Weight("cls.weight", hidden, hidden))
         found.append(Weight("cls.bias", hidden))
     if kind in ("bert", "nomic_bert"):
         found.append(Weight("cls.output", hidden + 1, home=Home.GGUF))
     return found
+
+
+def _narrow(told: Reading, hidden: int) -> list[Weight]:
+    """ELECTRA's words are narrower than its rows."""
+    wide = told.whole("embedding_size", default=hidden)
+    rows = told.whole("vocab_size") + told.whole("max_position_embeddings", most=TOKENS_MAX)
+    found = [
+        Weight("token_embd.weight", wide, rows + told.maybe("type_vocab_size")),
+        Weight("token_embd_norm.weight", 2 * wide),
+    ]
+    if wide == hidden:
+        return found
+    return [*found, Weight("embd_proj.weight", wide, hidden), Weight("embd_proj.bias", hidden)]
 
 
 def _seeing(told: Reading, kind: str) -> Model:
@@ -171,9 +216,14 @@ def _seeing_outside(told: Reading, kind: str, source: int, target: int) -> list[
             Weight("encoder.conv.bias", 2 * hidden),
             Weight("output_norms.weight", 4 * hidden),
         ]
-    found.append(Weight("position_embd.weight", hidden, source + 2, 2))
-    found.append(Weight("embd_norms.weight", 4 * hidden))
-    return [*found, Weight("output_norms.weight", 4 * hidden)] if kind == "mbart" else found
+    # BART's tables of positions begin with two that are never used.
+    unused = 2 if kind in ("bart", "mbart") else 0
+    found.append(Weight("position_embd.weight", hidden, source + unused, 2))
+    if unused:
+        found.append(Weight("embd_norms.weight", 4 * hidden))
+    if kind in ("mbart", "pegasus"):
+        found.append(Weight("output_norms.weight", 4 * hidden))
+    return found
 
 
 def _t5(told: Reading, kind: str) -> Model:
@@ -198,18 +248,19 @@ def _t5(told: Reading, kind: str) -> Model:
     seeing = replace(seeing, weights=(*seeing.weights, *cross))
     every = kind == "umt5"
     reading = [replace(plain, cache=Cache())] * layers
-    made = [seeing] * writing
+    made = [seeing] * writing if kind != "t5encoder" else []
     for half in (reading, made):
         for number in range(len(half) if every else min(1, len(half))):
             half[number] = replace(half[number], weights=(*half[number].weights, buckets))
     outside = [
-        Weight("token_embd.weight", hidden, vocabulary), Weight("output_norms.weight", 2 * hidden),
+        Weight("token_embd.weight", hidden, vocabulary),
+        Weight("output_norms.weight", (2 if made else 1) * hidden),
     ]  # fmt: skip
     tied = told.yes("tie_word_embeddings", default=not gated)
-    if not tied:
+    if not tied and made:
         outside.append(Weight("output.weight", hidden, vocabulary))
     return Model(
         family=kind, hidden=hidden, vocabulary=vocabulary, heads=heads, trained_context=source,
-        layers=tuple(made), encoder=tuple(reading), outside=tuple(outside), tied=tied,
-        gguf="t5",
+        layers=tuple(made) or tuple(reading), encoder=tuple(reading) if made else (),
+        outside=tuple(outside), tied=tied, gguf="t5" if made else "t5encoder",
     )  # fmt: skip

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sized
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
+from placement.memory.compressed import CLUMPS, HEAVY, clumped
 from placement.memory.families import BY_ARCH
 from placement.memory.model import LAYERS_MAX, NO_CACHE, Cache, Layer, Model, Reach
 from placement.memory.reading import TOKENS_MAX, Malformed, Reading
@@ -18,7 +19,6 @@ RECURRENT: Final = ("mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7")
 MEMORYLESS: Final = (
     "bert", "jina-bert-v2", "jina-bert-v3", "nomic-bert", "nomic-bert-moe", "neo-bert", "eurobert",
     "wavtokenizer-dec", "modern-bert", "gemma-embedding", "dream", "llada", "llada-moe", "rnd1",
-    "t5encoder",
 )  # fmt: skip
 """They answer in one pass and keep nothing between tokens."""
 BY_KV_ZERO: Final = (
@@ -28,7 +28,9 @@ BY_KV_ZERO: Final = (
 """Hybrids in which a layer without key heads is the recurrent one."""
 BY_INTERVAL: Final = {"qwen3next": 4, "qwen35": 4, "qwen35moe": 4, "minimax-01": 8}
 """Hybrids in which one layer in so many attends, unless the file lists them."""
-INDEXED: Final = ("glm-dsa", "deepseek32")
+INDEXED: Final = ("glm-dsa", "deepseek32", "dots3note", "hy_v4", "glm5-next")
+POOLED_INDEX: Final = 3
+"""GLM 5.3 keeps of each key of its indexer the key, the gate and the pooled one."""
 
 
 class Windows(NamedTuple):
@@ -106,7 +108,9 @@ def caches(keys: Keys) -> list[Cache]:
     windows = windows_of(keys)
     made = []
     for layer in range(keys.layers):
-        if keys.arch == "falcon-h1":
+        if keys.arch == "deepseek4":
+            made.append(_clumped(keys, layer))
+        elif keys.arch == "falcon-h1":
             token = _token(keys, layer, windows[layer])
             made.append(replace(token, conv=conv, state=state))
         elif recurrent[layer]:
@@ -161,11 +165,22 @@ def _indexer(keys: Keys, layer: int) -> int:
         return width + keys.value if layer >= dense else 0
     if keys.arch not in INDEXED:
         return 0
-    if keys.arch == "glm-dsa":
+    if keys.arch == "hy_v4" and not own.maybe("attention.indexer.top_k", most=TOKENS_MAX):
+        return 0  # without a number to pick it attends to everything
+    if keys.arch != "deepseek32":
         kinds = own.raw("attention.indexer.types")
-        if isinstance(kinds, list | tuple) and layer < len(kinds):
-            return width if kinds[layer] else 0
-    return width
+        if isinstance(kinds, list | tuple) and layer < len(kinds) and not kinds[layer]:
+            return 0
+    return POOLED_INDEX * width if keys.arch == "glm5-next" else width
+
+
+def _clumped(keys: Keys, layer: int) -> Cache:
+    own = keys.own
+    clumps = own.each(keys.layers, "attention.compress_ratios", most=HEAVY)
+    if clumps[layer] not in CLUMPS:
+        raise Malformed("attention.compress_ratios", f"has others than {CLUMPS}")
+    window = own.whole("attention.sliding_window", most=TOKENS_MAX)
+    return clumped(keys.key, window, clumps[layer], own.whole("attention.indexer.key_length"))
 
 
 def _state(keys: Keys) -> tuple[int, int]:
@@ -183,7 +198,7 @@ def _state(keys: Keys) -> tuple[int, int]:
         inner = keys.heads[0] * width
         return 3 * (steps or 3) * inner, width * inner
     inner, state = own.maybe("ssm.inner_size"), own.maybe("ssm.state_size")
-    groups = own.maybe("ssm.group_count")
+    groups = 0 if keys.arch in ("mamba", "jamba") else own.maybe("ssm.group_count")
     square = keys.key**2 * keys.heads[0] if keys.arch == "minimax-01" else state * inner
     return steps * (inner + 2 * groups * state), square
 
@@ -236,6 +251,8 @@ def windows_of(keys: Keys) -> list[int]:
 def with_caches(model: Model, keys: Keys) -> Model:
     """The model with what the engine keeps, instead of what its blocks would say."""
     kept = caches(keys)
+    if len(kept) != len(model.layers):
+        raise Malformed("decoder_block_count", "is not as many as the encoder has")
     layers = tuple(
         Layer(layer.weights, replace(cache, spread=layer.cache.spread), layer.wide)
         for layer, cache in zip(model.layers, kept, strict=True)

@@ -136,6 +136,29 @@ class MiniMax(Decoder):
         return "lightning" if (layer + 1) % period == 0 or period > 2 else FULL
 
 
+class MiniMaxM3(Decoder):
+    """Dense layers first; the others pick blocks of tokens with an indexer."""
+
+    def attention(self, layer: int) -> Attention:
+        made = super().attention(layer)
+        chosen = self.told.below("sparse_attention_config")
+        width = self.told.maybe("index_head_dim") or chosen.maybe("sparse_index_dim")
+        heads = self.told.maybe("index_n_heads") or chosen.maybe("sparse_num_index_heads")
+        words = self.told.listed("layer_types")
+        plain = words is not None and len(words) > layer and words[layer] == "full_attention"
+        if not self.sparse[layer] or not heads or plain:
+            return made
+        return replace(made, index_heads=heads, index_width=width)
+
+    def dense_width(self, layer: int) -> int:
+        return self.told.maybe("dense_intermediate_size") or super().dense_width(layer)
+
+    def expert_width(self, layer: int) -> int:
+        if self.told.raw("moe_intermediate_size") is not None:
+            return super().expert_width(layer)
+        return self.told.whole("intermediate_size")
+
+
 class OlmoHybrid(Decoder):
     """Delta nets with separate projections; attention layers norm afterwards."""
 

@@ -18,6 +18,8 @@ CONTEXT_MAX: Final = 1 << 30
 SEQUENCES_MAX: Final = 256
 """LLAMA_MAX_SEQ."""
 UBATCH_MAX: Final = 1 << 20
+FLASHLESS: Final = ("grok",)
+"""Architectures for which it turns flash attention off, whatever is asked."""
 DRAFTS_MAX: Final = 64
 """Copies of a state kept to take back what a draft got wrong."""
 
@@ -72,7 +74,7 @@ def refused(model: Model, context: Context) -> Refusal | None:
     if not context.tokens and not model.trained_context:
         return Refusal("no context is given, and the model says none")
     key, value = TYPES[context.key_type], TYPES[context.value_type]
-    if value.block > 1 and not context.flash:
+    if value.block > 1 and not flashes(model, context):
         return Refusal("quantised values need flash attention")
     for layer in model.layers:
         cache = layer.cache
@@ -85,14 +87,21 @@ def refused(model: Model, context: Context) -> Refusal | None:
     return None
 
 
-def cells_of(model: Model, context: Context, window: int) -> Cells:
-    """The rows of a layer that sees everything, and of one with this window."""
+def flashes(model: Model, context: Context) -> bool:
+    """Whether flash attention runs where it is asked for."""
+    return context.flash and model.gguf not in FLASHLESS
+
+
+def cells_of(model: Model, context: Context, cache: Cache) -> Cells:
+    """The rows of a layer that sees everything, and of one with this layer's window."""
+    window = cache.window
     tokens = padded(context.tokens or model.trained_context)
-    streams = 1 if context.unified else context.sequences
+    shared = context.unified and not cache.alone
+    streams = 1 if shared else context.sequences
     full = tokens if context.unified else padded(tokens // context.sequences)
     if not window or context.swa_full or not model.windowed:
         return Cells(full, full, streams)
-    several = context.sequences if context.unified else 1
+    several = context.sequences if shared else 1
     return Cells(full, padded(min(full, window * several + context.ubatch)), streams)
 
 
@@ -109,14 +118,17 @@ def layer_bytes(model: Model, cache: Cache, context: Context, widest: int) -> in
     states = max(1, context.sequences) * (1 + context.rollback) * cache.per_sequence * F32.bytes
     if cache.reach is Reach.NOTHING:
         return states
-    cells = cells_of(model, context, cache.window)
+    cells = cells_of(model, context, cache)
     rows = (cells.window if cache.window else cells.full) * cells.streams
     wide = cache.value
-    if not context.flash and not cache.latent:
+    if not flashes(model, context) and not cache.latent:
         # Without flash attention the values lie transposed, and all layers as wide as the widest.
         wide = widest
-    kept = _row(key, cache.key) + _row(value, wide)
-    return states + kept * rows + _row(key, cache.indexer) * cells.full * cells.streams
+    kept = states + (_row(key, cache.key) + _row(value, wide)) * rows
+    if cache.clump:
+        row = _row(key, cache.key) + _row(key, cache.indexer)
+        return kept + row * padded(-(-cells.full // cache.clump)) * cells.streams
+    return kept + _row(key, cache.indexer) * cells.full * cells.streams
 
 
 def _row(kind: Type, wide: int) -> int:
@@ -141,7 +153,7 @@ def compute_bytes(model: Model, context: Context) -> int:
     # An indexer holds a score and an order beside the mask.
     mask = (8 if picked else 2) * batch * full
     feed = F32.bytes * batch * (4 * wide + hidden) + mask
-    if context.flash:
+    if flashes(model, context):
         return max(logits, feed, spread + mask if spread else 0)
     scores = F32.bytes * batch * full * (model.heads + 1) + 3 * F32.bytes * batch * hidden
     return max(logits, feed, scores + spread)

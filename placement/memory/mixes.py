@@ -39,7 +39,7 @@ KEPT: Final = (
     "shortconv.conv.weight", "attn_rel_b.weight", "indexer.k_proj.weight", "indexer.q_proj.weight",
     "position_embd", "token_types", "time_mix_first", "time_mix_w1", "time_mix_w2", "time_mix_v1",
     "time_mix_v2", "time_mix_a1", "time_mix_a2", "time_mix_g1", "time_mix_g2",
-    "time_mix_decay_w1", "time_mix_decay_w2",
+    "time_mix_decay_w1", "time_mix_decay_w2", "tid2eid",
 )  # fmt: skip
 """Tensors that are never quantised."""
 KEPT_AS_F16: Final = ("altup_proj", "altup_unembd", "laurel_l", "laurel_r", "per_layer_model_proj",

@@ -77,6 +77,10 @@ class Cache:
     """Elements that one token is unfolded to in a micro-batch, beyond the row itself."""
     conv: int = 0
     state: int = 0
+    clump: int = 0
+    """So many tokens leave one further row together, as wide as a key, and their indexer's."""
+    alone: bool = False
+    """Every sequence has cells of its own, also where the engine could share them."""
     fixed: int = 0
     """Elements per sequence that do not grow: the encoder's keys and values."""
 

@@ -7,7 +7,7 @@ are not all alike.
 from dataclasses import replace
 from typing import Final
 
-from placement.memory import hybrids, stateful
+from placement.memory import hybrids, latents, stateful
 from placement.memory.attention import Attention
 from placement.memory.decoder import Decoder, gguf_only
 from placement.memory.feeds import Feed
@@ -111,7 +111,8 @@ class Gemma4(Gemma3n):
                 key=self.told.whole("head_dim_swa", default=made.key),
                 value=self.told.whole("head_dim_swa", default=made.value),
             )
-        width = self.told.maybe("global_head_dim") or made.key
+        own = self.own(layer).maybe("head_dim")
+        width = own or self.told.maybe("global_head_dim") or made.key
         alone = self.told.yes("attention_k_eq_v")
         kv = self.told.maybe("num_global_key_value_heads") if alone else 0
         return replace(made, key=width, value=width, kv=kv or made.kv, has_value=not alone)
@@ -273,9 +274,11 @@ PECULIAR: Final[dict[str, type[Decoder]]] = {
     "gemma4": Gemma4, "phimoe": Phimoe, "falcon": Falcon, "opt": Opt, "stablelm": StableLm,
     "llama4": Llama4, "longcat": Longcat, "kimi_k3": hybrids.KimiK3, "jamba": hybrids.Jamba,
     "nemotron_h": hybrids.NemotronH, "lfm2": hybrids.Lfm2, "minimax": hybrids.MiniMax,
-    "olmo_hybrid": hybrids.OlmoHybrid,
+    "olmo_hybrid": hybrids.OlmoHybrid, "minimax_m3": hybrids.MiniMaxM3,
     "mllama": hybrids.Mllama, "dbrx": hybrids.Dbrx, "deci": hybrids.Deci,
     "mimo2": hybrids.Mimo2, "qwen": Qwen, "step35": hybrids.Step35,
     "rwkv6": stateful.Rwkv6, "rwkv7": stateful.Rwkv7, "xlstm": stateful.Xlstm,
     "zamba": stateful.Zamba, "zamba2": stateful.Zamba2,
+    "deepseek4": latents.DeepSeek4, "hy_v4": latents.HunYuan4, "dots3": latents.Dots3,
+    "glm5": latents.Glm5Next, "bailing3": latents.BailingHybrid, "grove": latents.GroveMoe,
 }  # fmt: skip

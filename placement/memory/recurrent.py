@@ -133,14 +133,19 @@ class DeltaAttention:
     conv: int
     full_gate: bool = False
     """Kimi-K3 projects the output gate at full width."""
+    full_forget: bool = False
+    """Ling 3 the forget gate too."""
 
     def weights(self, hidden: int) -> list[Weight]:
         wide = self.heads * self.width
         found = [Weight(f"attn_{name}.weight", hidden, wide) for name in "qkv"]
         found += [Weight(f"ssm_conv1d_{name}.weight", self.conv, wide) for name in "qkv"]
+        if self.full_forget:
+            found.append(Weight("ssm_f_a.weight", hidden, wide))
+        else:
+            found.append(Weight("ssm_f_a.weight", hidden, self.width))
+            found.append(Weight("ssm_f_b.weight", self.width, wide))
         found += [
-            Weight("ssm_f_a.weight", hidden, self.width),
-            Weight("ssm_f_b.weight", self.width, wide),
             Weight("ssm_beta.weight", hidden, self.heads),
             Weight("ssm_a", self.heads),
             Weight("ssm_dt.bias", wide),

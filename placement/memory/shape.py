@@ -8,6 +8,7 @@ longer matters here.
 from dataclasses import dataclass
 
 from placement.memory.attention import Attention, Borrowed, Latent
+from placement.memory.compressed import Compressed
 from placement.memory.feeds import NO_FEED, Feed
 from placement.memory.model import NO_CACHE, Cache, Layer, Reach, Weight
 from placement.memory.recurrent import (
@@ -41,6 +42,7 @@ Mixer = (
     Attention
     | Borrowed
     | Latent
+    | Compressed
     | Mamba1
     | Mamba2
     | DeltaNet

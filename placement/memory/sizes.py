@@ -14,7 +14,8 @@ KINDS: Final = {
     "full_attention": FULL, "attention": FULL, "full": FULL, "global": FULL, "global_attn": FULL,
     "sliding_attention": WINDOW, "sliding": WINDOW, "local": WINDOW, "local_attn": WINDOW,
     "swa": WINDOW, "window": WINDOW, "chunked_attention": CHUNK, "chunk": CHUNK,
-    "indexed_attention": FULL, "conv": "conv", "mlp": "mlp", "moe": "moe", "none": "none",
+    "indexed_attention": FULL, "deepseek_sparse_attention": FULL, "minimax_m3_sparse": FULL,
+    "conv": "conv", "mlp": "mlp", "moe": "moe", "none": "none",
 }  # fmt: skip
 """What the words of `layer_types` mean. 'linear_attention' and 'mamba' depend on the family."""
 LINEAR: Final = ("linear_attention", "mamba", "mamba2", "linear", "recurrent", "hybrid")
@@ -59,6 +60,12 @@ class Sizes:
     @property
     def latent(self) -> bool:
         return bool(self.told.maybe("kv_lora_rank"))
+
+    def own(self, layer: int) -> Reading:
+        """What this layer has otherwise than the rest, where the configuration lists it."""
+        listed = self.told.below("per_layer_config")
+        padded = str(layer).zfill(len(str(self.layers - 1)))
+        return listed.below(padded) if listed.has(padded) else listed.below(str(layer))
 
     def said(self, how: Said) -> bool:
         """A yes or no of the family, or of the field that it names."""

@@ -149,6 +149,7 @@ class Zamba(Decoder):
             front = ["mamba", "mamba", "hybrid"]
             rest = ["hybrid" if at % period == offset else "mamba" for at in range(self.layers)]
             listed = [*front, *rest][: self.layers]
+        listed = ["mamba" if one == "linear_attention" else one for one in listed]
         if len(listed) < self.layers or any(one not in ("mamba", "hybrid") for one in listed):
             raise Malformed("layers_block_type", "is not mamba or hybrid for every layer")
         return [str(one) for one in listed[: self.layers]]

@@ -23,6 +23,14 @@ PLAIN: Final = {
     "num_kv_shared_layers": "attention.shared_kv_layers",
     "hidden_size_per_layer_input": "embedding_length_per_layer_input",
     "conv_L_cache": "shortconv.l_cache",
+    "compress_ratios": "attention.compress_ratios",
+    "o_groups": "attention.output_group_count",
+    "o_lora_rank": "attention.output_lora_rank",
+    "hc_mult": "hyper_connection.count",
+    "num_hash_layers": "hash_layer_count",
+    "index_kpool": "attention.indexer.kpool",
+    "expert_chunk_feed_forward_length": "expert_chunk_feed_forward_length",
+    "experts_per_group": "experts_per_group",
     "moe_latent_size": "moe_latent_size",
     "routed_expert_hidden_size": "expert_latent_length",
     "max_position_embeddings": "context_length",
@@ -79,6 +87,8 @@ def _kinds(keys: Keys) -> list[str]:
             kinds.append("moe" if keys.arch.endswith("_moe") else "mlp")
         elif windows[layer]:
             kinds.append("chunk" if keys.arch == "llama4" else "sliding_attention")
+        elif keys.arch == "minimax-m3":
+            kinds.append("indexed_attention")
         else:
             kinds.append("full_attention")
     return kinds
@@ -91,14 +101,15 @@ def _gemma4(keys: Keys, said: dict[str, Any]) -> None:
 def _latent(keys: Keys, said: dict[str, Any]) -> None:
     own = keys.own
     key = own.maybe("attention.key_length_mla")
-    whole = keys.arch == "minicpm3"
+    whole = keys.arch in ("minicpm3", "plm")
     if whole:
         key = own.whole("attention.key_length")
     if not key:
         # Without these widths the file keeps whole keys and values, and is read as ordinary.
         said["kv_lora_rank"] = None
         return
-    rope = own.whole("rope.dimension_count")
+    # 0: its keys do not turn with the position at all.
+    rope = own.whole("rope.dimension_count", least=0)
     said["qk_rope_head_dim"] = rope
     said["qk_nope_head_dim"] = max(1, key - rope)
     value = "attention.value_length" if whole else "attention.value_length_mla"

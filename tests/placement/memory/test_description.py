@@ -19,6 +19,9 @@ MEASURED: Final = json.loads(
 COUNTED: Final = json.loads(
     (Path(__file__).parents[2] / "data" / "models" / "counted.json").read_text(encoding="utf-8")
 )["models"]
+ALLOCATED: Final = json.loads(
+    (Path(__file__).parents[2] / "data" / "models" / "allocated.json").read_text(encoding="utf-8")
+)["models"]
 LLAMA: Final = {
     "model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32, "intermediate_size": 14336,
     "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 128256,
@@ -37,6 +40,45 @@ def test_parameters_of_a_family_are_those_its_own_code_makes(counted: dict[str, 
     made = describe(counted["config"])
     assert isinstance(made, Model)
     assert abs(made.parameters() / counted["parameters"] - 1) < 0.0005
+
+
+@pytest.mark.parametrize(
+    "allocated", ALLOCATED, ids=[one["gguf_kv"]["general.architecture"] for one in ALLOCATED]
+)
+def test_a_context_takes_what_the_engine_takes_for_it(allocated: dict[str, Any]) -> None:
+    made = describe_gguf(allocated["gguf_kv"])
+    assert isinstance(made, Model), made
+    for point in allocated["points"]:
+        context = Context(
+            tokens=point["n_ctx"], sequences=point["n_seq_max"], ubatch=point["n_ubatch"],
+            flash=point["flash_attn"], key_type=point["type_kv"], value_type=point["type_kv"],
+            swa_full=point["swa_full"], unified=point["kv_unified"],
+        )  # fmt: skip
+        no = refused(made, context)
+        assert (no is not None) == point.get("refused", False), point
+        if no is None:
+            assert cache_bytes(made, context) == point["context_bytes"], point
+
+
+def test_a_layer_that_folds_tokens_keeps_a_window_and_little_more() -> None:
+    flash = next(one for one in COUNTED if one["config"]["model_type"] == "deepseek_v4")["config"]
+    made = describe(flash)
+    assert isinstance(made, Model)
+    short, long = (cache_bytes(made, Context(tokens)) for tokens in (131_072, 1_048_576))
+    # Of each four tokens one row, of each hundred and twenty-eight another.
+    layers = {
+        clump: sum(layer.cache.clump == clump for layer in made.layers) for clump in (0, 4, 128)
+    }
+    assert layers == {0: 2, 4: 21, 128: 20}
+    grown = (1_048_576 - 131_072) * 2 * (21 * (512 + 128) // 4 + 20 * 512 // 128)
+    assert long - short == grown
+
+
+def test_an_odd_fold_is_named() -> None:
+    flash = next(one for one in COUNTED if one["config"]["model_type"] == "deepseek_v4")["config"]
+    made = describe(flash | {"compress_ratios": [5] * 64})
+    assert isinstance(made, Undescribed)
+    assert "compress_ratios" in made.why
 
 
 def test_a_kind_without_rules_is_unknown_and_not_guessed() -> None:

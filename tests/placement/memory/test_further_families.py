@@ -55,6 +55,7 @@ def test_what_only_a_gguf_tells_is_described_from_its_keys(arch: str) -> None:
         "attention.head_count": 8, "attention.head_count_kv": 4, "context_length": 4096,
         "vocab_size": 1000, "expert_count": 8, "expert_used_count": 2,
         "expert_feed_forward_length": 256, "expert_shared_count": 1,
+        "attention.sliding_window_pattern": [False] * 4,
     }  # fmt: skip
     made = describe_gguf(
         {"general.architecture": arch, **{f"{arch}.{key}": said for key, said in own.items()}}
