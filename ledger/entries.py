@@ -70,6 +70,7 @@ class OpenedBy(Enum):
 
     FIRST = "first start"
     ANSWERED = "every known peer answered"
+    ALONE = "no peer is known, and the log goes on where it was open"
     WAITED = "waited long enough"
     OVERRIDE = "override"
 

@@ -131,8 +131,8 @@ class Ledger:
     @property
     def standing(self) -> Stands:
         """State, reason, and when it changes by itself."""
-        at = self._desk.bookings_at
-        return stands(self.books, self._closed, self._quarantine, self._short, at)
+        waiting = self._gate.reason, self._desk.bookings_at
+        return stands(self.books, self._closed, self._quarantine, self._short, waiting)
 
     @property
     def next_wake(self) -> Instant | None:
@@ -298,6 +298,7 @@ class Ledger:
     ) -> list[LedgerEffect]:  # fmt: skip
         """The best copy of our log is our log; a new era begins on it."""
         base = best_of(chains)
+        was_open = base.books.bookings_open
         effects: list[LedgerEffect] = []
         if self._damaged or list(base.blocks) != self._desk.writer.chain:
             effects.append(Rebase(base.blocks, base.base))
@@ -309,7 +310,7 @@ class Ledger:
         effects.extend(desk.look(readings))
         effects.extend(settle(desk, quarantine, chains, self._remaining, now))
         effects.extend(take_back_lost(desk, quarantine.claims, chains, self._remaining, now))
-        self._gate.wait(self._desk, now)
+        self._gate.wait(self._desk, now, was_open=was_open)
         # A booking may have come back with no time left: it is due now, not at the next wake.
         return [*effects, *forget_gone(self._remaining, self.books), *desk.wake(now)]
 

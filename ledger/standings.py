@@ -23,9 +23,10 @@ Stands = tuple[str, str, Instant | None]
 
 def stands(
     books: Books, closed: str | None, quarantine: Quarantine | None, short: str,
-    bookings_at: Instant | None,
+    waiting: tuple[str, Instant | None],
 ) -> Stands:  # fmt: skip
-    """`short`: what is wrong with the disk, and what to do about it; "" while there is room."""
+    """`short`: what is wrong with the disk, and what to do about it; "" while there is room.
+    `waiting`: why bookings are not open, and until when at the latest."""
     if closed is not None:
         return CLOSED, closed, None
     if quarantine is not None:
@@ -33,8 +34,7 @@ def stands(
     if short:
         return DISK_FULL, short, None
     if not books.bookings_open:
-        reason = "new bookings wait until every known peer has shown its copy of our log"
-        return BOOKINGS_CLOSED, reason, bookings_at
+        return BOOKINGS_CLOSED, *waiting
     return OPEN, "", None
 
 

@@ -46,6 +46,7 @@ STATES: Final[dict[str, str]] = {
     # Doubt
     "quarantine": "an owner may have forgotten something, and grants nothing",
     "opened by answers": "new bookings opened when every known peer had answered",
+    "opened alone": "new bookings opened where the own log was open, and no peer was known",
     "opened by time": "new bookings opened because it had waited long enough",
     "resumed": "a carrier's lease was taken back by an owner in quarantine",
     "extended": "a booking was made to last longer",
@@ -117,6 +118,7 @@ _REJECTIONS: Final = {
 }
 _OPENED: Final = {
     OpenedBy.ANSWERED: "opened by answers",
+    OpenedBy.ALONE: "opened alone",
     OpenedBy.WAITED: "opened by time",
 }
 

@@ -290,8 +290,8 @@ class Owner:
     def free(self) -> int:
         return self.ledger.books.free("ram")
 
-    def no_peers(self) -> None:
-        self.tell(PeersKnown(known=0, silent=0))
+    def peer_answered(self) -> None:
+        self.tell(PeersKnown(known=1, silent=0))
         self.seal()
 
     def show(self, *blocks: Block) -> None:
@@ -310,7 +310,7 @@ def opened(*readings: PoolReading, limits: Limits | None = None) -> Owner:
 def through_quarantine(owner: Owner, *readings: PoolReading, peers: bool = False) -> Owner:
     """Wait out a quarantine and look at the machine."""
     if not peers:
-        owner.no_peers()
+        owner.peer_answered()
     owner.advance(33 * SECOND)
     owner.see(*readings)
     return owner

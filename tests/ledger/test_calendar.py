@@ -158,7 +158,7 @@ def test_a_lost_disk_finds_its_plans_in_a_peers_copy() -> None:
     copy = tuple(owner.disk.chain)
     again = owner.restart(UNPROVEN, disk=Disk())
     again.show(*copy)
-    again.no_peers()
+    again.peer_answered()
     again.advance(33 * SECOND)
     look(again)
     assert state(again, 1) is HoldState.PLANNED

@@ -24,7 +24,7 @@ from tests.ledger.owner import ALICE, BOB, OWNER, UNPROVEN, Owner, hold_id, open
 def booked(amount: int = 60, term: int = 2 * HOUR) -> Owner:
     """An owner with one booking, number 1, of Alice's."""
     owner = opened()
-    owner.no_peers()
+    owner.peer_answered()
     owner.grant(1, amount, booking=True, term=term)
     return owner
 
@@ -138,7 +138,7 @@ def test_a_lease_is_taken_back_after_a_lost_disk_as_small_as_it_had_become() -> 
     again.advance(20 * SECOND)
     again.renew(1)
     again.renew(2)
-    again.no_peers()
+    again.peer_answered()
     again.advance(13 * SECOND)
     again.see()
     assert (amounts(again, 1), amounts(again, 2)) == ({"ram": 30}, {"ram": 70})
@@ -221,7 +221,7 @@ def test_a_part_and_its_parent_come_back_from_a_copy_of_the_log() -> None:
     extend(owner, 1, 3 * HOUR)
     log = list(owner.disk.chain)
     again = owner.restart(UNPROVEN, disk=type(owner.disk)())
-    again.no_peers()
+    again.peer_answered()
     again.show(*log)
     again.advance(33 * SECOND)
     again.see()
@@ -240,7 +240,7 @@ def test_what_was_changed_in_a_part_of_the_log_that_is_cut_off_holds() -> None:
     long = list(owner.disk.chain)
     disk = type(owner.disk)(short)
     again = owner.restart(UNPROVEN, disk=disk)
-    again.no_peers()
+    again.peer_answered()
     again.advance(33 * SECOND)
     again.see()
     assert amounts(again, 1) == {"ram": 60}

@@ -80,7 +80,7 @@ def test_each_wrong_amount_pool_and_term_has_a_name_of_its_own(
 ) -> None:
     owner = opened()
     hold = Hold(hold_id(1), owner.session, (Leg(pool, amount),), GrantKind.BOOKING, term, "", "")
-    owner.no_peers()
+    owner.peer_answered()
     answer = owner.ask(hold)
     assert (answer.outcome, bool(answer.detail)) == (named, True)
     assert owner.free == 100
@@ -155,7 +155,7 @@ def test_a_log_opened_on_other_hardware_stays_closed_until_a_person_speaks() -> 
     assert copy.hold(1).outcome is Outcome.CLOSED
     copy.tell(Override("new mainboard"))
     assert copy.state == "quarantine"
-    copy.no_peers()
+    copy.peer_answered()
     copy.advance(33 * SECOND)
     copy.see()
     assert copy.hold(1).outcome is Outcome.HELD

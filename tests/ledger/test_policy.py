@@ -16,7 +16,7 @@ def under(*principals: Principal) -> Owner:
     limits = Limits(policy=Policy({one.name: one for one in principals}))
     pools = [reading(pool) for pool in ("ram", "gpu:a", "gpu:b")]
     owner = opened(*pools, limits=limits)
-    owner.no_peers()
+    owner.peer_answered()
     return owner
 
 
@@ -45,7 +45,7 @@ def bob(**rules: object) -> Principal:
 
 def test_without_a_policy_a_name_is_a_label() -> None:
     owner = opened()
-    owner.no_peers()
+    owner.peer_answered()
     assert ask(owner, 1, name="anybody").outcome is Outcome.HELD
 
 
@@ -115,7 +115,7 @@ def test_a_quota_is_right_again_after_a_restart() -> None:
         limits=owner.ledger._limits,
     )  # fmt: skip
     again.see()
-    again.no_peers()
+    again.peer_answered()
     assert ask(again, 2, name="bob", token=TOKEN).outcome is Outcome.OVER_QUOTA
 
 
@@ -155,7 +155,7 @@ def test_what_is_forced_over_a_quota_is_a_debt_in_the_books() -> None:
 
 def test_force_goes_over_what_others_use_and_never_over_the_books() -> None:
     owner = opened()
-    owner.no_peers()
+    owner.peer_answered()
     owner.see(reading(free=20))
     assert ask(owner, 1, ("ram", 50), who=OWNER).outcome is Outcome.NO_ROOM
     forced = ask(owner, 2, ("ram", 50), who=OWNER, force="the index can be rebuilt")

@@ -40,7 +40,7 @@ def test_in_a_healthy_mesh_nothing_is_wrong() -> None:
     assert bob["address"].endswith(":4653")
 
 
-def test_alone_there_are_no_peers_and_that_is_nobodys_fault() -> None:
+def test_alone_there_are_peer_answered_and_that_is_nobodys_fault() -> None:
     row = check(mesh("ann"), "peers")
     assert row["ok"] is None
     assert "holdfast invite" in row["hint"]
