@@ -44,6 +44,7 @@ from ledger.entries import (
     Retired,
     Shrunk,
     Started,
+    Succeeded,
     Transferred,
     Voided,
     WentOffline,
@@ -206,8 +207,9 @@ class Books(Changes):
                 return self._change(entry, at)
             case Closed():
                 return self._close(entry, at)
-            case BookingsOpened():
-                self.bookings_open = True
+            case BookingsOpened() | Succeeded():
+                # A succession is a word, and no change: its promises follow one by one.
+                self.bookings_open |= isinstance(entry, BookingsOpened)
                 return None
             case Planned() | Replanned():
                 return self._plan(entry, at)
@@ -365,7 +367,8 @@ def live_hold(entry: Held | Adopted, state: HoldState, at: Token) -> LiveHold:
     posted = at if state is HoldState.POSTED else None
     origin = at
     if isinstance(entry, Adopted):
-        origin = Token(entry.origin.era.counter, entry.origin.height, 0)
+        origin = min(at, Token(entry.origin.era.counter, entry.origin.height, 0))
+        # The lesser: of what was taken over, the number is another log's and says nothing here.
     return LiveHold(
         entry.id, state, entry.digest, entry.holder, entry.legs, entry.kind, entry.term,
         entry.principal, entry.label, at, posted, origin,

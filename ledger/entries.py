@@ -41,7 +41,7 @@ from ledger.gang_entries import (
 )
 from ledger.limits import ENDED_KEPT_MAX
 from ledger.pools import unit_of
-from mesh.identity import Epoch
+from mesh.identity import PUBLIC_KEY_BYTES, SIGNATURE_BYTES, Epoch
 from mesh.logs import (
     CHECKPOINT_KIND,
     ENTRY_BYTES_MAX,
@@ -267,6 +267,21 @@ class Replanned(EntryFields, tag="replan", frozen=True):
     origin: Position
 
 
+class Succeeded(EntryFields, tag="succeed", frozen=True):
+    """What stands behind this entry with an origin that is not of this log was promised by `node`,
+    whose key is lost, and cites its log (`ledger/succession.py`). `head`: how far the copy went.
+
+    `recovery`: the public half of the recovery key that `node` had put on record, with `signature`
+    by it; both empty where a person's word, `reason`, was enough.
+    """
+
+    node: Node
+    head: Position | None
+    reason: Reason
+    recovery: Annotated[bytes, Meta(max_length=PUBLIC_KEY_BYTES)]
+    signature: Annotated[bytes, Meta(max_length=SIGNATURE_BYTES)]
+
+
 class BookingsOpened(EntryFields, tag="open", frozen=True):
     """New bookings are admitted in this era. An override says whose word that rests on."""
 
@@ -316,6 +331,7 @@ Entry: TypeAlias = (
     | GangCommitted
     | GangCompleted
     | GangEnded
+    | Succeeded
     | BookingsOpened
     | Checkpointed
 )

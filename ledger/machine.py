@@ -39,6 +39,7 @@ from ledger.observations import (
     Fenced,
     GangSeen,
     GangStep,
+    Heritage,
     Observation,
     Override,
     OwnLogSeen,
@@ -46,7 +47,7 @@ from ledger.observations import (
     PoolReading,
     TwinLives,
 )
-from ledger.quarantine import ELSEWHERE, Listener, Quarantine, is_elsewhere
+from ledger.quarantine import ELSEWHERE, Listener, Quarantine, ahead, is_elsewhere
 from ledger.recovery import (
     Chain,
     Gathered,
@@ -66,6 +67,7 @@ from ledger.reopening import (
     take_back_lost,
 )
 from ledger.standings import Stands, refuse_more, stands
+from ledger.succession import take_over
 from ledger.visits import Visit
 from mesh.identity import NONCE_BYTES, Epoch, Identity
 from mesh.instant import Duration, Instant, earliest
@@ -212,6 +214,9 @@ class Ledger:
                 effects.extend(self._see_own_log(observation, now))
             case GangSeen() | GangStep():  # In quarantine nothing is written: it is told again.
                 effects.extend(heard(self._desk, observation, now) if self._is_open else ())
+            case Heritage():
+                assert self._is_open, "promises are taken over by who may make them"
+                effects.extend(take_over(self._desk, observation, now))
             case PeersKnown():
                 self._gate.peers = observation
             case DiskSeen(short):
@@ -346,13 +351,8 @@ class Ledger:
         assert era is not None, "an open owner has an era"
         if all(block.era.counter < era.counter for block in fresh):
             return self._take_late(now)
-        forked = any(block.era == era and block.height <= self.books.height for block in fresh)
-        code = "log-forked" if forked else "log-ahead"
-        reason = (
-            "a peer holds blocks signed by this node's key that it does not know: "
-            "its disk forgot, or a copy of it runs elsewhere"
-        )
-        return [Alarm(code, reason), *self._quarantine_again(reason, now)]
+        alarm = ahead(fresh, era, self.books.height)
+        return [alarm, *self._quarantine_again(alarm.sentence, now)]
 
     def _take_late(self, now: Instant) -> list[LedgerEffect]:
         """A part of our log that an era cut off turned up: its bookings count, once."""

@@ -107,6 +107,19 @@ class TwinLives:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Heritage:
+    """This machine was `node` before, whose key is lost: its promises are ours from here on.
+    `blocks`, from `base` on: its log, as far as it is known."""
+
+    node: NodeId
+    blocks: tuple[Block, ...]
+    base: Base | None
+    reason: str
+    recovery: bytes = b""
+    signature: bytes = b""
+
+
 Observation: TypeAlias = (
     CapacitySeen
     | Fenced
@@ -117,4 +130,5 @@ Observation: TypeAlias = (
     | GangSeen
     | GangStep
     | TwinLives
+    | Heritage
 )

@@ -18,7 +18,7 @@ from ledger.commands import (
     Renew,
     Resume,
 )
-from ledger.effects import Reply
+from ledger.effects import Alarm, Reply
 from ledger.entries import EraOpened
 from ledger.granting import Refused
 from ledger.leases import owner_span
@@ -27,6 +27,7 @@ from ledger.limits import ENTRIES_MAX, FENCE_AGAIN, QUARANTINE
 from ledger.recovery import Claim, read_claim
 from mesh.identity import NodeId, PublicKey, id_of
 from mesh.instant import Duration, Instant
+from mesh.logs import Block, Era
 
 ELSEWHERE: Final = (
     "this log was opened on other hardware: if it was copied here, give this machine an identity "
@@ -138,6 +139,16 @@ class Quarantine:
         session = self._listener.session
         answer = Answer(outcome, hold, session, detail, remaining=remaining, nonce=nonce)
         return Reply(asker, answer)
+
+
+def ahead(fresh: Iterable[Block], era: Era, height: int) -> Alarm:
+    """What it means that a peer has blocks of ours that go on from, or beside, where we are."""
+    forked = any(block.era == era and block.height <= height for block in fresh)
+    sentence = (
+        "a peer holds blocks signed by this node's key that it does not know: "
+        "its disk forgot, or a copy of it runs elsewhere"
+    )
+    return Alarm("log-forked" if forked else "log-ahead", sentence)
 
 
 def is_elsewhere(opening: EraOpened | None, fingerprint: str | None) -> bool:

@@ -126,9 +126,11 @@ def _told_elsewhere(
 
 
 def take_back(
-    desk: Desk, claims: Iterable[Claim], remaining: Mapping[bytes, Duration], now: Instant
-) -> list[LedgerEffect]:
-    """Holds that our log had lost, the newest first: adopt what fits, close what does not."""
+    desk: Desk, claims: Iterable[Claim], remaining: Mapping[bytes, Duration], now: Instant,
+    how: ClosedHow | None = None,
+) -> list[LedgerEffect]:  # fmt: skip
+    """Holds that our log had lost, the newest first: adopt what fits, close what does not. `how`:
+    where what was granted since proves nothing about them."""
     effects: list[LedgerEffect] = []
     newest = sorted(claims, key=lambda one: one.age_key, reverse=True)
     for claim in sorted(newest, key=lambda one: one.parent is not None):  # parents before children
@@ -138,9 +140,9 @@ def take_back(
                 desk.write(entry)
             _arm(desk, desk.books.live[claim.id], remaining, now)
             continue
-        how = _why_it_does_not_fit(desk, claim)
-        desk.write(claim.closing(how))
-        effects.extend(_told(claim, how))
+        closed = how or _why_it_does_not_fit(desk, claim)
+        desk.write(claim.closing(closed))
+        effects.extend(_told(claim, closed))
     return effects
 
 

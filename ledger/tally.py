@@ -32,6 +32,7 @@ from ledger.entries import (
     Retired,
     Shrunk,
     Started,
+    Succeeded,
     Transferred,
     Voided,
     WentOffline,
@@ -102,7 +103,7 @@ class Tally:
     def count(self, entry: Entry) -> None:
         """Take one entry into account. Raises AuditError at I5, I6 or I7."""
         match entry:
-            case EraOpened() | BookingsOpened() | Checkpointed():
+            case EraOpened() | BookingsOpened() | Checkpointed() | Succeeded():
                 pass  # They move nothing.
             case Enlisted() | Parked() | Settled():
                 known = self.live if isinstance(entry, Enlisted) else self.posted

@@ -32,6 +32,10 @@ class Address(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+Outcasts: TypeAlias = dict[NodeId, tuple[Address, Instant] | None]
+"""Who is heard by nobody → from where, and when, something spoke under its id all the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Send:
     """Put one datagram on the wire."""

@@ -12,7 +12,7 @@ run of our own, is two machines with one key (`CloneSeen`), said only once it is
 that was set back twice, and then the caller may `follow` the run that everyone else knows.
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
 from typing import Final
@@ -22,7 +22,7 @@ from mesh.beacon import BEACON_SEQUENCES, beacon_of, read_beacon, write_beacon
 from mesh.challenges import Answered, Challenges
 from mesh.confirming import Confirmations
 from mesh.datagram import Header, Kind, read_header
-from mesh.effects import Address, Send
+from mesh.effects import Address, Outcasts, Send
 from mesh.epochs import Epochs, Standing
 from mesh.handshake import (
     STALE_RECORD_BYTES_MAX,
@@ -80,7 +80,7 @@ class Gate:
         self._allowance = HelloAllowance()
         self._beacons_sent = 0
         self._primary_since: Instant | None = None
-        self._barred: Container[NodeId] = ()
+        self._barred: Outcasts = {}
 
     # What we say ------------------------------------------------------------------------------
 
@@ -154,8 +154,8 @@ class Gate:
         since, key_id = self._primary_since, self._keys.primary.key_id
         return since is not None and best.opened_at < since and best.agreed.key_id != key_id
 
-    def bar(self, nodes: Container[NodeId]) -> None:
-        """Whoever is in `nodes`, now or later, is not heard at all."""
+    def bar(self, nodes: Outcasts) -> None:
+        """Whoever is in `nodes`, now or later, is not heard; only that it spoke is noted there."""
         self._barred = nodes
 
     def change_keys(self, keys: Keyring, now: Instant) -> None:
@@ -197,6 +197,7 @@ class Gate:
         if keys is None:
             return Rejection.UNKNOWN_KEY
         if header.sender in self._barred:
+            self._barred[header.sender] = source, now
             return Rejection.REVOKED
         match header.kind:  # the usual one first
             case Kind.SEALED:

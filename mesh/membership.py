@@ -14,7 +14,7 @@ from typing import Final
 
 from mesh.admission import NAMELESS, Admission, Policy, folded
 from mesh.config import MeshConfig
-from mesh.effects import Address, PeerChange, PeerChanged
+from mesh.effects import Address, Outcasts, PeerChange, PeerChanged
 from mesh.facts import Fact
 from mesh.identity import Epoch, NodeId, PublicKey, short_id
 from mesh.instant import SECOND, Instant
@@ -51,8 +51,9 @@ class Roll:
         """Counts every change of who is reachable; a list made before is out of date."""
         self._counts: dict[Liveness, int] = dict.fromkeys(Liveness, 0)
         self._conflicts: dict[tuple[NodeId, NodeId], str] = {}
-        self.revoked: dict[NodeId, None] = {}
-        """Who does not count, whatever it proves; met or not."""
+        self.revoked: Outcasts = {}
+        """Who does not count, whatever it proves, met or not; and from where, and when, something
+        was last heard under its id all the same, which anybody may have written there."""
         self.forgotten: dict[NodeId, None] = {}
         """Who comes back by itself or not at all: what others pass on of it is not taken."""
 
@@ -131,7 +132,7 @@ class Roll:
 
     def revoke(self, node: NodeId, detail: str) -> tuple[PeerChanged, ...]:
         """From here on `node` is nobody to us. The caller bounds how many there are."""
-        self.revoked[node] = None
+        self.revoked.setdefault(node, None)
         member = self._members.get(node)
         if member is None or member.trust is Trust.REVOKED:
             return ()

@@ -39,10 +39,10 @@ class Work:
 
 def inventory(
     name: str, ram: int, cores: int, tools: tuple[str, ...] = TOOLS[:2],
-    cards: Sequence[Card] = (), boot: str = "",
+    cards: Sequence[Card] = (), boot: str = "", mark: str = "",
 ) -> InventoryRead:  # fmt: skip
     """A machine of `ram` bytes, `cores` cores and the cards that its driver shows. `boot`: which
-    run of which kernel, if not the only one of that name."""
+    run of which kernel, if not the only one of that name; `mark`: which machine, likewise."""
     shown = [card for card in cards if card.present]
     return InventoryRead(
         Inventory(
@@ -72,7 +72,7 @@ def inventory(
             addresses=(),
             labels={},
             share=None,
-            fingerprint=f"fingerprint of {name}",
+            fingerprint=mark or f"fingerprint of {name}",
             boot=boot or f"boot of {name}",
             version=SOURCE,
         )

@@ -187,7 +187,9 @@ class Host:
         if self.described is not None:
             return self.described.but(self.ram, self.cards).read()
         boot = self.kernel or f"boot of {self.name}"
-        return hardware.inventory(self.called, self.ram, self.cores, self.tools, self.cards, boot)
+        return hardware.inventory(
+            self.called, self.ram, self.cores, self.tools, self.cards, boot, self.fingerprint
+        )
 
     def wall(self, now: Instant) -> int:
         """What its wall clock shows."""

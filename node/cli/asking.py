@@ -35,6 +35,8 @@ EXPECTED: Final = {
     "ledger_verify": ("logs", "ok"),
     "ledger_history": ("author", "entries", "next"),
     "open_bookings": ("standing",),
+    "succeed": ("predecessor", "denied", "kept", "broken", "planned", "silent"),
+    "set_recovery": ("public",),
     "invite": ("invite", "expires_ms", "addresses"),
     "revoke": ("id", "name", "by", "reason"),
     "trust": ("id", "name", "trusted", "policy", "counts", "why_not"),

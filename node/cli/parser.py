@@ -315,6 +315,7 @@ COMMANDS: Final = (
     Command("status", "status", "this node, its standing, its peers", _status),
     Command("peers", "peers", "the other nodes, as this one knows them", _peers),
     Command("forget", "forget", "a dead or left node leaves every roll", trust.forget),
+    Command("succeed", "succeed", "go on with what a lost key had promised", trust.succeed),
     Command("facts", "facts", "hardware and live figures, with their age", _facts),
     Command("model", "model", "what a model is, from its own files", model_flags),
     Command("where", "where", "where can this run?", request_flags.where, SCORE),

@@ -15,6 +15,7 @@ from node.core.gangs import counter as gang_counter
 from node.core.requests import Refused, Request
 from node.core.requests.gangs import ReserveGang
 from node.core.reserving import instructing
+from node.core.usage import succession
 from node.core.usage.ties import adopt, check_free
 
 if TYPE_CHECKING:
@@ -66,15 +67,21 @@ def asked(agent: "Agent", token: int, request: Request, now: Instant) -> list[Ef
             return [*around, *agent.surveying.begin(token, now, alone=not survey)]
         case requests.Measure(node):
             return [*agent.surveying.measuring.begin(token, node, now)]
-        case requests.OpenBookings(reason):
-            return _open_bookings(agent, token, reason, now)
+        case requests.OpenBookings() | requests.Succeed() | requests.SetRecovery():
+            return _recover(agent, token, request, now)
         case _:
             raise Refused("bad_request", f"{request!r} is for the process, not for the agent")
 
 
-def _open_bookings(agent: "Agent", token: int, reason: str, now: Instant) -> list[Effect]:
+def _recover(
+    agent: "Agent", token: int,
+    request: requests.OpenBookings | requests.Succeed | requests.SetRecovery, now: Instant,
+) -> list[Effect]:  # fmt: skip
+    """A person's word after a loss, or against one."""
+    if not isinstance(request, requests.OpenBookings):
+        return succession.answered(agent, token, request, now)
     counter.check_openable(agent.knowledge)
-    effects = agent.from_books(agent.ledger.report(Override(reason), now), now)
+    effects = agent.from_books(agent.ledger.report(Override(request.reason), now), now)
     body = {"standing": answers.standing(agent.knowledge)}
     decided = agent.from_policy(agent.selves.decided(), now)
     return [*effects, Reply(token, ok=True, body=body), *decided]

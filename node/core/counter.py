@@ -94,7 +94,13 @@ def warnings(knowledge: Knowledge) -> list[str]:
     missing = knowledge.company.warning(knowledge.now)
     alone = [missing] if missing else []
     keys, names = keyholders.warnings(knowledge), naming.warnings(knowledge)
-    ours = [*knowledge.news.warnings, *alone, *knowledge.contests, *_debts(knowledge)]
+    ours = [
+        *knowledge.news.warnings,
+        *alone,
+        *knowledge.contests,
+        *knowledge.outcasts,
+        *_debts(knowledge),
+    ]
     return [*ours, *unreached(knowledge), *keys, *names]
 
 

@@ -124,6 +124,7 @@ class Agent:
         effects += self.from_errands(self.errands.wake(now), now)
         effects += self.inviting.wake(now)
         effects += [*self.bulletin.watch(now), *self.pruning.history.wake(now)]
+        effects += self.from_policy(self.belonging.watch(now), now)
         return effects + self._publish_standing(now)
 
     def ask(self, token: int, request: Request, now: Instant) -> list[Effect]:
@@ -338,6 +339,7 @@ class Agent:
                 out += self.from_mesh(self.mesh.change_keys(effect.keys, now), now)
                 out += self.publish(self.image.keys_are(effect.keys), now)
             elif isinstance(effect, Bar):
+                self.knowledge.outcast(effect.node)
                 out += self.from_mesh(self.mesh.revoke(effect.node, effect.sentence, now), now)
                 out += self.publish(self.image.keeps_out(effect.statement), now)
             elif isinstance(effect, Suspect):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from node.cli import client
+from node.cli import client, recovery
 from node.cli.asking import answer, show
 from node.cli.exits import NO, YES, Unable, wrong_usage
 from node.cli.folders import explained
@@ -35,9 +35,9 @@ def run(flags: Namespace) -> int:
     """0 when it is done everywhere, 1 when somebody could not be told."""
     what: dict[str, Callable[[Namespace], int]] = {
         "show": _show, "list": _list, "generate": _generate,
-        "install": _change, "use": _change, "remove": _change,
+        "install": _change, "use": _change, "remove": _change, "recovery": recovery.make,
     }  # fmt: skip
-    if flags.key is not None and flags.what in ("show", "list", "generate"):
+    if flags.key is not None and flags.what in ("show", "list", "generate", "recovery"):
         raise wrong_usage(f"`keys {flags.what}` takes no {clean(flags.key)!r}")
     return what[flags.what](flags)
 

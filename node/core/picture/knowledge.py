@@ -87,6 +87,8 @@ class Knowledge:
     idling: Idling = field(default_factory=Idling)
     running: Mapping[bytes, tuple[int, ...]] = field(default_factory=dict)
     """Hold of ours → the processes that our last look found under it."""
+    outcasts: Sequence[str] = ()
+    """Sentences about ids that are kept out, and under which something speaks."""
     contests: Sequence[str] = ()
     """Sentences about pools of ours that another node says are its own."""
     now: Instant = 0
@@ -135,8 +137,12 @@ class Knowledge:
 
     def forget(self, node: NodeId) -> None:
         """`node` is on no roll any more: nothing it said, kept or granted is known here."""
-        self.replicas.forget(node)
+        self.outcast(node)
         self._heard_at.pop(node, None)
+
+    def outcast(self, node: NodeId) -> None:
+        """`node` is heard no more, and nothing counts that it granted."""
+        self.replicas.forget(node)
         for hold in [hold for hold, grant in self.granted.items() if grant.owner == node]:
             del self.granted[hold]
 

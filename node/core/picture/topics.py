@@ -260,6 +260,8 @@ class KeysHeld(msgspec.Struct, frozen=True):
 TOPIC_KEYS: Final = "keys"
 TOPIC_REVOKED: Final = "revoked"
 TOPIC_FORGOTTEN: Final = "forgotten"
+TOPIC_RECOVERY: Final = "recovery"
+"""The public half of the key that may name a successor, as 32 bytes."""
 
 
 def encode(body: Inventory | Live | Standing | Models | KeysHeld) -> bytes:

@@ -14,6 +14,7 @@ import msgspec
 
 from node.core.requests import holds as hold_requests
 from node.core.requests import ledger as ledger_requests
+from node.core.requests import succession as succession_requests
 from node.core.requests.gangs import ReserveGang, WhereGang
 
 SINCE_MS_MAX: Final = 10 * 366 * 24 * 3_600_000
@@ -274,6 +275,8 @@ Renew = hold_requests.Renew
 LedgerShow = ledger_requests.LedgerShow
 LedgerVerify = ledger_requests.LedgerVerify
 LedgerHistory = ledger_requests.LedgerHistory
+Succeed = succession_requests.Succeed
+SetRecovery = succession_requests.SetRecovery
 Extend = hold_requests.Extend
 Shrink = hold_requests.Shrink
 Transfer = hold_requests.Transfer
@@ -311,6 +314,8 @@ Request: TypeAlias = (
     | Doctor
     | Measure
     | OpenBookings
+    | Succeed
+    | SetRecovery
     | Events
     | Leave
 )

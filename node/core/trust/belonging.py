@@ -13,11 +13,12 @@ from mesh.facts import Fact
 from mesh.identity import NodeId
 from mesh.instant import Instant
 from mesh.persistence import SPACE_FORGOTTEN, SPACE_REVOKED
-from node.core.effects import Reply
+from node.core.effects import Happened, Reply
 from node.core.picture.knowledge import Knowledge
 from node.core.picture.topics import TOPIC_FORGOTTEN, TOPIC_REVOKED
 from node.core.requests import Forget, Forgotten, Revoke, Trust
 from node.core.trust.forgetting import Forgetting, ForgettingEffect
+from node.core.trust.outcasts import Outcasts
 from node.core.trust.revoking import Revoking, RevokingEffect
 from node.core.trust.trusting import Trusting
 
@@ -36,6 +37,7 @@ class Belonging:
         self.revoking = Revoking(knowledge)
         self.forgetting = Forgetting(knowledge, self.revoking.kept)
         self._trusting = Trusting(knowledge)
+        self._outcasts = Outcasts(knowledge, self.revoking.kept)
 
     def restore(
         self, saved: Mapping[str, Mapping[bytes, bytes]], now: Instant
@@ -59,6 +61,10 @@ class Belonging:
             if (said := self._knowledge.fact(node, TOPIC_FORGOTTEN)) is not None:
                 effects += self.forgetting.heard(node, said.body, now)
         return effects
+
+    def watch(self, now: Instant) -> list[Happened]:
+        """Whether one of those who are kept out still speaks."""
+        return self._outcasts.look(now)
 
     def full(self, newcomer: NodeId, now: Instant) -> list[ForgettingEffect]:
         """Somebody has proven itself and found no place on the roll."""

@@ -88,6 +88,17 @@ class Revoking:
         }  # fmt: skip
         return [*self._take(revocation), Reply(token, ok=True, body=body)]
 
+    def retire(self, node: NodeId, reason: str) -> list[RevokingEffect]:
+        """`node` has a successor here, and is nobody any more. The caller saw to it that there is
+        room for one more."""
+        words = " ".join(reason.split())[:REASON_CHARS_MAX]
+        return self._take(Revocation(node, self._knowledge.us, words))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no other node can be kept out."""
+        return len(self.kept) >= REVOKED_MAX
+
     def learned(self, fact: Fact) -> list[RevokingEffect]:
         """Somebody has said something."""
         of_others = fact.topic == TOPIC_REVOKED and fact.author != self._knowledge.us

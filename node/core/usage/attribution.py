@@ -22,7 +22,7 @@ from mesh.effects import PeerChange
 from mesh.facts import Fact
 from mesh.identity import NodeId
 from mesh.instant import SECOND, Duration, Instant
-from mesh.persistence import SPACE_HISTORY, SPACE_TIE, SPACE_WORK
+from mesh.persistence import SPACE_HISTORY, SPACE_META, SPACE_TIE, SPACE_WORK
 from node.core.bulletin import Bulletin
 from node.core.effects import Effect, Event, Look, Watch
 from node.core.errands import Errands
@@ -36,6 +36,7 @@ from node.core.picture.topics import TOPIC_INVENTORY, TOPIC_LIVE, How, Inventory
 from node.core.processes import Process
 from node.core.usage.remembering import KINDS, Remembering
 from node.core.usage.rivals import CHANGES, SETTLED, Rivals
+from node.core.usage.succession import META_DENIED, restore_denied
 from node.core.usage.ties import Ties, holder_of
 from placement.history import NOTHING
 
@@ -73,6 +74,7 @@ class Attribution:
     def restore(self, saved: Mapping[str, Mapping[bytes, bytes]], now: Instant) -> list[Effect]:
         """Take up what an earlier start knew."""
         self.remembering.restore(saved.get(SPACE_WORK, {}), saved.get(SPACE_HISTORY, {}), now)
+        restore_denied(self.rivals, saved.get(SPACE_META, {}).get(META_DENIED, b""))
         return [*self.ties.restore(saved.get(SPACE_TIE, {}))]
 
     # Our own machine -----------------------------------------------------------------------------
@@ -183,14 +185,20 @@ class Attribution:
         """A member of the roll is thought of otherwise."""
         return self._contest() if change in CHANGES else []
 
+    def settled(self) -> list[Effect]:
+        """A person has said who is who."""
+        return self._contest()
+
     def _contest(self) -> list[Effect]:
         begun, over = self.rivals.look()
         if not begun and not over:
             return []
         self._knowledge.contests = self.rivals.warnings()
         rivals = self.rivals
+        told = {rivals.sentence(pool): rivals.is_ancestral(pool) for pool in begun}
         effects: list[Effect] = [
-            self._bulletin.event("alarm.contested", rivals.sentence(pool)) for pool in begun
+            self._bulletin.event("succession.possible" if ours else "alarm.contested", sentence)
+            for sentence, ours in told.items()
         ]
         effects += [self._bulletin.event("pool.settled", f"{pool}: {SETTLED}") for pool in over]
         return [*effects, Look("another node says that a pool of ours is its own")]

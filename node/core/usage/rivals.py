@@ -13,6 +13,12 @@ On what is contested neither grants; what was granted before stays promised. A n
 has left counts for as long as its log shows live holds there: it may be dead to us alone, and what
 it promised is promised. The way out is a person's: an agent stopped, a share named, or the id of a
 machine that will not come back revoked.
+
+One kind of rival may be ourselves: an **ancestor**, an id that was gone before ours began (we have
+never met it) and that spoke for this hardware, by its fingerprint or by a card. Whoever lost a disk
+lost the key on it, and starts under a new id; the bookings under the old one are still believed in.
+Where its log shows any, nothing is granted here until a person says whether we go on with them
+(`node/core/usage/succession.py`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,7 +26,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mesh.effects import PeerChange
-from mesh.identity import NodeId
+from mesh.identity import NodeId, short_id
+from mesh.instant import SECOND, Duration, Instant
 from mesh.membership import Liveness, Trust
 from node.core.phrases import listed
 from node.core.picture.knowledge import Knowledge
@@ -30,6 +37,8 @@ MILLICORES: Final = 1000
 CARD: Final = "gpu:"
 LIMITS: Final = ("memory.max", "memory.limit_in_bytes")
 """Where a figure of memory comes from that is no machine's."""
+UNMET_FOR: Final[Duration] = 5 * SECOND
+"""Who lives is met within a second or two of being heard of, and is no ancestor."""
 NAMED_MAX: Final = 3
 """Rivals that one sentence names."""
 
@@ -44,6 +53,8 @@ class Claim:
     """Pool → its total, 0 where that is not known."""
     machine: Mapping[str, int]
     """What the machine has in all, where it says: ram in bytes, cpu in millicores."""
+    hardware: tuple[str, str] | None = None
+    """What identifies it, the fingerprint and the share of it; None when nothing readable does."""
 
 
 def claim_of(inventory: Inventory) -> Claim:
@@ -56,6 +67,7 @@ def claim_of(inventory: Inventory) -> Claim:
         share=inventory.share is not None,
         pools={pool.pool: pool.total or 0 for pool in inventory.pools},
         machine={name: amount for name, amount in machine.items() if amount},
+        hardware=(inventory.fingerprint, inventory.share or "") if inventory.fingerprint else None,
     )
 
 
@@ -68,7 +80,13 @@ def _whole(metric: Metric) -> int:
 def meets(ours: Claim, theirs: Claim) -> bool:
     """Whether the two may speak of one thing."""
     same_boot = ours.boot is not None and ours.boot == theirs.boot
-    return same_boot or any(p.startswith(CARD) and p in ours.pools for p in theirs.pools)
+    return same_boot or is_same_hardware(ours, theirs)
+
+
+def is_same_hardware(ours: Claim, theirs: Claim) -> bool:
+    """Whether one machine, or one share of it, may have spoken for both."""
+    marked = ours.hardware is not None and ours.hardware == theirs.hardware
+    return marked or any(p.startswith(CARD) and p in ours.pools for p in theirs.pools)
 
 
 def contested(ours: Claim, others: Mapping[NodeId, Claim]) -> dict[str, tuple[NodeId, ...]]:
@@ -112,6 +130,12 @@ class Rivals:
     _near: dict[NodeId, Claim] = field(default_factory=dict)
     """Claims of others that meet ours, whether they count just now or not."""
     contested: dict[str, tuple[NodeId, ...]] = field(default_factory=dict)
+    ancestors: dict[NodeId, tuple[str, ...]] = field(default_factory=dict)
+    """Who may have been this machine, with pools of ours on which it promised something."""
+    denied: dict[NodeId, None] = field(default_factory=dict)
+    """Of whom a person said that it was another machine."""
+    _unmet: dict[NodeId, Instant] = field(default_factory=dict)
+    """Near ones that we have never met, and since when we know of them."""
 
     def we_are(self, inventory: Inventory) -> None:
         """Our own machine was looked at: everybody's claim is compared with it anew."""
@@ -120,7 +144,7 @@ class Rivals:
             return
         self._ours = claim
         self._near = {}
-        for member in self._knowledge.members():
+        for member in self._knowledge.mesh.roll.members():
             self.told(member.id)
 
     def told(self, node: NodeId) -> None:
@@ -140,6 +164,10 @@ class Rivals:
             return [], []
         counted = {node: claim for node, claim in self._near.items() if self._counts(node, claim)}
         self.contested = {} if self._ours is None else contested(self._ours, counted)
+        self.ancestors = self._look_back()
+        for node, pools in self.ancestors.items():
+            for pool in pools:
+                self.contested[pool] = (*self.contested.get(pool, ()), node)
         begun = [pool for pool, rivals in self.contested.items() if before.get(pool) != rivals]
         return begun, [pool for pool in before if pool not in self.contested]
 
@@ -152,9 +180,45 @@ class Rivals:
         books = self._knowledge.books(node)
         return books is not None and any(books.holds_on(pool) for pool in claim.pools)
 
+    def matches(self, node: NodeId) -> bool:
+        """Whether `node` spoke for the hardware that is ours."""
+        near = self._near.get(node)
+        return near is not None and self._ours is not None and is_same_hardware(self._ours, near)
+
+    def _look_back(self) -> dict[NodeId, tuple[str, ...]]:
+        """Ancestors with promises on what is ours, as of now."""
+        now, found = self._knowledge.now, {}
+        unmet = [node for node in self._near if self._is_unmet(node) and self.matches(node)]
+        self._unmet = {node: self._unmet.get(node, now) for node in unmet}
+        for node, since in self._unmet.items():
+            pools = [pool for pool in self._promised(node) if self._owns(pool)]
+            if pools and now - since >= UNMET_FOR and node not in self.denied:
+                found[node] = tuple(pools)
+        return found
+
+    def _is_unmet(self, node: NodeId) -> bool:
+        member = self._knowledge.mesh.roll.member(node)
+        return member is not None and member.trust is Trust.DISCOVERED
+
+    def _owns(self, pool: str) -> bool:
+        return self._ours is not None and pool in self._ours.pools
+
+    def _promised(self, node: NodeId) -> list[str]:
+        """Pools of `node` on which its log shows bookings, now or planned. Leases are over: nobody
+        renews with who is gone."""
+        books = self._knowledge.books(node)
+        if books is None:
+            return []
+        legs = [hold.legs for hold in books.live_holds() if hold.is_booking]
+        legs += [plan.legs for plan in books.plans.values()]
+        return sorted({leg.pool for some in legs for leg in some})
+
     def sentence(self, pool: str) -> str:
         """Who contests `pool`, and what to do."""
         rivals = self.contested[pool]
+        for node in rivals:
+            if node in self.ancestors:
+                return self._of_ancestor(node)
         names = [self._knowledge.name_of(node) for node in rivals[:NAMED_MAX]]
         more = [f"{len(rivals) - NAMED_MAX} more"] if len(rivals) > NAMED_MAX else []
         shares = self._ours is not None and self._ours.share
@@ -170,9 +234,22 @@ class Rivals:
             f"by either; {way_out}"
         )
 
+    def _of_ancestor(self, node: NodeId) -> str:
+        name, pools = self._knowledge.name_of(node), self.ancestors[node]
+        return (
+            f"{name} ({short_id(node)}) spoke for this hardware before this node had its key, and "
+            f"its log shows bookings on {listed(pools)}: nothing is granted there until you say. "
+            f"`holdfast succeed {short_id(node)} --reason TEXT` goes on with them; with --deny it "
+            "was another machine"
+        )
+
+    def is_ancestral(self, pool: str) -> bool:
+        """Whether `pool` is contested by who may have been this machine."""
+        return any(node in self.ancestors for node in self.contested.get(pool, ()))
+
     def warnings(self) -> list[str]:
         """For `status`."""
-        return [self.sentence(pool) for pool in self.contested]
+        return list(dict.fromkeys(self.sentence(pool) for pool in self.contested))
 
 
 SETTLED: Final = "nobody else says any more that it is theirs"
