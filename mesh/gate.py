@@ -193,8 +193,7 @@ class Gate:
         header = read_header(datagram)
         if isinstance(header, Rejection):
             return header
-        keys = self._keys.named(header.key_id)
-        if keys is None:
+        if (keys := self._keys.named(header.key_id)) is None:
             return Rejection.UNKNOWN_KEY
         if header.sender in self._barred:
             self._barred[header.sender] = source, now

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from node.cli.asking import answer, show
-from node.cli.exits import YES, wrong_usage
+from node.cli.exits import YES, Unable, wrong_usage
 from node.cli.folders import explained
 from node.cli.render import pairs, tell
 
@@ -36,7 +36,7 @@ def make(flags: Namespace) -> int:
         write_atomically(path, f"{recovery_text(seed)}\n".encode())
     try:
         body = answer(flags, {"type": "set_recovery", "public": Identity(seed).public.hex()})
-    except BaseException:
+    except Unable:
         path.unlink(missing_ok=True)  # of no use: nobody knows its public half
         raise
     body = {**body, "file": str(path)}

@@ -197,8 +197,10 @@ class Attribution:
         rivals = self.rivals
         told = {rivals.sentence(pool): rivals.is_ancestral(pool) for pool in begun}
         effects: list[Effect] = [
-            self._bulletin.event("succession.possible" if ours else "alarm.contested", sentence)
-            for sentence, ours in told.items()
+            self._bulletin.event("succession.possible", sentence)
+            if ancestral
+            else self._bulletin.event("alarm.contested", sentence)
+            for sentence, ancestral in told.items()
         ]
         effects += [self._bulletin.event("pool.settled", f"{pool}: {SETTLED}") for pool in over]
         return [*effects, Look("another node says that a pool of ours is its own")]
