@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgpack
 
-from ledger.machine import CLOSED, QUARANTINED
 from ledger.observations import Heritage
 from ledger.recovery import fold_longest
+from ledger.standings import CLOSED, QUARANTINED
 from ledger.succession import sign_succession
 from mesh.checked_text import Mistyped, NotThisText, read_checked, write_checked
 from mesh.identity import NODE_ID_BYTES, PUBLIC_KEY_BYTES, Identity, NodeId, id_text, short_id
