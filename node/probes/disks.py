@@ -2,8 +2,8 @@
 
 One volume counts once however often it is mounted: bind mounts and subvolumes share their space.
 What lives in memory, what is read only and what only boots the machine is left out. A file server
-may be gone, and asking it then blocks for ever in the kernel, so network mounts are asked through
-`RunLimited`; local ones directly.
+may be gone, and asking it then blocks for ever in the kernel, so network mounts are asked with
+`Patience`; local ones directly.
 """
 
 import os
@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from node.probes.sources import Roots, RunLimited, exists, names_in, read_integer, read_text
+from node.probes.patience import Answer, Patience
+from node.probes.sources import Roots, exists, names_in, read_integer, read_text
 
 NETWORK_SECONDS_MAX: Final = 1.0
 VOLUMES_MAX: Final = 64
@@ -127,20 +128,33 @@ def kind_of(disk: str, rotational: int | None) -> str:
     return "hdd" if rotational else "ssd"
 
 
-def read_volumes(roots: Roots, run_limited: RunLimited) -> tuple[Volume, ...]:
+def read_volumes(roots: Roots, patience: Patience) -> tuple[Volume, ...]:
     """Every volume worth promising, as it is now."""
     mounts = parse_mounts(read_text(f"{roots.proc}/self/mountinfo") or "")
-    return tuple(_volume(roots, place, run_limited) for place in mounts)
+    far = {place.mount: partial(read_space, place.mount) for place in mounts if place.network}
+    answers = patience.ask(far, NETWORK_SECONDS_MAX)
+    return tuple(
+        _far(place, answers[place.mount]) if place.network else _near(roots, place)
+        for place in mounts
+    )
 
 
-def _volume(roots: Roots, place: DiskMount, run_limited: RunLimited) -> Volume:
-    kind = "network" if place.network else _kind_of_device(roots, place)
-    ask = partial(read_space, place.mount)
+def _near(roots: Roots, place: DiskMount) -> Volume:
+    kind = _kind_of_device(roots, place)
     try:
-        space = run_limited(ask, NETWORK_SECONDS_MAX) if place.network else ask()
-    except (OSError, TimeoutError) as failure:
+        return Volume(place, kind, read_space(place.mount))
+    except OSError as failure:
         return Volume(place, kind, None, f"does not answer: {failure}")
-    return Volume(place, kind, space)
+
+
+def _far(place: DiskMount, answer: Answer[Space]) -> Volume:
+    if isinstance(answer.failure, OSError):
+        return Volume(place, "network", None, f"does not answer: {answer.failure}")
+    if answer.failure is not None:
+        raise answer.failure
+    if answer.result is None:
+        return Volume(place, "network", None, f"no answer within {NETWORK_SECONDS_MAX} s")
+    return Volume(place, "network", answer.result)
 
 
 def read_space(mount: str) -> Space:

@@ -2,10 +2,10 @@
 
 Who made a card decides who reads it: NVML (`nvidia.py`), the kernel's own files (`amd.py`,
 `intel.py`), a board's (`jetson.py`), or macOS (`apple.py`). A driver that hangs does so inside a
-system call, where nothing can end it; so each card is asked on its own through `RunLimited`, and
-one that has not answered is not asked again before it has. A card that the kernel has put to sleep
-is not asked at all: the question would wake it. What is refused is None with its reason; none is
-zero.
+system call, where nothing can end it; so all are asked side by side with `Patience`, each for
+itself and against one deadline, and one that has not answered is not asked again before it has. A
+card that the kernel has put to sleep is not asked at all: the question would wake it. What is
+refused is None with its reason; none is zero.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,14 +16,18 @@ from typing import Any, Final, TypeAlias
 from node.probes import amd, apple, intel, jetson, wsl
 from node.probes.card import CARDS_MAX, CardReading
 from node.probes.nvidia import Interview, load_nvml, nvidia_slots, read_slot
+from node.probes.patience import Answer, Patience
 from node.probes.sources import Roots, RunLimited, read_word, sees_the_kernels_pids
 
 Reader: TypeAlias = Callable[[str, tuple[int, ...]], tuple[CardReading, ...]]
 """Asks the card in a slot; the pids are those whose use is wanted. May block, may not raise."""
 
-CARD_SECONDS_MAX: Final = 2.0
-INIT_SECONDS_MAX: Final = 10.0
-"""Without persistence mode the first question starts the driver, which takes seconds."""
+STARTLESS: Final = "NVML is not installed, or does not start"
+CARDS_SECONDS_MAX: Final = 2.0
+"""For all cards of one look together."""
+INIT_SECONDS_MAX: Final = 2.0
+"""Without persistence mode the first question starts the driver, which takes seconds. The first
+look does not wait for that: a later one finds what it became."""
 
 
 class Cards:
@@ -38,14 +42,28 @@ class Cards:
         self._readers: dict[str, Reader] = {}
         self._slots: tuple[str, ...] | None = None
         self._last: dict[str, tuple[CardReading, ...]] = {}
-        self._unanswered: set[str] = set()
+        self._patience = Patience()
 
     def look(self, *, search: bool = False, pids: Sequence[int] = ()) -> tuple[CardReading, ...]:
         """All cards now, ordered by UUID. `search`: also look for cards that came or went. `pids`:
         whose use is asked for where a driver tells it process by process only."""
         if self._slots is None or search:
             self._slots = self._find_slots()
-        cards = [card for slot in self._slots for card in self._look_at(slot, tuple(pids))]
+        quiet = {slot: why for slot in self._slots if (why := self._why_not(slot)) is not None}
+        answers = self._patience.ask(
+            {
+                slot: partial(self._readers[slot], slot, tuple(pids))
+                for slot in self._slots
+                if slot not in quiet
+            },
+            CARDS_SECONDS_MAX,
+        )
+        cards: list[CardReading] = []
+        for slot in self._slots:
+            if slot in quiet:
+                cards += self._remembered(slot, quiet[slot])
+            else:
+                cards += self._taken(slot, answers[slot])
         return tuple(sorted(cards, key=lambda card: card.uuid))
 
     def _find_slots(self) -> tuple[str, ...]:
@@ -70,14 +88,19 @@ class Cards:
         count = 0
         if self._nvml is not None:
             ask = Interview(self._nvml).ask
-            count = self._within("count", lambda: ask("nvmlDeviceGetCount"), CARD_SECONDS_MAX) or 0
+            counting = partial(ask, "nvmlDeviceGetCount")
+            count = self._patience.ask_one("count", counting, CARDS_SECONDS_MAX) or 0
         if not count and jetson.is_tegra(self._roots):
             return ("tegra",)
         return tuple(f"index:{index}" for index in range(min(count, CARDS_MAX)))
 
     def _start(self) -> None:
-        self._nvml = self._within("start", load_nvml, INIT_SECONDS_MAX)
-        self._nvml_note = "" if self._nvml else "NVML is not installed, or does not start"
+        def start() -> None:
+            self._nvml = load_nvml()  # also long after we stopped waiting
+
+        self._patience.ask_one("start", start, INIT_SECONDS_MAX)
+        late = self._patience.waits_for("start")
+        self._nvml_note = "NVML is still starting" if late else STARTLESS
 
     def _ask_nvml(self, slot: str, _pids: tuple[int, ...]) -> tuple[CardReading, ...]:
         if slot == "tegra":
@@ -89,38 +112,21 @@ class Cards:
             return cards
         return jetson.completed(self._roots, cards) if jetson.is_tegra(self._roots) else cards
 
-    def _look_at(self, slot: str, pids: tuple[int, ...]) -> tuple[CardReading, ...]:
-        reader = self._readers[slot]
-        if self._nvml is None and reader == self._ask_nvml and slot != "tegra":
-            return self._remembered(slot, self._nvml_note)
+    def _why_not(self, slot: str) -> str | None:
+        """Why this card is not to be asked now."""
+        if self._nvml is None and self._readers[slot] == self._ask_nvml and slot != "tegra":
+            return self._nvml_note
         if is_asleep(self._roots, slot):
-            return self._remembered(slot, "asleep, and not woken to be asked")
-        cards: tuple[CardReading, ...] | None = self._within(
-            slot, partial(reader, slot, pids), CARD_SECONDS_MAX
-        )
-        if cards is None:
+            return "asleep, and not woken to be asked"
+        return None
+
+    def _taken(self, slot: str, answer: Answer[tuple[CardReading, ...]]) -> tuple[CardReading, ...]:
+        if answer.failure is not None:
+            raise answer.failure
+        if answer.result is None:
             return self._remembered(slot, "the driver does not answer")
-        self._last[slot] = cards
-        return wsl.shared(cards) if wsl.is_wsl(self._roots) else cards
-
-    def _within(self, key: str, function: Any, seconds: float) -> Any:
-        """`function()`, or None when it takes too long or still does from the last time."""
-        if key in self._unanswered:
-            return None
-
-        def question() -> Any:
-            try:
-                return function()
-            finally:
-                self._unanswered.discard(key)  # also long after we stopped waiting
-
-        self._unanswered.add(key)
-        try:
-            answer = self._run_limited(question, seconds)
-        except TimeoutError:
-            return None
-        self._unanswered.discard(key)
-        return answer
+        self._last[slot] = answer.result
+        return wsl.shared(answer.result) if wsl.is_wsl(self._roots) else answer.result
 
     def _remembered(self, slot: str, note: str) -> tuple[CardReading, ...]:
         """What never changes of a card, and nothing that does."""

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass, field
 
 from node.probes.gpus import Cards
+from node.probes.patience import Patience
 from node.probes.sources import Roots, RunLimited, run_in_thread
 from node.probes.tools import VersionCache
 
@@ -18,6 +19,8 @@ class Instruments:
     path: str
     """The PATH in which tools are looked for."""
     versions: VersionCache = field(default_factory=dict)
+    patience: Patience = field(default_factory=Patience)
+    """With file servers."""
 
 
 def instruments(roots: Roots | None = None, run_limited: RunLimited = run_in_thread) -> Instruments:

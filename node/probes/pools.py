@@ -47,7 +47,7 @@ def look(
         cards = tuple(card for card in cards if card.uuid in offer.gpus)
     volumes: tuple[Volume, ...] = ()
     if offer is None or search:  # a share cannot promise disks, so it need not watch them
-        volumes = read_volumes(tools.roots, tools.run_limited)
+        volumes = read_volumes(tools.roots, tools.patience)
     return Look(_memory(tools), millicores, source, cards, volumes)
 
 

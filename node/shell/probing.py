@@ -35,6 +35,9 @@ from node.shell.aside import Aside, in_a_thread
 
 SAMPLE_EVERY_SECONDS: Final = 3.0
 INVENTORY_EVERY_SECONDS: Final = 300.0
+LOOKS_AGAIN_AFTER_SECONDS: Final = (1.0, 4.0, 20.0)
+"""After the first look, which waits for nothing: a driver that is being started takes up to half a
+minute on a machine of eight cards, and a file server is mounted late."""
 MODELS_EVERY_SECONDS: Final = 30.0
 STORES_EVERY_LOOKS: Final = 10
 """A store changes when a person fetches something, a server at every request."""
@@ -141,12 +144,13 @@ class Probing:
     async def _take_inventory(self) -> None:
         # The first look starts no other program: an answer in a second beats a version in five.
         ask_versions = False
+        soon = list(LOOKS_AGAIN_AFTER_SECONDS)
         while True:
             read = partial(self._eyes.inventory, ask_versions=ask_versions)
             inventory = await self._aside(read, abandon=True)
             self._tell(InventoryRead(inventory))
             self._seen("inventory")
-            await trio.sleep(INVENTORY_EVERY_SECONDS if ask_versions else 1.0)
+            await trio.sleep(soon.pop(0) if soon else INVENTORY_EVERY_SECONDS)
             ask_versions = True
 
     async def _take_models(self, look: Callable[[], Models]) -> None:

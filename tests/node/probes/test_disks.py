@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from node.probes import disks
 from node.probes.disks import DiskMount, Space, kind_of, parse_mounts, read_space, read_volumes
-from node.probes.sources import Roots, run_in_thread
-from tests.node.probes.world import machine, no_waiting
+from node.probes.patience import Patience
+from node.probes.sources import Roots
+from tests.node.probes.world import machine
 
 MOUNTS = r"""22 27 0:21 / /proc rw,relatime - proc proc rw
 25 24 0:23 / /dev/shm rw - tmpfs tmpfs rw
@@ -70,7 +71,7 @@ def _sys_of_a_crypt_on_a_partition(folder: Path) -> Roots:
 
 def test_an_encrypted_volume_is_as_slow_as_the_disk_below_it(tmp_path: Path) -> None:
     roots = _sys_of_a_crypt_on_a_partition(tmp_path)
-    (volume,) = read_volumes(roots, no_waiting)
+    (volume,) = read_volumes(roots, Patience())
     assert volume.kind == "hdd"
     assert volume.space is not None
     assert volume.space.total == read_space(str(tmp_path)).total  # others write there meanwhile
@@ -86,16 +87,21 @@ def test_a_file_server_that_is_gone_costs_its_own_volume_and_its_time_limit_only
     monkeypatch.setattr(
         disks, "read_space", lambda mount: forever.wait(30) if mount != "/" else real(mount)
     )
-    root, gone = read_volumes(roots, run_in_thread)
+    patience = Patience()
+    root, gone = read_volumes(roots, patience)
+    before = threading.active_count()
+    for _ in range(3):
+        _, gone = read_volumes(roots, patience)
+    assert threading.active_count() == before, "it is not asked again before it has answered"
     forever.set()
     assert root.space is not None
     assert (gone.space, gone.kind) == (None, "network")
-    assert gone.note.startswith("does not answer")
+    assert gone.note == "no answer within 0.05 s"
 
 
 def test_a_mount_that_went_away_is_unknown_and_not_empty(tmp_path: Path) -> None:
     line = f"27 1 8:1 / {tmp_path}/none rw - ext4 /dev/sda1 rw\n"
-    (volume,) = read_volumes(machine(tmp_path, {"proc/self/mountinfo": line}), no_waiting)
+    (volume,) = read_volumes(machine(tmp_path, {"proc/self/mountinfo": line}), Patience())
     assert volume.space is None
     assert volume.note
 
@@ -109,7 +115,7 @@ def test_what_only_root_may_fill_is_in_neither_figure(monkeypatch: pytest.Monkey
 
 
 def test_this_machine_has_a_disk() -> None:
-    assert any(volume.space for volume in read_volumes(Roots(), no_waiting))
+    assert any(volume.space for volume in read_volumes(Roots(), Patience()))
 
 
 @given(st.one_of(st.text(), st.text(alphabet=" -/\\01743,rwo\next4", max_size=80)))

@@ -281,13 +281,13 @@ def test_a_sleeping_card_is_not_asked_and_keeps_its_name_and_size(tmp_path: Path
 def test_a_card_that_hangs_costs_only_itself_and_is_not_asked_again_before_it_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gpus, "CARD_SECONDS_MAX", 0.05)
+    monkeypatch.setattr(gpus, "CARDS_SECONDS_MAX", 0.05)
     awake = threading.Event()
     nvml = FakeNvml({SLOT: _card("GPU-a"), OTHER: _card("GPU-b")})
     cards = Cards(_roots(tmp_path, SLOT, OTHER), run_in_thread, nvml)
-    monkeypatch.setattr(gpus, "CARD_SECONDS_MAX", 30)
+    monkeypatch.setattr(gpus, "CARDS_SECONDS_MAX", 30)
     cards.look()
-    monkeypatch.setattr(gpus, "CARD_SECONDS_MAX", 0.05)
+    monkeypatch.setattr(gpus, "CARDS_SECONDS_MAX", 0.05)
     nvml.cards[SLOT]["nvmlDeviceGetTemperature"] = lambda sensor: awake.wait(30) or 61
     for _ in range(3):
         hung, fine = cards.look()
@@ -295,7 +295,7 @@ def test_a_card_that_hangs_costs_only_itself_and_is_not_asked_again_before_it_an
         assert hung.note == "the driver does not answer"
         assert fine.memory_free == 20 * GIB
     assert nvml.asked.count(SLOT) == 2
-    monkeypatch.setattr(gpus, "CARD_SECONDS_MAX", 30)
+    monkeypatch.setattr(gpus, "CARDS_SECONDS_MAX", 30)
     awake.set()
     nvml.cards[SLOT]["nvmlDeviceGetTemperature"] = 61
     for _ in range(1000):
@@ -303,6 +303,39 @@ def test_a_card_that_hangs_costs_only_itself_and_is_not_asked_again_before_it_an
             return
         time.sleep(0.005)
     pytest.fail("the card answered and is still left alone")
+
+
+def test_eight_cards_are_asked_side_by_side_and_a_dead_driver_costs_one_wait(
+    tmp_path: Path,
+) -> None:
+    slots = [f"0000:0{number}:00.0" for number in range(1, 9)]
+    together = threading.Barrier(8)
+
+    def waiting(sensor: int) -> int:
+        together.wait(30)  # one after the other, the first would wait for the second for ever
+        return 61
+
+    nvml = FakeNvml({slot: _card(f"GPU-{slot}", Temperature=waiting) for slot in slots})
+    cards = Cards(_roots(tmp_path, *slots), run_in_thread, nvml).look()
+    assert [card.temperature for card in cards] == [61] * 8
+
+
+def test_a_driver_that_starts_slowly_is_found_by_a_later_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = threading.Event()
+    nvml = FakeNvml({SLOT: _card("GPU-a")})
+    monkeypatch.setattr(gpus, "INIT_SECONDS_MAX", 0.05)
+    monkeypatch.setattr(gpus, "load_nvml", lambda: started.wait(30) and nvml)
+    cards = Cards(_roots(tmp_path, SLOT), run_in_thread)
+    (card,) = cards.look()
+    assert (card.memory_total, card.note) == (None, "NVML is still starting")
+    started.set()
+    for _ in range(1000):
+        if cards.look(search=True)[0].memory_total == 24 * GIB:
+            return
+        time.sleep(0.005)
+    pytest.fail("the driver has started and is still not asked")
 
 
 def test_a_card_without_its_driver_is_listed_as_unknown(
