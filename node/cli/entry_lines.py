@@ -1,23 +1,40 @@
 """Entries of a log as lines for people."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from node.cli.render import amount, clean, span
+from node.cli import when
+from node.cli.render import amount, clean, short, span
 
 PLAIN = ("kind", "id", "hold", "pool", "state", "reason", "principal", "label", "by")
 """What an entry's line begins with, in this order, when it has it."""
 
 
-def entry_line(entry: dict[str, Any]) -> str:
-    """One entry, for people."""
+def entry_line(entry: dict[str, Any], names: Mapping[str, str]) -> str:
+    """One entry, for people. `names`: what nodes are called, by id."""
     first = [key for key in PLAIN if entry.get(key) not in (None, "")]
     rest = sorted(key for key in entry if key not in PLAIN and entry[key] not in (None, "", []))
-    said = [clean(entry["kind"])]
-    for key in [*first[1:], *rest]:
-        # Terms are kept in nanoseconds, as the ledger signs them.
-        value = span(entry[key] // 1_000_000) if key == "term" else _value(entry[key])
-        said.append(f"{key} {value}")
-    return "  ".join(said)
+    said = (_said(key, entry[key], names) for key in [*first[1:], *rest])
+    return "  ".join([clean(entry["kind"]), *said])
+
+
+def _said(key: str, value: Any, names: Mapping[str, str]) -> str:
+    if key == "term_ms":
+        return f"for {span(value)}"
+    if key == "starts_at_ms":
+        return f"from {when.shown(value)}"
+    if key in ("holder", "by") and value in names:
+        return f"{key} {clean(names[value])} ({short(value)})"
+    if key in ("id", "gang", "parent", "state") and isinstance(value, str):
+        return f"{key} {short(value)}"
+    if key == "members":
+        return "members " + " ".join(_member(each, names) for each in value)
+    return f"{key} {_value(value)}"
+
+
+def _member(member: Mapping[str, str], names: Mapping[str, str]) -> str:
+    owner = names.get(member["owner"], short(member["owner"]))
+    return f"{short(member['hold'])} on {clean(owner)}"
 
 
 def amount_of(pool: str, count: int) -> str:

@@ -27,7 +27,7 @@ HEX: Final = frozenset("0123456789abcdef")
 HOLD_CHARS_MIN: Final = 4
 COLUMNS: Final = (
     "author", "era", "height", "line", "hash", "kind", "id", "holder", "principal", "label",
-    "grant", "term", "legs", "pool", "state", "by", "why", "reason",
+    "grant", "term_ms", "starts_at_ms", "legs", "pool", "state", "by", "why", "reason",
 )  # fmt: skip
 """Of a table. An entry of another kind has more to say: JSON lines keep all of it."""
 
@@ -75,8 +75,10 @@ def history(flags: Namespace) -> int:
     found: deque[Entry] = deque(maxlen=ENTRIES_SHOWN_MAX)
     about, count = About(flags.about), 0
     body: dict[str, Any] = {}
+    names: dict[str, str] = {}
     with _telling() as tell:
         for body in pages(flags, flags.of):
+            names |= body.get("names", {})
             kept = [entry for entry in body["entries"] if about(entry)]
             count += len(kept)
             found += kept
@@ -84,7 +86,7 @@ def history(flags: Namespace) -> int:
     plain = {
         "author": body["author"], "about": flags.about, "age_ms": body["age_ms"],
         "begins": body["begins"], "length": body["length"], "problem": body["problem"],
-        "found": count, "entries": list(found),
+        "found": count, "names": names, "entries": list(found),
     }  # fmt: skip
     show(flags, plain, lambda ink: _lines(plain, ink))
     return YES if found else NO
@@ -98,7 +100,8 @@ def _lines(body: dict[str, Any], ink: Ink) -> list[str]:
         lines.append(f"the last {len(body['entries'])} of {body['found']} entries")
     for entry in body["entries"]:
         rest = {key: entry[key] for key in entry if key not in ("era", "height", "line", "hash")}
-        lines.append(f"{entry['era']}.{entry['height']}.{entry['line']:<3} {entry_line(rest)}")
+        place = f"{entry['era']}.{entry['height']}.{entry['line']:<3}"
+        lines.append(f"{place} {entry_line(rest, body['names'])}")
     return lines if body["entries"] else [*lines, "nothing that is kept here says anything of it"]
 
 
@@ -122,7 +125,10 @@ def _written_as(form: str, out: TextIO) -> Callable[[Entry], None]:
 
 
 def _legs(entry: Entry) -> str:
-    return " ".join(f"{leg['pool']}={leg['amount']}" for leg in entry.get("legs") or ())
+    legs = entry.get("legs") or ()
+    return "; ".join(
+        f"{leg['pool']}={leg['amount']} {leg.get('unit') or ''}".strip() for leg in legs
+    )
 
 
 def _sentence(body: dict[str, Any]) -> str:

@@ -10,9 +10,10 @@ from typing import Any, Final
 from ledger.audit import verify_chain
 from ledger.beginnings import books_from
 from ledger.books import Books
-from ledger.entries import decode_entry
+from mesh.identity import id_text
 from mesh.logs import Block
-from node.core.answers import ms, plain, who
+from node.core.answers import ms, who
+from node.core.entry_bodies import entry_body, mentioned
 from node.core.names import find_node
 from node.core.picture.knowledge import Knowledge
 
@@ -52,15 +53,23 @@ def show(knowledge: Knowledge, text: str | None, last: int) -> dict[str, Any]:
     books = knowledge.books(author)
     chain = knowledge.mesh.chains.chain(author)
     age = knowledge.age(author, "log")
+    blocks = [_block(block) for block in chain[-max(0, last) :]] if last > 0 else []
     return {
         "author": who(knowledge, author),
         "begins": knowledge.mesh.chains.first(author),
         "length": knowledge.mesh.chains.length(author),
         "age_ms": 0 if author == knowledge.us else None if age is None else ms(age),
         "problem": knowledge.replicas.problem(author),
-        "blocks": [_block(block) for block in chain[-max(0, last) :]] if last > 0 else [],
+        "names": _names(knowledge, (entry for block in blocks for entry in block["entries"])),
+        "blocks": blocks,
         "balances": [] if books is None else _balances(books),
     }
+
+
+def _names(knowledge: Knowledge, entries: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """What the nodes that `entries` speak of are called, by id, as far as we know."""
+    known = {id_text(node): name for node, name in knowledge.names().items()}
+    return {word: known[word] for word in dict.fromkeys(mentioned(entries)) if word in known}
 
 
 def _block(block: Block) -> dict[str, Any]:
@@ -69,17 +78,8 @@ def _block(block: Block) -> dict[str, Any]:
         "height": block.height,
         "hash": block.hash.hex(),
         "previous": block.previous.hex(),
-        "entries": [_entry(raw) for raw in block.entries],
+        "entries": [entry_body(raw) for raw in block.entries],
     }
-
-
-def _entry(raw: bytes) -> dict[str, Any]:
-    entry = decode_entry(raw)
-    fields = {name: plain(getattr(entry, name)) for name in entry.__struct_fields__}
-    if "kind" in fields:
-        fields["grant"] = fields.pop("kind")  # of the hold; `kind` is the entry's own
-    fields.pop("digest", None)
-    return {"kind": entry.__struct_config__.tag, **fields}
 
 
 def _balances(books: Books) -> list[dict[str, Any]]:
@@ -108,6 +108,7 @@ def page(knowledge: Knowledge, text: str | None, start: int) -> dict[str, Any]:
         "length": chains.length(author),
         "age_ms": 0 if author == knowledge.us else None if age is None else ms(age),
         "problem": knowledge.replicas.problem(author),
+        "names": _names(knowledge, entries),
         "entries": entries,
         "next": following,
     }
@@ -125,7 +126,7 @@ def entries_of(blocks: Iterable[Block]) -> tuple[list[dict[str, Any]], int | Non
 
 
 def _placed(raw: bytes) -> dict[str, Any]:
-    said = _entry(raw)
+    said = entry_body(raw)
     if "era" in said:
         said["opened"] = said.pop("era")  # `era` is where the entry stands
     return said

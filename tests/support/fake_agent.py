@@ -213,10 +213,15 @@ BODIES: dict[str, Any] = {
     "ledger_show": {
         "author": {"id": NODE_ID, "name": "ann"},
         "blocks": [{"era": 1, "height": 0, "hash": "ab" * 32, "previous": "00" * 32,
-                    "entries": [{"kind": "hold", "id": HOLD_ID, "term": 7_200_000_000_000,
+                    "entries": [{"kind": "hold", "id": HOLD_ID, "term_ms": 7_200_000,
                                  "legs": [{"pool": "ram", "amount": GIB}]}]}],
         "balances": [{"account": "pool", "pool": "ram", "debits_pending": 0, "debits_posted": GIB,
-                      "credits_pending": 0, "credits_posted": 8 * GIB, "state": "open"}],
+                      "credits_pending": 0, "credits_posted": 8 * GIB, "state": "open"},
+                     {"account": "lease", "pool": "ram", "debits_pending": 0, "debits_posted": 0,
+                      "credits_pending": 0, "credits_posted": GIB, "state": "open"},
+                     {"account": "supply", "pool": "ram", "debits_pending": 0,
+                      "debits_posted": 8 * GIB, "credits_pending": 0, "credits_posted": 0,
+                      "state": "open"}],
     },
     "ledger_verify": {
         "logs": [{"author": {"id": NODE_ID, "name": "ann"}, "blocks": 4, "entries": 9,

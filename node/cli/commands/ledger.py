@@ -59,7 +59,7 @@ def _log_lines(body: dict[str, Any], ink: Ink) -> list[str]:
             f"era {block['era']} height {block['height']}  {short(block['hash'])}"
             f"  after {short(block['previous'])}"
         )
-        lines += [f"    {entry_line(entry)}" for entry in block["entries"]]
+        lines += [f"    {entry_line(entry, body.get('names', {}))}" for entry in block["entries"]]
     return [*lines, "", *_balances(body["balances"])]
 
 
@@ -84,7 +84,20 @@ def _balances(balances: list[dict[str, Any]]) -> list[str]:
         for row in balances
     ]  # fmt: skip
     headers = (name.replace("_", " ").upper() for name in counters)
-    return table(("ACCOUNT", "POOL", *headers, "STATE"), rows)
+    return [*table(("ACCOUNT", "POOL", *headers, "STATE"), rows), *_trial_balance(balances)]
+
+
+def _trial_balance(balances: list[dict[str, Any]]) -> list[str]:
+    """What an auditor adds up first: in each pool as much went out as came in."""
+    off: dict[str, int] = {}
+    for row in balances:
+        out = row["debits_pending"] + row["debits_posted"]
+        into = row["credits_pending"] + row["credits_posted"]
+        off[row["pool"]] = off.get(row["pool"], 0) + out - into
+    wrong = [f"{clean(pool)} by {amount_of(pool, abs(by))}" for pool, by in off.items() if by]
+    if wrong:
+        return [f"debits and credits differ: {', '.join(wrong)}"]
+    return ["debits equal credits in every pool"] if off else []
 
 
 def _open(flags: Namespace) -> int:

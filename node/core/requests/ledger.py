@@ -5,8 +5,11 @@ import msgspec
 
 class LedgerShow(msgspec.Struct, frozen=True, tag="ledger_show", forbid_unknown_fields=True):
     """One owner's log (default: our own). → {author: {id, name}, begins, length, age_ms, problem,
-    blocks: [{era, height, hash, previous, entries: [{kind, …}]}], balances: [{account, pool,
-    debits_pending, debits_posted, credits_pending, credits_posted, state}]}"""
+    names: {id: name}, blocks: [{era, height, hash, previous, entries: [{kind, …}]}],
+    balances: [{account, pool, debits_pending, debits_posted, credits_pending, credits_posted,
+    state}]}
+
+    `names`: of the nodes that entries speak of."""
 
     node: str | None = None
     last: int = 50

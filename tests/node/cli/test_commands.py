@@ -44,7 +44,7 @@ COMMANDS: list[tuple[tuple[str, ...], str, list[str]]] = [
     (("holds",), "holds", ["0123456789", "bob", "ram 4 GiB", "nothing runs", "unused promise",
                            "ann nightly"]),
     (("ledger", "show"), "ledger_show",
-     ["ledger of ann", "era 1 height 0", HOLD_ID, "hold  id", "term 2 h", "ram 1 GiB", "8 GiB"]),
+     ["ledger of ann", "era 1 height 0", "hold  id 0123456789", "for 2 h", "debits equal credits"]),
     (("ledger", "verify"), "ledger_verify", ["ann", "verified"]),
     (("ledger", "open", "--reason", "bob was scrapped"), "open_bookings",
      ["open for bookings; the reason is in the ledger"]),
