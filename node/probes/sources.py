@@ -5,11 +5,12 @@ missing, forbidden or broken is None: the caller says what that leaves unknown.
 """
 
 import os
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar, cast
+
+from node.probes.patience import Patience
 
 Result = TypeVar("Result")
 
@@ -121,20 +122,9 @@ def run_in_thread(function: Callable[[], Result], seconds: float) -> Result:
     A driver that hangs in the kernel cannot be killed, only abandoned; the thread is a daemon so
     that it does not keep the agent from stopping.
     """
-    results: list[Result] = []
-    failures: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            results.append(function())
-        except BaseException as failure:  # noqa: BLE001  carried to the caller, not swallowed
-            failures.append(failure)
-
-    thread = threading.Thread(target=work, name="probe", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if failures:
-        raise failures[0]
-    if not results:
+    answer = Patience().ask({"probe": function}, seconds)["probe"]
+    if answer.failure is not None:
+        raise answer.failure
+    if answer.late:
         raise TimeoutError(f"no answer within {seconds} s")
-    return results[0]
+    return cast("Result", answer.result)
