@@ -5,7 +5,7 @@ kind is counted. Nothing is decided here.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -37,17 +37,13 @@ from node.core.floods import Floods
 from node.core.health import rejections
 from node.core.phrases import amount_of
 from node.core.picture.knowledge import Knowledge
+from node.core.reserving.abroad import Abroad, Seen, how_it_ended
 
 CHANGES: Final = (
     Posted, Started, Adopted, Owed, Extended, Shrunk, Transferred, Released, Reclaimed,
     Expired, Voided, Closed, GangCompleted, GangEnded,
 )  # fmt: skip
 
-ENDED_UNUSED: Final[dict[type, str]] = {
-    Reclaimed: "reclaimed: it was not renewed",
-    Expired: "expired: it was never confirmed",
-    Voided: "given back before it was confirmed",
-}
 WORTH_TELLING: Final = tuple(msgspec.msgpack.encode(kind.__struct_config__.tag) for kind in CHANGES)
 """How an entry goes on behind its first byte, for those that begin, change or end a grant."""
 
@@ -59,6 +55,7 @@ class Bulletin:
         self._knowledge = knowledge
         self.counts: Counter[str] = Counter()
         self._floods = Floods()
+        self._abroad = Abroad(knowledge)
 
     def event(
         self, kind: str, sentence: str, node: NodeId | None = None, hold: bytes | None = None
@@ -77,6 +74,10 @@ class Bulletin:
         events = []
         if (seen := self._knowledge.company.news(now)) is not None:
             events.append(self.event(seen.sight.value, seen.sentence))
+        events += [
+            self.event("alarm.lapses-soon", seen.sentence, node=seen.owner, hold=seen.hold)
+            for seen in self._abroad.watch(now)
+        ]
         if self._floods.is_due(now):
             for flood in self._floods.look(rejections(self._knowledge), now):
                 told = (
@@ -110,12 +111,8 @@ class Bulletin:
             case Owed(hold, _, reason):
                 sentence = f"forced, beyond what it may or the machine has: {reason}"
                 return self.event("hold.forced", sentence, hold=hold)
-            case Released(hold, _, why):
-                return self.event("hold.ended", f"released, {why.value}", hold=hold)
-            case Reclaimed(hold) | Expired(hold) | Voided(hold):
-                return self.event("hold.ended", ENDED_UNUSED[type(entry)], hold=hold)
-            case Closed(id=hold, how=how):
-                return self.event("hold.ended", f"closed: {how.value}", hold=hold)
+            case Released() | Reclaimed() | Expired() | Voided() | Closed():
+                return self.event("hold.ended", how_it_ended(entry), hold=entry.id)
             case GangCompleted() | GangEnded():
                 return self._of_gang(entry)
             case _:
@@ -157,7 +154,16 @@ class Bulletin:
         if author == self._knowledge.us:
             return []
         problem = self._knowledge.log_extended(author, blocks, now)
-        return [] if problem is None else [self.frozen(author, problem)]
+        if problem is not None:
+            return [self.frozen(author, problem)]
+        return self._over(self._abroad.ended(author, blocks))
+
+    def _over(self, ended: Sequence[Seen]) -> list[Event]:
+        """Holds of ours elsewhere that are no more."""
+        return [
+            self.event("hold.ended", seen.sentence, node=seen.owner, hold=seen.hold)
+            for seen in ended
+        ]
 
     def cut(
         self, author: NodeId, chain: tuple[Block, ...], base: Base | None, now: Instant
@@ -165,14 +171,15 @@ class Bulletin:
         """An author's log goes on below its old head, or we were given it from a checkpoint on."""
         if author == self._knowledge.us:
             return []
-        books = self._knowledge.books(author)
+        books, held = self._knowledge.books(author), self._abroad.held(author)
         before = None if books is None else books.era
         problem = self._knowledge.log_cut(author, chain, base, now)
         if problem is not None:
             return [self.frozen(author, problem)]
         books = self._knowledge.books(author)
         new = books is not None and before is not None and books.era != before
-        return [self.new_era(author)] if new else []
+        over = self._over(self._abroad.gone(author, held))
+        return [*over, self.new_era(author)] if new else over
 
     def frozen(self, author: NodeId, problem: str) -> Event:
         """An author's log does not add up."""

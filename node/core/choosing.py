@@ -13,6 +13,7 @@ from ledger.limits import (
     PRIORITY_MAX,
     REASON_CHARS_MAX,
 )
+from ledger.standings import BOOKINGS_CLOSED
 from mesh.identity import NodeId, id_text, parse_id
 from mesh.instant import HOUR, MILLISECOND
 from node.core.names import find_node
@@ -198,13 +199,23 @@ def _outlook(knowledge: Knowledge, request: Request, prepared: Prepared) -> Outl
         why = "nothing was asked for that can be held"
         return Outlook((), why, "say how much: --ram 4GiB", None, None)
     why, hint = why_not(decision)
-    opening = [(knowledge.opens_in(parse_id(fit.node)), fit.name) for fit in decision.soon]
+    nodes = [(parse_id(fit.node), fit.name) for fit in decision.soon]
+    opening = [(knowledge.opens_in(node), name) for node, name in nodes]
     counted = sorted((left, name) for left, name in opening if left is not None)
     if counted:
         left, name = counted[0]
-        return Outlook((), why, hint, f"{name} is in quarantine", left)
+        node = next(node for node, called in nodes if called == name)
+        return Outlook((), why, hint, f"{name} {_not_yet(knowledge, node)}", left)
     waiting = f"{opening[0][1]} opens when its peers have answered" if opening else None
     return Outlook((), why, hint, waiting, None)
+
+
+def _not_yet(knowledge: Knowledge, node: NodeId) -> str:
+    """What an owner is doing that will grant."""
+    standing = knowledge.standing(node)
+    if standing is not None and standing.state == BOOKINGS_CLOSED:
+        return "waits to hear what it promised before"
+    return "is in quarantine"
 
 
 def why_not(decision: Decision) -> tuple[str, str]:

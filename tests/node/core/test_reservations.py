@@ -188,7 +188,7 @@ def test_an_unknown_hold_id_is_named() -> None:
 
 
 def test_an_owner_in_quarantine_is_waited_for_with_its_seconds() -> None:
-    world = mesh("ann", first=False)
+    world = mesh("ann", "bob", first=False)
     token = world.ask("ann", reserve())
     world.run(5 * SECOND)
     assert token not in world.hosts["ann"].replies
