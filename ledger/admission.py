@@ -7,7 +7,6 @@ machine, which may well go away. Over the books nothing goes: what is promised i
 
 from typing import NamedTuple
 
-from ledger.capacity import room_now
 from ledger.commands import Hold, Leg, Outcome
 from ledger.desk import Desk
 from ledger.granting import Refused, refuse_kind, refuse_room
@@ -46,22 +45,8 @@ def admit(desk: Desk, hold: Hold, guest: Guest, who: NodeId, now: Instant) -> Ad
             return refused
         lacking = [Leg(one.pool, one.need - (one.have or 0)) for one in refused.shortfalls]
         owed = least(together(owed, lacking), hold.legs)
-    refused = in_the_way(desk, hold, now) or kept_back(desk, hold, who, now)
-    refused = refused or others_wait(desk, hold, who, now)
+    refused = in_the_way(desk, hold, now) or others_wait(desk, hold, who, now)
     return refused or Admitted(owed)
-
-
-def kept_back(desk: Desk, hold: Hold, who: NodeId, now: Instant) -> Refused | None:
-    """Whether the room is kept back for a gang (`ahead.py`), and `hold` is none of its."""
-    asker = who if hold.gang is not None else b""
-    for leg in desk.ahead.takes(asker, now):
-        mine = sum(one.amount for one in hold.legs if one.pool == leg.pool)
-        reading = (desk.readings or {}).get(leg.pool)
-        free = min(room_now(desk.books, reading) or 0, desk.books.free(leg.pool))
-        if mine and free - leg.amount < mine:
-            sentence = f"{leg.pool} is kept back here, for seconds, for a gang that waited long"
-            return Refused(Outcome.OTHERS_WAIT, sentence)
-    return None
 
 
 def _may_not_force(hold: Hold, guest: Guest) -> Refused | None:

@@ -11,7 +11,6 @@ from ledger.commands import (
     HOLD_ID_BYTES,
     LABEL_CHARS_MAX,
     LEGS_MAX,
-    Ahead,
     Answer,
     Asked,
     Command,
@@ -74,7 +73,7 @@ def malformed(command: Command) -> Refused | None:
             return _misshapen(command) or _bad_legs(command.legs) or _bad_term(command.term)
         case Wait():
             return _bad_wait(command) or malformed(command.hold)
-        case Shrink() | Ahead():
+        case Shrink():
             return _bad_legs(command.legs)
         case Extend():
             return _bad_term(command.term)
@@ -96,6 +95,10 @@ def _bad_wait(wait: Wait) -> Refused | None:
         return _wrong(f"a wait lasts more than nothing and at most {PATIENCE_MAX} ns")
     if not 0 <= wait.priority <= PRIORITY_MAX:
         return _wrong(f"a priority is from 0 to {PRIORITY_MAX}")
+    if not 0 <= wait.rank <= AMOUNT_MAX or not 0 <= (wait.claim or 0) <= AMOUNT_MAX:
+        return _wrong("a rank and a claim are not less than nothing")
+    if wait.hold.gang is None and (wait.rank or wait.claim is not None):
+        return _wrong("only gangs have a rank and claim room")
     return None
 
 
@@ -107,6 +110,8 @@ def _misshapen(command: Hold | Transfer) -> Refused | None:
             return _wrong("proof or reason too long")
         if command.start is not None and not _may_start_later(command):
             return _wrong("only a booking by itself starts later, at a time after 1970")
+        if command.place and (command.gang is None or len(command.place) != HOLD_ID_BYTES):
+            return _wrong("only one of a gang's comes from a place in the line")
         fault = malformed_enlisting(command)
         return None if fault is None else _wrong(fault)
     if isinstance(command, Transfer):

@@ -77,14 +77,22 @@ class Hold(
     """Of a booking that starts later: wall time by its owner's clock, ns since 1970."""
     work: tuple[str, ...] = ()
     """What work it is for, in words that the ledger passes on and does not read."""
+    place: bytes = b""
+    """Of one of a gang's: the place in the line whose turn this is; it stays until it is left."""
 
 
-class Wait(msgspec.Struct, frozen=True, tag="wait", forbid_unknown_fields=True):
+class Wait(
+    msgspec.Struct, frozen=True, tag="wait", forbid_unknown_fields=True, omit_defaults=True
+):  # fmt: skip
     """As `hold`, or else a place in the line for it. Said again every few seconds: each time is
     answered with the place, or, when its turn has come, with the hold. Who falls silent loses the
     place; `Void` gives it up.
 
     `patience`: how long its asker would wait in all. `priority`: 0 and up, as far as policy lets.
+    One of a gang's (`hold.gang` names the wish) is never answered with the hold: that its turn has
+    come is all it is told, for the others' must come too. Of gangs the lower `rank` goes first, and
+    with every owner. `claim`: so far from now all of it could start, as its asker reckons, and from
+    then on the room is kept for it; None: it asks for none to be kept.
     """
 
     id: bytes
@@ -92,6 +100,8 @@ class Wait(msgspec.Struct, frozen=True, tag="wait", forbid_unknown_fields=True):
     hold: Hold
     patience: Duration
     priority: int = 0
+    rank: int = 0
+    claim: Duration | None = None
 
 
 class Post(msgspec.Struct, frozen=True, tag="post", forbid_unknown_fields=True):
@@ -115,16 +125,6 @@ class Settle(msgspec.Struct, frozen=True, tag="settle", forbid_unknown_fields=Tr
     id: bytes
     session: bytes
     proof: bytes
-
-
-class Ahead(msgspec.Struct, frozen=True, tag="ahead", forbid_unknown_fields=True):
-    """Keep room for `legs` back from newcomers for some seconds: a gang of the asker's has waited
-    for so long (`ledger/ahead.py`). `id`: of its wish. A yes promises nothing."""
-
-    id: bytes
-    session: bytes
-    legs: tuple[Leg, ...]
-    waited: Duration
 
 
 class Renew(msgspec.Struct, frozen=True, tag="renew", forbid_unknown_fields=True):
@@ -206,7 +206,7 @@ class Inquire(msgspec.Struct, frozen=True, tag="inquire", forbid_unknown_fields=
 
 
 Command: TypeAlias = (
-    Hold | Wait | Ahead | Post | Park | Settle | Renew | Extend | Shrink | Transfer | Void | Release
+    Hold | Wait | Post | Park | Settle | Renew | Extend | Shrink | Transfer | Void | Release
     | Resume | Inquire
 )  # fmt: skip
 
@@ -275,7 +275,6 @@ class Outcome(Enum):
     WAITING = "waiting"
     HELD = "held"
     POSTED = "posted"
-    AHEAD = "ahead"
     PARKED = "parked"
     SETTLED = "settled"
     RENEWED = "renewed"
@@ -302,7 +301,7 @@ class Outcome(Enum):
 _POSITIVE: Final = frozenset(
     {Outcome.HELD, Outcome.POSTED, Outcome.RENEWED, Outcome.RESUMED, Outcome.VOIDED}
     | {Outcome.ENDING, Outcome.RELEASED, Outcome.PARKED, Outcome.SETTLED, Outcome.WAITING}
-    | {Outcome.EXTENDED, Outcome.SHRUNK, Outcome.TRANSFERRED, Outcome.AHEAD}
+    | {Outcome.EXTENDED, Outcome.SHRUNK, Outcome.TRANSFERRED}
 )
 _TRANSIENT: Final = frozenset(
     {Outcome.WRONG_SESSION, Outcome.QUARANTINED, Outcome.BOOKINGS_CLOSED, Outcome.POOL_NOT_OPEN}

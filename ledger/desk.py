@@ -12,7 +12,6 @@ answer stands behind its block in the list of effects.
 from collections.abc import Mapping
 
 from ledger.accounts import PoolState
-from ledger.ahead import KeptBack
 from ledger.answers import Counter, Draft, Refusals, fate, proofs_of
 from ledger.blocks import Writer
 from ledger.books import Books
@@ -62,7 +61,6 @@ class Desk:
         self._warnings = Deadlines()
         """When the end of a booking is near enough to be told."""
         self.planner = Planner(later)
-        self.ahead = KeptBack()
         self.changes = 0
         """How often something was written or looked at: what was worked out before is stale."""
         self._journal_at: Instant | None = None

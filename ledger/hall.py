@@ -43,6 +43,8 @@ class Waiting(NamedTuple):
     waited: Duration
     turn_in: Duration | None
     """None: it waits for something whose end nobody knows."""
+    gang: bytes = b""
+    """The wish of a gang of which this is one; empty: it waits for this owner alone."""
 
 
 class Hall:
@@ -70,15 +72,25 @@ def others_wait(desk: "Desk", hold: Hold, holder: bytes, now: Instant) -> Refuse
     if not len(line) or hold.start is not None:
         return None  # what starts later is looked at by the planner
     turns = desk.turns(now)
-    if hold.id in line:
-        start = turns.starts[hold.id]
+    place = hold.place if is_turn_of(line, hold, holder) else hold.id
+    if place in line:
+        start = turns.starts[place]
         if start is not None and start <= now:
             return None
-        ahead = turns.place(hold.id)[0] - 1
+        ahead = turns.place(place)[0] - 1
         return Refused(Outcome.OTHERS_WAIT, f"{ahead} are to be served before it")
     if turns.admits(hold, holder, span_of(hold, desk.limits)):
         return None
     return Refused(Outcome.OTHERS_WAIT, f"{len(line)} wait here, and one of them would wait longer")
+
+
+def is_turn_of(line: Line, hold: Hold, holder: bytes) -> bool:
+    """Whether `hold` is what the place that it names waits for: the same asker's, and no more."""
+    ticket = line.get(hold.place)
+    if ticket is None or hold.gang is None or ticket.holder != holder or not ticket.is_gang:
+        return False
+    waits_for = {leg.pool: leg.amount for leg in ticket.legs}
+    return all(leg.amount <= waits_for.get(leg.pool, 0) for leg in (Leg(*one) for one in hold.legs))
 
 
 def stand(
@@ -86,16 +98,19 @@ def stand(
 ) -> list[LedgerEffect] | Refused:
     """A place in the line, new or kept; or why there is none."""
     line, hold = desk.hall.line, wait.hold
+    claim = None if wait.claim is None else now + wait.claim
     if hold.id in line:
         line.hear(hold.id, now)
+        line.claims(hold.id, claim)
         return [say_place(desk, asker, hold.id, now)]
     never = _never_fits(desk, hold)
     if never is not None:
         return never
     priority = min(wait.priority, desk.limits.priority_max)
-    row = line.join(hold, digest, holder, priority, wait.patience, now)
+    row = line.join(hold, digest, holder, priority, wait.patience, now, wait.rank)
     if isinstance(row, Refused):
         return row
+    line.claims(hold.id, claim)
     desk.journal_by(now)
     return [Persist((*line.unwritten(), row)), say_place(desk, asker, hold.id, now)]
 
@@ -139,6 +154,7 @@ def waiting(desk: "Desk", now: Instant) -> list[Waiting]:
             Waiting(
                 hold, ticket.legs, ticket.hold.principal, ticket.hold.label, ticket.holder, number,
                 ticket.priority, line.waited(hold, now), left,
+                b"" if ticket.hold.gang is None else ticket.hold.gang.gang,
             )
         )  # fmt: skip
     return rows

@@ -62,6 +62,9 @@ PRIORITY_MAX: Final = 9
 AGE_STEP: Final[Duration] = 5 * MINUTE
 """Who waited for so long counts as one priority higher: nobody starves behind the important."""
 
+GANG_AGED: Final[Duration] = MINUTE
+"""A gang that has waited for so long in a line is overtaken by nobody who comes later."""
+
 FORESEEN_MAX: Final = 16
 """Places, from the front, whose turn is worked out exactly. Who stands further back keeps what he
 needs out of reach of those behind him, from now on and for good: that is simple, and safe."""

@@ -26,6 +26,8 @@ from mesh.persistence import SPACE_LINE, Write
 
 LATE: Final[Duration] = 5 * SECOND
 """A count looked at so much later than it was over ran while we could not listen."""
+CLAIM_MOVES: Final[Duration] = SECOND
+"""A claim that is told again has shifted by what the way took. Less than this is the same claim."""
 
 
 class Ticket(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -40,6 +42,13 @@ class Ticket(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     patience: Duration
     waited: Duration
     """When this was written; the clock of this start counts on from there."""
+    rank: int = 0
+    """Of a gang's: by which all owners put gangs in the same order."""
+
+    @property
+    def is_gang(self) -> bool:
+        """Whether it waits for more than our room."""
+        return self.hold.gang is not None
 
     @property
     def legs(self) -> tuple[Leg, ...]:
@@ -67,6 +76,10 @@ class _Place:
     ticket: Ticket
     since: Instant
     """When it would have come, by the clock of this start."""
+    claim: Instant | None = None
+    """Of a gang's: from when on it would have its room kept; None: not at all."""
+    serves: bytes = b""
+    """Of a gang's: the hold that its last turn was granted as."""
 
 
 class Line:
@@ -135,7 +148,7 @@ class Line:
 
     def join(
         self, hold: Hold, digest: bytes, holder: bytes, priority: int, patience: Duration,
-        now: Instant,
+        now: Instant, rank: int = 0,
     ) -> Write | Refused:  # fmt: skip
         """A place at the end, to be written; or why there is none."""
         if len(self._places) >= LINE_MAX:
@@ -146,7 +159,7 @@ class Line:
             return Refused(Outcome.LINE_FULL, told)
         self._last_number += 1
         kept = msgspec.structs.replace(hold, session=b"")
-        ticket = Ticket(kept, digest, holder, priority, self._last_number, patience, 0)
+        ticket = Ticket(kept, digest, holder, priority, self._last_number, patience, 0, rank)
         place = self._places[hold.id] = _Place(ticket, now)
         self.version += 1
         self._hear(hold.id, place, now)
@@ -157,6 +170,28 @@ class Line:
         place = self._places.get(hold)
         if place is not None:
             self._hear(hold, place, now)
+
+    def claims(self, hold: bytes, at: Instant | None) -> None:
+        """One of a gang's would have its room kept from `at` on."""
+        place = self._places[hold]
+        known = place.claim
+        if known is None or at is None or abs(at - known) > CLAIM_MOVES:
+            self.version += known != at
+            place.claim = at
+
+    def claim(self, hold: bytes) -> Instant | None:
+        """From when on the room of one of a gang's is to be kept."""
+        return self._places[hold].claim
+
+    def serve(self, place: bytes, hold: bytes) -> None:
+        """The turn of one of a gang's was granted as `hold`. The place stays: the gang may fail
+        with another owner, and waits on."""
+        self._places[place].serves = hold
+        self.version += 1
+
+    def serves(self, place: bytes) -> bytes:
+        """What it was granted as when its last turn came."""
+        return self._places[place].serves
 
     def leave(self, hold: bytes) -> None:
         """A place is given up, or no longer needed."""

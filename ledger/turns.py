@@ -10,6 +10,13 @@ construction nobody ahead starts later for it. What nobody knows the end of (car
 promises nothing: one who waits for that has no time, and all that it needs is out of reach for
 those behind it, from now on and for good. But who could not be served even if everything promised
 here ended (a capacity that shrank, use that nobody reserved) holds up nobody.
+
+Gangs wait for other owners too, and only their asker knows for how long. So the place of a gang
+takes its room not from its turn on but from where its asker *claims* it: when the last of its
+owners could start. Until then whatever ends in time may pass, and what would delay it may not.
+Where gangs stand is settled as for anybody; *which* gang stands there, by the order that all owners
+share: so of two gangs one goes before the other everywhere, and never does each wait for what is
+kept for the other. A gang that waited for GANG_AGED is overtaken by nobody who came later.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +28,14 @@ from ledger.forecast import Forecast
 from ledger.holds import LiveHold
 from ledger.leases import owner_span
 from ledger.lifecycle import HoldState
-from ledger.limits import ENDS_FORESEEN_MAX, FORESEEN_MAX, GANG_MAX, Limits
+from ledger.limits import (
+    ENDS_FORESEEN_MAX,
+    FORESEEN_MAX,
+    GANG_AGED,
+    GANG_MAX,
+    PRIORITY_MAX,
+    Limits,
+)
 from ledger.line import Line, Ticket, principal_of
 from mesh.instant import Duration, Instant
 
@@ -70,19 +84,23 @@ def known_ends(
 def turns(line: Line, books: Books, forecast: Forecast, limits: Limits, now: Instant) -> Turns:
     """Everybody's turn, over a `forecast` of what is promised already."""
     busy = frozenset(principal_of(hold.principal, hold.holder) for hold in books.live.values())
-    tickets = sorted(line.tickets(), key=lambda one: _rank(one, line, busy, limits, now))
+    slots = [(_rank(one, line, busy, limits, now), one) for one in line.tickets()]
+    slots.sort(key=lambda slot: slot[0])
+    tickets = _gangs_in_order([ticket for _, ticket in slots])
     starts: dict[bytes, Instant | None] = {}
     left = forecast.copy()
     behind_idle: Forecast | None = None
     for number, ticket in enumerate(tickets):
-        if behind_idle is None and _is_busy(ticket, busy):
+        if behind_idle is None and slots[number][0][0]:
             behind_idle = left.copy()
         at = None
         span = span_of(ticket.hold, limits)
         if number < FORESEEN_MAX or left.has_now(ticket.legs):
             at = left.earliest(ticket.legs, span)
         starts[ticket.hold.id] = at
-        if at is not None:
+        if ticket.is_gang:
+            _claim(ticket, line, books, left, span, at)
+        elif at is not None:
             left.take(ticket.legs, at, None if span is None else at + span)
         elif _could_be_served(ticket, books, forecast):
             left.take(ticket.legs, now, None)
@@ -90,9 +108,38 @@ def turns(line: Line, books: Books, forecast: Forecast, limits: Limits, now: Ins
     return Turns(order, starts, behind_idle or left, left, busy)
 
 
+def _claim(
+    ticket: Ticket, line: Line, books: Books, left: Forecast, span: Duration | None,
+    at: Instant | None,
+) -> None:  # fmt: skip
+    """Keep the room of one of a gang's from where it is claimed, or from its turn if that is later;
+    for good where nobody knows when that comes. What was granted to it takes its room itself."""
+    claim = line.claim(ticket.hold.id)
+    if claim is None or line.serves(ticket.hold.id) in books.live:
+        return
+    begin = at if at is None or claim <= at else left.earliest(ticket.legs, span, claim)
+    if begin is not None:
+        left.take(ticket.legs, begin, None if span is None else begin + span)
+    elif at is None and _could_be_served(ticket, books, left):
+        left.take(ticket.legs, left.now, None)
+
+
+def _gangs_in_order(tickets: list[Ticket]) -> list[Ticket]:
+    """The gangs among `tickets` change places with each other, and with nobody else."""
+    gangs = iter(sorted((one for one in tickets if one.is_gang), key=_gang_rank))
+    return [next(gangs) if one.is_gang else one for one in tickets]
+
+
+def _gang_rank(ticket: Ticket) -> tuple[int, bytes]:
+    assert ticket.hold.gang is not None, "only gangs are put in order"
+    return ticket.rank, ticket.hold.gang.gang
+
+
 def _rank(
     ticket: Ticket, line: Line, busy: frozenset[str], limits: Limits, now: Instant
 ) -> tuple[bool, int, int]:  # fmt: skip
+    if ticket.is_gang and line.waited(ticket.hold.id, now) >= GANG_AGED:
+        return False, -PRIORITY_MAX, ticket.number
     importance = line.importance(ticket, limits.age_step, now)
     return _is_busy(ticket, busy), -importance, ticket.number
 

@@ -14,12 +14,9 @@ from typing import Final, TypeAlias
 import msgspec
 
 from ledger.admission import Admitted, admit
-from ledger.ahead import Kept
 from ledger.answers import Draft, fate, request_digest
 from ledger.changing import refuse_extend, refuse_shrink, refuse_transfer
 from ledger.commands import (
-    Ahead,
-    Answer,
     Command,
     Extend,
     GrantKind,
@@ -43,7 +40,7 @@ from ledger.enlisted import enlist, step
 from ledger.entries import EndedBy, Extended, Held, Owed, Posted, Shrunk, Transferred, Voided
 from ledger.granting import Refused
 from ledger.guests import guest_of
-from ledger.hall import WORTH_WAITING, give_up, say_place, stand
+from ledger.hall import WORTH_WAITING, give_up, is_turn_of, say_place, stand
 from ledger.holds import EndedHold, LiveHold
 from ledger.leases import holder_span, owner_span
 from ledger.lifecycle import HoldState
@@ -67,8 +64,6 @@ class Visit(Visiting, frozen=True):
                 return self._hold(command)
             case Wait():
                 return self._hold(command.hold, command)
-            case Ahead():
-                return [self._keep_back(command)]
             case Transfer():
                 return [*self._transfer(command)]
             case Void() if command.id in self.desk.hall.line:
@@ -113,28 +108,21 @@ class Visit(Visiting, frozen=True):
             return [self._refuse_for_good(hold.id, digest, guest)]
         hold = msgspec.structs.replace(hold, principal=guest.name)
         admitted = admit(desk, hold, guest, who, self.now)
-        if isinstance(admitted, Admitted):
+        stays = wait is not None and hold.gang is not None  # its turn is all that it is told
+        if isinstance(admitted, Admitted) and not stays:
             if guest.rules is not None and guest.rules.holds_per_minute is not None:
                 desk.pace.took(guest.name, guest.rules.holds_per_minute, self.now)
             return [*self._grant(hold, digest, admitted)]
-        refused = admitted
-        if wait is not None and refused.outcome in WORTH_WAITING:
+        worth_it = isinstance(admitted, Admitted) or admitted.outcome in WORTH_WAITING
+        if wait is not None and worth_it:
             wait = msgspec.structs.replace(wait, hold=hold)
             stands = stand(desk, self.asker, wait, digest, self.who, self.now)
             if not isinstance(stands, Refused):
                 return stands
-            refused = stands
+            admitted = stands
+        assert isinstance(admitted, Refused), "who is admitted is granted it, or stands in line"
         desk.hall.line.leave(hold.id)
-        return [self._refuse_for_good(hold.id, digest, refused)]
-
-    def _keep_back(self, wish: Ahead) -> Reply:
-        legs = tuple(Leg(*leg) for leg in sorted(wish.legs))
-        kept = Kept(wish.id, self.who, legs, wish.waited)
-        lasts = self.desk.ahead.ask(kept, self.now)
-        if lasts is None:
-            return self._refuse(wish.id, Refused(Outcome.OTHERS_WAIT, "not now, or not yet"))
-        session = self.desk.counter.session
-        return Reply(self.asker, Answer(Outcome.AHEAD, wish.id, session, remaining=lasts))
+        return [self._refuse_for_good(hold.id, digest, admitted)]
 
     def _grant(self, hold: Hold, digest: bytes, admitted: Admitted) -> list[Reply]:
         legs = tuple(Leg(*leg) for leg in sorted(hold.legs))
@@ -147,11 +135,11 @@ class Visit(Visiting, frozen=True):
         if admitted.owed:
             self.desk.write(Owed(hold.id, admitted.owed, hold.force))
         enlist(self.desk, hold)
-        if hold.gang is not None:
-            self.desk.ahead.served(self.who)
         if hold.work:
             self.desk.described.append(Described(hold.id, hold.work))
         self.desk.hall.line.leave(hold.id)
+        if is_turn_of(self.desk.hall.line, hold, self.who):
+            self.desk.hall.line.serve(hold.place, hold.id)
         self.desk.arm(self.desk.books.live[hold.id], self.now)
         return self._say_live(Outcome.HELD, hold.id)
 

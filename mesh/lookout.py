@@ -55,6 +55,7 @@ class Footing(NamedTuple):
     """We would have to accuse more than a quarter of all, and accuse nobody."""
     score: int
     """What `fitness.py` counts: 0 is well."""
+    beat: int  # where we are in the mesh's count of time (`beat.py`), in milliseconds
 
 
 class Lookout:
@@ -91,8 +92,8 @@ class Lookout:
 
     def footing(self, now: Instant) -> Footing:
         """How far our own word about others may be trusted."""
-        degraded = self.accuses_too_many(now)
-        return Footing(self.is_cut_off(now), degraded, self.fitness.score(now))
+        cut, degraded, score = self.is_cut_off(now), self.accuses_too_many(now), self.fitness.score
+        return Footing(cut, degraded, score(now), self._beat.at(now))
 
     def is_cut_off(self, now: Instant) -> bool:
         """Whether more than half turned suspect at once, and we blame ourselves for a while."""

@@ -11,7 +11,7 @@ from node.cli.render import Ink, clean, legs, pairs, short, span, table
 
 NODES_MAX: Final = 64
 """As many as one gang may have."""
-ALONE: Final = ("hold", "start", "pid", "carried", "plan", "require_copy", "node", "priority")
+ALONE: Final = ("hold", "start", "pid", "carried", "plan", "require_copy", "node")
 """Flags of a reservation on one node, which mean nothing for several."""
 SAID_MAX: Final = 4
 """Lines about ways that do not fit either; JSON has them all."""
@@ -33,6 +33,7 @@ def reserve(flags: Namespace, said: Body, silence_seconds: float) -> int:
         "label": flags.label_text,
         "principal": flags.principal,
         "wait_ms": term_ms(flags.wait, "--wait") if flags.wait else 0,
+        "priority": flags.priority,
         "wait_for_opening": not flags.no_wait,
         **said,
     }

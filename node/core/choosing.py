@@ -29,6 +29,7 @@ from placement.explain import change_sentence, explain
 from placement.history import NOTHING, History
 from placement.request import Kind, Request, RequestError
 from placement.supposing import suppose
+from placement.view import ClusterView
 from placement.words import read_words
 
 RAM: Final = "ram"
@@ -140,17 +141,21 @@ def later(knowledge: Knowledge, request: Request) -> Outlook:
 
 def lines(knowledge: Knowledge, request: Request) -> tuple[Choice, ...]:
     """Owners that could serve `request` if all that they have promised ended, the best first."""
-    view = knowledge.view()
-    freed = {
-        row.id: {pool.pool: pool.promised for pool in row.pools if pool.promised}
-        for row in view.nodes
-    }
-    decision = decide(request, suppose(view, freed=freed))
+    decision = decide(request, freed(knowledge.view()))
     return tuple(
         Choice(parse_id(fit.node), fit.name, legs_of(fit.legs), work_of(request))
         for fit in listed(decision)
         if fit.legs
     )
+
+
+def freed(view: ClusterView) -> ClusterView:
+    """`view` if all that is promised had ended."""
+    promised = {
+        row.id: {pool.pool: pool.promised for pool in row.pools if pool.promised}
+        for row in view.nodes
+    }
+    return suppose(view, freed=promised)
 
 
 def is_a_guess(ask: Mapping[str, Any]) -> bool:

@@ -113,7 +113,7 @@ class Errands:
         self._telling = Telling(knowledge.name_of)
         self._custody = Custody()
         self._carrying = Carrying()
-        self._ganging = Ganging(random, gang_books.GangBooks(knowledge, self._custody))
+        self.ganging = Ganging(random, gang_books.GangBooks(knowledge, self._custody))
         self._routes: dict[int, _Route] = {}
         self._calls: dict[int, _Route] = {}
         self._last_number = 0
@@ -122,7 +122,7 @@ class Errands:
     def next_wake(self) -> Instant | None:
         return earliest(
             self._asking.next_wake, self._telling.next_wake, self._custody.next_wake,
-            self._carrying.next_wake, self._ganging.next_wake,
+            self._carrying.next_wake, self.ganging.next_wake,
         )  # fmt: skip
 
     @property
@@ -159,16 +159,16 @@ class Errands:
         self, token: int, reserve: ReserveGang, look: Callable[[], Outlook], now: Instant
     ) -> list[ErrandEffect]:
         """All of them or none, for the surface request `token`. May raise Refused."""
-        return self._sort(self._ganging.begin(token, reserve, look, now), now)
+        return self._sort(self.ganging.begin(token, reserve, look, now), now)
 
     def disband(self, token: int, gang: Gang, now: Instant) -> list[ErrandEffect]:
         """End a gang of ours, for the surface request `token`. May raise Refused."""
-        return self._sort(self._ganging.disband(token, gang, now), now)
+        return self._sort(self.ganging.disband(token, gang, now), now)
 
     def take_up_gangs(self, now: Instant, *, sure: bool) -> list[ErrandEffect]:
         """What our log says of gangs that nobody attends to. `sure`: it forgot nothing."""
         gangs = list(self._knowledge.ledger.books.gangs.values())
-        return self._sort(self._ganging.take_up(gangs, now, sure=sure), now)
+        return self._sort(self.ganging.take_up(gangs, now, sure=sure), now)
 
     def read_of_gangs(self) -> list[ErrandEffect]:
         """What logs have come to say of gangs that concern us, for our books."""
@@ -176,7 +176,7 @@ class Errands:
 
     def recorded(self, key: int, now: Instant) -> list[ErrandEffect]:
         """Our log says how far the gang `key` is."""
-        return self._sort(self._ganging.recorded(key, now), now)
+        return self._sort(self.ganging.recorded(key, now), now)
 
     def tell(
         self, token: int, owner: NodeId, command: Tellable, now: Instant
@@ -186,13 +186,13 @@ class Errands:
 
     def cancel(self, token: int, now: Instant) -> list[ErrandEffect]:
         """Whoever asked under `token` is gone."""
-        return self._sort([*self._asking.cancel(token), *self._ganging.cancel(token, now)], now)
+        return self._sort([*self._asking.cancel(token), *self.ganging.cancel(token, now)], now)
 
     def wake(self, now: Instant) -> list[ErrandEffect]:
         """Time has passed: send again, look again, renew, let go."""
         inner: list[_Inner] = [
             *self._asking.wake(now), *self._telling.wake(now), *self._custody.wake(now),
-            *self._ganging.wake(now),
+            *self.ganging.wake(now),
         ]  # fmt: skip
         effects = self._sort(inner, now)
         quarantined = self._knowledge.ledger.standing[0] == "quarantine"
@@ -234,7 +234,7 @@ class Errands:
             return []
         self._knowledge.ledger.checkpointer.stored(peer, position.height)
         answered = self._custody.stored(peer, position)
-        return self._sort([*answered, *self._ganging.stored(now)], now)
+        return self._sort([*answered, *self.ganging.stored(now)], now)
 
     def gone(self, peer: NodeId) -> None:
         """`peer` is on no roll any more."""
@@ -278,7 +278,7 @@ class Errands:
             case _Desk.TELLING:
                 return self._sort(self._telling.answered(route.key, answer, now), now)
             case _Desk.GANGING:
-                return self._sort(self._ganging.answered(route.key, answer, now), now)
+                return self._sort(self.ganging.answered(route.key, answer, now), now)
             case _Desk.CARRYING:
                 assert answer is not None, "our own books always answer"
                 return [*self._carrying.answered(answer)]

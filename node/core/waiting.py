@@ -24,6 +24,7 @@ def waiting(knowledge: Knowledge) -> list[dict[str, Any]]:
             "priority": one.priority,
             "waited_ms": answers.ms(one.waited),
             "turn_in_ms": answers.ms(one.turn_in),
+            "gang": one.gang.hex() or None,
         }
         for one in knowledge.ledger.waiting(knowledge.now)
     ]

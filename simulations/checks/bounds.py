@@ -56,6 +56,7 @@ from mesh.strangers import STRANGERS_MAX
 from mesh.suspicion import CONFIRMATIONS
 from mesh.twins import AGAIN_AFTER, KNOCKED_MAX
 from node.core.gangs.gang import GANGS_UNDER_WAY_MAX, TRIED_MAX
+from node.core.gangs.places import PLACES_MAX
 from node.core.history import ROWS_MAX as ARCHIVE_ROWS_MAX
 from node.core.machine import Agent
 from node.core.picture.dangers import RAISED_MAX
@@ -177,6 +178,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Gang.shunned": _members,
     "Gang.tried": TRIED_MAX,
     "Ganging._gangs": GANGS_UNDER_WAY_MAX,
+    "Places._places": PLACES_MAX,
     "Gathered._bases": BASES_MAX,
     "Gathered._blocks": GATHERED_BLOCKS_MAX,
     "Gathered._ours": LOG_BLOCKS_MAX,
@@ -309,6 +311,7 @@ GROW: Final[Mapping[str, str]] = {
     "Errands._calls": "as above",
     "Errands._routes": "as above",
     "Ganging._calls": "calls to members under way, each with its deadline",
+    "Places._calls": "questions under way, each with its deadline",
     "Reconciler._calls": "calls of ours under way, each with its deadline",
     "Rotating.calls": "calls of one change of secret under way, each with its deadline",
     "Telling._errands": "one for each request of the local door; how many is for the shell to say",

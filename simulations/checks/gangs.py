@@ -25,7 +25,7 @@ class GangsAreWhole(Check):
     """At the answer every member is settled on its owner's disk, each on a node of its own; and no
     owner says that one is settled before its disk does."""
 
-    promises = ("B7", "B1")
+    promises = ("B7", "B1", "B19")
 
     def answered(self, host: Host, reply: Reply) -> None:
         members = reply.body.get("members") if reply.ok else None
@@ -46,6 +46,20 @@ class GangsAreWhole(Check):
         if answer.id not in self.evidence.archive.durable[host.name].settled:
             what = answer.id.hex()[:8]
             raise self.broken("B1", f"{host.name} says that {what} is settled; its disk does not")
+
+    def second(self, world: "World") -> None:
+        for host in world.up():
+            self._waits_with_empty_hands(host)
+
+    def _waits_with_empty_hands(self, host: Host) -> None:
+        """Whatever somebody who waits has tried is over in its own log, for all owners to read."""
+        tried = host.alive.errands.ganging.tried_in_vain
+        if tried:
+            self.looks("B19")
+        gangs = host.alive.ledger.books.gangs
+        for one in tried:
+            if one in gangs and gangs[one].live:
+                raise self.broken("B19", f"{host.name} waits, and keeps what {one.hex()[:8]} holds")
 
     def _look(self, host: Host, name: str, hold: bytes) -> None:
         owner = next((one for one in self.world.hosts.values() if one.called == name), None)

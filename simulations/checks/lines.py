@@ -1,5 +1,5 @@
 """B18: who is first in a line is neither passed over nor made to wait longer, and outlives a
-restart.
+restart. B19: nor is the first of the gangs that wait, from where its asker claims its room.
 
 Whether somebody pushed in cannot be told from a log: a grant makes its principal one with something
 running, ends make room a moment before or behind it, and a look at the machine changes what is
@@ -22,8 +22,8 @@ from ledger.hall import KEPT
 from ledger.holds import LiveHold
 from ledger.leases import owner_span
 from ledger.lifecycle import HoldState
-from ledger.limits import ENDS_FORESEEN_MAX, GANG_MAX, PRIORITY_MAX, Limits
-from ledger.line import Ticket, principal_of
+from ledger.limits import ENDS_FORESEEN_MAX, GANG_AGED, GANG_MAX, PRIORITY_MAX, Limits
+from ledger.line import CLAIM_MOVES, Ticket, principal_of
 from mesh.instant import SECOND, Duration, Instant
 from mesh.persistence import SPACE_LINE
 from node.core.effects import Effect
@@ -48,9 +48,9 @@ class Claim(NamedTuple):
 
 class LinesAreFair(Check):
     """B18: nothing is promised for which the first in line, where it goes before, waits longer; and
-    what the disk has of a line is in it after a restart."""
+    what the disk has of a line is in it after a restart. B19: of gangs, from their claim on."""
 
-    promises = ("B18",)
+    promises = ("B18", "B19")
 
     def __init__(self, evidence: Evidence) -> None:
         super().__init__(evidence)
@@ -114,16 +114,34 @@ class LinesAreFair(Check):
         self._granted(host, scene, entry, span)
 
     def _granted(self, host: Host, scene: "Scene", entry: Held, span: Duration | None) -> None:
+        end = None if span is None else scene.now + span
+        claim = Claim(entry.legs, scene.now, end)
+        if scene.has_a_gang_of(entry):
+            return  # its place in the line was its own, or it did not stand for this
+        self._judge_for_gangs(host, scene, claim, entry)
         if scene.goes_before(entry):
             self.looks("B18")
         else:
-            end = None if span is None else scene.now + span
-            self._judge(host, scene, Claim(entry.legs, scene.now, end), entry.id)
+            self._judge(host, scene, claim, entry.id)
+
+    def _judge_for_gangs(
+        self, host: Host, scene: "Scene", claim: Claim, entry: Held
+    ) -> None:  # fmt: skip
+        """Whether `claim` takes what is kept for the first gang, where a gang stands first."""
+        first = scene.first_gang_but(entry.id)
+        if first is None:
+            return
+        self.looks("B19")
+        kept_from = max(scene.now, first[1])
+        without = scene.soonest(first[0], after=kept_from)
+        with_it = scene.soonest(first[0], claim, after=kept_from)
+        if without is not None and (with_it is None or with_it > without + SLACK + CLAIM_MOVES):
+            raise self.broken("B19", f"{host.name} gave away what was kept for a gang")
 
     def _judge(self, host: Host, scene: "Scene", claim: Claim, mine: bytes = b"") -> None:
         """Whether `claim`, for which `mine` waited, makes the first of the others wait longer."""
         first = scene.first_but(mine)
-        if first is None:
+        if first is None or scene.is_behind_a_gang(first):
             return
         self.looks("B18")
         without = scene.soonest(first)
@@ -150,7 +168,12 @@ class Scene:
         self._desk = desk
         line = desk.hall.line
         self._waited = {one.hold.id: line.waited(one.hold.id, now) for one in line.tickets()}
-        self._tickets = line.tickets()
+        self._tickets = [one for one in line.tickets() if not one.is_gang]
+        self._gangs = [one for one in line.tickets() if one.is_gang]
+        self._claims = {
+            one.hold.id: line.claim(one.hold.id)
+            for one in self._gangs if line.serves(one.hold.id) not in desk.books.live
+        }  # fmt: skip
         live = desk.books.live.values()
         self._busy = frozenset(principal_of(hold.principal, hold.holder) for hold in live)
         self._free = _free(desk)
@@ -160,6 +183,35 @@ class Scene:
     def is_busy(self, ticket: Ticket) -> bool:
         """Whether something runs on whose behalf this one waits."""
         return principal_of(ticket.hold.principal, ticket.holder) in self._busy
+
+    def has_a_gang_of(self, entry: Held) -> bool:
+        """Whether the holder of `entry` waits here with a gang that needs just that."""
+        wanted = sorted(entry.legs)
+        return any(
+            one.holder == entry.holder and sorted(Leg(*leg) for leg in one.legs) == wanted
+            for one in self._gangs
+        )
+
+    def is_behind_a_gang(self, ticket: Ticket) -> bool:
+        """Whether room that it waits for is kept for a gang: then it may have to wait for that."""
+        kept = {
+            Leg(*leg).pool
+            for one in self._gangs if self._claims.get(one.hold.id) is not None
+            for leg in one.legs
+        }  # fmt: skip
+        return any(Leg(*leg).pool in kept for leg in ticket.legs)
+
+    def first_gang_but(self, mine: bytes) -> tuple[Ticket, Instant] | None:
+        """The first of the gangs and from when on its room is kept, where a gang stands first."""
+        if not self._gangs:
+            return None
+        for ago in _AGO:
+            ahead = min([*self._tickets, *self._gangs], key=lambda one: self._rank(one, ago))
+            if not ahead.is_gang or ahead.hold.id == mine:
+                return None
+        first = min(self._gangs, key=_gang_rank)
+        claim = self._claims.get(first.hold.id)
+        return None if claim is None else (first, claim)
 
     def first_but(self, mine: bytes) -> Ticket | None:
         """Who is first of the others; None if waiting has made it another in this last second."""
@@ -182,17 +234,19 @@ class Scene:
         )
 
     def soonest(
-        self, ticket: Ticket, beside: Claim | None = None, whenever: Instant | None = None
-    ) -> Instant | None:
-        """From when on what is waited for fits for its whole time, `beside` something more.
-        `whenever`: when that ends of which nobody knows when; None: never."""
+        self, ticket: Ticket, beside: Claim | None = None, whenever: Instant | None = None,
+        after: Instant | None = None,
+    ) -> Instant | None:  # fmt: skip
+        """From when on, `after` or now, what is waited for fits for its whole time, `beside`
+        something more. `whenever`: when that ends of which nobody knows when; None: never."""
         changes: list[tuple[Instant | None, Legs, int]] = [
             (end or whenever, legs, 1) for legs, end in self._ends
         ]
         for claim in [*self._plans, *([beside] if beside is not None else [])]:
             changes += [(claim.start, claim.legs, -1), (claim.end, claim.legs, 1)]
         known = [(max(at, self.now), legs, sign) for at, legs, sign in changes if at is not None]
-        moments = sorted({self.now, *(at for at, _, _ in known)})
+        begin = self.now if after is None else after
+        moments = sorted({begin, *(at for at, _, _ in known if at > begin)})
 
         def fits(at: Instant) -> bool:
             have = dict(self._free)
@@ -228,6 +282,8 @@ class Scene:
 
     def _rank(self, ticket: Ticket, ago: Duration) -> Rank:
         waited = max(0, self._waited[ticket.hold.id] - ago)
+        if ticket.is_gang and waited >= GANG_AGED:
+            return False, -PRIORITY_MAX, ticket.number
         importance = min(PRIORITY_MAX, ticket.priority + waited // self.limits.age_step)
         return self.is_busy(ticket), -importance, ticket.number
 
@@ -248,6 +304,11 @@ _AGO: Final = (0, KEPT)
 """Whose turn it is was worked out now, or a moment ago, when everybody had waited less."""
 _LAST: Final = float("inf")
 """Behind all who wait: a newcomer, whatever its priority."""
+
+
+def _gang_rank(ticket: Ticket) -> tuple[int, bytes]:
+    """The one order of gangs, with every owner."""
+    return ticket.rank, b"" if ticket.hold.gang is None else ticket.hold.gang.gang
 
 
 def _free(desk: Desk) -> dict[str, int]:

@@ -13,7 +13,6 @@ from ledger.audit import check_books
 from ledger.blocks import ReceiptRefused, decode_receipt, encode_receipt
 from ledger.books import Books
 from ledger.commands import (
-    Ahead,
     Answer,
     Enlisting,
     GrantKind,
@@ -27,6 +26,7 @@ from ledger.commands import (
     Resume,
     Settle,
     Void,
+    Wait,
     decode_answer,
     decode_command,
     decode_signed,
@@ -69,6 +69,7 @@ HOLDING: Final = Hold(
 MEMBER: Final = msgspec.structs.replace(
     HOLDING, kind=GrantKind.CARRIED, gang=Enlisting(HOLD, 60 * 10**9)
 )
+PLACED: Final = Wait(HOLD, SESSION, MEMBER, 60 * 10**9, 1, 7, 10**9)
 MEMBERS: Final = (GangMember(bytes(16), HOLD), GangMember(bytes(range(16)), bytes(16)))
 GANGS: Final = (
     GangBegun(HOLD, MEMBERS), GangCommitted(HOLD), GangCompleted(HOLD), GangEnded(HOLD, "asked"),
@@ -86,8 +87,8 @@ def targets() -> list[Target]:
     commands = (
         HOLDING, Post(HOLD, SESSION), Renew(HOLD, SESSION, bytes(8)), Void(HOLD, SESSION),
         Release(HOLD, SESSION), Resume(HOLD, SESSION, (encode_receipt(receipt),)),
-        MEMBER, Park(HOLD, SESSION), Settle(HOLD, SESSION, encode_receipt(receipt)),
-        Ahead(HOLD, SESSION, HOLDING.legs, 20 * 10**9),
+        MEMBER, PLACED, msgspec.structs.replace(MEMBER, place=HOLD),
+        Park(HOLD, SESSION), Settle(HOLD, SESSION, encode_receipt(receipt)),
     )  # fmt: skip
     signed = tuple(encode_signed(sign_command(KEY, KEY.id, command)) for command in commands)
     answer = Answer(

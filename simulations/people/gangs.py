@@ -10,7 +10,7 @@ from simulations.people.steps import Script, ask, rest
 from simulations.people.tastes import Tastes
 
 NODES: Final = (2, 2, 2, 3, 3, 4)
-PATIENCE_MS: Final = (0, 0, 0, 4_000, 20_000)
+PATIENCE_MS: Final = (0, 0, 4_000, 20_000, 60_000)
 """How long people try again where not all grant."""
 GIVE_BACK_TRIES: Final = 3
 TRY_AGAIN: Final[Duration] = 4 * SECOND

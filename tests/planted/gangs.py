@@ -4,17 +4,20 @@ from typing import Any, Final
 
 import pytest
 
-from ledger import desk
+from ledger import desk, turns
 from ledger.gang_entries import GangCompleted
 from node.core.gangs import books as gang_books
 from node.core.gangs.gang import Formed, Stage
 from node.core.gangs.ganging import Ganging
-from tests.planted.bug import Bug, Course
+from tests.planted.bug import Bug, Course, set_to
 
 DYING: Final = Course("gang-asker-dies=20", nodes=4, seconds=40, operations=16)
 LONG: Final = Course(nodes=4, seconds=100, operations=8)
 
+WAITING: Final = Course(nodes=3, seconds=60, operations=20)
+
 _go_on, _recorded, _step = Ganging._go_on, Ganging.recorded, Ganging._step
+_end = Ganging._end
 
 
 def answered_before_the_last_post(patch: pytest.MonkeyPatch) -> None:
@@ -57,7 +60,27 @@ def half_confirmed_for_ever(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Ganging, "_step", step)
 
 
+def holds_and_waits(patch: pytest.MonkeyPatch) -> None:
+    """When one owner refuses, what the others hold is kept, and the gang waits for the rest."""
+
+    def end(self: Ganging, key: int, why: str, now: int) -> Any:
+        gang = self._gangs[key]
+        if gang.reserve is None or gang.stage is not Stage.HOLDING or now >= gang.patience:
+            return _end(self, key, why, now)
+        return self._rest(key, why, now)
+
+    patch.setattr(Ganging, "_end", end)
+
+
 BUGS: Final = (
+    Bug(
+        "gang-holds-and-waits", "a gang keeps what some owners hold while it waits for the rest",
+        ("B19",), WAITING, holds_and_waits,
+    ),
+    Bug(
+        "gang-claim-unheeded", "what is kept for a gang is given to whoever comes",
+        ("B19",), WAITING, set_to(turns, "_claim", lambda *_: None),
+    ),
     Bug(
         "gang-before-the-last-post", "an asker is told that a gang stands before all are posted",
         ("B7",), DYING, answered_before_the_last_post,

@@ -17,6 +17,7 @@ from ledger.limits import GANGS_MAX
 from ledger.observations import GangSeen, GangStep
 from ledger.standings import CLOSED, DISK_FULL, QUARANTINED
 from mesh.identity import NodeId
+from mesh.instant import Instant
 from node.core.picture.knowledge import Knowledge
 from node.core.reserving.custody import Custody
 
@@ -68,6 +69,10 @@ class GangBooks:
     def name_of(self, owner: NodeId) -> str:
         """How people call it."""
         return self.knowledge.name_of(owner)
+
+    def beat(self, now: Instant) -> int:
+        """The mesh's count of time."""
+        return self.knowledge.mesh.footing(now).beat
 
 
 def news(knowledge: Knowledge) -> list[GangSeen | GangStep]:

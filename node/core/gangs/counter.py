@@ -15,6 +15,7 @@ from node.core.outlook import Choice, Onlooker, Outlook, legs_of, work_of
 from node.core.picture.knowledge import Knowledge
 from node.core.requests import Refused, Reserve
 from node.core.requests.gangs import ReserveGang, WhereGang
+from placement.columns import prepare
 from placement.explain_gang import explain_offer
 from placement.gangs import Wish, decide_gang, offer, offer_bytes
 from placement.request import Request, RequestError
@@ -27,7 +28,8 @@ def opening(knowledge: Knowledge, reserve: ReserveGang) -> Callable[[], Outlook]
     check_count(reserve.nodes)
     one = Reserve(
         reserve.ask, reserve.term_ms, reserve.label, reserve.principal,
-        wait_for_opening=reserve.wait_for_opening,
+        wait_for_opening=reserve.wait_for_opening, wait_ms=reserve.wait_ms,
+        priority=reserve.priority,
     )  # fmt: skip
     asks = reserve.parts or [reserve.ask] * reserve.nodes
     if len(asks) != reserve.nodes:
@@ -36,7 +38,7 @@ def opening(knowledge: Knowledge, reserve: ReserveGang) -> Callable[[], Outlook]
     for request in wish.values():
         check_pin(request)
     parts = tuple(wish[str(ask)] for ask in asks)
-    return lambda: outlook(knowledge, parts)
+    return lambda: outlook(knowledge, parts, patient=reserve.wait_ms > 0)
 
 
 def check_count(nodes: int) -> None:
@@ -53,8 +55,12 @@ def check_pin(request: Request) -> None:
         raise Refused("bad_request", "--node names one node, and a gang is on several", hint)
 
 
-def outlook(knowledge: Knowledge, parts: tuple[Request, ...]) -> Outlook:
-    """What the picture says now: enough owners and some to spare, or why there are too few."""
+def outlook(
+    knowledge: Knowledge, parts: tuple[Request, ...], *, patient: bool = False
+) -> Outlook:  # fmt: skip
+    """What the picture says now: enough owners and some to spare, or why there are too few; and,
+    for who is `patient`, in whose lines to stand."""
+    able = lines(knowledge, parts) if patient else ()
     decision = decide_gang(parts, knowledge.prepared())
     choices = tuple(
         Choice(parse_id(fit.node), fit.name, legs_of(fit.legs), work_of(parts[0]))
@@ -64,10 +70,20 @@ def outlook(knowledge: Knowledge, parts: tuple[Request, ...]) -> Outlook:
         why = "nothing was asked for that can be held"
         return Outlook((), why, "say how much: --ram 4GiB", None, None)
     if decision.members:
-        return Outlook(choices, "", "", None, None)
-    able = choosing.lines(knowledge, parts[0])
+        return Outlook(choices, "", "", None, None, able)
     soon = f"{decision.soon[0].name} opens soon" if decision.soon else None
     return Outlook(choices, decision.why_not, decision.hint, soon, None, able)
+
+
+def lines(knowledge: Knowledge, parts: tuple[Request, ...]) -> tuple[Choice, ...]:
+    """Owners that could serve `parts` if all that they have promised ended: one for each part, and
+    some that could serve the most demanding. Whichever is missing, one of those can stand in."""
+    decision = decide_gang(parts, prepare(choosing.freed(knowledge.view())))
+    return tuple(
+        Choice(parse_id(fit.node), fit.name, legs_of(fit.legs), work_of(parts[0]))
+        for fit in (*decision.members, *decision.spare)
+        if fit.legs
+    )
 
 
 def where(knowledge: Onlooker, asked: WhereGang) -> dict[str, Any]:

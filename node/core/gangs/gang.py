@@ -114,6 +114,8 @@ class Member:
     choice: Choice | None = None
     """None for one that an earlier start asked for."""
     session: bytes = b""
+    place: bytes = b""
+    """The place in its owner's line whose turn this is; empty: it stands in none."""
     believed: Instant | None = None
     """Until when what it has may be relied on; None: nothing is believed of it."""
     asked: bool = False
@@ -156,11 +158,15 @@ class Gang:
     copied_by: Instant | None = None
     """When the answer waits for a copy no longer."""
     wish: bytes = b""
-    """Its name over all its tries, for owners that keep room back for it."""
+    """Its name over all its tries, for the lines in which it stands."""
+    rank: int = 0
+    """By which all owners put gangs in the same order, the lower first: the mesh's count of time
+    when it was first asked for. Its clocks agree well enough for fairness, and that is all that
+    rests on it."""
     since: Instant = 0
     """When it was first asked for."""
-    ahead_at: Instant = 0
-    """When room is next asked to be kept back."""
+    rests_until: Instant = 0
+    """After a try that failed it pauses, so that two gangs do not meet again and again."""
     shunned: dict[NodeId, None] = field(default_factory=dict)
     """Owners that refused of late: asked again only where nobody else is left."""
     tried: list[dict[str, Any]] = field(default_factory=list)

@@ -32,13 +32,12 @@ from ledger.commands import (
     Release,
     Settle,
 )
-from ledger.gang_entries import GangBegun, GangCommitted, GangCompleted, GangEnded
+from ledger.gang_entries import GangCommitted, GangCompleted, GangEnded
 from ledger.gangs import Gang as Told
 from ledger.gangs import GangStage
 from ledger.observations import GangStep
-from mesh.identity import NONCE_BYTES, short_id
-from mesh.instant import MILLISECOND, SECOND, Instant
-from mesh.persistence import SPACE_ASK, Persist, Write
+from mesh.identity import short_id
+from mesh.instant import MILLISECOND, Instant
 from node.core.gangs.gang import (
     BELIEFS,
     COPY_WAIT,
@@ -56,7 +55,8 @@ from node.core.gangs.gang import (
     Stage,
     one_of,
 )
-from node.core.gangs.table import AT_ONCE_TRIES, GangTable, forget, of_earlier
+from node.core.gangs.table import AT_ONCE_TRIES, forget, of_earlier
+from node.core.gangs.waiting import WaitingGangs
 from node.core.outlook import Outlook
 from node.core.requests import Refused
 from node.core.requests.gangs import ReserveGang
@@ -71,7 +71,7 @@ YES: Final = {
 }  # fmt: skip
 
 
-class Ganging(GangTable):
+class Ganging(WaitingGangs):
     """All gangs of one asker that are under way."""
 
     # Doors -------------------------------------------------------------------------------------
@@ -84,6 +84,7 @@ class Ganging(GangTable):
         patience = now + reserve.wait_ms * MILLISECOND
         gang = Gang(token, reserve, look, patience)
         gang.wish, gang.since = self._random.randbytes(HOLD_ID_BYTES), now
+        gang.rank = self._books.beat(now)
         return self._try(self._enter(gang), now)
 
     def disband(self, token: int, told: Told, now: Instant) -> list[GangingEffect]:
@@ -124,14 +125,14 @@ class Ganging(GangTable):
                 continue
             gang.gone = True
             if gang.stage is Stage.WAITING:
-                del self._gangs[key]
+                effects += self._drop(key)[1]
             elif gang.stage is not Stage.ENDING:
                 effects += self._end(key, "whoever asked has hung up", now)
         return effects
 
     def wake(self, now: Instant) -> list[GangingEffect]:
         """Try again, send again, whatever was put off until now."""
-        effects: list[GangingEffect] = []
+        effects: list[GangingEffect] = [*self._places.wake(now)]
         for key in sorted(self._gangs):
             gang = self._gangs[key]
             if gang.wake_at is not None and gang.wake_at <= now:
@@ -167,6 +168,8 @@ class Ganging(GangTable):
 
     def answered(self, call: int, answer: Answer | None, now: Instant) -> list[GangingEffect]:
         """An owner's word on what it was last asked; None: none came in time."""
+        if call in self._places:
+            return self._told_in_line(call, answer, now)
         key, place = self._calls.pop(call)
         gang = self._gangs.get(key)
         if gang is None or place >= len(gang.members) or gang.members[place].call != call:
@@ -190,49 +193,6 @@ class Ganging(GangTable):
 
     # An attempt --------------------------------------------------------------------------------
 
-    def _try(self, key: int, now: Instant) -> list[GangingEffect]:
-        gang = self._gangs[key]
-        assert gang.look is not None and gang.reserve is not None  # noqa: PT018 - one fact: it is ours
-        outlook, wanted = gang.look(), gang.reserve.nodes
-        shut = self._books.cannot_begin()
-        if shut is not None or len(outlook.choices) < wanted:
-            return self._not_now(key, outlook, shut, now)
-        liked = [one for one in outlook.choices if one.owner not in gang.shunned]
-        others = [one for one in outlook.choices if one.owner in gang.shunned]
-        gang.attempts += 1
-        gang.id = self._random.randbytes(HOLD_ID_BYTES)
-        chosen = sorted([*liked, *others][:wanted], key=lambda choice: choice.owner)
-        gang.members = [
-            Member(
-                choice.owner, self._random.randbytes(HOLD_ID_BYTES), choice,
-                self._books.session_of(choice.owner) or bytes(NONCE_BYTES),
-            )
-            for choice in chosen
-        ]  # fmt: skip
-        gang.stage = Stage.HOLDING
-        names = ", ".join(choice.name for choice in chosen)
-        begun = GangBegun(gang.id, tuple(member.entry for member in gang.members))
-        return [
-            # A crash leaves a name to ask about, whatever our own log still says by then.
-            Persist((Write(SPACE_ASK, gang.id, chosen[0].owner),)),
-            self._said(gang, "holding", f"asking {names} for a hold each"),
-            Record(key, GangStep(begun)),
-        ]
-
-    def _not_now(
-        self, key: int, outlook: Outlook, shut: str | None, now: Instant
-    ) -> list[GangingEffect]:
-        gang = self._gangs[key]
-        assert gang.reserve is not None
-        opens = gang.reserve.wait_for_opening and (shut is not None or outlook.soon is not None)
-        if not gang.gone and (opens or now < gang.patience):
-            why = shut or outlook.soon or f"{len(outlook.choices)} of {gang.reserve.nodes} fit"
-            return [*self._keep_back(key, outlook, now), *self._wait(key, why, SECOND, now)]
-        if shut is not None:
-            refused = Refused("refused", f"a gang needs our own log: {shut}", "ask again later")
-            return self._refuse(key, refused)
-        return self._refuse(key, Refused("not_possible", outlook.why_not, outlook.hint))
-
     def _send(self, key: int, place: int, now: Instant) -> list[GangingEffect]:
         gang = self._gangs[key]
         member = gang.members[place]
@@ -242,9 +202,8 @@ class Ganging(GangTable):
             member.first_sent = now
         member.sends += 1
         member.asked = True
-        self._last += 1
-        self._calls[self._last] = (key, place)
-        member.call = self._last
+        member.call = self._number()
+        self._calls[member.call] = (key, place)
         until = None if gang.stage is Stage.ENDING else member.believed
         return [AskMember(member.call, member.owner, self._command(gang, member), until)]
 
@@ -255,7 +214,7 @@ class Ganging(GangTable):
                 assert reserve is not None and choice is not None  # noqa: PT018 - one fact: it is ours
                 hold = hold_of(one_of(reserve), choice, member.hold, member.session)
                 enlisting = Enlisting(gang.id, reserve.term_ms * MILLISECOND)
-                return replace(hold, gang=enlisting)
+                return replace(hold, gang=enlisting, place=member.place)
             case Stage.POSTING:
                 return Post(member.hold, member.session)
             case Stage.PARKING:
@@ -313,8 +272,7 @@ class Ganging(GangTable):
     def _formed(self, key: int, now: Instant) -> list[GangingEffect]:
         gang = self._gangs[key]
         if gang.token is None:
-            del self._gangs[key]
-            return []
+            return self._drop(key)[1]
         keepers = self._books.keepers(gang.id)
         if gang.copied_by is None:
             gang.copied_by = now + COPY_WAIT
@@ -322,12 +280,12 @@ class Ganging(GangTable):
             gang.wake_at = gang.copied_by
             return []
         assert gang.reserve is not None
-        del self._gangs[key]
+        _, left = self._drop(key)
         formed = Formed(
             gang.token, gang.id, gang.reserve, tuple(gang.members), tuple(gang.tried),
             keepers or (),
         )  # fmt: skip
-        return [forget(gang), formed]
+        return [*left, forget(gang), formed]
 
     # Its end -----------------------------------------------------------------------------------
 
@@ -374,16 +332,13 @@ class Ganging(GangTable):
     def _ended(self, key: int, now: Instant) -> list[GangingEffect]:
         gang = self._gangs[key]
         if gang.token is None or gang.gone:
-            del self._gangs[key]
-            return [forget(gang)]
+            return [*self._drop(key)[1], forget(gang)]
         if gang.asked_back:
-            del self._gangs[key]
+            self._drop(key)
             return [Disbanded(gang.token, gang.id, tuple(gang.members))]
         effects: list[GangingEffect] = [forget(gang)]
         if gang.attempts < AT_ONCE_TRIES or now < gang.patience:
-            return effects + self._wait(
-                key, f"not all were granted ({gang.why})", self._pause(gang), now
-            )
+            return effects + self._rest(key, f"not all were granted ({gang.why})", now)
         told = "; ".join(f"{tried['node']}: {tried['detail']}" for tried in gang.tried[-4:])
         assert gang.reserve is not None
         sentence = f"{gang.reserve.nodes} nodes did not grant together ({told or gang.why})"

@@ -6,23 +6,19 @@ What moves them is in `ganging.py`.
 from random import Random
 from typing import Any, Final, Protocol
 
-from ledger.ahead import AHEAD_AFTER
-from ledger.commands import Ahead
 from ledger.gangs import Gang as Told
 from mesh.identity import NONCE_BYTES, NodeId
-from mesh.instant import MILLISECOND, SECOND, Duration, Instant, earliest, in_seconds
+from mesh.instant import MILLISECOND, Duration, Instant, earliest
 from mesh.persistence import SPACE_ASK, Persist, Write
 from node.core.effects import Progress, Reply
-from node.core.gangs.gang import GANGS_UNDER_WAY_MAX, AskMember, Gang, GangingEffect, Member, Stage
-from node.core.outlook import Outlook
+from node.core.gangs.gang import GANGS_UNDER_WAY_MAX, Gang, GangingEffect, Member
+from node.core.gangs.places import Places
 from node.core.requests import Refused
 
 AT_ONCE_TRIES: Final = 3
 """After so many the owners are asked one by one, and the pauses grow. Fresh choices asked at once
 win until there are far more gangs than room; then asking in one order halves what is held."""
 PAUSE: Final[Duration] = 250 * MILLISECOND
-AHEAD_EVERY: Final[Duration] = 5 * SECOND
-"""How often owners are asked again to keep room back."""
 PAUSE_DOUBLINGS_MAX: Final = 5
 """250 ms · 2⁵ = 8 s: about as long as a gang's own stages may take."""
 
@@ -48,6 +44,9 @@ class Books(Protocol):
     def name_of(self, owner: NodeId) -> str:
         """How people call it."""
 
+    def beat(self, now: Instant) -> int:
+        """The mesh's count of time."""
+
 
 class GangTable:
     """Which gangs there are, and what is in the air for them."""
@@ -59,12 +58,12 @@ class GangTable:
         self._calls: dict[int, tuple[int, int]] = {}
         """Call → gang, and which of its members."""
         self._last = 0
+        self._places = Places(random, self._number, books.session_of)
 
     @property
     def next_wake(self) -> Instant | None:
-        if not self._gangs:
-            return None
         return earliest(
+            self._places.next_wake,
             *(gang.wake_at for gang in self._gangs.values()),
             *(member.wake_at for gang in self._gangs.values() for member in gang.members),
         )
@@ -76,56 +75,36 @@ class GangTable:
 
     def _stranded(self, key: int) -> list[GangingEffect]:
         """Our own log closed under it. What it says so far decides, once it opens again."""
-        gang = self._gangs.pop(key)
+        gang, left = self._drop(key)
         if gang.token is None:
-            return []
+            return left
         sentence = f"this node's own log closed while gang {gang.name} was under way"
         hint = "it ends by itself, or is completed when the log opens: `holdfast holds` shows it"
         refused = Refused("unknown", sentence, hint)
-        return [forget(gang), Reply(gang.token, ok=False, body=refused.body)]
+        return [*left, forget(gang), Reply(gang.token, ok=False, body=refused.body)]
 
     def _refuse(self, key: int, refused: Refused) -> list[GangingEffect]:
-        gang = self._gangs.pop(key)
+        gang, left = self._drop(key)
         assert gang.token is not None
         body: dict[str, Any] = {**refused.body, "tried": gang.tried, "attempts": gang.attempts}
-        return [Reply(gang.token, ok=False, body=body)]
+        return [*left, Reply(gang.token, ok=False, body=body)]
 
-    def _wait(self, key: int, why: str, pause: Duration, now: Instant) -> list[GangingEffect]:
-        gang = self._gangs[key]
-        gang.stage, gang.members, gang.wake_at = Stage.WAITING, [], now + pause
-        left = max(0, gang.patience - now)
-        sentence = f"{why}: nothing is held meanwhile"
-        if left:
-            sentence += f"; trying for {in_seconds(left):.0f} s more"
-        return [self._said(gang, "waiting", sentence)]
+    def _drop(self, key: int) -> tuple[Gang, list[GangingEffect]]:
+        """Take it off the table, and out of the lines in which it stands."""
+        return self._gangs.pop(key), [*self._places.leave(key)]
 
-    def _keep_back(self, key: int, outlook: Outlook, now: Instant) -> list[GangingEffect]:
-        """Ask as many owners as it needs to keep room back. Whatever they say, it goes on trying:
-        their answers are not waited for."""
-        gang = self._gangs[key]
-        assert gang.reserve is not None
-        waited = now - gang.since
-        if waited < AHEAD_AFTER or now < gang.ahead_at or len(outlook.lines) < gang.reserve.nodes:
-            return []
-        gang.ahead_at = now + AHEAD_EVERY
-        effects: list[GangingEffect] = []
-        for choice in outlook.lines[: gang.reserve.nodes]:
-            session = self._books.session_of(choice.owner)
-            if session is not None:
-                self._last += 1
-                self._calls[self._last] = (key, 0)
-                command = Ahead(gang.wish, session, choice.legs, waited)
-                effects.append(AskMember(self._last, choice.owner, command))
-        return effects
+    def _number(self) -> int:
+        self._last += 1
+        return self._last
 
     def _check_room(self) -> None:
         if len(self._gangs) >= GANGS_UNDER_WAY_MAX:
             raise Refused("refused", f"{GANGS_UNDER_WAY_MAX} gangs are under way here", "wait")
 
     def _enter(self, gang: Gang) -> int:
-        self._last += 1
-        self._gangs[self._last] = gang
-        return self._last
+        key = self._number()
+        self._gangs[key] = gang
+        return key
 
     @staticmethod
     def _said(gang: Gang, stage: str, sentence: str) -> Progress:

@@ -12,12 +12,14 @@ WAIT_MS_MAX: Final = 366 * 24 * 3_600_000
 
 
 class ReserveGang(msgspec.Struct, frozen=True, tag="reserve_gang", forbid_unknown_fields=True):
-    """`ask` on each of `nodes` different nodes: all of them or none. It is tried again for so long
-    as `wait_ms` says, and nothing is held meanwhile.
+    """`ask` on each of `nodes` different nodes: all of them or none. For so long as `wait_ms` says
+    it waits in the lines of owners until enough have room at one moment; nothing is held meanwhile.
 
     → {id, state, kind, term_ms, remaining_ms, members: [{id, owner: {id, name}, legs, remaining_ms,
     token, receipts, stored_on}], tried, stored_on: [name…], warnings}
-    `stored_on`: who else keeps the proof that it is complete. Progress as for Reserve.
+    `stored_on`: who else keeps the proof that it is complete. Progress as for Reserve; of one that
+    waits in lines also {lines, ready, nodes, turn_in_ms|null}: how many have room now, of how many,
+    and when all could start together.
     """
 
     ask: dict[str, Any]
@@ -30,6 +32,7 @@ class ReserveGang(msgspec.Struct, frozen=True, tag="reserve_gang", forbid_unknow
     force: str = ""
     token: str = ""
     parts: list[dict[str, Any]] = []
+    priority: int = 0
 
 
 class GangWay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -232,7 +232,7 @@ def progress(wish: Wish, stands: list[Stand], now: Instant) -> Progress:
     others = [row["node"] for row in rows if row is not best]
     assert wish.until is not None, "who stands in a line knows for how long"
     left = max(0, wish.until - now)
-    sentence = f"{_worded(best)}; waits {_roughly(left)} more"
+    sentence = f"{_worded(best)}; waits {roughly(left)} more"
     if others:
         sentence += f"; also in the lines of {', '.join(others)}"
     body = {
@@ -244,7 +244,7 @@ def progress(wish: Wish, stands: list[Stand], now: Instant) -> Progress:
 
 def in_vain(wish: Wish, stands: list[Stand], now: Instant) -> Refused:
     """It waited as long as it would."""
-    sentence = f"no room became free in {_roughly(wish.reserve.wait_ms * MILLISECOND)} of waiting"
+    sentence = f"no room became free in {roughly(wish.reserve.wait_ms * MILLISECOND)} of waiting"
     if stands:
         best = min((told(stand, now) for stand in stands), key=_nearness)
         sentence += f" ({_worded(best)})"
@@ -263,10 +263,10 @@ def _worded(row: dict[str, Any]) -> str:
     place = f"place {row['place']} of {row['of']} in the line of {row['node']}"
     if row["turn_in_ms"] is None:
         return f"{place}, behind what ends nobody knows when"
-    return f"{place}, its turn within {_roughly(row['turn_in_ms'] * MILLISECOND)}"
+    return f"{place}, its turn within {roughly(row['turn_in_ms'] * MILLISECOND)}"
 
 
-def _roughly(duration: Duration) -> str:
+def roughly(duration: Duration) -> str:
     """To the second below a few minutes, else to the minute."""
     unit = SECOND if duration < 5 * MINUTE else MINUTE
     return format_duration(max(SECOND, -(-duration // unit) * unit))

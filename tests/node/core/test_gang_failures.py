@@ -16,6 +16,7 @@ from node.core.requests.gangs import ReserveGang
 from simulations.hardware import GIB
 from simulations.network import Weather
 from simulations.world import CALM, World
+from tests.node.core.test_gang_waiting import CELLS as WAITING
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "reference" / "gangs.md"
 ALL_SETTLED: Final = ["ann", "bob", "cyd"]
@@ -42,7 +43,7 @@ class Play:
 
         def there() -> bool:
             agent = self.world.hosts["ann"].agent
-            gangs = agent.errands._ganging._gangs.values() if agent else ()
+            gangs = agent.errands.ganging._gangs.values() if agent else ()
             return any(gang.stage is stage for gang in gangs)
 
         assert self.world.run_until(there, 20 * SECOND), stage
@@ -271,4 +272,4 @@ def test_every_cell_of_the_page_is_lived_through() -> None:
     rows = [line for line in PAGE.read_text().splitlines() if line.startswith("| ")]
     named = {line.rpartition("| `")[2].removesuffix("` |") for line in rows if "| `" in line}
     cells = {name for name in named if "-" in name and " " not in name}
-    assert cells == {*CELLS}
+    assert cells == {*CELLS, *WAITING}

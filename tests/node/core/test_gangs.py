@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from ledger.ahead import KeptBack
 from ledger.gangs import GangStage
 from ledger.lifecycle import HoldState
 from mesh.instant import SECOND
@@ -179,26 +178,6 @@ def test_a_member_that_was_disbanded_takes_its_fellows_along() -> None:
     assert owner.alive.ledger.books.state_of(hold) is HoldState.DISBANDED
     assert live(world) == {}
     assert stage(world, "ann", body["id"]) is GangStage.ENDED
-
-
-@pytest.mark.parametrize("kept_back", [True, False])
-def test_a_big_gang_is_not_starved_by_small_bookings_that_never_cease(
-    kept_back: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if not kept_back:
-        monkeypatch.setattr(KeptBack, "takes", lambda *_: ())
-    world = mesh("ann", "bob", "cyd")
-    token = 0
-    for step in range(70):
-        for name in NAMES[:3]:
-            if step % 2 == 0:
-                small = requests.Reserve({"ram": "3GiB", "node": name}, 4_000)
-                world.ask(name, small)
-        if step == 4:
-            token = world.ask("ann", gang(3, "6GiB", wait_ms=100_000))
-        world.run(SECOND)
-    reply = world.hosts["ann"].replies.get(token)
-    assert (reply is not None and reply.ok) is kept_back
 
 
 def test_everybody_who_sees_the_same_offers_the_same_nodes_byte_for_byte() -> None:

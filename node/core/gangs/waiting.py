@@ -1,0 +1,140 @@
+"""Waiting: a gang between two tries, and how a try begins.
+
+The first try goes to whoever the picture says has room. Whoever would wait stands in lines from
+then on (`places.py`), and is asked for holds again when enough owners say that it is its turn, or
+when others than those have room.
+"""
+
+from collections.abc import Sequence
+
+from ledger.commands import HOLD_ID_BYTES, Answer
+from ledger.gang_entries import GangBegun
+from ledger.observations import GangStep
+from mesh.identity import NONCE_BYTES
+from mesh.instant import SECOND, Duration, Instant, in_seconds
+from mesh.persistence import SPACE_ASK, Persist, Write
+from node.core.gangs.gang import GangingEffect, Member, Record, Stage
+from node.core.gangs.places import progress
+from node.core.gangs.table import GangTable
+from node.core.outlook import Choice, Outlook
+from node.core.requests import Refused
+from node.core.reserving.lines import roughly
+
+
+class WaitingGangs(GangTable):
+    """Those that look for owners, or wait for them."""
+
+    @property
+    def tried_in_vain(self) -> list[bytes]:
+        """The last try of each that waits: over, and nothing of it is kept."""
+        waiting = [gang for gang in self._gangs.values() if gang.stage is Stage.WAITING]
+        return [gang.id for gang in waiting if gang.attempts]
+
+    def _try(self, key: int, now: Instant) -> list[GangingEffect]:
+        gang = self._gangs[key]
+        assert gang.look is not None and gang.reserve is not None  # noqa: PT018 - one fact: it is ours
+        outlook = gang.look()
+        lined_up = self._line_up(key, outlook, now) if gang.attempts else []
+        chosen = self._chosen(key, outlook, now)
+        shut = self._books.cannot_begin()
+        if shut is not None or len(chosen) < gang.reserve.nodes:
+            return [*lined_up, *self._not_now(key, outlook, shut, now)]
+        return [*lined_up, *self._attempt(key, chosen)]
+
+    def _attempt(self, key: int, chosen: Sequence[Member]) -> list[GangingEffect]:
+        """Ask all of `chosen` for holds; our log says so first."""
+        gang = self._gangs[key]
+        gang.attempts += 1
+        gang.id = self._random.randbytes(HOLD_ID_BYTES)
+        gang.members = sorted(chosen, key=lambda member: member.owner)
+        gang.stage, gang.wake_at = Stage.HOLDING, None
+        names = ", ".join(self._books.name_of(member.owner) for member in gang.members)
+        begun = GangBegun(gang.id, tuple(member.entry for member in gang.members))
+        return [
+            # A crash leaves a name to ask about, whatever our own log still says by then.
+            Persist((Write(SPACE_ASK, gang.id, gang.members[0].owner),)),
+            self._said(gang, "holding", f"asking {names} for a hold each"),
+            Record(key, GangStep(begun)),
+        ]
+
+    def _chosen(self, key: int, outlook: Outlook, now: Instant) -> list[Member]:
+        """Whom to ask now: where it stands in line it is served in its turn, and does not push in;
+        who refused of late comes last."""
+        gang = self._gangs[key]
+        assert gang.reserve is not None, "only what was asked for here looks for owners"
+        lined = {place.choice.owner for place in self._places.of(key)}
+        free = [(one, b"") for one in outlook.choices if one.owner not in lined]
+        able = [(one.choice, one.id) for one in self._places.ready(key, now)] + free
+        able.sort(key=lambda one: one[0].owner in gang.shunned)
+        return [self._member(choice, place) for choice, place in able[: gang.reserve.nodes]]
+
+    def _member(self, choice: Choice, place: bytes) -> Member:
+        session = self._books.session_of(choice.owner) or bytes(NONCE_BYTES)
+        name = self._random.randbytes(HOLD_ID_BYTES)
+        return Member(choice.owner, name, choice, session, place)
+
+    # Nothing for it now --------------------------------------------------------------------------
+
+    def _not_now(
+        self, key: int, outlook: Outlook, shut: str | None, now: Instant
+    ) -> list[GangingEffect]:
+        gang = self._gangs[key]
+        assert gang.reserve is not None, "as above"
+        opens = gang.reserve.wait_for_opening and (shut is not None or outlook.soon is not None)
+        if not gang.gone and (opens or now < gang.patience):
+            why = shut or outlook.soon or f"{len(outlook.choices)} of {gang.reserve.nodes} fit"
+            return [*self._line_up(key, outlook, now), *self._wait(key, why, SECOND, now)]
+        if shut is not None:
+            refused = Refused("refused", f"a gang needs our own log: {shut}", "ask again later")
+            return self._refuse(key, refused)
+        if gang.reserve.wait_ms:
+            return self._refuse(key, self._in_vain(key, outlook, now))
+        return self._refuse(key, Refused("not_possible", outlook.why_not, outlook.hint))
+
+    def _line_up(self, key: int, outlook: Outlook, now: Instant) -> list[GangingEffect]:
+        """Stand wherever one of its nodes may be served some day."""
+        gang = self._gangs[key]
+        if gang.gone or now >= gang.patience:
+            return []
+        return [*self._places.join(key, gang, outlook.lines, now)]
+
+    def _rest(self, key: int, why: str, now: Instant) -> list[GangingEffect]:
+        """A try failed: pause, with dice, and then look again."""
+        gang = self._gangs[key]
+        pause = self._pause(gang)
+        gang.rests_until = now + pause
+        return self._wait(key, why, pause, now)
+
+    def _wait(self, key: int, why: str, pause: Duration, now: Instant) -> list[GangingEffect]:
+        gang = self._gangs[key]
+        gang.stage, gang.members, gang.wake_at = Stage.WAITING, [], now + pause
+        if places := self._places.of(key):
+            return [progress(gang, places, self._places.turn_in(key, now), why, now)]
+        left = max(0, gang.patience - now)
+        sentence = f"{why}: nothing is held meanwhile"
+        if left:
+            sentence += f"; trying for {in_seconds(left):.0f} s more"
+        return [self._said(gang, "waiting", sentence)]
+
+    def _told_in_line(
+        self, call: int, answer: Answer | None, now: Instant
+    ) -> list[GangingEffect]:  # fmt: skip
+        """An owner's word about a place; None: none in time."""
+        key, effects = self._places.answered(call, answer, now)
+        gang = self._gangs.get(key)
+        if gang is None or gang.stage is not Stage.WAITING or now < gang.rests_until:
+            return [*effects]
+        assert gang.reserve is not None, "only what was asked for here waits"
+        if len(self._places.ready(key, now)) < gang.reserve.nodes:
+            return [*effects]
+        return [*effects, *self._try(key, now)]
+
+    def _in_vain(self, key: int, outlook: Outlook, now: Instant) -> Refused:
+        """It waited as long as it would."""
+        gang = self._gangs[key]
+        assert gang.reserve is not None, "only what was asked for here waits"
+        waited, ready = roughly(now - gang.since), len(self._places.ready(key, now))
+        sentence = f"{outlook.why_not or f'{ready} of {gang.reserve.nodes} nodes had room'}"
+        sentence = f"no {gang.reserve.nodes} nodes had room at once in {waited}: {sentence}"
+        hint = "nothing is held; ask for less, or wait longer: `holdfast holds --waiting`"
+        return Refused("timeout", sentence, hint)
