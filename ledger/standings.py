@@ -1,7 +1,7 @@
 """How an owner stands: whether it grants, why not, and until when."""
 
 from ledger.books import Books
-from ledger.commands import Ahead, Command, Extend, Hold, Outcome, Transfer, Wait
+from ledger.commands import Command, Extend, Hold, Outcome, Transfer, Wait
 from ledger.desk import Desk
 from ledger.granting import Refused
 from ledger.lifecycle import HoldState
@@ -42,13 +42,13 @@ def refuse_more(desk: Desk, command: Command, short: str, now: Instant) -> Refus
     """With next to no room on the disk nothing more is promised, and all that was is kept: whoever
     confirms, renews or gives back is served from what little is left. A request that was answered
     before is answered the same."""
-    if not short or not isinstance(command, Hold | Wait | Ahead | Extend | Transfer):
+    if not short or not isinstance(command, Hold | Wait | Extend | Transfer):
         return None
     desk.hall.line.hear(command.id, now)  # who waits keeps the place
     return None if _was_answered(desk, command) else Refused(Outcome.DISK_FULL, short)
 
 
-def _was_answered(desk: Desk, command: Hold | Wait | Ahead | Extend | Transfer) -> bool:
+def _was_answered(desk: Desk, command: Hold | Wait | Extend | Transfer) -> bool:
     hold = command.id
     if isinstance(command, Extend):
         live = desk.books.live.get(hold)

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from ledger.commands import Ahead, Extend, Leg, Outcome, Shrink, Transfer
+from ledger.commands import Extend, Leg, Outcome, Shrink, Transfer
 from ledger.limits import LINE_SILENCE
 from ledger.observations import DiskSeen, PeersKnown
 from mesh.instant import HOUR, SECOND
@@ -25,7 +25,6 @@ def test_with_no_room_on_the_disk_nothing_more_is_promised_and_the_reason_is_sai
     before = len(owner.disk.chain)
     asked = (
         owner.hold_command(2),
-        Ahead(hold_id(3), owner.session, (Leg("ram", 10),), 60 * SECOND),
         Extend(hold_id(1), owner.session, 2 * HOUR),
         Transfer(
             hold_id(4), owner.session, hold_id(1), b"", (Leg("ram", 5),),

@@ -29,7 +29,7 @@ from mesh.instant import MILLISECOND, MINUTE, SECOND, Duration, Instant, earlies
 from node.core.effects import Progress
 from node.core.gangs.gang import AskMember, Gang, one_of
 from node.core.outlook import Choice
-from node.core.reserving.lines import roughly
+from node.core.reserving.lines import NOT_NOW, roughly
 from node.core.reserving.wishes import hold_of
 
 SPARE_LINES_MAX: Final = 8
@@ -192,7 +192,7 @@ class Places:
             place.ask_at = now  # it restarted since we last heard of it
         else:
             place.place, place.told = None, answer.detail or answer.outcome.value
-            if answer.outcome not in (Outcome.QUARANTINED, Outcome.BOOKINGS_CLOSED):
+            if answer.outcome not in NOT_NOW:
                 # That no is remembered under its name.
                 place.id = self._random.randbytes(HOLD_ID_BYTES)
                 place.ask_at = now + AGAIN_AFTER if answer.outcome.may_change_on_retry else None
