@@ -31,7 +31,7 @@ _FATES = {
 }
 
 
-class Draft(msgspec.Struct, frozen=True):
+class Draft(msgspec.Struct, frozen=True, gc=False):
     """An answer to `asker`, and the entries that prove it."""
 
     asker: int
@@ -74,10 +74,12 @@ class Counter:
 
     def say(self, draft: Draft) -> list[Reply]:
         """The reply at once if all it rests on is sealed; else it waits."""
-        if all(self._writer.sealed(token) for token in (*draft.proofs, *draft.rests_on)):
-            return [self._reply(draft)]
-        self._waiting.append(draft)
-        return []
+        height = self._writer.height
+        for token in (*draft.proofs, *draft.rests_on):
+            if token.height >= height:
+                self._waiting.append(draft)
+                return []
+        return [self._reply(draft)]
 
     def sealed(self) -> list[Reply]:
         """The replies that waited for the block just signed."""
@@ -90,9 +92,9 @@ class Counter:
         return [(draft.asker, draft.hold) for draft in waiting]
 
     def _reply(self, draft: Draft) -> Reply:
-        proofs = (self._writer.receipt(token) for token in draft.proofs)
+        proofs = [self._writer.receipt(token) for token in draft.proofs]
         # What ended long ago may have its proof in the archive alone.
-        receipts = tuple(proof for proof in proofs if proof is not None)
+        receipts = tuple([proof for proof in proofs if proof is not None])
         answer = Answer(
             draft.outcome, draft.hold, self.session, draft.detail, draft.fence, receipts,
             draft.remaining, (), draft.nonce,

@@ -142,10 +142,6 @@ class Writer:
         """Write one entry; where it will stand."""
         return self._open_pages(era).write(raw)
 
-    def sealed(self, token: Token) -> bool:
-        """Whether the block in which `token` stands is signed."""
-        return token.height < self.height
-
     def seal(self) -> tuple[Block, ...]:
         """Sign everything that is written."""
         if self._pages is None:

@@ -16,7 +16,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from ledger.accounts import PoolState, offline, pool_account, supply
+from ledger.accounts import EMPTY, PoolState, offline, pool_account, supply
 from ledger.changes import Changes
 from ledger.commands import Leg
 from ledger.entries import (
@@ -72,6 +72,7 @@ from ledger.lifecycle import HoldState, Step, after
 from ledger.plans import Plan, begun, moved, started
 from ledger.postings import (
     Motion,
+    Posting,
     affordable,
     capacity_posting,
     step_postings,
@@ -118,15 +119,20 @@ class Books(Changes):
 
     def free(self, pool: str) -> int:
         """What the books could still promise of `pool`. The machine may have less: see room.py."""
-        return self._counters(pool_account(pool)).free
+        return self.accounts.get(pool_account(pool), EMPTY).free
 
     def withdrawn(self, pool: str) -> int:
         """Capacity that is offline."""
-        return self._counters(offline(pool)).balance
+        return self.accounts.get(offline(pool), EMPTY).balance
 
     def capacity(self, pool: str) -> int:
         """What is in service: free and promised together."""
-        return -self._counters(supply(pool)).balance - self.withdrawn(pool)
+        out = self.accounts.get(offline(pool), EMPTY).balance
+        return -self.accounts.get(supply(pool), EMPTY).balance - out
+
+    def promised(self, pool: str) -> int:
+        """What holds take of it, pending and posted."""
+        return self.capacity(pool) - self.free(pool)
 
     def holds_on(self, pool: str) -> Mapping[bytes, int]:
         """Live hold id → what it takes of `pool`."""
@@ -241,7 +247,7 @@ class Books(Changes):
         if motion is not Motion.PROVISION and any(leg.pool not in self.pools for leg in legs):
             return Refusal.UNKNOWN_POOL
         postings = tuple(capacity_posting(motion, leg) for leg in legs)
-        if not all(affordable(posting, self.accounts) for posting in postings):
+        if not self._can_pay(postings):
             return Refusal.OVER_LIMIT
         for leg in legs:
             if leg.pool not in self.pools:
@@ -258,17 +264,21 @@ class Books(Changes):
         state = after(self.state_of(entry.id), step)
         if state is None:
             return Refusal.ID_USED
-        if any(leg.pool not in self.pools for leg in entry.legs):
+        states = [self.pools.get(leg.pool) for leg in entry.legs]
+        if None in states:
             return Refusal.UNKNOWN_POOL
         # An adopted hold was admitted when its pool was open; that it is not now changes nothing.
-        if not adopted and any(self.pools[leg.pool] is not PoolState.OPEN for leg in entry.legs):
+        if not adopted and states.count(PoolState.OPEN) < len(states):
             return Refusal.POOL_NOT_OPEN
         postings = step_postings(step, entry.legs, entry.principal)
-        if not all(affordable(posting, self.accounts) for posting in postings):
+        if not self._can_pay(postings):
             return Refusal.OVER_LIMIT
         self._post_all(postings)
         self._set_live(live_hold(entry, state, at))
         return None
+
+    def _can_pay(self, postings: tuple[Posting, ...]) -> bool:
+        return not [one for one in postings if not affordable(one, self.accounts)]
 
     def _plan(self, entry: Planned | Replanned, at: Token) -> Refusal | None:
         if any(leg.pool not in self.pools for leg in entry.legs):
@@ -298,7 +308,7 @@ class Books(Changes):
             return Refusal.NOT_ALLOWED
         # That it was promised is enough; that a pool is not open now changes nothing.
         postings = step_postings(Step.START, hold.legs, hold.principal)
-        if not all(affordable(posting, self.accounts) for posting in postings):
+        if not self._can_pay(postings):
             return Refusal.OVER_LIMIT
         self._post_all(postings)
         self._set_plan(plan.id, None)

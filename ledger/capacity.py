@@ -47,14 +47,17 @@ def room_now(books: Books, reading: PoolReading | None) -> int | None:
 def _uses(books: Books, reading: PoolReading) -> Iterable[tuple[int, int]]:
     """(amount, used) per hold; those that were not seen to use anything are added up first, so
     that a thousand idle holds cost no more than one."""
-    holds = books.holds_on(reading.pool)
-    idle = books.capacity(reading.pool) - books.free(reading.pool)
-    for hold in sorted(reading.used):
-        amount = holds.get(hold)
-        if amount is not None:
-            idle -= amount
-            yield amount, max(0, reading.used[hold])
-    yield idle, 0
+    idle = books.promised(reading.pool)
+    uses: list[tuple[int, int]] = []
+    if reading.used:
+        holds = books.holds_on(reading.pool)
+        for hold in sorted(reading.used):
+            amount = holds.get(hold)
+            if amount is not None:
+                idle -= amount
+                uses.append((amount, max(0, reading.used[hold])))
+    uses.append((idle, 0))
+    return uses
 
 
 def _pool_entries(books: Books, pool: str, reading: PoolReading | None, stuck: bool) -> list[Entry]:

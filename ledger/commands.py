@@ -6,7 +6,7 @@ ever taken for new after it. The signature covers the owner's id too: a command 
 to somebody else.
 """
 
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
@@ -230,7 +230,7 @@ Asked: TypeAlias = SignedCommand | Vouched
 """A command, and who says it."""
 
 
-class Outcome(Enum):
+class Outcome(StrEnum):
     """How a command ended, refusals in the order in which they are checked."""
 
     MALFORMED = "malformed"

@@ -25,5 +25,7 @@ Label: TypeAlias = Annotated[str, Meta(max_length=LABEL_CHARS_MAX)]
 Reason: TypeAlias = Annotated[str, Meta(max_length=REASON_CHARS_MAX)]
 
 
-class EntryFields(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class EntryFields(
+    msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False
+):  # fmt: skip
     """What every kind of entry is: fields in order, and no others."""

@@ -6,7 +6,8 @@ full is allowed.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from ledger.accounts import PoolState
 from ledger.books import Books
@@ -24,8 +25,7 @@ from ledger.limits import (
 from ledger.observations import PoolReading
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """A no, with its reason and, where it helps, by how much."""
 
     outcome: Outcome
@@ -63,7 +63,7 @@ def _term_too_long(hold: Hold, limits: Limits) -> Refused | None:
 def _pool_unknown(
     hold: Hold, books: Books, readings: Mapping[str, PoolReading] | None
 ) -> Refused | None:
-    missing = sorted(leg.pool for leg in hold.legs if leg.pool not in books.pools)
+    missing = sorted([leg.pool for leg in hold.legs if leg.pool not in books.pools])
     if not missing:
         return None
     if readings is None:

@@ -1,7 +1,7 @@
 """Guests: on whose behalf somebody asks, and whether that is so."""
 
 import hmac
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ledger.commands import Outcome
 from ledger.granting import Refused
@@ -9,8 +9,7 @@ from ledger.policy import DEFAULT, Policy, Principal, prove
 from mesh.identity import NodeId, id_text
 
 
-@dataclass(frozen=True, slots=True)
-class Guest:
+class Guest(NamedTuple):
     """On whose behalf a hold is asked for. `rules` None: nobody has written any."""
 
     name: str

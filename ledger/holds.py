@@ -1,4 +1,7 @@
-"""What the books remember of a hold: all of it while it lives, the outcome once it has ended."""
+"""What the books remember of a hold: all of it while it lives, the outcome once it has ended.
+
+There may be thousands, and none of them can be part of a cycle: the collector leaves them alone.
+"""
 
 from typing import NamedTuple
 
@@ -35,7 +38,9 @@ class Enlistment(NamedTuple):
         return tuple(at for at in steps if at is not None)
 
 
-class LiveHold(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class LiveHold(
+    msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False
+):  # fmt: skip
     """A promise that takes room. `posted_at` is None while it is pending.
 
     `legs` is what it takes itself: what was carved out of it is its children's.
@@ -75,7 +80,9 @@ class LiveHold(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
         return self.kind is GrantKind.BOOKING and self.state is HoldState.POSTED
 
 
-class EndedHold(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class EndedHold(
+    msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False
+):  # fmt: skip
     """What is left to say about a hold that is over."""
 
     id: bytes

@@ -6,6 +6,7 @@ index, because an index changes hands at the next boot.
 """
 
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
 from ledger.limits import POOL_BYTES_MAX
@@ -19,6 +20,8 @@ class Unit(Enum):
     SLOTS = "slots"
 
 
+POOLS_READ_MAX: Final = 4096
+"""Ids, true or not, whose unit is not looked for twice. They are short, or they are not read."""
 _WHOLE: Final = {"ram": Unit.BYTES, "unified": Unit.BYTES, "cpu": Unit.MILLICORES}
 _PREFIXED: Final = {
     "disk": Unit.BYTES,
@@ -28,6 +31,7 @@ _PREFIXED: Final = {
 }
 
 
+@lru_cache(POOLS_READ_MAX)
 def unit_of(pool: str) -> Unit | None:
     """The unit that `pool` is counted in; None when this is no pool id."""
     if not pool.isprintable() or len(pool.encode(errors="replace")) > POOL_BYTES_MAX:

@@ -42,7 +42,7 @@ class Motion(Enum):
     ONLINE = "online"
 
 
-class Posting(msgspec.Struct, frozen=True):
+class Posting(msgspec.Struct, frozen=True, gc=False):
     """`amount` from `debit` to `credit`. Raises ValueError when it would not balance."""
 
     debit: AccountId

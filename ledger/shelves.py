@@ -92,6 +92,3 @@ class Shelves:
     def _set_plan(self, plan: bytes, stands: Plan | None) -> None:
         self._put(self.plans, plan, stands)
         self.plan_changes += 1
-
-    def _counters(self, account: AccountId) -> Counters:
-        return self.accounts.get(account, EMPTY)

@@ -52,6 +52,7 @@ LAST_TERM: Final = "the booking that it was carved out of ends first: this was i
 
 StepCommand: TypeAlias = Post | Park | Settle | Renew | Extend | Shrink | Void | Release | Resume
 """A command about a hold that exists."""
+GIVING_BACK: Final = (Void, Release)
 
 
 class Visit(Visiting, frozen=True):
@@ -62,6 +63,8 @@ class Visit(Visiting, frozen=True):
         match command:
             case Hold():
                 return self._hold(command)
+            case Post() | Renew() | Release() if command.id not in self.desk.books.plans:
+                return self._step_of(command)  # by far the most, so they are not asked all below
             case Wait():
                 return self._hold(command.hold, command)
             case Transfer():
@@ -78,10 +81,7 @@ class Visit(Visiting, frozen=True):
                     return [self._refuse(command.id, stepped)]
                 return stepped
             case _:  # all others are about one hold that exists; a new kind fits not the type
-                found = self._find_for(command)
-                if isinstance(found, Refused):
-                    return [self._refuse(command.id, found)]
-                return self._step(command, found)
+                return self._step_of(command)
 
     # A hold ------------------------------------------------------------------------------------
 
@@ -106,7 +106,8 @@ class Visit(Visiting, frozen=True):
         guest = guest_of(policy, hold.principal, hold.proof, hold.id, who, desk.owner)
         if isinstance(guest, Refused):
             return [self._refuse_for_good(hold.id, digest, guest)]
-        hold = msgspec.structs.replace(hold, principal=guest.name)
+        if guest.name != hold.principal:
+            hold = msgspec.structs.replace(hold, principal=guest.name)
         admitted = admit(desk, hold, guest, who, self.now)
         stays = wait is not None and hold.gang is not None  # its turn is all that it is told
         if isinstance(admitted, Admitted) and not stays:
@@ -125,12 +126,20 @@ class Visit(Visiting, frozen=True):
         return [self._refuse_for_good(hold.id, digest, admitted)]
 
     def _grant(self, hold: Hold, digest: bytes, admitted: Admitted) -> list[Reply]:
-        legs = tuple(Leg(*leg) for leg in sorted(hold.legs))
         if hold.start is not None:
             pencil_in(self.desk, hold, digest, self.who, self.now)
             return say_plan(self.desk, self.asker, Outcome.HELD, hold.id, self.now)
         self.desk.write(
-            Held(hold.id, digest, self.who, legs, hold.kind, hold.term, hold.principal, hold.label)
+            Held(
+                hold.id,
+                digest,
+                self.who,
+                tuple(sorted(hold.legs)),
+                hold.kind,
+                hold.term,
+                hold.principal,
+                hold.label,
+            )
         )
         if admitted.owed:
             self.desk.write(Owed(hold.id, admitted.owed, hold.force))
@@ -171,13 +180,19 @@ class Visit(Visiting, frozen=True):
 
     # The steps of a hold -----------------------------------------------------------------------
 
+    def _step_of(self, command: StepCommand) -> list[LedgerEffect]:
+        found = self._find_for(command)
+        if isinstance(found, Refused):
+            return [self._refuse(command.id, found)]
+        return self._step(command, found)
+
     def _find_for(self, command: StepCommand) -> LiveHold | EndedHold | Refused:
         if isinstance(command, Resume) and self.desk.books.state_of(command.id) is HoldState.ABSENT:
             return Refused(Outcome.NOT_RESUMABLE, "not in these books, which are open already")
-        return self._find(command.id, owner_may=isinstance(command, Void | Release))
+        return self._find(command.id, owner_may=isinstance(command, GIVING_BACK))
 
     def _step(self, command: StepCommand, hold: LiveHold | EndedHold) -> list[LedgerEffect]:
-        if isinstance(command, Void | Release):
+        if isinstance(command, GIVING_BACK):
             return self._give_back(command, hold)
         if isinstance(hold, EndedHold) or hold.id in self.desk.endings:
             late = Refused(Outcome.TOO_LATE, f"it has ended or is ending: {hold.state.value}")
