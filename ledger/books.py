@@ -155,6 +155,7 @@ class Books(Changes):
             return refusal
         saved = _Saved(self.era, self.opening, self.bookings_open, self.eras)
         self._undo.clear()
+        self._reckoned = None
         for index, raw in enumerate(block.entries):
             refusal = self._fold_raw(raw, block.era, block.height, index)
             if refusal:
@@ -165,6 +166,8 @@ class Books(Changes):
 
     def write(self, entry: Entry, era: Era, height: int, index: int) -> Refusal | None:
         """Fold one entry of a block that is still being written. Refused: nothing changed."""
+        if not isinstance(entry, Checkpointed):
+            self._reckoned = None
         self._noting = False
         refusal = self._fold(entry, era, height, index)
         self._noting = True

@@ -17,7 +17,6 @@ from ledger.effects import Append, LedgerEffect
 from ledger.entries import Checkpointed
 from ledger.holds import Token
 from ledger.limits import CHECKPOINT_BYTES, KEEPERS_ENOUGH, OVERDUE_CHECKPOINTS, Limits
-from ledger.state import encode_state
 from mesh.identity import NodeId
 from mesh.logs import STATE_BYTES_MAX, Base, check_receipt, era_in, state_hash
 from mesh.persistence import SPACE_PROOF, Persist, Write
@@ -67,7 +66,7 @@ class Checkpointer:
         of an old request does less harm than a log that cannot be pruned."""
         keeps = self._limits.ended_kept
         while True:
-            state = encode_state(books.summed_up(keeps))
+            state = books.reckon(keeps)
             if len(state) <= STATE_BYTES_MAX:
                 begins = self._begins(books.milestones)
                 return Checkpointed(state_hash(state), books.eras, begins, keeps)

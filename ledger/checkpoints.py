@@ -8,8 +8,9 @@ until the author says (in a later checkpoint) that the log may begin at one of t
 What ends is forgotten here too, and nowhere else, by count: every replica forgets the same.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Final, Self
 
 from ledger.accounts import AccountId, Counters, Role
@@ -62,6 +63,8 @@ class Checkpoints(Shelves):
         self.bytes_since = 0
         """Folded since the last checkpoint."""
         self._met: Milestone | None = None
+        self._reckoned: tuple[int, bytes] | None = None
+        """What `reckon` last came to, and how many ends it kept; until anything else is folded."""
 
     def state(self) -> State:
         """Everything that was folded, as values in order."""
@@ -70,18 +73,16 @@ class Checkpoints(Shelves):
     def summed_up(self, keeps: int) -> State:
         """What a checkpoint signs: all but what it forgets (see `_forget`)."""
         accounts = [row for row in self.accounts.items() if not _is_over(row)]
-        gone = {hold.id: None for hold in self._too_old(keeps)}
-        ended = [hold for hold in self.endings_in_order() if hold.id not in gone]
-        return self._state_of(accounts, ended)
+        ended = self.endings_in_order()
+        gone = {hold.id: None for hold in _too_old(ended, keeps)}
+        return self._state_of(accounts, [hold for hold in ended if hold.id not in gone])
 
-    def _too_old(self, keeps: int) -> list[EndedHold]:
-        """Ends that a checkpoint forgets. Those of holds that had been lost and were found in a
-        copy are counted apart: such a copy may turn up again, and late."""
-        endings = self.endings_in_order()
-        plain = [hold for hold in endings if not hold.recovered]
-        recovered = [hold for hold in endings if hold.recovered]
-        most = min(keeps, RECOVERED_KEPT_MAX)
-        return plain[: max(0, len(plain) - keeps)] + recovered[: max(0, len(recovered) - most)]
+    def reckon(self, keeps: int) -> bytes:
+        """The state that a checkpoint signs, encoded. Its author reckons it to say it, and folds
+        what it has said in the same breath: then it is not reckoned twice."""
+        if self._reckoned is None or self._reckoned[0] != keeps:
+            self._reckoned = (keeps, encode_state(self.summed_up(keeps)))
+        return self._reckoned[1]
 
     def _state_of(
         self, accounts: list[tuple[AccountId, Counters]], ended: list[EndedHold]
@@ -102,7 +103,7 @@ class Checkpoints(Shelves):
 
     def endings_in_order(self) -> list[EndedHold]:
         """Every hold that ended and is still known, the first to end first."""
-        return sorted(self.ended.values(), key=lambda hold: (hold.ended_at, hold.id))
+        return sorted(self.ended.values(), key=attrgetter("ended_at", "id"))
 
     @classmethod
     def revived(cls, state: State) -> Self:
@@ -125,7 +126,7 @@ class Checkpoints(Shelves):
 
     def _is_true(self, entry: Checkpointed, height: int) -> bool:
         """What the author says that its log comes to, against what it comes to here."""
-        state = encode_state(self.summed_up(entry.keeps))
+        state = self.reckon(entry.keeps)
         if entry.state != state_hash(state) or len(state) > STATE_BYTES_MAX:
             return False
         self._met = Milestone(height, entry.begins, state)
@@ -135,13 +136,15 @@ class Checkpoints(Shelves):
         """All ends but the newest `keeps`, and the accounts of tenants who hold nothing: they
         would grow with the history. Both columns of an account go together, so that what a pool's
         accounts come to stays as it was."""
-        for hold in self._too_old(keeps):
+        self._reckoned = None
+        for hold in _too_old(self.endings_in_order(), keeps):
             self._put(self.ended, hold.id, None)
         for row in [row for row in self.accounts.items() if _is_over(row)]:
             self._put(self.accounts, row[0], None)
 
     def _count(self, block: Block) -> None:
         """`block` is folded for good."""
+        self._reckoned = None
         self.entries_since += len(block.entries)
         self.bytes_since += sum(map(len, block.entries))
         if self._met is not None:
@@ -150,6 +153,15 @@ class Checkpoints(Shelves):
             self.milestones = (*earlier, self._met)[-MILESTONES_MAX:]
             self.entries_since = self.bytes_since = 0
             self._met = None
+
+
+def _too_old(endings: Sequence[EndedHold], keeps: int) -> list[EndedHold]:
+    """Those of `endings`, in order, that a checkpoint forgets. Those of holds that had been lost
+    and were found in a copy are counted apart: such a copy may turn up again, and late."""
+    plain = [hold for hold in endings if not hold.recovered]
+    recovered = [hold for hold in endings if hold.recovered]
+    most = min(keeps, RECOVERED_KEPT_MAX)
+    return plain[: max(0, len(plain) - keeps)] + recovered[: max(0, len(recovered) - most)]
 
 
 def _is_over(row: tuple[AccountId, Counters]) -> bool:

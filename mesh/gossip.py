@@ -109,6 +109,8 @@ class Gossip:
         scope: str = "",
     ) -> bool:  # fmt: skip
         """Tell others a block; False when it is too big to travel so."""
+        if block.size > self._payload_max:
+            return False  # packing it would only show that
         letter = encode((BlockNews(block, wants_receipt, scope),))
         subject = ("block", block.author, block.era.nonce.hex(), block.height)
         spin = int.from_bytes(block.hash[:8], "big")

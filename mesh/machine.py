@@ -385,10 +385,8 @@ class Mesh:
         """A block too big for a rumour, and somebody waits for a copy: push it to a few."""
         reach = [member.id for member in self._post.within_reach()]
         few = self._random.sample(reach, min(self._config.gossip_fanout, len(reach)))
-        effects: list[MeshEffect] = []
-        for peer in few:
-            effects += self._reconciler.push(peer, [Item("block", (block_bytes(block),))], now)
-        return effects
+        item = [Item("block", (block_bytes(block),))] if few else []
+        return [said for peer in few for said in self._reconciler.push(peer, item, now)]
 
     def _forgive_lag(self, now: Instant) -> None:
         planned = self.next_wake

@@ -10,6 +10,7 @@ import trio
 
 from node.app import App, live
 from node.config import UpOptions
+from node.shell import collector
 from node.shell.copied import as_a_copy
 from node.shell.driver import AgentStopped
 from node.shell.events import EventWriter
@@ -47,6 +48,7 @@ async def live_until_signalled(
 def main(options: UpOptions) -> int:
     """Run an agent until it is told to stop. The exit status is documented in commands.md."""
     log = EventWriter(sys.stdout, pretty=None if not options.json_logs else False)
+    collector.settle()
     for _ in range(RESTARTS_MAX):
         ended: list[Exception] = []
         try:

@@ -118,6 +118,7 @@ def test_everything_that_books_remember_is_in_their_state() -> None:
         "_carved",
         "_undo",
         "_noting",
+        "_reckoned",
         "plan_changes",
         "_met",
         "milestones",
