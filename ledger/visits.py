@@ -22,7 +22,6 @@ from ledger.commands import (
     GrantKind,
     Hold,
     Inquire,
-    Leg,
     Outcome,
     Park,
     Post,
