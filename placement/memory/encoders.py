@@ -11,13 +11,14 @@ from placement.memory.attention import Attention
 from placement.memory.feeds import Feed
 from placement.memory.gguf import Keys
 from placement.memory.model import LAYERS_MAX, Cache, Home, Layer, Model, Weight
-from placement.memory.reading import TOKENS_MAX, Malformed, Reading
+from placement.memory.reading import TOKENS_MAX, Malformed, Reading, bounded
 from placement.memory.shape import Block
 from placement.memory.sizes import EXPERTS_MAX
 
 ENCODERS: Final = (
     "bert", "roberta", "xlm-roberta", "camembert", "mpnet", "distilbert", "nomic_bert",
     "modernbert", "eurobert", "neobert", "jina_bert", "jina_embeddings_v3", "electra", "ernie",
+    "deberta-v2",
     "whisper", "t5", "mt5", "umt5", "bart", "mbart", "pegasus", "marian",
 )  # fmt: skip
 ENCODER_ARCHS: Final = {
@@ -108,6 +109,8 @@ def _reading(told: Reading, kind: str) -> Model:
 def _around(told: Reading, kind: str, hidden: int) -> list[Weight]:
     if kind == "electra":
         return _narrow(told, hidden)
+    if kind == "deberta-v2":
+        return _disentangled(told, hidden)
     found = [Weight("token_embd.weight", hidden, told.whole("vocab_size"))]
     if kind in ("eurobert", "neobert"):
         return [*found, Weight("output_norm.weight", hidden)]
@@ -153,6 +156,26 @@ def _narrow(told: Reading, hidden: int) -> list[Weight]:
     if wide == hidden:
         return found
     return [*found, Weight("embd_proj.weight", wide, hidden), Weight("embd_proj.bias", hidden)]
+
+
+def _disentangled(told: Reading, hidden: int) -> list[Weight]:
+    """DeBERTa says how far words are apart in a table that every layer uses."""
+    found = [
+        Weight("token_embd.weight", hidden, told.whole("vocab_size")),
+        Weight("token_embd_norm.weight", 2 * hidden),
+    ]
+    words = told.whole("max_position_embeddings", most=TOKENS_MAX)
+    if told.yes("position_biased_input", default=True):
+        found.append(Weight("position_embd.weight", hidden, words))
+    if told.maybe("type_vocab_size"):
+        found.append(Weight("token_types.weight", hidden, told.maybe("type_vocab_size")))
+    if told.yes("relative_attention"):
+        apart = told.raw("position_buckets")
+        far = bounded("position_buckets", words if apart in (None, -1) else apart, 1, TOKENS_MAX)
+        found.append(Weight("attn_rel_b.weight", hidden, 2 * far))
+        if "layer_norm" in told.text("norm_rel_ebd"):
+            found.append(Weight("attn_rel_norm.weight", 2 * hidden))
+    return found
 
 
 def _seeing(told: Reading, kind: str) -> Model:

@@ -162,6 +162,13 @@ class Dots3(Decoder):
             value=told.whole("v_head_dim"), query_rank=told.whole("q_lora_rank"), index_width=0,
         )  # fmt: skip
 
+    def shared_width(self, layer: int) -> int:
+        width = self.told.maybe(
+            "shared_experts_intermediate_size", "moe_shared_expert_intermediate_size"
+        )
+        many = self.told.whole("n_shared_experts", default=1, least=0)
+        return width * many or super().shared_width(layer)
+
     def _windowed(self, layer: int) -> Mapping[str, Any]:
         """The sizes of a windowed layer: listed per layer, with a prefix, or the usual ones."""
         own = self.own(layer)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from placement.memory import hybrids, latents, stateful
-from placement.memory.attention import Attention
+from placement.memory.attention import Attention, Borrowed
 from placement.memory.decoder import Decoder, gguf_only
 from placement.memory.feeds import Feed
 from placement.memory.model import LAYERS_MAX, Weight
@@ -269,6 +269,30 @@ class Longcat(Decoder):
         return Block((attention,), experts, norms=4, extra=extra)
 
 
+class HrmText(Decoder):
+    """Two stacks that run again and again: weights once, keys and values for every run."""
+
+    def block(self, layer: int) -> Block:
+        stack = self.told.whole("num_layers_per_stack", most=LAYERS_MAX)
+        slow = self.told.whole("L_cycles", most=LAYERS_MAX)
+        if layer < stack or slow * stack <= layer < (slow + 1) * stack:
+            return super().block(layer)
+        return Block((Borrowed(self.attention(layer)),), norms=0)
+
+    def outside(self) -> list[Weight]:
+        return [*super().outside(), Weight("hrm_z_l_init", self.hidden)]
+
+
+class CogVlm(Decoder):
+    """A second set of every matrix for the words that are pictures."""
+
+    def block(self, layer: int) -> Block:
+        made = super().block(layer)
+        again = [*self.attention(layer).weights(self.hidden), *made.feed.weights(self.hidden)]
+        extra = tuple(replace(one, name=f"vis_{one.name}") for one in again if one.rows > 1)
+        return replace(made, extra=extra)
+
+
 PECULIAR: Final[dict[str, type[Decoder]]] = {
     "": Decoder, "apertus": Apertus, "bitnet": Bitnet, "diffllama": DiffLlama, "gemma3n": Gemma3n,
     "gemma4": Gemma4, "phimoe": Phimoe, "falcon": Falcon, "opt": Opt, "stablelm": StableLm,
@@ -281,4 +305,5 @@ PECULIAR: Final[dict[str, type[Decoder]]] = {
     "zamba": stateful.Zamba, "zamba2": stateful.Zamba2,
     "deepseek4": latents.DeepSeek4, "hy_v4": latents.HunYuan4, "dots3": latents.Dots3,
     "glm5": latents.Glm5Next, "bailing3": latents.BailingHybrid, "grove": latents.GroveMoe,
+    "hrm": HrmText, "cogvlm": CogVlm, "plamo2": stateful.Plamo2,
 }  # fmt: skip

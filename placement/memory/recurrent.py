@@ -51,6 +51,34 @@ class Mamba1:
 
 
 @dataclass(frozen=True, slots=True)
+class PlamoState:
+    """PLaMo 2's state space: in heads as Mamba-2, with the small projections of Mamba-1.
+
+    Shapes as in llama.cpp's `src/models/plamo2.cpp`.
+    """
+
+    heads: int
+    inner: int
+    state: int
+    conv: int
+    step_rank: int
+
+    def weights(self, hidden: int) -> list[Weight]:
+        small = self.step_rank + 2 * self.state
+        return [
+            Weight("ssm_in.weight", hidden, 2 * self.inner),
+            Weight("ssm_conv1d.weight", self.conv, self.inner),
+            Weight("ssm_x.weight", self.inner, small),
+            Weight("ssm_dt.weight", self.step_rank, self.heads),
+            Weight("ssm_vectors", 3 * self.heads + small),
+            Weight("ssm_out.weight", self.inner, hidden),
+        ]
+
+    def cache(self) -> Cache:
+        return Cache(conv=(self.conv - 1) * self.inner, state=self.state * self.inner)
+
+
+@dataclass(frozen=True, slots=True)
 class Mamba2:
     """A state space in heads; `groups` of them share their matrices."""
 

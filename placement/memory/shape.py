@@ -18,6 +18,7 @@ from placement.memory.recurrent import (
     Mamba1,
     Mamba2,
     MatrixLstm,
+    PlamoState,
     ShortConv,
     Wkv6,
     Wkv7,
@@ -45,6 +46,7 @@ Mixer = (
     | Compressed
     | Mamba1
     | Mamba2
+    | PlamoState
     | DeltaNet
     | DeltaAttention
     | ShortConv

@@ -14,8 +14,9 @@ from placement.memory.decoder import Decoder
 from placement.memory.feeds import Feed
 from placement.memory.model import LAYERS_MAX, Layer, Weight
 from placement.memory.reading import Malformed
-from placement.memory.recurrent import Mamba1, Mamba2, MatrixLstm, Wkv6, Wkv7
+from placement.memory.recurrent import Mamba1, Mamba2, MatrixLstm, PlamoState, Wkv6, Wkv7
 from placement.memory.shape import Block, Mixer
+from placement.memory.sizes import FULL
 
 FACTOR_MAX: Final = 64
 LORA_STEP: Final = 32
@@ -108,6 +109,32 @@ def _factor(told: Decoder, name: str, default: float) -> float:
     if isinstance(said, bool) or not isinstance(said, int | float) or not 0 < said < FACTOR_MAX:
         raise Malformed(name, f"is not a factor between 0 and {FACTOR_MAX}")
     return float(said)
+
+
+class Plamo2(Decoder):
+    """States, and an attention in the middle of every so many layers."""
+
+    def read_key(self) -> int:
+        return self.told.maybe("hidden_size_per_head", "head_dim") or 128
+
+    def kind(self, layer: int) -> str:
+        step = self.told.whole("mamba_step", default=2, most=LAYERS_MAX)
+        if not self.told.yes("mamba_enabled", default=True):
+            return FULL
+        if self.layers <= step // 2:
+            return FULL if layer == self.layers - 1 else self.family.linear
+        return FULL if layer % step == step // 2 else self.family.linear
+
+    def mixer(self, layer: int, kind: str) -> Mixer:
+        if kind != self.family.linear:
+            return super().mixer(layer, kind)
+        whole = self.told.whole
+        heads = whole("mamba_num_heads", "mamba_n_heads", default=64)
+        inner = heads * (self.told.maybe("mamba_d_head") or self.key)
+        return PlamoState(
+            heads=heads, inner=inner, state=whole("mamba_d_state", default=64),
+            conv=whole("mamba_d_conv", default=4), step_rank=max(64, self.hidden // 16),
+        )  # fmt: skip
 
 
 class Xlstm(Rwkv):

@@ -26,6 +26,8 @@ PLAIN: Final = {
     "compress_ratios": "attention.compress_ratios",
     "o_groups": "attention.output_group_count",
     "o_lora_rank": "attention.output_lora_rank",
+    "num_layers_per_stack": "hrm.layers_per_stack",
+    "L_cycles": "hrm.l_cycles",
     "hc_mult": "hyper_connection.count",
     "num_hash_layers": "hash_layer_count",
     "index_kpool": "attention.indexer.kpool",

@@ -1,11 +1,14 @@
 """Families that differ from the textbook by little: parameters as their makers give them."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from placement.memory.description import describe, describe_gguf
-from placement.memory.families import FAMILIES
+from placement.memory.description import Undescribed, describe, describe_gguf
+from placement.memory.encoders import ENCODER_ARCHS
+from placement.memory.families import BY_ARCH, FAMILIES
 from placement.memory.model import Model
 
 QWEN = {
@@ -64,3 +67,16 @@ def test_what_only_a_gguf_tells_is_described_from_its_keys(arch: str) -> None:
     assert made.gguf == arch
     per_token = {layer.cache.per_token for layer in made.layers}
     assert per_token <= {0, 2 * 4 * 64}, "keys and values of four heads, or it keeps none"
+
+
+def test_the_page_of_architectures_names_those_that_have_rules_and_no_others() -> None:
+    page = Path("docs/reference/architectures.md").read_text(encoding="utf-8")
+    known, bound = page.split("## Known")[1].split("## An upper bound only")
+    assert set(re.findall(r"`([\w.-]+)`", known)) == {*BY_ARCH, *ENCODER_ARCHS}
+    listed = re.findall(r"^\| `([\w.-]+)` \|", bound, re.MULTILINE)
+    assert listed
+    for arch in listed:
+        made = describe_gguf({"general.architecture": arch, f"{arch}.block_count": 4,
+                              f"{arch}.embedding_length": 64})  # fmt: skip
+        assert isinstance(made, Undescribed)
+        assert not made.known
