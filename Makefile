@@ -7,10 +7,11 @@ NIGHTS ?= 100
 EVENINGS ?= 25
 FOR ?= 20s
 INPUTS ?= 1000000
+TRIES ?= 300
 SEED ?= 1
 RECORD ?= simulations/records/million.json
 
-.PHONY: help install demo test lint check races nights seeds planted fuzz campaign fidelity truth \
+.PHONY: help install demo test lint check races nights seeds planted fuzz campaign fidelity crashes truth \
 	stories namespaces engines plugin bench lock clean
 
 help: ## what can be made here
@@ -60,6 +61,9 @@ campaign: install ## RECORD=file: a million answered operations, some hours; RES
 
 fidelity: install ## EVENINGS=25 of whole agents in one process: seeded scheduling, SQLite on a bad disk
 	$(BIN)/python -m simulations.fidelity --count $(EVENINGS) --seed $(SEED)
+
+crashes: install ## TRIES=300 of SIGKILL between two effects, on a real disk; FULL=1: at every one
+	$(BIN)/python -m simulations.crashes --seed $(SEED) $(if $(FULL),--all,--tries $(TRIES))
 
 truth: install ## FOR=20s of real processes that are killed, stopped and cut off; SEED=1
 	$(BIN)/python -m simulations.truth --for $(FOR) --seed $(SEED)

@@ -111,9 +111,12 @@ class Village:
         resident = self.residents[name]
         assert resident.incarnation is None, f"{name} runs already"
         resident.boot()
-        resident.incarnation = Incarnation(resident, self.air, self.platter)
+        resident.incarnation = self._process_of(resident)
         self.trace.put("start", name, b"")
         self._nursery.start_soon(self._run, resident, resident.incarnation, first)
+
+    def _process_of(self, resident: Resident) -> Incarnation:
+        return Incarnation(resident, self.air, self.platter)
 
     async def wait_for(self, done: Callable[[], bool], limit: Duration) -> bool:
         """Let time pass until `done`. Whether it was done within `limit`."""
@@ -155,11 +158,13 @@ class Village:
 
 
 @asynccontextmanager
-async def village(seed: str, weather: Weather, trace: Trace) -> AsyncIterator[Village]:
+async def village(
+    seed: str, weather: Weather, trace: Trace, kind: type[Village] = Village
+) -> AsyncIterator[Village]:
     """An empty village; whoever is up at the end of the block is killed."""
     number = int.from_bytes(hashlib.blake2b(seed.encode(), digest_size=8).digest())
     async with trio.open_nursery() as nursery:
-        here = Village(seed, Network(weather, number), nursery, trace)
+        here = kind(seed, Network(weather, number), nursery, trace)
         with platter(here.disks, Random(f"{seed}/sqlite")) as here.platter:
             nursery.start_soon(here.air.pump)
             yield here

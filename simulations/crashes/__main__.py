@@ -1,0 +1,42 @@
+"""`python -m simulations.crashes`: die at boundaries, start again, and tell what was found."""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from simulations.crashes.sweep import Report, sweep
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit status: 0 when every promise was kept."""
+    parser = argparse.ArgumentParser(prog="python -m simulations.crashes", description=__doc__)
+    parser.add_argument("--tries", type=int, default=300, help="SIGKILLs with a start after each")
+    parser.add_argument("--all", action="store_true", help="a SIGKILL at every boundary there is")
+    parser.add_argument("--every", type=int, default=5, help="of the boundaries looked at alive")
+    parser.add_argument("--seed", type=int, default=1, help="which boundaries")
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()),
+        help="on the disk to try")  # fmt: skip
+    asked = parser.parse_args(arguments)
+    report = sweep(
+        asked.folder, tries=None if asked.all else asked.tries, every=asked.every, seed=asked.seed
+    )
+    print(told(report))
+    return 1 if report.faults else 0
+
+
+def told(report: Report) -> str:
+    """For people."""
+    kinds = ", ".join(f"{kind} {count}" for kind, count in report.kinds.most_common())
+    lines = [
+        f"boundaries  {report.boundaries}: {kinds}",
+        f"looked at   {report.looked} by another reader, while the story went on",
+        f"killed at   {report.killed}, and started again"
+        + (f" ({report.outlived} were over before)" if report.outlived else ""),
+        f"faults      {len(report.faults)}, in {report.seconds:.0f} s",
+    ]
+    return "\n".join([*lines, *report.faults])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
