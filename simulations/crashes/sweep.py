@@ -125,7 +125,9 @@ def _die_and_start(here: Places, at: int, report: Report) -> None:
     report.killed += ended == -signal.SIGKILL
     report.outlived += ended == DONE
     if not faults:
-        _, faults = _in_a_child(lambda: _start_again(here))
+        ended, faults = _in_a_child(lambda: _start_again(here))
+        if ended == -signal.SIGKILL:
+            faults = ["somebody killed the start after it"]
     report.faults += [f"killed at boundary {at}: {fault}" for fault in faults]
 
 
@@ -155,14 +157,16 @@ def _in_a_child(work: Callable[[], None]) -> tuple[int, list[str]]:
     child = os.fork()
     if not child:
         os.close(reading)
-        status = DONE
+        status = FAILED
         try:
             work()
-        except BaseException as error:  # noqa: BLE001 - it is told, and the child ends
-            status = FAILED
-            os.write(writing, "\n".join(dict.fromkeys(_leaves(error))).encode()[:FAULT_BYTES_MAX])
-        sys.stdout.flush()
-        os._exit(status)
+            status = DONE
+        finally:  # whatever it was, it is told, and the child ends here
+            error = sys.exc_info()[1]
+            told_of = [] if error is None else dict.fromkeys(_leaves(error))
+            os.write(writing, "\n".join(told_of).encode()[:FAULT_BYTES_MAX])
+            sys.stdout.flush()
+            os._exit(status)
     os.close(writing)
     with os.fdopen(reading, "rb") as told:
         said = told.read().decode(errors="replace")
