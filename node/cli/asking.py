@@ -23,7 +23,7 @@ EXPECTED: Final = {
     "reserve": ("id", "owner", "state", "legs", "kind", "remaining_ms", "warnings"),
     "reserve_gang": ("id", "state", "members", "remaining_ms", "warnings"),
     "post": ("id", "owner", "state", "legs", "remaining_ms"),
-    "renew": ("id", "owner", "remaining_ms"),
+    "renew": ("id", "owner", "state", "remaining_ms"),
     "extend": ("id", "owner", "term_ms", "remaining_ms"),
     "shrink": ("id", "owner", "legs"),
     "transfer": ("id", "owner", "legs", "kind", "remaining_ms", "environment"),

@@ -54,7 +54,7 @@ from node.core.reserving.carrying import Carried, Carrying
 from node.core.reserving.custody import Answered, Custody
 from node.core.reserving.lines import Stand
 from node.core.reserving.telling import Tell, Tellable, Telling, Told
-from node.core.reserving.wishes import Ask, AskingEffect, AskInLine, Granted, Wish
+from node.core.reserving.wishes import Ask, AskingEffect, AskInLine, Granted, Wish, is_carried
 from node.core.trust.trusting import refusal_of
 
 SERVICE_LEDGER: Final = "ledger"
@@ -110,7 +110,7 @@ class Errands:
         self._knowledge = knowledge
         self.draw: Callable[[int], bytes] = random.randbytes
         self._asking = Asking(random, knowledge.session_of)
-        self._telling = Telling(knowledge.name_of)
+        self._telling = Telling(knowledge.name_of, knowledge.believed)
         self._custody = Custody()
         self._carrying = Carrying()
         self.ganging = Ganging(random, gang_books.GangBooks(knowledge, self._custody))
@@ -182,7 +182,7 @@ class Errands:
         self, token: int, owner: NodeId, command: Tellable, now: Instant
     ) -> list[ErrandEffect]:
         """One command about one hold, for the surface request `token`."""
-        return self._sort(self._telling.begin(token, owner, command), now)
+        return self._sort(self._telling.begin(token, owner, command, now), now)
 
     def cancel(self, token: int, now: Instant) -> list[ErrandEffect]:
         """Whoever asked under `token` is gone."""
@@ -354,15 +354,15 @@ class Errands:
                     out += self._deliver(self._routes.pop(token), answer, now)
                 case Granted():
                     out += self._granted(effect, now)
-                case Told(token, owner, command, answer):
+                case Told(token, owner, command, answer, since):
+                    known = self._knowledge
                     if isinstance(command, Release | Void):
-                        self._knowledge.granted.pop(answer.id, None)
+                        known.granted.pop(answer.id, None)
                     else:
-                        self._knowledge.remember_grant(answer, owner, HoldState.POSTED, now)
+                        known.remember_grant(answer, owner, HoldState.POSTED, now, since)
                         begun = self._carrying.confirmed(answer, now)
                         out += [*begun, Look(TIED)] if begun else []
-                    body = answers.told(self._knowledge, owner, answer)
-                    out.append(Reply(token, ok=True, body=body))
+                    out.append(Reply(token, ok=True, body=answers.told(known, owner, answer)))
                 case Persist() | Progress() | Reply() | Record():
                     out.append(effect)
         return out
@@ -371,7 +371,8 @@ class Errands:
         reply = Reply(done.token, ok=True, body=answers.granted(self._knowledge, done))
         reserve = done.reserve
         state = HoldState.PENDING if reserve.hold_only else HoldState.POSTED
-        self._knowledge.remember_grant(done.answer, done.choice.owner, state, now)
+        since = done.since if is_carried(reserve) else None
+        self._knowledge.remember_grant(done.answer, done.choice.owner, state, now, since)
         if reserve.pid is None:
             return [reply]
         assert reserve.pid_started is not None

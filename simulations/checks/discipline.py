@@ -26,9 +26,10 @@ SERVED_MAX: Final = 64
 
 class AskersBelieve(Check):
     """B6: an agent begins to confirm only what its asker may still believe in, and renews nothing
-    over the mesh: carrier and owner are one agent in this version.
+    over the mesh by itself: carrier and owner are one agent in this version.
 
-    What a person tells an agent to confirm is the person's affair: an owner says "too late".
+    What a person tells an agent to confirm or to renew is the person's affair: an owner says "too
+    late".
     """
 
     promises = ("B6",)
@@ -46,11 +47,15 @@ class AskersBelieve(Check):
         told = self.evidence.command(call.body) if call.service == SERVICE_LEDGER else None
         if told is None:
             return
-        if isinstance(told.command, Renew | Resume):
+        if isinstance(told.command, Renew | Resume) and not self._said(told.command.id):
             raise self.broken("B6", f"{host.name} carries a lease over the mesh")
         if isinstance(told.command, Post) and told.command.id not in self._begun:
             self._begun[told.command.id] = self.world.now
             self._check(host, told.command.id)
+
+    def _said(self, hold: bytes) -> bool:
+        """Whether a person spoke of it."""
+        return any(hold.hex().startswith(text) for text in self._by_people)
 
     def _check(self, host: Host, hold: bytes) -> None:
         first = self.evidence.promises.first_sent(hold)
@@ -58,7 +63,7 @@ class AskersBelieve(Check):
             return
         self.looks("B6")
         late = self.world.now - first - holder_span(PENDING_TTL)
-        if late >= 0 and not any(hold.hex().startswith(text) for text in self._by_people):
+        if late >= 0 and not self._said(hold):
             seconds = late / 1e9
             raise self.broken("B6", f"{host.name} confirms {seconds:.3f} s after its belief ended")
 

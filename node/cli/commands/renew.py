@@ -12,7 +12,7 @@ from typing import Final
 from mesh.instant import MILLISECOND, SECOND
 from node.cli.asking import Body, answer, show
 from node.cli.asks import term_ms
-from node.cli.exits import YES, wrong_usage
+from node.cli.exits import YES, Unable, wrong_usage
 from node.cli.render import Ink, clean, short, span, tell
 from node.shell.clock import now
 
@@ -23,6 +23,10 @@ FOR_DEFAULT: Final = "1h"
 FOR_MS_MAX: Final = 30 * 24 * 3_600_000
 """As long as the longest booking: nothing is carried for ever by a command that was forgotten."""
 SILENCE_SECONDS_MAX: Final = 20.0
+SILENCE: Final = frozenset({"unknown", "no_agent", "cut_short"})
+"""Endings of a renewal that say nothing of the lease."""
+BELIEF: Final = 25 * SECOND
+"""So long after a renewal that was answered it is worth asking again: a lease has 30 s."""
 
 
 def run(flags: Namespace) -> int:
@@ -46,11 +50,12 @@ def run(flags: Namespace) -> int:
 
 def _carry(flags: Namespace, request: Body, every: int, span_ms: int) -> int:
     """Renew until the time is over. A no ends it, with the owner's reason and status 1."""
-    asked = now()
+    asked = believed = now()
     over = asked + span_ms * MILLISECOND
     while True:
-        body = answer(flags, request, SILENCE_SECONDS_MAX)
-        show(flags, body, partial(_drawn, body))
+        sent = now()
+        if _renew(flags, request, still=sent - believed < BELIEF):
+            believed = sent
         asked += every * MILLISECOND
         if asked >= over:
             if not flags.json:
@@ -60,10 +65,25 @@ def _carry(flags: Namespace, request: Body, every: int, span_ms: int) -> int:
         asked = max(asked, now() - every * MILLISECOND)  # a machine that slept catches up once
 
 
+def _renew(flags: Namespace, request: Body, *, still: bool) -> bool:
+    """Ask once. Whoever restarts just now, the owner or the agent here, is asked again as long as
+    the lease may be relied on (`still`): silence is no word about it."""
+    try:
+        body = answer(flags, request, SILENCE_SECONDS_MAX)
+    except Unable as unable:
+        if not still or unable.code not in SILENCE:
+            raise
+        tell(f"not renewed yet: {unable.sentence}")
+        return False
+    show(flags, body, partial(_drawn, body))
+    return True
+
+
 def _drawn(body: Body, _ink: Ink) -> list[str]:
     return [_said(body)]
 
 
 def _said(body: Body) -> str:
     where = clean(body["owner"]["name"])
-    return f"renewed: {short(body['id'])} on {where}, {span(body['remaining_ms'])} left"
+    how = "taken up again, by an owner in quarantine" if body["state"] == "resumed" else "renewed"
+    return f"{how}: {short(body['id'])} on {where}, {span(body['remaining_ms'])} left"

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import msgspec
 
 from ledger.books import Books
-from ledger.commands import Answer
+from ledger.commands import TTL_MAX, Answer
 from ledger.holds import LiveHold
-from ledger.leases import owner_span
+from ledger.leases import holder_span, owner_span
 from ledger.lifecycle import HoldState
 from ledger.machine import Ledger
 from mesh.effects import Address
@@ -67,6 +67,10 @@ class Grant(NamedTuple):
     state: HoldState
     left: Duration | None
     told_at: Instant
+    believed_until: Instant | None = None
+    """Of what we renew: until when we may rely on it, counted from the send that was answered."""
+    receipts: tuple[bytes, ...] = ()
+    """What proves it to an owner in quarantine."""
 
 
 @dataclass(slots=True)
@@ -129,11 +133,27 @@ class Knowledge:
     def _heard(self, author: NodeId, topic: str, now: Instant) -> None:
         self._heard_at.setdefault(author, {})[topic] = now
 
-    def remember_grant(self, answer: Answer, owner: NodeId, state: HoldState, now: Instant) -> None:
-        """We hold this, whatever our copy of the owner's log says so far."""
-        self.granted[answer.id] = Grant(owner, state, answer.remaining, now)
+    def remember_grant(
+        self, answer: Answer, owner: NodeId, state: HoldState, now: Instant,
+        since: Instant | None = None,
+    ) -> None:  # fmt: skip
+        """We hold this, whatever our copy of the owner's log says so far. `since`: of what may be
+        a carried lease, when we first sent what was answered."""
+        until = None if since is None else since + holder_span(TTL_MAX)
+        before = self.granted.get(answer.id)
+        receipts = answer.receipts or (() if before is None else before.receipts)
+        receipts = () if until is None else receipts
+        self.granted[answer.id] = Grant(owner, state, answer.remaining, now, until, receipts)
         while len(self.granted) > GRANTS_REMEMBERED_MAX:
             self.granted.popitem(last=False)
+
+    def believed(self, hold: bytes, now: Instant) -> tuple[bytes, ...]:
+        """Receipts of a lease that we may still rely on. An owner in quarantine takes them for
+        true; so nobody shows what is over, though it would be believed."""
+        grant = self.granted.get(hold)
+        if grant is None or grant.believed_until is None or now >= grant.believed_until:
+            return ()
+        return grant.receipts
 
     def forget(self, node: NodeId) -> None:
         """`node` is on no roll any more: nothing it said, kept or granted is known here."""

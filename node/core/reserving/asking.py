@@ -48,10 +48,10 @@ from node.core.reserving.wishes import (
     WAIT_TICK,
     Ask,
     AskingEffect,
-    Granted,
     Stage,
     Wish,
     forget,
+    granted,
     hold_of,
     tried,
     waiting_progress,
@@ -382,10 +382,8 @@ class Asking:
     # How an errand ends --------------------------------------------------------------------------
 
     def _granted(self, key: int, errand: Wish, answer: Answer) -> list[AskingEffect]:
-        assert errand.choice is not None
         left = self._heard(self._lines.leave(key), 0)
-        done = Granted(errand.token, errand.reserve, errand.choice, answer, tuple(errand.tried))
-        return [*left, *self._drop(key), done]
+        return [*left, *self._drop(key), granted(errand, answer)]
 
     def _refuse(self, key: int, refused: Refused) -> list[AskingEffect]:
         errand = self._errands[key]

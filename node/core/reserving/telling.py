@@ -16,6 +16,7 @@ from ledger.commands import (
     Post,
     Release,
     Renew,
+    Resume,
     Shrink,
     Transfer,
     Void,
@@ -29,7 +30,7 @@ from node.core.requests import Refused
 SENDS_MAX: Final = 5
 REST_BETWEEN_SENDS: Final[Duration] = 300 * MILLISECOND
 
-Tellable: TypeAlias = Post | Renew | Extend | Shrink | Transfer | Release | Void
+Tellable: TypeAlias = Post | Renew | Resume | Extend | Shrink | Transfer | Release | Void
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class Told:
     owner: NodeId
     command: Tellable
     answer: Answer
+    since: Instant = 0
+    """When what was answered was first sent."""
 
 
 Telt: TypeAlias = Tell | Told | Reply | Persist
@@ -59,6 +62,7 @@ class _Errand:
     token: int
     owner: NodeId
     command: Tellable
+    since: Instant = 0
     sends: int = 0
     wake_at: Instant | None = None
 
@@ -69,6 +73,8 @@ class Telling:
 
     name_of: Callable[[NodeId], str] = short_id
     """How people call an owner."""
+    believed: Callable[[bytes, Instant], tuple[bytes, ...]] = lambda _hold, _now: ()
+    """Receipts of a lease that may still be relied on."""
     _errands: dict[int, _Errand] = field(default_factory=dict)
     _next: int = 0
 
@@ -78,12 +84,14 @@ class Telling:
             return None
         return earliest(*(errand.wake_at for errand in self._errands.values()))
 
-    def begin(self, token: int, owner: NodeId, command: Tellable) -> list[Tell | Persist]:
+    def begin(
+        self, token: int, owner: NodeId, command: Tellable, now: Instant = 0
+    ) -> list[Tell | Persist]:
         """Tell `owner`, for the surface request `token`. The id of what is to be a new grant is on
         disk before anybody hears of it."""
         kept = _row(command, owner)
         self._next += 1
-        self._errands[self._next] = _Errand(token, owner, command)
+        self._errands[self._next] = _Errand(token, owner, command, now)
         return [*kept, self._send(self._next)]
 
     def wake(self, now: Instant) -> list[Tell]:
@@ -102,10 +110,13 @@ class Telling:
             return []
         if answer is None or answer.outcome is Outcome.WRONG_SESSION:
             return self._again(key, errand, answer, now)
+        if receipts := self._to_show(errand.command, answer, now):
+            errand.command, errand.since = Resume(answer.id, answer.session, receipts), now
+            return [self._send(key)]
         del self._errands[key]
         over = _row(errand.command, None)
         if answer.outcome.positive:
-            return [*over, Told(errand.token, errand.owner, errand.command, answer)]
+            return [*over, Told(errand.token, errand.owner, errand.command, answer, errand.since)]
         detail = answer.detail or answer.outcome.value
         hint = "asking again may help" if answer.outcome.may_change_on_retry else ""
         if answer.outcome is Outcome.NOT_HOLDER:
@@ -114,6 +125,13 @@ class Telling:
                 hint = "only its holder and its owner may: `holdfast holds` names both"
         refused = Refused("refused", f"the owner refused: {detail}", hint)
         return [*over, _refusal(errand.token, refused, answer.outcome.value)]
+
+    def _to_show(self, command: Tellable, answer: Answer, now: Instant) -> tuple[bytes, ...]:
+        """An owner in quarantine may have forgotten a lease, and its carrier has not: what is shown
+        while it may be relied on goes on."""
+        if answer.outcome is not Outcome.QUARANTINED or not isinstance(command, Renew):
+            return ()
+        return self.believed(answer.id, now)
 
     def _again(self, key: int, errand: _Errand, answer: Answer | None, now: Instant) -> list[Telt]:
         if errand.sends >= SENDS_MAX:

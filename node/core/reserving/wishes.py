@@ -68,6 +68,8 @@ class Granted:
     choice: Choice
     answer: Answer
     tried: tuple[dict[str, Any], ...]
+    since: Instant = 0
+    """When it was first asked for: what belief in it is counted from."""
 
 
 @dataclass(slots=True)
@@ -97,6 +99,13 @@ class Wish:
 
 
 AskingEffect: TypeAlias = Ask | AskInLine | Granted | Persist | Progress | Reply
+
+
+def granted(errand: Wish, answer: Answer) -> Granted:
+    """`errand` came through."""
+    assert errand.choice is not None
+    tries, since = tuple(errand.tried), errand.first_sent
+    return Granted(errand.token, errand.reserve, errand.choice, answer, tries, since)
 
 
 def is_carried(reserve: Reserve) -> bool:
