@@ -86,7 +86,7 @@ def changed_since(token: str, request: Request, view: ClusterView) -> list[str]:
 
 def _asked(request: Request) -> str:
     """The question, but for what may be said only when a plan is taken: where, how long, how."""
-    asked = request.but(node=None, duration=None, kind=Kind.BOOKING, guesses=())
+    asked = request.but(node=None, duration=None, kind=Kind.BOOKING, guesses=(), window=None)
     return question_digest(asked)[:QUESTION_CHARS]
 
 

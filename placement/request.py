@@ -124,6 +124,15 @@ class Near(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             _check_amount("the data", max(1, self.bytes))  # an empty folder is small, and no error
 
 
+class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When it would run (`windows.py`), by the wall, in ns since 1970: from `start`, for `span`
+    (None: nobody knows how long); asked at `asked`."""
+
+    asked: int
+    start: int
+    span: Duration | None
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One thing to place. None and empty mean: not asked for.
 
@@ -135,7 +144,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     (`history.py`), and among equals an engine that is named goes before one that is not; they
     exclude nobody by themselves. `prefer` and `avoid` name nodes, by name or id: those that fit
     among them go first, or last. `despite_failures` lets remembered crashes pass. `near` names the
-    data that is to be there soonest, and is the objective then.
+    data that is to be there soonest, and is the objective then. `window`: when it would run, if
+    that is asked about; the picture is then as of that time.
     """
 
     ram_bytes: int | None = None
@@ -161,6 +171,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     principal: str = ""
     asker: str | None = None
     guesses: tuple[str, ...] = ()
+    window: Window | None = None
 
     def __post_init__(self) -> None:
         for what, amount in (

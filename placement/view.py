@@ -7,8 +7,18 @@ Amounts are integers in the pool's unit; None is unknown and stays unknown.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from mesh.instant import Duration
 from placement.history import NOTHING, History
+
+
+class PlannedView(NamedTuple):
+    """So much of a pool, from `start` to `end`: by its owner's wall clock, ns since 1970."""
+
+    start: int
+    end: int
+    amount: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,10 @@ class PoolView:
     """Of a disk: nvme | ssd | hdd | network | unknown. Empty for everything else."""
     promised: int = 0
     """What live holds take of it, whether they use it yet or not."""
+    lasting: tuple[tuple[Duration, int], ...] = ()
+    """Of what is promised, the bookings: (how long each can still last at the most, amount)."""
+    planned: tuple[PlannedView, ...] = ()
+    """What will be taken of it by bookings that start later."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from argparse import Namespace
 from collections.abc import Iterable
 from typing import Any, Final
 
+from node.cli import when
 from node.cli.asking import Body, answer, show, warn
 from node.cli.asks import document, term_ms
 from node.cli.exits import NO, YES, wrong_usage
@@ -53,7 +54,8 @@ def where(flags: Namespace) -> int:
     ask = document(flags)
     if flags.duration is not None:
         ask["for"] = flags.duration
-    body = answer(flags, {"type": "where_gang", "ways": [_way(flags, ask)]})
+    question = {"type": "where_gang", "ways": [_way(flags, ask)], **when.about(flags)}
+    body = when.told(answer(flags, question))
     show(flags, body, lambda _ink: [clean(line) for line in body["text"]])
     return YES if body["offer"]["chosen"] is not None else NO
 

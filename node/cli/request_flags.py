@@ -47,7 +47,8 @@ def request(parser: argparse.ArgumentParser) -> None:
 
 def suppose(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--for", dest="duration", metavar="TIME", help="as in 2h")
+    add("--for", dest="duration", metavar="TIME", help="as in 2h: with what is planned meanwhile")
+    add("--start", metavar="WHEN", help="later, as in +3h, 14:00, 'tomorrow 14:00', an ISO time")
     add("--without", action="append", metavar="NODE", help="suppose it were gone")
     add("--plus", action="append", metavar="NODE=WHAT", help="suppose it had bob=nvidia:24GB too")
     add("--freed", action="append", metavar="HOLD", help="suppose this hold had ended")

@@ -6,9 +6,13 @@ comes out is a moment, in milliseconds since 1970.
 """
 
 import re
+from argparse import Namespace
 from datetime import datetime, timedelta, tzinfo
+from typing import Any
 
+from node.cli.asks import term_ms
 from node.cli.exits import wrong_usage
+from node.cli.render import span
 
 FORMS = "write +3h, 14:00, 'tomorrow 14:00' or '2030-05-01 14:00'"
 _DAY = re.compile(r"(?:(today|tomorrow)\s+)?(\d{1,2}):(\d{2})", re.ASCII)
@@ -38,6 +42,26 @@ def shown(wall: int, now: datetime | None = None) -> str:
     if moment.date() == here.date():
         return moment.strftime("%H:%M")
     return moment.strftime("%a %d %b %Y %H:%M" if moment.year != here.year else "%a %d %b %H:%M")
+
+
+def about(flags: Namespace) -> dict[str, Any]:
+    """The time that is asked about, if one is."""
+    if flags.duration is not None:
+        term_ms(flags.duration)
+    if flags.duration is None and flags.start is None:
+        return {}
+    start = {} if flags.start is None else {"start_at_ms": wall_ms(flags.start)}
+    return {"asked_at_ms": int(_here().timestamp() * 1000), **start}
+
+
+def told(body: dict[str, Any]) -> dict[str, Any]:
+    """The answer, with the time that it is about before it."""
+    when = body.get("when")
+    if when is None:
+        return body
+    lasts = "for good" if when["span_ms"] is None else f"for {span(when['span_ms'])}"
+    first = f"From {shown(when['start_at_ms'])} on, {lasts}, with all that owners have planned:"
+    return {**body, "text": [first, *body["text"]]}
 
 
 def _counted(said: str, here: datetime) -> datetime | None:

@@ -21,15 +21,16 @@ from node.core.outlook import Choice, Onlooker, Outlook, legs_of, work_of
 from node.core.picture.knowledge import Knowledge
 from node.core.requests import Refused, Reserve
 from node.core.reserving.wishes import is_carried
-from placement.columns import Prepared
+from placement.columns import Prepared, prepare
 from placement.decide import decide, listed
 from placement.decision import Decision
 from placement.documents import request_from_document
 from placement.explain import change_sentence, explain
 from placement.history import NOTHING, History
-from placement.request import Kind, Request, RequestError
+from placement.request import Kind, Request, RequestError, Window
 from placement.supposing import suppose
 from placement.view import ClusterView
+from placement.windows import within
 from placement.words import read_words
 
 RAM: Final = "ram"
@@ -88,6 +89,10 @@ def reserve_request(knowledge: Knowledge, reserve: Reserve) -> Request:
         raise Refused("bad_request", sentence, "leave out --node, or book there with --for")
     kind = Kind.CARRIED if is_carried(reserve) else Kind.BOOKING
     request = request.but(duration=reserve.term_ms * MILLISECOND, kind=kind)
+    wall = knowledge.ledger.later.calendar.wall(knowledge.now)
+    if reserve.start_at_ms is not None and wall is not None:
+        start = max(wall, reserve.start_at_ms * MILLISECOND)  # its owner says whether it is past
+        request = request.but(window=Window(wall, start, request.duration))
     if reserve.pid is None:
         return request
     if reserve.pid_started is None:
@@ -131,22 +136,34 @@ def _check_start(reserve: Reserve) -> None:
 
 
 def later(knowledge: Knowledge, request: Request) -> Outlook:
-    """Whom to ask for a booking that starts later: what is free today says nothing about then."""
-    able = lines(knowledge, request)
-    if able:
-        return Outlook(able, "", "", None, None)
-    why, hint = why_not(decide(request, knowledge.prepared()))
+    """Whom to ask for a booking that starts later: first those whose calendars have room then, as
+    far as we know them; then all that could have it, for what we know of then is a floor."""
+    decision = decide(request, prepare(then(knowledge.view(), request)))
+    fits = [choice for choice in _choices(decision, request) if choice.legs]
+    there = {choice.owner for choice in fits}
+    able = [choice for choice in lines(knowledge, request) if choice.owner not in there]
+    if fits or able:
+        return Outlook((*fits, *able), "", "", None, None)
+    why, hint = why_not(decision)
     return Outlook((), why, hint, None, None)
+
+
+def then(view: ClusterView, request: Request) -> ClusterView:
+    """`view` as it will be when `request` would run."""
+    return view if request.window is None else within(view, request.window)
+
+
+def _choices(decision: Decision, request: Request) -> tuple[Choice, ...]:
+    return tuple(
+        Choice(parse_id(fit.node), fit.name, legs_of(fit.legs), work_of(request))
+        for fit in listed(decision)
+    )
 
 
 def lines(knowledge: Knowledge, request: Request) -> tuple[Choice, ...]:
     """Owners that could serve `request` if all that they have promised ended, the best first."""
     decision = decide(request, freed(knowledge.view()))
-    return tuple(
-        Choice(parse_id(fit.node), fit.name, legs_of(fit.legs), work_of(request))
-        for fit in listed(decision)
-        if fit.legs
-    )
+    return tuple(choice for choice in _choices(decision, request) if choice.legs)
 
 
 def freed(view: ClusterView) -> ClusterView:

@@ -7,10 +7,12 @@ Tokens are given for the real picture only.
 from typing import Any
 
 from mesh.identity import id_text
+from mesh.instant import MILLISECOND
 from node.core import answers, choosing
 from node.core.names import find_hold
 from node.core.outlook import Onlooker
 from node.core.requests import Plan, Refused, Where
+from node.core.requests.gangs import WhereGang
 from placement.columns import prepare
 from placement.decide import Policy, decide
 from placement.decision import Decision, decision_bytes, digest
@@ -19,22 +21,52 @@ from placement.plans import changed_since, node_of, plan_all, token_of
 from placement.request import Request, RequestError
 from placement.supposing import Freed, suppose
 from placement.view import ClusterView
+from placement.windows import window_of
 
 
 def where(knowledge: Onlooker, asked: Where) -> dict[str, Any]:
     """Where it would run, with every reason, and what the answer rests on."""
     request = choosing.pinned(knowledge, choosing.request_of(asked.ask, knowledge.us))
+    request = timed(request, asked)
     policy = Policy(asked.list_all, asked.brief)
     supposed = bool(asked.without or asked.plus or asked.freed)
     view = _supposing(knowledge, asked) if supposed else knowledge.view()
-    decision = decide(request, prepare(view) if supposed else knowledge.prepared(), policy)
-    token = None if supposed else token_of(request, decision, view)
+    seen = choosing.then(view, request)
+    decision = decide(
+        request, knowledge.prepared() if seen is knowledge.view() else prepare(seen), policy
+    )
+    token = None if supposed or asked.start_at_ms else token_of(request, decision, view)
     told = explain(decision)
     return {
         **_answer(decision, token),
         "view": view.versions,
+        "when": when(request),
         "ages_ms": knowledge.ages_ms(),
         "text": ["Supposing that, and nothing else changed:", *told] if supposed else list(told),
+    }
+
+
+def timed(request: Request, asked: Where | WhereGang) -> Request:
+    """`request` for the time that is asked about, if one is. May raise Refused."""
+    if asked.asked_at_ms is None:
+        if asked.start_at_ms is not None:
+            raise Refused("bad_request", "a start needs to know when it was asked: asked_at_ms")
+        return request
+    start = None if asked.start_at_ms is None else asked.start_at_ms * MILLISECOND
+    try:
+        return request.but(window=window_of(request, asked.asked_at_ms * MILLISECOND, start))
+    except RequestError as error:
+        raise Refused("bad_request", str(error), "write --start 'tomorrow 14:00'") from error
+
+
+def when(request: Request) -> dict[str, Any] | None:
+    """The time that an answer is about, for surfaces; null: now, and nothing was said of later."""
+    if request.window is None:
+        return None
+    span = request.window.span
+    return {
+        "start_at_ms": request.window.start // MILLISECOND,
+        "span_ms": None if span is None else span // MILLISECOND,
     }
 
 

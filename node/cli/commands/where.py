@@ -5,10 +5,11 @@ from typing import Any
 
 from node.cli import client
 from node.cli.asking import answer, show
-from node.cli.asks import document, term_ms
+from node.cli.asks import document
 from node.cli.exits import NO, YES, wrong_usage
 from node.cli.render import clean, tell
 from node.cli.settings import state_of
+from node.cli.when import about, told
 
 SUPPOSITIONS = ("without", "plus", "freed")
 
@@ -40,13 +41,17 @@ def _several(flags: Namespace) -> bool:
 def asked(flags: Namespace, ask: dict[str, Any] | None = None) -> dict[str, Any]:
     """What the agent says, or this machine alone where none runs."""
     ask = document(flags) if ask is None else ask
+    time = about(flags)
     if flags.duration is not None:
-        term_ms(flags.duration)
         ask["for"] = flags.duration
     supposed = {name: value for name in SUPPOSITIONS if (value := getattr(flags, name))}
     if flags.peer or client.running(state_of(flags)):
-        said = {"ask": ask, "list_all": flags.all, "brief": flags.brief, **supposed}
-        return answer(flags, {"type": "where", **said})
+        said = {"ask": ask, "list_all": flags.all, "brief": flags.brief, **supposed, **time}
+        return told(answer(flags, {"type": "where", **said}))
+    if flags.start is not None:
+        raise wrong_usage(
+            "what is planned is known to a mesh, and no agent runs here", "`holdfast up`"
+        )
     if supposed:
         raise wrong_usage("suppositions are about a mesh, and no agent runs here", "`holdfast up`")
     from node.cli import alone

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from ledger.commands import GANG_MEMBERS_MAX
 from ledger.gangs import Gang
 from mesh.identity import NodeId, parse_id
-from node.core import answers, choosing
+from node.core import answers, choosing, planning
 from node.core.names import find_hold
 from node.core.outlook import Choice, Onlooker, Outlook, legs_of, work_of
 from node.core.picture.knowledge import Knowledge
@@ -89,11 +89,15 @@ def lines(knowledge: Knowledge, parts: tuple[Request, ...]) -> tuple[Choice, ...
 def where(knowledge: Onlooker, asked: WhereGang) -> dict[str, Any]:
     """Where several can run at once, and what the answer rests on. May raise Refused."""
     wishes = tuple(
-        Wish(way.how, tuple(_request(knowledge, ask) for ask in way.asks), tuple(way.parts))
+        Wish(way.how, tuple(_request(knowledge, ask, asked) for ask in way.asks), tuple(way.parts))
         for way in asked.ways
     )
+    first = next((one for wish in wishes for one in wish.asks), None)
+    prepared = knowledge.prepared()
+    if first is not None and first.window is not None:
+        prepared = prepare(choosing.then(knowledge.view(), first))
     try:
-        made = offer(wishes, knowledge.prepared())
+        made = offer(wishes, prepared)
     except RequestError as error:
         raise Refused("bad_request", str(error)) from error
     body = offer_bytes(made)
@@ -103,12 +107,13 @@ def where(knowledge: Onlooker, asked: WhereGang) -> dict[str, Any]:
         "digest": hashlib.sha256(body).hexdigest(),
         "view": knowledge.view().versions,
         "ages_ms": knowledge.ages_ms(),
+        "when": None if first is None else planning.when(first),
         "text": list(explain_offer(made)),
     }
 
 
-def _request(knowledge: Onlooker, ask: dict[str, Any]) -> Request:
-    request = choosing.request_of(ask, knowledge.us)
+def _request(knowledge: Onlooker, ask: dict[str, Any], asked: WhereGang) -> Request:
+    request = planning.timed(choosing.request_of(ask, knowledge.us), asked)
     check_pin(request)
     return request
 

@@ -5,7 +5,7 @@ changes. True room is worked out here, with the ledger's own formula over the ow
 figures and our replica of its books, so that placement only ever sees integers.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 import msgspec
@@ -16,6 +16,7 @@ from mesh.facts import Fact
 from mesh.identity import NodeId, id_text
 from mesh.logs import Position
 from node.core.picture import throughputs
+from node.core.picture.coming import NOTHING_COMING, coming
 from node.core.picture.past import decode_past
 from node.core.picture.topics import (
     GpuFact,
@@ -149,10 +150,14 @@ def _pools(
     if inventory is None:
         return ()
     media = {volume.pool: volume.kind for volume in inventory.volumes}
+    later = NOTHING_COMING if books is None else coming(books)
     return tuple(
-        _pool(pool, live, books, media=media.get(pool.pool, ""), opening=opening)
+        replace(
+            _pool(pool, live, books, media=media.get(pool.pool, ""), opening=opening),
+            lasting=later.lasting.get(pool.pool, ()), planned=later.planned.get(pool.pool, ()),
+        )
         for pool in inventory.pools
-    )
+    )  # fmt: skip
 
 
 def _pool(

@@ -15,7 +15,7 @@ import msgspec
 from node.core.requests import holds as hold_requests
 from node.core.requests import ledger as ledger_requests
 from node.core.requests import succession as succession_requests
-from node.core.requests.gangs import ReserveGang, WhereGang
+from node.core.requests.gangs import ReserveGang, WallMs, WhereGang
 
 SINCE_MS_MAX: Final = 10 * 366 * 24 * 3_600_000
 """Ten years: longer than any agent runs."""
@@ -50,10 +50,13 @@ class Facts(msgspec.Struct, frozen=True, tag="facts", forbid_unknown_fields=True
 class Where(msgspec.Struct, frozen=True, tag="where", forbid_unknown_fields=True):
     """`ask`: a request document (`placement.request.parse_document`), or {"words": "…"}.
 
-    `without`, `plus` and `freed` (ids of holds) suppose something: `placement.supposing`.
+    `without`, `plus` and `freed` (ids of holds) suppose something: `placement.supposing`. With
+    `asked_at_ms` (wall time, milliseconds since 1970) it is about a time: from `start_at_ms`, or
+    from then, for as long as `ask` says; `placement.windows` says what counts.
 
     → {decision: {…}, digest, view: {node: {topic: version}}, ages_ms: {node: {topic: ms}},
-    text: [line…], bytes: the canonical decision bytes as text, plan: token|null}
+    text: [line…], bytes: the canonical decision bytes as text, plan: token|null,
+    when: {start_at_ms, span_ms|null}|null}
     """
 
     ask: dict[str, Any]
@@ -62,6 +65,8 @@ class Where(msgspec.Struct, frozen=True, tag="where", forbid_unknown_fields=True
     without: list[str] = []
     plus: list[str] = []
     freed: list[str] = []
+    asked_at_ms: WallMs | None = None
+    start_at_ms: WallMs | None = None
 
 
 class Plan(msgspec.Struct, frozen=True, tag="plan", forbid_unknown_fields=True):

@@ -3,10 +3,12 @@
 Bodies as there: ids as text, amounts as integers in named units, durations in milliseconds.
 """
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
+WallMs: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=2**63 // 1_000_000 - 1)]
+"""By a wall clock, milliseconds since 1970; what counts in nanoseconds."""
 WAIT_MS_MAX: Final = 366 * 24 * 3_600_000
 """A year: longer than anybody waits for room."""
 
@@ -44,10 +46,13 @@ class GangWay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WhereGang(msgspec.Struct, frozen=True, tag="where_gang", forbid_unknown_fields=True):
-    """Where the first of `ways` fits on several nodes at once.
+    """Where the first of `ways` fits on several nodes at once. Times as for Where.
 
     → {offer: {chosen: number|null, ways: [{how, parts, decision}…]}, digest, bytes, view, ages_ms,
-    text: [line…]}. Ways behind the one that fits are not looked at.
+    text: [line…], when: {start_at_ms, span_ms|null}|null}. Ways behind the one that fits are not
+    looked at.
     """
 
     ways: list[GangWay]
+    asked_at_ms: WallMs | None = None
+    start_at_ms: WallMs | None = None
