@@ -50,8 +50,10 @@ from mesh.voice import Voice
 from mesh.wire import encode, fact_bytes, parse_fact
 
 CLONES_TOLD_MAX: Final = 256
-SAID_AGAIN_EVERY: Final[Duration] = 5 * SECOND
-"""Half of a mesh may come back within one; they all hear of one new record."""
+SAID_AGAIN_EVERY: Final[Duration] = 30 * SECOND
+"""Half of a mesh comes back at once, and all hear of one new record; longer than that takes. Each
+further one is checked and passed on by everybody, who are slow then as it is: at 5 s a split of 128
+healed slower than its halves could read what they said of themselves."""
 
 
 class Arrivals:
