@@ -40,7 +40,7 @@ from mesh.membership import Liveness, Roll
 from mesh.messages import FactNews
 from mesh.persistence import Persist, Write
 from mesh.post import Post
-from mesh.reconcile import KEPT_PATIENCE, Reconciler
+from mesh.reconcile import Reconciler
 from mesh.record import TOPIC_NODE
 from mesh.rejections import Rejection
 from mesh.sightings import Sightings
@@ -128,7 +128,9 @@ class Arrivals:
         self._greeter.met(met.peer, met.address, now)
         self._table.gossip.met(now)
         self._sightings.met(met.peer, now)
-        self._reconciler.met(met.peer, now + KEPT_PATIENCE)
+        if met.took is not None:
+            self._reconciler.tempo.answered(met.took)
+        self._reconciler.met(met.peer, now)
         effects = [*self._remember(met.peer, row), *changes]
         if met.passport.topic == TOPIC_NODE:
             effects += self._table.introduced(met.passport, met.peer, now)

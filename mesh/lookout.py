@@ -73,7 +73,8 @@ class Lookout:
         self._beat = Beat()
         self._ring = Ring(own, mesh_id, config.probe_period)
         self._lots = Lots(own, config.probe_period)
-        self._patience = Patience()
+        self._patience = Patience(reconciler.tempo)
+        reconciler.look_up = self.ping
         self._prober = Prober(config)
         self._suspicions = Suspicions(config)
         self._docket = Docket()

@@ -10,6 +10,7 @@ from typing import Final
 
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, Duration, Instant
+from mesh.tempo import Tempo
 
 LEAST: Final[Duration] = 20 * MILLISECOND
 MOST: Final[Duration] = 160 * MILLISECOND
@@ -32,7 +33,9 @@ class _Times:
 class Patience:
     """One estimate per peer."""
 
-    def __init__(self) -> None:
+    def __init__(self, tempo: Tempo) -> None:
+        """`tempo` hears of every answer, whoever's it is."""
+        self._tempo = tempo
         self._peers: dict[NodeId, _Times] = {}
 
     def pinged(self, peer: NodeId, seq: int, now: Instant) -> None:
@@ -53,6 +56,7 @@ class Patience:
         if times is None or sent is None:
             return
         took = now - sent
+        self._tempo.answered(took)
         if times.smoothed == 0:
             times.smoothed, times.variation = max(1, took), took // 2
             return

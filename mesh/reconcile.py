@@ -10,9 +10,9 @@ Everyone we meet says what it keeps of our *own* log (a letter, KEPT). Where tha
 have ourselves, the peer has shown us all; else, or when nothing is said, the same call asks for it.
 
 At most one call per peer and two overall, so a thousand differences never become a thousand
-streams; and the larger the mesh, the longer the rest between two, since what one of them costs
-grows with the members. A sync that brought nothing is not repeated until one of the roots has moved
-or a pause is over; without that, two machines that cannot agree would ask each other for ever.
+streams; and whether one is worth it is asked by a ping first (`inquiries.py`). A sync that brought
+nothing is not repeated until one of the roots has moved or a pause is over; without that, two
+machines that cannot agree would ask each other for ever.
 """
 
 from collections import Counter
@@ -27,7 +27,8 @@ from mesh.config import MeshConfig
 from mesh.digest import BEGINNING, Cursor, Digest, brief, lacking, summarise_aside
 from mesh.effects import Call, MeshEffect, PeerAnsweredForOurLog
 from mesh.identity import NodeId
-from mesh.instant import MILLISECOND, SECOND, Duration, Instant
+from mesh.inquiries import Inquiries
+from mesh.instant import Instant
 from mesh.intake import Harvest, Intake
 from mesh.membership import Roll
 from mesh.messages import Kept
@@ -46,28 +47,19 @@ from mesh.parcels import (
     within,
 )  # fmt: skip
 from mesh.rejections import Rejection
-from mesh.roots import Roots
-from mesh.timers import Timers
 
 SERVICE_SYNC: Final = "mesh.sync"
 SERVICE_PUSH: Final = "mesh.push"
 TOOK_NEWS: Final = b"\x01"
 TOOK_NOTHING: Final = b"\x00"
 OWN_BATCH_MAX: Final = 1024
-BUSY_RETRY: Final[Duration] = 20 * MILLISECOND
-KEPT_PATIENCE: Final[Duration] = SECOND
-"""How long somebody we met has to say what it keeps of our log, before we ask."""
-TOGETHER: Final[Duration] = 25 * MILLISECOND
-"""Roots that were heard within this time are looked at together: as a mesh forms, hundreds are
-heard in a second, and most are equal or out of date when their time comes."""
-REST_PER_MEMBER: Final[Duration] = MILLISECOND // 4
-"""Between two syncs, for each member: a quarter of a second among a thousand."""
 IN_FULL_MAX: Final = 96
 """Authors that one question names in full, up to 3 KB each: it must fit a frame. The others' turn
 comes with the next sync, for the roots still differ."""
 ROUNDS_MAX: Final = 4096
 """Of one sync, a quarter of a megabyte each. A peer that always has more is cut off."""
 
+LookUp: TypeAlias = Callable[[NodeId, Instant], list[MeshEffect]]
 Reap: TypeAlias = Callable[[Harvest, Instant], list[MeshEffect]]
 
 
@@ -102,14 +94,14 @@ class Reconciler:
         self._chains = chains
         self._intake = intake
         self._refused = refused
-        self._due: Timers[NodeId] = Timers()
-        self._roots = Roots(config.sync_after)
-        self._unasked: dict[NodeId, None] = {}
+        self._inquiries = Inquiries(config.sync_after, config.sync_calls_max)
+        self.tempo = self._inquiries.tempo
+        self._roots, self._unasked = self._inquiries.roots, self._inquiries.unasked
+        self.look_up: LookUp = _nobody
+        """Pings a peer, for its root. The lookout's, as soon as there is one."""
         self._answered: dict[NodeId, None] = {}
         self._calls: dict[int, _Sync] = {}
         self._next_call = 1
-        self._rested: Instant | None = None
-        """Not before then the next sync."""
 
     @property
     def root(self) -> int:
@@ -118,10 +110,7 @@ class Reconciler:
 
     @property
     def next_wake(self) -> Instant | None:
-        first = self._due.next
-        if first is None or len(self._calls) >= self._config.sync_calls_max:
-            return None
-        return first if self._rested is None else max(first, self._rested)
+        return self._inquiries.next_wake(len(self._calls))
 
     def rise(self) -> None:
         """A new run of ours: everybody is asked about our own log again."""
@@ -130,18 +119,15 @@ class Reconciler:
 
     # When --------------------------------------------------------------------------------------
 
-    def met(self, peer: NodeId, at: Instant) -> None:
-        """A session has been opened: unless it tells us all of itself, ask it from `at` on."""
+    def met(self, peer: NodeId, now: Instant) -> None:
+        """A session has been opened."""
         if peer not in self._answered:
-            self._unasked[peer] = None
-            self.urge(peer, at)
+            self._inquiries.met(peer, now)
 
     def gone(self, peer: NodeId) -> None:
         """`peer` is on no roll any more: nothing to ask it, and nothing it said counts."""
-        self._due.cancel(peer)
-        self._unasked.pop(peer, None)
+        self._inquiries.gone(peer)
         self._answered.pop(peer, None)
-        self._roots.gone(peer)
 
     def kept_of(self, peer: NodeId) -> Kept:
         """What we keep of the log of `peer`, for its own ears."""
@@ -165,43 +151,29 @@ class Reconciler:
 
     def urge(self, peer: NodeId, at: Instant) -> None:
         """Sync with `peer` at `at`, or sooner if that was planned."""
-        planned = self._due.at(peer)
-        self._due.set(peer, at if planned is None else min(at, planned))
+        self._inquiries.urge(peer, at)
 
     def gap(self, peer: NodeId, at: Instant) -> None:
         """`peer` has what we lack, whatever its root was when we last heard it: sync at `at`."""
-        self._roots.unknown(peer)
-        self.urge(peer, at)
+        self._inquiries.gap(peer, at)
 
     def heard_root(self, peer: NodeId, root: int, now: Instant) -> None:
         """`peer` says what its state adds up to."""
-        if self._roots.heard(peer, root, self.root, now):
-            at = now + self._config.sync_after
-            self.urge(peer, -(-at // TOGETHER) * TOGETHER)
-        elif root == self.root and peer not in self._unasked:
-            self._due.cancel(peer)
+        self._inquiries.heard_root(peer, root, self.root, now)
 
     def wake(self, now: Instant) -> list[MeshEffect]:
         """Start the syncs that are due, as far as there are calls to spare."""
         effects: list[MeshEffect] = []
-        self._roots.look(self.root, now)
-        while not self._is_resting(now) and (peer := self._due.pop(now)) is not None:
-            if any(sync.peer == peer for sync in self._calls.values()):
-                self._due.set(peer, now + BUSY_RETRY)
-            elif peer not in self._unasked and not self._roots.may_differ(peer, now):
-                pass  # rumours have made us equal meanwhile, or its next ping will say
-            elif peer not in self._unasked and (settled := self._roots.settled_at(peer, now)) > now:
-                self._due.set(peer, now)
-                self._rested = settled
+        members = len(self._roll.members())
+        while True:
+            calling = [sync.peer for sync in self._calls.values()]
+            due = self._inquiries.next(calling, len(calling), self.root, members, now)
+            if due is None:
+                return effects
+            if due.lookup:
+                effects += self.look_up(due.peer, now)
             else:
-                self._roots.asked(now)
-                self._rested = now + len(self._roll.members()) * REST_PER_MEMBER
-                effects += self._ask(_Sync(peer), now)
-        return effects
-
-    def _is_resting(self, now: Instant) -> bool:
-        full = len(self._calls) >= self._config.sync_calls_max
-        return full or (self._rested is not None and now < self._rested)
+                effects += self._ask(_Sync(due.peer), now)
 
     # Asking ------------------------------------------------------------------------------------
 
@@ -212,8 +184,7 @@ class Reconciler:
         sync = self._calls.pop(call_id, None)
         if sync is None:
             return []
-        # Whoever is due has waited for this place since long; it is not we who are late.
-        self._rested = now if self._rested is None else max(now, self._rested)
+        self._inquiries.returned(now)
         if body is None:
             return self._failed(sync, now)
         if sync.pushing:
@@ -354,6 +325,10 @@ class Reconciler:
         take_parcel(parcel, peer, self._intake, harvest)
         _spare_strangers(harvest, peer)
         return reap(harvest, now), TOOK_NEWS if harvest.news else TOOK_NOTHING
+
+
+def _nobody(peer: NodeId, now: Instant) -> list[MeshEffect]:
+    raise AssertionError(f"nobody can look up {peer.hex()} at {now} yet")
 
 
 def take_parcel(parcel: Parcel, sender: NodeId, intake: Intake, harvest: Harvest) -> None:

@@ -9,11 +9,14 @@ from typing import Final, NamedTuple
 
 from mesh.identity import NodeId
 from mesh.instant import SECOND, Duration, Instant
+from mesh.tempo import Tempo
 
 HURRY_AFTER: Final[Duration] = SECOND
-"""News may come in for ever; after so long we ask even so."""
-ROOT_FRESH: Final[Duration] = SECOND // 2
-"""As a mesh forms, everybody's root moves all the time. Every ping brings a fresh one."""
+HURRY_MOMENTS: Final = 5
+"""News may come in for ever; after so long, and so many moments, we ask even so."""
+FRESH_MOMENTS: Final = 5
+"""As a mesh forms, everybody's root moves all the time: half a second where answers are quick.
+Every ping brings a fresh one."""
 
 
 class _Heard(NamedTuple):
@@ -30,9 +33,9 @@ class _Futile(NamedTuple):
 class Roots:
     """Our own root over time, and the newest of each peer."""
 
-    def __init__(self, settled_after: Duration) -> None:
-        """`settled_after`: how long our root has to stand still."""
-        self._settled_after = settled_after
+    def __init__(self, tempo: Tempo) -> None:
+        """`tempo`: how long our root has to stand still."""
+        self._tempo = tempo
         self._heard: dict[NodeId, _Heard] = {}
         self._futile: dict[NodeId, _Futile] = {}
         self._ours = _Heard(0, 0)
@@ -60,6 +63,10 @@ class Roots:
         """Whatever `peer` said, it has something that we lack."""
         self._heard.pop(peer, None)
 
+    def is_known(self, peer: NodeId) -> bool:
+        """Whether it has said what its state adds up to, and nothing has proven that wrong."""
+        return peer in self._heard
+
     def gone(self, peer: NodeId) -> None:
         """Nobody to ask any more."""
         self._heard.pop(peer, None)
@@ -70,7 +77,13 @@ class Roots:
         heard = self._heard.get(peer)
         if heard is None:
             return True
-        return heard.root != self._ours.root and now - heard.at <= ROOT_FRESH
+        fresh = now - heard.at <= FRESH_MOMENTS * self._tempo.moment
+        return fresh and heard.root != self._ours.root
+
+    def is_old(self, peer: NodeId, now: Instant) -> bool:
+        """Whether the root that it told is not of just now."""
+        heard = self._heard.get(peer)
+        return heard is not None and now - heard.at >= self._tempo.moment
 
     def settled_at(self, peer: NodeId, now: Instant) -> Instant:
         """From when on `peer` is worth asking: no news will have come in for a moment. While it
@@ -78,13 +91,15 @@ class Roots:
         for would come twice."""
         if self._unsettled is None:
             self._unsettled = now
-        settled = min(self._ours.at + self._settled_after, self._unsettled + HURRY_AFTER)
+        moment = self._tempo.moment
+        hurry = max(HURRY_AFTER, HURRY_MOMENTS * moment)
+        settled = min(self._ours.at + moment, self._unsettled + hurry)
         heard = self._heard.get(peer)
         if heard is None or heard.at >= self._ours.at or self._asked_at < self._ours.at:
             return settled
         # We have moved since it spoke, and what moved us may be what it had: one answer out of a
         # forming mesh makes us equal to many, and to ask them all would be most of the work.
-        return max(settled, self._asked_at + self._settled_after)
+        return max(settled, self._asked_at + moment)
 
     def asked(self, now: Instant) -> None:
         """Somebody is asked now: whoever waits next waits from the beginning."""

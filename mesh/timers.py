@@ -28,8 +28,13 @@ class Timers(Generic[Key]):
         self._set[key] = (at, self._count)
         heapq.heappush(self._heap, (at, self._count, key))
 
-    def cancel(self, key: Key) -> None:
-        self._set.pop(key, None)
+    def cancel(self, key: Key) -> bool:
+        """Whether an alarm of `key` was set; it is no more."""
+        return self._set.pop(key, None) is not None
+
+    def keys_set(self) -> tuple[Key, ...]:
+        """Whoever has an alarm, in the order in which they were first set."""
+        return tuple(self._set)
 
     def at(self, key: Key) -> Instant | None:
         """When the alarm of `key` goes off, if one is set."""

@@ -10,6 +10,7 @@ from mesh.instant import MILLISECOND, SECOND
 from mesh.patience import FIRST, MOST, PINGS_MAX, Patience
 from mesh.patience import LEAST as SHORTEST
 from mesh.suspicion import FREEZE, Due, Suspicions
+from mesh.tempo import Tempo
 
 NODES = [NodeId(bytes([index]) * 16) for index in range(40)]
 BERT, CLEO, DORA, EMIL, FAYE = NODES[:5]
@@ -140,7 +141,7 @@ def test_what_points_at_ourselves_is_counted_once_a_second_and_forgotten_in_calm
 
 
 def test_we_wait_as_long_as_a_peer_is_known_to_take() -> None:
-    patience = Patience()
+    patience = Patience(Tempo(SHORTEST))
     assert patience.of(BERT) == FIRST
     for seq in range(40):
         patience.pinged(BERT, seq, seq * SECOND)
@@ -156,7 +157,7 @@ def test_we_wait_as_long_as_a_peer_is_known_to_take() -> None:
 
 
 def test_an_answer_to_no_ping_of_ours_says_nothing() -> None:
-    patience = Patience()
+    patience = Patience(Tempo(SHORTEST))
     patience.answered(BERT, 1, SECOND)
     for seq in range(PINGS_MAX + 1):
         patience.pinged(BERT, seq, 0)
