@@ -78,11 +78,10 @@ class Lookout:
         self._prober = Prober(config)
         self._suspicions = Suspicions(config)
         self._docket = Docket()
-        self._sequence = 0
+        self._sequence, self._last_period = 0, -1
         self._turn: tuple[NodeId, int] | None = None
         """Whom we look at next, and in which period."""
         self._turn_at: Instant | None = None
-        self._last_period = -1
         self._called_at: Instant | None = None
         self._overdrawn = False
         """Whether we have said of ourselves that we accuse too many."""
