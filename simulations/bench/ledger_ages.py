@@ -57,6 +57,7 @@ def rows(area: Area, folder: Path, rounds: int) -> list[Row]:
                 owner.ask([one.hold for one in group])
                 owner.ask([one.post for one in group])
                 owner.end([one.release for one in group])
+            owner.check()
         grown, live = _memory_of(owner)
     entries = rounds * RESERVATIONS_A_ROUND * 3
     started = wall_ns(partial(_start, path, owner)) / NS_PER_SECOND
@@ -113,6 +114,7 @@ def _memory_of(owner: Owner) -> tuple[int, int]:
     for at in range(0, count, IN_FLIGHT):
         owner.ask([one.hold for one in wished[at : at + IN_FLIGHT]])
         owner.ask([one.post for one in wished[at : at + IN_FLIGHT]])
+    owner.check()
     gc.collect()
     grown, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -65,6 +65,8 @@ class Owner:
     def __init__(self, journal: Journal) -> None:
         self.committed: list[Batch] = []
         """Everything that was made durable since somebody last emptied this."""
+        self._answers: list[Answer] = []
+        self._asked = 0
         self._journal = journal
         self._dice = Random(SEED)
         draw = self._dice.randbytes
@@ -93,14 +95,13 @@ class Owner:
         return [self._one() for _ in range(count)]
 
     def ask(self, commands: Sequence[Asked]) -> None:
-        """All of `commands` as one batch, as the driver does; each is answered yes."""
+        """All of `commands` as one batch, as the driver does. `check` looks at the answers."""
         now = clock.now()
         effects: list[LedgerEffect] = []
         for token, command in enumerate(commands):
             effects += self._ledger.ask(token, command, now)
-        answers = self._carry_out([*effects, *self._ledger.seal(now)])
-        assert len(answers) == len(commands), "somebody got no answer"
-        assert all(answer.outcome.positive for answer in answers), answers
+        self._answers += self._carry_out([*effects, *self._ledger.seal(now)])
+        self._asked += len(commands)
         if (due := self._mesh.next_wake) is not None and due <= now:
             self._mesh.wake(now)
 
@@ -112,7 +113,15 @@ class Owner:
             effects += self._ledger.ask(token, command, now)
         for fence in [effect for effect in effects if isinstance(effect, Fence)]:
             effects += self._ledger.report(Fenced(fence.hold, gone=True), now)
-        self._carry_out([*effects, *self._ledger.seal(now)])
+        self._answers += self._carry_out([*effects, *self._ledger.seal(now)])
+        self._asked += len(commands)
+
+    def check(self) -> None:
+        """That everybody was answered yes: looked at when no clock runs."""
+        assert len(self._answers) == self._asked, "somebody got no answer"
+        refused = [answer for answer in self._answers if not answer.outcome.positive]
+        assert not refused, refused
+        self._answers, self._asked = [], 0
 
     def again(self, saved: Spaces) -> Ledger:
         """Another start of this owner over what its disk has, up to its books."""
