@@ -2,7 +2,8 @@
 
 The guards of the policy and of granting.py in one column, in the order of `Outcome`. Force goes
 over two of them and no more: a quota, which is the operator's own word, and what others use of the
-machine, which may well go away. Over the books nothing goes: what is promised is promised.
+machine, which may well go away. Over the books nothing goes: what is promised is promised. Nor over
+rights, which are the whole mesh's: they come last, so none are fetched for what has no room.
 """
 
 from typing import NamedTuple
@@ -46,6 +47,7 @@ def admit(desk: Desk, hold: Hold, guest: Guest, who: NodeId, now: Instant) -> Ad
         lacking = [Leg(one.pool, one.need - (one.have or 0)) for one in refused.shortfalls]
         owed = least(together(owed, lacking), hold.legs)
     refused = in_the_way(desk, hold, now) or others_wait(desk, hold, who, now)
+    refused = refused or desk.escrow.refuse(desk, hold, guest)
     return refused or Admitted(owed)
 
 

@@ -26,6 +26,7 @@ from ledger.entries import (
     decode_entry,
 )
 from ledger.lifecycle import HoldState
+from ledger.rights import entitled_by
 from ledger.tally import AuditError, Tally
 from mesh.logs import Block, check_block
 
@@ -53,6 +54,8 @@ def check_books(books: Books) -> None:
     _check_balance(books)
     _check_holds(books)
     _check_ids(books)
+    if books.entitled != entitled_by(books.rights):
+        raise AuditError("I4", "what may be held is not what the totals of rights come to")
     if books.era is None and (books.accounts or books.live or books.plans or books.ended):
         raise AuditError("I8", "entries without an era")
 

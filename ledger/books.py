@@ -78,6 +78,7 @@ from ledger.postings import (
     step_postings,
 )
 from ledger.refusal import Refusal
+from ledger.rights_entries import RightsEntry, RightsOpened
 from mesh.logs import ERAS_MAX, Block, Era, EraStart, Position, is_checkpoint
 
 _MOTIONS: Final[Mapping[type, Motion]] = {
@@ -104,6 +105,7 @@ class _Saved:
     era: Era | None
     opening: EraOpened | None
     bookings_open: bool
+    rights_open: bool
     eras: tuple[EraStart, ...]
 
 
@@ -153,7 +155,7 @@ class Books(Changes):
         refusal = self._misplaced(block)
         if refusal:
             return refusal
-        saved = _Saved(self.era, self.opening, self.bookings_open, self.eras)
+        saved = _Saved(self.era, self.opening, self.bookings_open, self.rights_open, self.eras)
         self._undo.clear()
         self._reckoned = None
         for index, raw in enumerate(block.entries):
@@ -209,17 +211,12 @@ class Books(Changes):
                 return self._advance(entry.id, step, at)
             case Provisioned() | Retired() | WentOffline() | CameOnline():
                 return self._move_capacity(_MOTIONS[type(entry)], entry.legs)
-            case PoolStateSet():
-                self._put(self.pools, entry.pool, entry.state)
-                return None
+            case PoolStateSet() | BookingsOpened() | Succeeded():
+                return self._set(entry)
             case Extended() | Shrunk() | Transferred() | Owed():
                 return self._change(entry, at)
             case Closed():
                 return self._close(entry, at)
-            case BookingsOpened() | Succeeded():
-                # A succession is a word, and no change: its promises follow one by one.
-                self.bookings_open |= isinstance(entry, BookingsOpened)
-                return None
             case Planned() | Replanned():
                 return self._plan(entry, at)
             case Checkpointed():
@@ -228,14 +225,24 @@ class Books(Changes):
                 return self._gang(entry, at)
             case Enlisted() | Parked() | Settled():
                 return self._member(entry, at)
+            case _ if isinstance(entry, RightsEntry | RightsOpened):
+                return self._entitle(entry)
 
     def _open_era(self, entry: EraOpened, era: Era, height: int, index: int) -> Refusal | None:
         opens = index == 0 and entry.era == era
         grows = self.era is None or era.counter > self.era.counter
         if not opens or not grows or entry.cut != self.position or height != self.height + 1:
             return Refusal.ERA_MISNAMED
-        self.era, self.opening, self.bookings_open = era, entry, False
+        self.era, self.opening = era, entry
+        self.bookings_open = self.rights_open = False
         self.eras = (*self.eras, (era, height))[-ERAS_MAX:]
+        return None
+
+    def _set(self, entry: PoolStateSet | BookingsOpened) -> Refusal | None:
+        if isinstance(entry, PoolStateSet):
+            self._put(self.pools, entry.pool, entry.state)
+        else:
+            self.bookings_open = True
         return None
 
     def _check_off(self, entry: Checkpointed, height: int, index: int) -> Refusal | None:
@@ -276,6 +283,10 @@ class Books(Changes):
         postings = step_postings(step, entry.legs, entry.principal)
         if not self._can_pay(postings):
             return Refusal.OVER_LIMIT
+        # What was lost and found again was covered when it was granted.
+        refusal = None if adopted else self._covers(entry.principal, entry.legs)
+        if refusal is not None:
+            return refusal
         self._post_all(postings)
         self._set_live(live_hold(entry, state, at))
         return None
@@ -289,6 +300,10 @@ class Books(Changes):
         plan = begun(entry, self.state_of(entry.id), at)
         if plan is None:
             return Refusal.ID_USED
+        found = isinstance(entry, Replanned)
+        refusal = None if found else self._covers(entry.principal, entry.legs)
+        if refusal is not None:
+            return refusal
         self._set_plan(entry.id, plan)
         return None
 
@@ -372,7 +387,8 @@ class Books(Changes):
     def _take_back(self, saved: _Saved) -> None:
         self._restore()
         self.era, self.opening, self.eras = saved.era, saved.opening, saved.eras
-        self.bookings_open, self._met = saved.bookings_open, None
+        self.bookings_open, self.rights_open = saved.bookings_open, saved.rights_open
+        self._met = None
 
 
 def live_hold(entry: Held | Adopted, state: HoldState, at: Token) -> LiveHold:

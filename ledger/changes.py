@@ -14,8 +14,8 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
-from ledger.checkpoints import Checkpoints
 from ledger.commands import GrantKind, Leg
+from ledger.entitlements import Entitlements
 from ledger.entries import Extended, Owed, Shrunk, Transferred
 from ledger.holds import LiveHold, Token
 from ledger.legs import least, less, together, within
@@ -26,7 +26,7 @@ from ledger.refusal import Refusal
 Change: TypeAlias = Extended | Shrunk | Transferred | Owed
 
 
-class Changes(Checkpoints):
+class Changes(Entitlements):
     """The part of the books that folds them."""
 
     def state_of(self, hold: bytes) -> HoldState:
@@ -93,6 +93,10 @@ class Changes(Checkpoints):
             return Refusal.NOT_ALLOWED
         if not within(entry.legs, parent.legs):
             return Refusal.OVER_LIMIT
+        if entry.principal != parent.principal:
+            refusal = self._covers(entry.principal, entry.legs)
+            if refusal is not None:
+                return refusal
         self._post_all(handed_on(entry.legs, parent.principal, entry.principal))
         self._take_less(replace(parent, state=remains, legs=less(parent.legs, entry.legs)))
         self._set_live(

@@ -42,6 +42,8 @@ from ledger.limits import (
     RECEIPTS_MAX,
 )
 from ledger.pools import unit_of
+from ledger.rights import is_sort
+from ledger.rights_commands import Give, Issue, RightsCommand, Withdraw, WriteOff
 from mesh.identity import NODE_ID_BYTES, NodeId
 from mesh.instant import Duration
 
@@ -77,12 +79,32 @@ def malformed(command: Command) -> Refused | None:
             return _bad_legs(command.legs)
         case Extend():
             return _bad_term(command.term)
+        case Issue() | Withdraw() | WriteOff() | Give():
+            return _bad_rights(command)
         case Renew() if len(command.nonce) > NONCE_BYTES_MAX:
             return _wrong(f"a nonce has at most {NONCE_BYTES_MAX} bytes")
         case Settle() if len(command.proof) > RECEIPT_BYTES_MAX:
             return _wrong(f"a proof has at most {RECEIPT_BYTES_MAX} bytes")
         case Resume() if not 1 <= len(command.receipts) <= RECEIPTS_MAX:
             return _wrong(f"a resume carries 1 to {RECEIPTS_MAX} receipts")
+    return None
+
+
+def _bad_rights(command: RightsCommand) -> Refused | None:
+    if not command.principal or len(command.principal) > PRINCIPAL_CHARS_MAX:
+        return _wrong(f"a principal's name has 1 to {PRINCIPAL_CHARS_MAX} characters")
+    if not command.principal.isprintable():
+        return _wrong("a principal's name can be printed")
+    if not is_sort(command.sort):
+        return Refused(Outcome.NOT_A_POOL, f"{command.sort[:40]!r} is not a kind of pool")
+    if not 0 < command.total <= AMOUNT_MAX:
+        return Refused(Outcome.BAD_AMOUNT, f"{command.total} is not a total: 1 to {AMOUNT_MAX}")
+    if isinstance(command, Give | WriteOff):
+        party = command.to if isinstance(command, Give) else command.node
+        if len(party) != NODE_ID_BYTES:
+            return _wrong(f"a node's id has {NODE_ID_BYTES} bytes")
+    if isinstance(command, WriteOff) and len(command.reason) > REASON_CHARS_MAX:
+        return _wrong("the reason is too long")
     return None
 
 

@@ -17,10 +17,13 @@ from ledger.accounts import AccountId, Counters, Role
 from ledger.entries import Checkpointed, EraOpened
 from ledger.holds import EndedHold
 from ledger.limits import RECOVERED_KEPT_MAX
+from ledger.rights import by_name, entitled_by
 from ledger.shelves import Shelves
 from ledger.state import (
+    RightsRows,
     State,
     encode_state,
+    rights_of,
 )
 from mesh.logs import (
     NO_BLOCK,
@@ -53,6 +56,8 @@ class Checkpoints(Shelves):
         self.opening: EraOpened | None = None
         """The entry that opened the present era."""
         self.bookings_open = False
+        self.rights_open = False
+        """Whether rights are spent in this era."""
         self.height = -1
         self.head = NO_BLOCK
         self.eras: tuple[EraStart, ...] = ()
@@ -95,7 +100,14 @@ class Checkpoints(Shelves):
             tuple(ended),
             tuple([self.gangs[gang] for gang in sorted(self.gangs)]),
             tuple([self.plans[plan] for plan in sorted(self.plans)]),
+            self._rights_rows(),
         )  # fmt: skip
+
+    def _rights_rows(self) -> RightsRows | None:
+        if not self.rights and not self.rights_open:
+            return None
+        rows = sorted(self.rights, key=by_name)
+        return self.rights_open, tuple((row, self.rights[row]) for row in rows)
 
     def state_hash(self) -> bytes:
         """A hash over everything that was folded: equal logs give equal hashes."""
@@ -117,6 +129,8 @@ class Checkpoints(Shelves):
         books.ended = {hold.id: hold for hold in state.ended}
         books.gangs = {gang.id: gang for gang in state.gangs}
         books.plans = {plan.id: plan for plan in state.plans}
+        books.rights_open, books.rights = rights_of(state)
+        books.entitled = entitled_by(books.rights)
         for hold in state.live:
             books._set_live(hold)
             if hold.parent is not None:

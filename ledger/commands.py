@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
+from ledger.rights_commands import RightsCommand
 from mesh.identity import Identity, NodeId, PublicKey, verify
 from mesh.instant import SECOND, Duration
 
@@ -207,7 +208,7 @@ class Inquire(msgspec.Struct, frozen=True, tag="inquire", forbid_unknown_fields=
 
 Command: TypeAlias = (
     Hold | Wait | Post | Park | Settle | Renew | Extend | Shrink | Transfer | Void | Release
-    | Resume | Inquire
+    | Resume | Inquire | RightsCommand
 )  # fmt: skip
 
 
@@ -268,6 +269,8 @@ class Outcome(StrEnum):
     BAD_START = "no such start"
     CALENDAR_SUSPENDED = "calendar suspended"
     TAKEN_THEN = "taken then"
+    RIGHTS_CLOSED = "rights closed"
+    NO_RIGHTS = "too few rights here"
     NOT_LONGER = "not a longer term"
     MORE_THAN_HELD = "more than it holds"
     UNPROVEN = "that proves nothing"
@@ -281,6 +284,9 @@ class Outcome(StrEnum):
     EXTENDED = "extended"
     SHRUNK = "shrunk"
     TRANSFERRED = "transferred"
+    ISSUED = "issued"
+    GIVEN = "given"
+    WITHDRAWN = "withdrawn"
     RESUMED = "resumed"
     VOIDED = "voided"
     ENDING = "ending"
@@ -302,12 +308,14 @@ _POSITIVE: Final = frozenset(
     {Outcome.HELD, Outcome.POSTED, Outcome.RENEWED, Outcome.RESUMED, Outcome.VOIDED}
     | {Outcome.ENDING, Outcome.RELEASED, Outcome.PARKED, Outcome.SETTLED, Outcome.WAITING}
     | {Outcome.EXTENDED, Outcome.SHRUNK, Outcome.TRANSFERRED}
+    | {Outcome.ISSUED, Outcome.GIVEN, Outcome.WITHDRAWN}
 )
 _TRANSIENT: Final = frozenset(
     {Outcome.WRONG_SESSION, Outcome.QUARANTINED, Outcome.BOOKINGS_CLOSED, Outcome.POOL_NOT_OPEN}
     | {Outcome.TOO_MANY_ENTRIES, Outcome.ROOM_UNKNOWN, Outcome.NO_ROOM}
     | {Outcome.OTHERS_WAIT, Outcome.LINE_FULL, Outcome.CALENDAR_SUSPENDED, Outcome.TAKEN_THEN}
     | {Outcome.TOO_FAST, Outcome.OVER_QUOTA, Outcome.DISK_FULL}
+    | {Outcome.RIGHTS_CLOSED, Outcome.NO_RIGHTS}
 )
 
 

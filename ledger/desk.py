@@ -61,6 +61,7 @@ class Desk:
         self._warnings = Deadlines()
         """When the end of a booking is near enough to be told."""
         self.planner = Planner(later)
+        self.escrow = later.escrow
         self.changes = 0
         """How often something was written or looked at: what was worked out before is stale."""
         self._journal_at: Instant | None = None

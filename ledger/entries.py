@@ -41,6 +41,15 @@ from ledger.gang_entries import (
 )
 from ledger.limits import ENDED_KEPT_MAX
 from ledger.pools import unit_of
+from ledger.rights_entries import (
+    RightsBarred,
+    RightsGiven,
+    RightsIssued,
+    RightsOpened,
+    RightsTaken,
+    RightsWithdrawn,
+    RightsWrittenOff,
+)
 from mesh.identity import PUBLIC_KEY_BYTES, SIGNATURE_BYTES, Epoch
 from mesh.logs import (
     CHECKPOINT_KIND,
@@ -332,6 +341,13 @@ Entry: TypeAlias = (
     | GangCompleted
     | GangEnded
     | Succeeded
+    | RightsIssued
+    | RightsWithdrawn
+    | RightsWrittenOff
+    | RightsGiven
+    | RightsTaken
+    | RightsBarred
+    | RightsOpened
     | BookingsOpened
     | Checkpointed
 )

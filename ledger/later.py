@@ -1,4 +1,4 @@
-"""What an owner keeps beside its log about those who come later: who waits, and what time it is."""
+"""What an owner keeps beside its log: who waits, what time it is, and what it hears of rights."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from ledger.calendar import Calendar
 from ledger.entries import Entry
+from ledger.escrow import Escrow
 from ledger.line import Line
 from mesh.persistence import SPACE_CALENDAR, SPACE_LINE
 
@@ -25,6 +26,7 @@ class Later:
     onlookers: list[Onlooker] = field(default_factory=list)
     """Nobody but a judge, who must see what a decision was taken on: no log tells it later. They
     look and touch nothing; in production there are none."""
+    escrow: Escrow = field(default_factory=Escrow)
 
     @classmethod
     def restored(cls, saved: Mapping[str, Mapping[bytes, bytes]]) -> Self:

@@ -107,6 +107,9 @@ KEEPERS_ENOUGH: Final = 3
 """Peers that hold a checkpoint before what lies behind it may go; all of them when there are
 fewer."""
 
+RIGHTS_ROWS_MAX: Final = 1024
+"""Totals of rights in one log: principals × kinds of pool × nodes that it gave to or took of."""
+
 POOL_BYTES_MAX: Final = 200
 PRINCIPAL_CHARS_MAX: Final = 120
 REASON_CHARS_MAX: Final = 400

@@ -19,8 +19,7 @@ from random import Random
 
 from ledger.blocks import Writer
 from ledger.bookings import BookingGate
-from ledger.books import Books
-from ledger.capacity import readings_of, rooms_now
+from ledger.capacity import readings_of
 from ledger.checking import checked
 from ledger.checkpointing import Checkpointer, prune, still_proven
 from ledger.commands import Answer, Asked
@@ -28,7 +27,7 @@ from ledger.desk import Desk
 from ledger.effects import Alarm, Fence, LedgerEffect, Rebase, Reply, StandingChanged
 from ledger.enlisted import heard
 from ledger.entries import BookingsOpened, EraOpened, OpenedBy
-from ledger.hall import Waiting, waiting
+from ledger.escrow import heed, restore
 from ledger.holds import Token
 from ledger.later import Later
 from ledger.limits import REASON_CHARS_MAX, Limits
@@ -45,9 +44,12 @@ from ledger.observations import (
     OwnLogSeen,
     PeersKnown,
     PoolReading,
+    RightsTold,
+    RightsWord,
     TwinLives,
 )
 from ledger.quarantine import ELSEWHERE, Listener, Quarantine, ahead, is_elsewhere
+from ledger.readable import Readable
 from ledger.recovery import (
     Chain,
     Gathered,
@@ -70,12 +72,12 @@ from ledger.standings import Stands, refuse_more, stands
 from ledger.succession import take_over
 from ledger.visits import Visit
 from mesh.identity import NONCE_BYTES, Epoch, Identity
-from mesh.instant import Duration, Instant, earliest
+from mesh.instant import Duration, Instant
 from mesh.logs import Base, Block, Era
 from mesh.persistence import Persist
 
 
-class Ledger:
+class Ledger(Readable):
     """One owner. Build it, `boot` it, then ask, report, wake and seal."""
 
     def __init__(  # noqa: PLR0913 - a start has this many independent givens, each named once
@@ -107,59 +109,6 @@ class Ledger:
         self._short = ""
         self.checkpointer = Checkpointer(limits)
         self._told: tuple[str, str] | None = None
-
-    # Reading -----------------------------------------------------------------------------------
-
-    @property
-    def books(self) -> Books:
-        """Our own books, entries that wait for `seal` included."""
-        return self._desk.books
-
-    @property
-    def session(self) -> bytes:
-        """What every command to us must name."""
-        return self._epoch.nonce
-
-    @property
-    def chain(self) -> tuple[Block, ...]:
-        """Our own log as sealed."""
-        return tuple(self._desk.writer.chain)
-
-    @property
-    def ending(self) -> list[bytes]:
-        """Grants whose end has begun and that still take room."""
-        return self._desk.endings.ids()
-
-    @property
-    def standing(self) -> Stands:
-        """State, reason, and when it changes by itself."""
-        waiting = self._gate.reason, self._desk.bookings_at
-        return stands(self.books, self._closed, self._quarantine, self._short, waiting)
-
-    @property
-    def next_wake(self) -> Instant | None:
-        """When `wake` has something to do."""
-        if self._closed is not None:
-            return None
-        if self._quarantine is not None:
-            return self._quarantine.next_wake
-        return earliest(self._desk.next_wake, self._desk.bookings_at)
-
-    def rooms(self) -> dict[str, int | None]:
-        """Pool → what can still be promised of it (room.py); None when that is not known."""
-        return rooms_now(self.books, self._readings or {})
-
-    def waiting(self, now: Instant) -> list[Waiting]:
-        """Who waits for us, and where."""
-        return waiting(self._desk, now) if self._is_open else []
-
-    def is_waiting(self, hold: bytes) -> bool:
-        """Whether `hold` has a place in our line, though we may not grant just now."""
-        return hold in self.later.line
-
-    def remaining(self, hold: bytes, now: Instant) -> Duration | None:
-        """How long a hold still has, by our count."""
-        return self._desk.remaining(hold, now)
 
     # Doors -------------------------------------------------------------------------------------
 
@@ -217,6 +166,9 @@ class Ledger:
             case Heritage():
                 assert self._is_open, "promises are taken over by who may make them"
                 effects.extend(take_over(self._desk, observation, now))
+            case RightsTold() | RightsWord():  # as above; of what is read everything is told again
+                if self._is_open:
+                    heed(self._desk, observation)
             case PeersKnown():
                 self._gate.peers = observation
             case DiskSeen(short):
@@ -260,10 +212,6 @@ class Ledger:
         reason = "a peer remembers a later start of this node than its own disk does"
         return [*self._quarantine_again(reason, now, epoch), *self._tell()]
 
-    @property
-    def _is_open(self) -> bool:
-        return self._quarantine is None and self._closed is None
-
     # Quarantine and back -----------------------------------------------------------------------
 
     def _enter_quarantine(self, reason: str, now: Instant, doomed: Iterable[bytes]) -> None:
@@ -279,6 +227,7 @@ class Ledger:
             effects.extend(self._settle(quarantine, readings, now))
         if self._is_open:
             self._gate.open_if_allowed(self._desk, now)
+            self.later.escrow.open_if_allowed(self._desk, self._chains)
             effects.extend(self._desk.planner.wake(self._desk, now))
         return [*effects, *self._tell()]
 
@@ -357,6 +306,7 @@ class Ledger:
     def _take_late(self, now: Instant) -> list[LedgerEffect]:
         """A part of our log that an era cut off turned up: its bookings count, once."""
         chains = self._chains()
+        restore(self._desk, chains)
         effects = end_what_ended(self._desk, chains, now)
         return [*effects, *take_back_lost(self._desk, {}, chains, self._remaining, now)]
 

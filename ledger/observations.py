@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ledger.gangs import GangEntry
+from ledger.rights import RightsRow
 from mesh.identity import NodeId
-from mesh.logs import Base, Block
+from mesh.logs import Base, Block, Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,26 @@ class Heritage:
     signature: bytes = b""
 
 
+@dataclass(frozen=True, slots=True)
+class RightsTold:
+    """What the log of `author`, which stands `at` now, says of rights that concerns us: totals that
+    it gave us or took of us; for whom there are rights at all; and which nodes are gone for good.
+    """
+
+    author: NodeId
+    at: Position | None
+    theirs: tuple[tuple[RightsRow, int], ...] = ()
+    governed: tuple[tuple[str, str], ...] = ()
+    gone: tuple[NodeId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RightsWord:
+    """A person says that nothing was given away which our log does not show, and why."""
+
+    reason: str
+
+
 Observation: TypeAlias = (
     CapacitySeen
     | Fenced
@@ -131,4 +152,6 @@ Observation: TypeAlias = (
     | GangStep
     | TwinLives
     | Heritage
+    | RightsTold
+    | RightsWord
 )

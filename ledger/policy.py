@@ -6,8 +6,8 @@ the keys of the peers that speak for it. Where policy knows nobody, a name is a 
 machine of one's own; where it knows somebody, a name that it does not know is refused, or everybody
 could take a fresh one for each hold.
 
-The cap is local: so much on this machine. What a mesh-wide quota would need (rights in escrow,
-moved one way) is no business of one owner.
+The cap is local: so much on this machine. A quota over the whole mesh is made of rights that move
+between owners (`rights.py`); what is written here is only for whom, and of what, they are wanted.
 """
 
 import hashlib
@@ -34,6 +34,8 @@ class Principal:
     name: str
     quota: Mapping[str, int] = field(default_factory=dict)
     """Kind of pool (`ram`, `gpu` …) → the most that it may hold of all such pools at once."""
+    rights: tuple[str, ...] = ()
+    """Kinds of pool of which it may hold only what its rights cover (`ledger/rights.py`)."""
     holds_per_minute: int | None = None
     lease_max: Duration | None = None
     pools: tuple[str, ...] = ()

@@ -11,6 +11,9 @@ from typing import Final
 
 from ledger.limits import POOL_BYTES_MAX
 
+_MIB: Final = 1 << 20
+_GIB: Final = 1 << 30
+
 
 class Unit(Enum):
     """What an amount counts. Always a whole number."""
@@ -40,3 +43,16 @@ def unit_of(pool: str) -> Unit | None:
         return _WHOLE[pool]
     prefix, colon, name = pool.partition(":")
     return _PREFIXED.get(prefix) if colon and name else None
+
+
+def much(amount: int, kind: str) -> str:
+    """So much of one kind of pool, for people."""
+    unit = unit_of(kind) or unit_of(f"{kind}:x")
+    if unit is Unit.BYTES:
+        if amount % _GIB == 0:
+            return f"{amount // _GIB} GiB"
+        small = amount < 10 * _GIB
+        return f"{amount / _MIB:.0f} MiB" if small else f"{amount / _GIB:.1f} GiB"
+    if unit is Unit.MILLICORES:
+        return f"{amount / 1000:g} cores"
+    return str(amount)

@@ -11,20 +11,18 @@ The rate is counted in memory alone: a restart lets a few more through, which do
 from collections import OrderedDict
 from typing import Final
 
-from ledger.accounts import EMPTY, lease
 from ledger.books import Books
 from ledger.commands import Hold, Leg, Outcome
 from ledger.granting import Refused
 from ledger.guests import Guest
 from ledger.legs import together
 from ledger.policy import Principal
-from ledger.pools import Unit, unit_of
+from ledger.pools import much
+from ledger.rights import kind_of
 from mesh.instant import MINUTE, Duration, Instant
 
 PACES_MAX: Final = 1024
 """Principals whose pace is remembered; the one that asked longest ago is forgotten first."""
-_MIB: Final = 1 << 20
-_GIB: Final = 1 << 30
 
 
 class Pace:
@@ -75,29 +73,11 @@ def over_quota(legs: tuple[Leg, ...], guest: Guest, books: Books) -> tuple[str, 
     for kind, most in sorted(guest.rules.quota.items()):
         wanted = tuple(leg for leg in legs if kind_of(leg.pool) == kind)
         more = sum(leg.amount for leg in wanted)
-        has = held(books, guest.name, kind)
+        has = books.held(guest.name, kind)
         if more and has + more > most:
-            told.append(f"{guest.name} holds {_much(has, kind)} of {_much(most, kind)} {kind} here")
+            told.append(f"{guest.name} holds {much(has, kind)} of {much(most, kind)} {kind} here")
             excess = together(excess, _last_of(wanted, has + more - most))
     return "; ".join(told), excess
-
-
-def held(books: Books, principal: str, kind: str) -> int:
-    """What `principal` holds of all pools of one kind: pending, granted, and planned."""
-    total = 0
-    for pool in sorted(books.pools):
-        if kind_of(pool) == kind:
-            account = books.accounts.get(lease(pool, principal), EMPTY)
-            total += account.credits_pending + account.balance
-    for plan in sorted(books.plans):
-        if books.plans[plan].principal == principal:
-            total += sum(leg.amount for leg in books.plans[plan].legs if kind_of(leg.pool) == kind)
-    return total
-
-
-def kind_of(pool: str) -> str:
-    """What sort of pool it is: `gpu` of `gpu:<uuid>`."""
-    return pool.partition(":")[0]
 
 
 def _named(pool: str, allowed: tuple[str, ...]) -> bool:
@@ -112,15 +92,3 @@ def _last_of(legs: tuple[Leg, ...], amount: int) -> tuple[Leg, ...]:
             taken.append(Leg(leg.pool, part))
         amount -= part
     return tuple(sorted(taken))
-
-
-def _much(amount: int, kind: str) -> str:
-    unit = unit_of(kind) or unit_of(f"{kind}:x")
-    if unit is Unit.BYTES:
-        if amount % _GIB == 0:
-            return f"{amount // _GIB} GiB"
-        small = amount < 10 * _GIB
-        return f"{amount / _MIB:.0f} MiB" if small else f"{amount / _GIB:.1f} GiB"
-    if unit is Unit.MILLICORES:
-        return f"{amount / 1000:g} cores"
-    return str(amount)

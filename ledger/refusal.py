@@ -13,6 +13,8 @@ class Refusal(Enum):
     UNKNOWN_POOL = "unknown pool"
     POOL_NOT_OPEN = "pool not open"
     OVER_LIMIT = "more than there is"
+    OVER_RIGHTS = "more than the rights that lie here"
+    RIGHTS_CLOSED = "rights are not spent in this era yet"
     ID_USED = "hold id used before"
     NO_SUCH_HOLD = "no such hold"
     NOT_ALLOWED = "not a step from here"

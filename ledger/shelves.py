@@ -12,6 +12,7 @@ from ledger.holds import EndedHold, LiveHold, Token
 from ledger.lifecycle import HoldState
 from ledger.plans import Plan
 from ledger.postings import Posting, credited, debited
+from ledger.rights import RightsRow
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -31,6 +32,10 @@ class Shelves:
         """Of the log's author, as asker: what it says of gangs (`ledger/gangs.py`)."""
         self.enlisted: dict[bytes, bytes] = {}
         """Live hold → its gang, of those that are one of a gang's."""
+        self.rights: dict[RightsRow, int] = {}
+        """Totals (`ledger/rights.py`)."""
+        self.entitled: dict[tuple[str, str], int] = {}
+        """Principal and kind of pool → what the totals come to: what it may hold here."""
         self._on_pool: dict[str, dict[bytes, int]] = {}
         self._carved: dict[bytes, int] = {}
         """Parent → how many children of it live."""

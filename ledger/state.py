@@ -9,7 +9,7 @@ What is *not* in it: counts that begin again at every checkpoint, and tables tha
 others (what lies on which pool).
 """
 
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -19,7 +19,12 @@ from ledger.entries import EraOpened
 from ledger.gangs import Gang
 from ledger.holds import EndedHold, LiveHold
 from ledger.plans import Plan
+from ledger.rights import RightsRow
 from mesh.logs import HASH_BYTES, STATE_BYTES_MAX, Era, EraStart
+
+
+RightsRows: TypeAlias = tuple[bool, tuple[tuple[RightsRow, int], ...]]
+"""Whether they are spent, and the totals."""
 
 
 class StateRefused(ValueError):
@@ -41,6 +46,8 @@ class State(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     ended: tuple[EndedHold, ...]
     gangs: tuple[Gang, ...]
     plans: tuple[Plan, ...]
+    rights: RightsRows | None = None
+    """Left out where there are none: a log that knows no quotas reads as it always did."""
 
 
 _decoder: Final = msgspec.msgpack.Decoder(State)
@@ -49,6 +56,8 @@ _encoder: Final = msgspec.msgpack.Encoder()
 
 def encode_state(state: State) -> bytes:
     """The one encoding."""
+    if state.rights is None:
+        return _encoder.encode(msgspec.structs.astuple(state)[:-1])
     return _encoder.encode(state)
 
 
@@ -63,3 +72,10 @@ def decode_state(raw: bytes) -> State:
     if encode_state(state) != raw:
         raise StateRefused("not the one encoding of this state")
     return state
+
+
+def rights_of(state: State) -> tuple[bool, dict[RightsRow, int]]:
+    """Whether rights are spent, and the totals of a state."""
+    if state.rights is None:
+        return False, {}
+    return state.rights[0], dict(state.rights[1])

@@ -28,6 +28,8 @@ from ledger.gang_entries import Enlisted, Parked, Settled
 from ledger.gangs import member_after
 from ledger.holds import EndedHold, Token
 from ledger.lifecycle import HoldState
+from ledger.rights import row_of
+from ledger.rights_entries import RightsEntry
 from mesh.logs import Block
 
 
@@ -62,5 +64,8 @@ def _note(books: Books, entry: Entry, at: Token) -> None:
             books.live.pop(hold, None)
             over = EndedHold(hold, HoldState.RELEASED, b"", b"", at, None, at)
             books.ended[hold] = over
+        case _ if isinstance(entry, RightsEntry):
+            row, total = row_of(entry)
+            books.rights[row] = max(total, books.rights.get(row, 0))
         case _:
             pass  # it begins and ends no hold

@@ -43,12 +43,12 @@ from ledger.gang_entries import (
     GangCommitted,
     GangCompleted,
     GangEnded,
-    Parked,
-    Settled,
 )
-from ledger.gangs import GangStage
+from ledger.gangs import GangEntry, GangStage, MemberEntry
 from ledger.legs import less, together, within
 from ledger.lifecycle import HoldState
+from ledger.rights import RightsRow, row_of
+from ledger.rights_entries import RightsEntry, RightsOpened
 
 _GANG_STEPS = {GangBegun: 1, GangCommitted: 2, GangCompleted: 3, GangEnded: 4}
 
@@ -77,6 +77,7 @@ class Tally:
         """Gang of the author's → how many of its steps were taken, in their order."""
         self.parents: dict[bytes, bytes] = {}
         """Child → whom its room goes back to."""
+        self.rights: dict[RightsRow, int] = {}
 
     @classmethod
     def of(cls, books: Books) -> "Tally":
@@ -96,6 +97,7 @@ class Tally:
         tally.gone = dict.fromkeys(books.ended)
         for pool in tally.shut:
             tally.capacity[pool] = books.free(pool) + tally.taken(pool)
+        tally.rights = dict(books.rights)
         for gang in books.gangs.values():
             tally.gangs[gang.id] = [*GangStage].index(gang.stage) + 1
         return tally
@@ -103,13 +105,16 @@ class Tally:
     def count(self, entry: Entry) -> None:
         """Take one entry into account. Raises AuditError at I5, I6 or I7."""
         match entry:
-            case EraOpened() | BookingsOpened() | Checkpointed() | Succeeded():
+            case (
+                EraOpened() | BookingsOpened() | RightsOpened() | Checkpointed() | Succeeded()
+            ):
                 pass  # They move nothing.
-            case Enlisted() | Parked() | Settled():
-                known = self.live if isinstance(entry, Enlisted) else self.posted
-                self._must(entry.id in known, "I5", "one of a gang, and never held or posted")
-            case GangBegun() | GangCommitted() | GangCompleted() | GangEnded():
-                self._gang(entry.gang, _GANG_STEPS[type(entry)])
+            case _ if isinstance(entry, RightsEntry):
+                row, total = row_of(entry)
+                self._must(total > self.rights.get(row, 0), "I5", "a total of rights went back")
+                self.rights[row] = total
+            case _ if isinstance(entry, GangEntry | MemberEntry):
+                self._of_gangs(entry)
             case Held() | Adopted():
                 self._begin(entry)
             case Planned() | Replanned() | Started():
@@ -131,6 +136,13 @@ class Tally:
                 self._resize(entry.legs, 1)
             case Retired() | WentOffline():
                 self._resize(entry.legs, -1)
+
+    def _of_gangs(self, entry: GangEntry | MemberEntry) -> None:
+        if isinstance(entry, GangEntry):
+            self._gang(entry.gang, _GANG_STEPS[type(entry)])
+            return
+        known = self.live if isinstance(entry, Enlisted) else self.posted
+        self._must(entry.id in known, "I5", "one of a gang, and never held or posted")
 
     def _gang(self, gang: bytes, step: int) -> None:
         taken = self.gangs.get(gang, 0)
@@ -234,6 +246,7 @@ class Tally:
             self._must(same, "I4", f"{pool}: {self.capacity[pool]} ≠ {free} free + {taken} taken")
         same = self.live == {hold.id: hold.legs for hold in books.live.values()}
         self._must(same, "I4", "live holds differ")
+        self._must(self.rights == books.rights, "I4", "totals of rights differ")
         self._must(sorted(self.plans) == sorted(books.plans), "I4", "plans differ")
 
     @staticmethod

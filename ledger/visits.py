@@ -36,6 +36,7 @@ from ledger.commands import (
 )
 from ledger.effects import Described, LedgerEffect, Reply
 from ledger.enlisted import enlist, step
+from ledger.entitling import entitle
 from ledger.entries import EndedBy, Extended, Held, Owed, Posted, Shrunk, Transferred, Voided
 from ledger.granting import Refused
 from ledger.guests import guest_of
@@ -44,6 +45,7 @@ from ledger.holds import EndedHold, LiveHold
 from ledger.leases import holder_span, owner_span
 from ledger.lifecycle import HoldState
 from ledger.planner import may_last, pencil_in, say_plan, step_plan
+from ledger.rights_commands import Give, Issue, Withdraw, WriteOff
 from ledger.visiting import Visiting
 from mesh.instant import Duration
 
@@ -68,6 +70,9 @@ class Visit(Visiting, frozen=True):
                 return self._hold(command.hold, command)
             case Transfer():
                 return [*self._transfer(command)]
+            case Issue() | Withdraw() | WriteOff() | Give():
+                done = entitle(self.desk, self.asker, command, self.who)
+                return [self._refuse(command.id, done)] if isinstance(done, Refused) else [*done]
             case Void() if command.id in self.desk.hall.line:
                 return give_up(self.desk, self.asker, command.id, self.who)
             case Inquire() if command.id in self.desk.hall.line:

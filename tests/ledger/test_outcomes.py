@@ -346,6 +346,6 @@ def test_the_declared_order_is_the_order_of_the_guards() -> None:
     guards += ["TOO_LATE", "WRONG_STEP", "NOT_PRINCIPAL", "MAY_NOT_FORCE", "NOT_FOR_YOU"]
     guards += ["TERM_TOO_LONG", "POOL_UNKNOWN", "POOL_NOT_OPEN", "TOO_MANY_ENTRIES"]
     guards += ["TOO_FAST", "OVER_QUOTA", "ROOM_UNKNOWN", "NO_ROOM", "OTHERS_WAIT", "LINE_FULL"]
-    guards += ["BAD_START", "CALENDAR_SUSPENDED", "TAKEN_THEN"]
+    guards += ["BAD_START", "CALENDAR_SUSPENDED", "TAKEN_THEN", "RIGHTS_CLOSED", "NO_RIGHTS"]
     guards += ["NOT_LONGER", "MORE_THAN_HELD", "UNPROVEN"]
     assert names[: len(guards)] == guards

@@ -14,7 +14,6 @@ from ledger import (
     guests,
     machine,
     quarantine,
-    quotas,
     recovery,
     reopening,
     visiting,
@@ -208,7 +207,7 @@ FAULTS: dict[str, tuple[Patch, Test]] = {
         test_changes.test_what_was_changed_in_a_part_of_the_log_that_is_cut_off_holds,
     ),
     "a quota leaves out what is pending": (
-        set_to(quotas, "held", without_pending),
+        set_to(Books, "held", without_pending),
         test_policy.test_a_quota_counts_all_pools_of_a_kind_and_what_is_only_pending,
     ),
     "a token is not asked for": (

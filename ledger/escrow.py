@@ -1,0 +1,191 @@
+"""Escrow: what an owner does about rights beside granting (`rights.py` has the theory).
+
+It hears what others' logs say: that they gave us rights, or took of us more than our log remembers
+having given; or that a node is gone for good. It decides when rights are spent again after an era
+began. And it knows for whom rights are wanted at all: for whoever has some anywhere, as far as we
+have heard, and for whom the operator of this machine wrote that they are.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from ledger.books import Books
+from ledger.commands import Hold, Leg, Outcome
+from ledger.granting import Refused
+from ledger.guests import Guest
+from ledger.limits import REASON_CHARS_MAX, RIGHTS_ROWS_MAX
+from ledger.observations import RightsTold, RightsWord
+from ledger.pools import much
+from ledger.rights import RightsRow, Side, barred, by_kind, by_name
+from ledger.rights_entries import (
+    RightsBarred,
+    RightsEntry,
+    RightsGiven,
+    RightsIssued,
+    RightsOpened,
+    RightsTaken,
+    RightsWithdrawn,
+    RightsWrittenOff,
+)
+from mesh.logs import Position
+
+if TYPE_CHECKING:
+    from ledger.desk import Desk
+    from ledger.recovery import Chain
+
+GOVERNED_MAX: Final = 4096
+"""Principals and kinds that others' logs name; who comes after needs rights once some are here."""
+
+
+@dataclass(slots=True)
+class Escrow:
+    """It outlives every desk. The two functions are the agent's, which knows the mesh."""
+
+    silent: Callable[[Sequence[bytes]], int | None] = lambda _parties: None
+    """How many of these nodes, and of all on the roll, have not shown their copy of our log yet;
+    None: nobody has counted."""
+    elsewhere: Callable[[str, str], str] = lambda _principal, _sort: ""
+    """What is known of a principal's rights at other nodes, in a sentence."""
+    governed: dict[tuple[str, str], None] = field(default_factory=dict)
+    """Principal and kind of pool, of which some log says that there are rights."""
+    word: str | None = None
+    """A person's, that nothing was given away which this log does not show."""
+
+    def wants(self, desk: "Desk", guest: Guest, sort: str) -> bool:
+        """Whether `guest` holds of `sort` only what its rights cover."""
+        key = guest.name, sort
+        told = key in self.governed or key in desk.books.entitled
+        return told or (guest.rules is not None and sort in guest.rules.rights)
+
+    def refuse(self, desk: "Desk", hold: Hold, guest: Guest) -> Refused | None:
+        """Why the rights that lie here do not cover `hold`; None when they do, or none are
+        wanted."""
+        lack = self.lacks(desk, hold.legs, guest)
+        if lack is None:
+            return None
+        if not desk.books.rights_open:
+            sentence = (
+                f"{guest.name} holds {', '.join(kind for kind, _ in lack)} by rights, which are "
+                f"not spent here until every peer has shown its copy of our log"
+            )
+            return Refused(Outcome.RIGHTS_CLOSED, sentence)
+        short = [(kind, more) for kind, more in lack if more > 0]
+        if not short:
+            return None
+        told = [
+            f"{guest.name} lacks {much(more, kind)} of {kind} rights here"
+            + self.elsewhere(guest.name, kind)
+            for kind, more in short
+        ]
+        return Refused(Outcome.NO_RIGHTS, "; ".join(told)[:REASON_CHARS_MAX])
+
+    def lacks(
+        self, desk: "Desk", legs: Iterable[Leg], guest: Guest
+    ) -> list[tuple[str, int]] | None:
+        """Of each kind that rights are wanted for, how much more of them would be needed; None:
+        of no kind are they."""
+        kinds = [(kind, n) for kind, n in by_kind(legs) if self.wants(desk, guest, kind)]
+        if not kinds:
+            return None
+        return [(kind, more - desk.books.spare(guest.name, kind)) for kind, more in kinds]
+
+    # What others' logs say -----------------------------------------------------------------------
+
+    def hear(self, desk: "Desk", told: RightsTold) -> None:
+        """Write down what concerns us. Told again, it is known."""
+        for key in told.governed:
+            if key in self.governed or len(self.governed) < GOVERNED_MAX:
+                self.governed[key] = None
+        for node in told.gone:
+            if barred(node) not in desk.books.rights:
+                _raise(desk, barred(node), 1, None)
+        for row, total in told.theirs:
+            if row.side is Side.GIVEN:  # to us, by the node whose log it is
+                mine = row._replace(side=Side.TAKEN, party=told.author)
+                if desk.books.rights_open and not desk.books.is_barred(told.author):
+                    _raise(desk, mine, total, told.at)
+            elif row.side is Side.TAKEN:  # of us; so we gave it, whatever our log remembers
+                mine = row._replace(side=Side.GIVEN, party=told.author)
+                _raise(desk, mine, total, told.at, again=True)
+
+    # When they are spent -------------------------------------------------------------------------
+
+    def open_if_allowed(self, desk: "Desk", chains: Callable[[], Sequence["Chain"]]) -> None:
+        """Write that rights are spent in this era, if anything allows it: never time alone."""
+        books = desk.books
+        if books.rights_open or not self.is_wanted(desk):
+            return
+        silent = self.silent(self.parties(books))
+        if self.word is None and silent != 0:
+            return
+        restore(desk, chains())
+        if self.word is not None:
+            desk.write(RightsOpened(True, self.word))
+        else:
+            desk.write(RightsOpened(False, "every peer has shown its copy"))
+        self.word = None
+
+    @staticmethod
+    def parties(books: Books) -> list[bytes]:
+        """Whom these books gave rights or took them of, and who is not gone for good."""
+        named = [row.party for row in books.rights if row.party]
+        return [node for node in dict.fromkeys(named) if not books.is_barred(node)]
+
+    def is_wanted(self, desk: "Desk") -> bool:
+        """Whether there is anybody for whom rights are."""
+        written = any(rules.rights for rules in desk.limits.policy.principals.values())
+        return written or bool(self.governed or desk.books.entitled)
+
+
+def heed(desk: "Desk", news: RightsTold | RightsWord) -> None:
+    """Others' logs, or a person, say something about rights."""
+    if isinstance(news, RightsWord):
+        desk.escrow.word = news.reason[:REASON_CHARS_MAX]
+    else:
+        desk.escrow.hear(desk, news)
+
+
+def restore(desk: "Desk", chains: Iterable["Chain"]) -> None:
+    """Raise every total to the highest that any copy of our log shows."""
+    for chain in chains:
+        shown = chain.blocks[-1].position if chain.blocks else None
+        for row in sorted(chain.books.rights, key=by_name):
+            _raise(desk, row, chain.books.rights[row], shown, again=True)
+
+
+def _raise(
+    desk: "Desk", row: RightsRow, total: int, at: Position | None, *, again: bool = False
+) -> None:
+    known = desk.books.rights.get(row, 0)
+    full = row not in desk.books.rights and len(desk.books.rights) >= RIGHTS_ROWS_MAX
+    if total <= known or full:
+        return
+    desk.write(_entry(row, total, at or desk.books.position, again))
+
+
+def _entry(row: RightsRow, total: int, at: Position | None, again: bool) -> RightsEntry:
+    principal, sort, side, party = row
+    match side:
+        case Side.ISSUED:
+            return RightsIssued(principal, sort, total, again)
+        case Side.WITHDRAWN:
+            return RightsWithdrawn(principal, sort, total, again)
+        case Side.WRITTEN_OFF:
+            return RightsWrittenOff(principal, sort, party, total, "as written before", again)
+        case Side.GIVEN:
+            return RightsGiven(principal, sort, party, total, again)
+        case Side.TAKEN:
+            assert at is not None, "an open owner has a log"
+            return RightsTaken(principal, sort, party, total, at, again)
+        case Side.BARRED:
+            return RightsBarred(party, again)
+
+
+def totals(rights: Mapping[RightsRow, int], side: Side) -> dict[tuple[str, str, bytes], int]:
+    """The totals of one side, by principal, kind and party."""
+    return {
+        (row.principal, row.sort, row.party): total
+        for row, total in rights.items()
+        if row.side is side
+    }
