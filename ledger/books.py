@@ -238,11 +238,11 @@ class Books(Changes):
         self.eras = (*self.eras, (era, height))[-ERAS_MAX:]
         return None
 
-    def _set(self, entry: PoolStateSet | BookingsOpened) -> Refusal | None:
+    def _set(self, entry: PoolStateSet | BookingsOpened | Succeeded) -> Refusal | None:
         if isinstance(entry, PoolStateSet):
             self._put(self.pools, entry.pool, entry.state)
-        else:
-            self.bookings_open = True
+        else:  # a succession is a word, and no change: its promises follow one by one
+            self.bookings_open |= isinstance(entry, BookingsOpened)
         return None
 
     def _check_off(self, entry: Checkpointed, height: int, index: int) -> Refusal | None:

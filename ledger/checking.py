@@ -21,7 +21,6 @@ from ledger.commands import (
     Outcome,
     Renew,
     Resume,
-    Settle,
     Shrink,
     SignedCommand,
     Transfer,
@@ -30,6 +29,7 @@ from ledger.commands import (
     decode_command,
 )
 from ledger.enlisted import malformed_enlisting
+from ledger.gang_commands import Settle
 from ledger.granting import Refused
 from ledger.limits import (
     NONCE_BYTES_MAX,

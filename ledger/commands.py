@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
+from ledger.gang_commands import Park, Settle
 from ledger.rights_commands import RightsCommand
 from mesh.identity import Identity, NodeId, PublicKey, verify
 from mesh.instant import SECOND, Duration
@@ -110,22 +111,6 @@ class Post(msgspec.Struct, frozen=True, tag="post", forbid_unknown_fields=True):
 
     id: bytes
     session: bytes
-
-
-class Park(msgspec.Struct, frozen=True, tag="park", forbid_unknown_fields=True):
-    """Every member of its gang is posted: this one is a booking from here on, on probation."""
-
-    id: bytes
-    session: bytes
-
-
-class Settle(msgspec.Struct, frozen=True, tag="settle", forbid_unknown_fields=True):
-    """Every member is parked: the booking lasts its term. `proof`: the receipt, by the holder's own
-    log, of its gang's completion, as encoded by `ledger.blocks.encode_receipt`."""
-
-    id: bytes
-    session: bytes
-    proof: bytes
 
 
 class Renew(msgspec.Struct, frozen=True, tag="renew", forbid_unknown_fields=True):

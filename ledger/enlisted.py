@@ -9,10 +9,11 @@ Why the steps are these is told in `gangs.py`.
 from typing import TypeAlias
 
 from ledger.blocks import ReceiptRefused, decode_receipt
-from ledger.commands import GrantKind, Hold, Outcome, Park, Settle
+from ledger.commands import GrantKind, Hold, Outcome
 from ledger.desk import Desk
 from ledger.effects import LedgerEffect
 from ledger.entries import EndedBy, EntryRefused, Voided, decode_entry
+from ledger.gang_commands import Park, Settle
 from ledger.gang_entries import Enlisted, GangCompleted, Parked, Settled
 from ledger.granting import Refused
 from ledger.holds import LiveHold

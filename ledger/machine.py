@@ -68,7 +68,7 @@ from ledger.reopening import (
     settle,
     take_back_lost,
 )
-from ledger.standings import Stands, refuse_more, stands
+from ledger.standings import refuse_more
 from ledger.succession import take_over
 from ledger.visits import Visit
 from mesh.identity import NONCE_BYTES, Epoch, Identity

@@ -22,7 +22,6 @@ from ledger.plans import Plan
 from ledger.rights import RightsRow
 from mesh.logs import HASH_BYTES, STATE_BYTES_MAX, Era, EraStart
 
-
 RightsRows: TypeAlias = tuple[bool, tuple[tuple[RightsRow, int], ...]]
 """Whether they are spent, and the totals."""
 

@@ -105,9 +105,7 @@ class Tally:
     def count(self, entry: Entry) -> None:
         """Take one entry into account. Raises AuditError at I5, I6 or I7."""
         match entry:
-            case (
-                EraOpened() | BookingsOpened() | RightsOpened() | Checkpointed() | Succeeded()
-            ):
+            case EraOpened() | BookingsOpened() | RightsOpened() | Checkpointed() | Succeeded():
                 pass  # They move nothing.
             case _ if isinstance(entry, RightsEntry):
                 row, total = row_of(entry)

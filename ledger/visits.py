@@ -23,12 +23,10 @@ from ledger.commands import (
     Hold,
     Inquire,
     Outcome,
-    Park,
     Post,
     Release,
     Renew,
     Resume,
-    Settle,
     Shrink,
     Transfer,
     Void,
@@ -38,6 +36,7 @@ from ledger.effects import Described, LedgerEffect, Reply
 from ledger.enlisted import enlist, step
 from ledger.entitling import entitle
 from ledger.entries import EndedBy, Extended, Held, Owed, Posted, Shrunk, Transferred, Voided
+from ledger.gang_commands import Park, Settle
 from ledger.granting import Refused
 from ledger.guests import guest_of
 from ledger.hall import WORTH_WAITING, give_up, is_turn_of, say_place, stand

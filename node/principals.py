@@ -4,6 +4,7 @@
 token = "a long random word"      # whoever shows it is bob; or:
 peers = ["6llnvfkx"]              # nodes that speak for bob, by the beginning of their id
 quota = { ram = "48GiB", cpu = "8 cores", slots = 2 }
+rights = ["gpu"]                  # of these, only what its rights over the mesh cover
 holds_per_minute = 6
 lease_max = "8h"
 pools = ["ram", "cpu", "gpu"]
@@ -98,6 +99,10 @@ def _kind(said: object) -> str:
     return str(said)
 
 
+def _rights(said: object) -> tuple[str, ...]:
+    return tuple(_kind(kind) for kind in _texts(said))
+
+
 def _rate(said: object) -> int:
     if isinstance(said, bool) or not isinstance(said, int) or not 1 <= said <= RATE_MAX:
         raise PolicyError(f"{said!r} is no rate: write a whole number from 1 to {RATE_MAX}")
@@ -160,6 +165,7 @@ _READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "token": _token,
     "peers": _peers,
     "quota": _quota,
+    "rights": _rights,
     "holds_per_minute": _rate,
     "lease_max": _lease_max,
     "pools": _pools,

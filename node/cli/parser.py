@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, NoReturn
 from node.cli import hold_flags, request_flags, trust
 from node.cli.exits import SIMULATE_MISUSED, WRONG_USAGE, Unable, wrong_usage
 from node.cli.model_flags import model_flags
+from node.cli.quota_flags import quota
 from node.cli.simulate_flags import simulate
 from node.config import VERSION
 
@@ -332,6 +333,7 @@ COMMANDS: Final = (
     Command("release", "release", "give a hold back", hold_flags.release),
     Command("adopt", "adopt", "what runs already is what a hold was taken for", _adopt),
     Command("holds", "holds", "who holds what", _holds),
+    Command("quota", "quota", "what a principal may hold over the whole mesh", quota),
     Command("ledger", "ledger", "show or verify the ledgers, or open ours by name", _ledger),
     Command(
         "simulate", "simulate", "the same agents on a simulated cluster, through a bad night",

@@ -14,6 +14,7 @@ from node.core.effects import Effect, Reply
 from node.core.gangs import counter as gang_counter
 from node.core.requests import Refused, Request
 from node.core.requests.gangs import ReserveGang
+from node.core.requests.quotas import QuotaIssue, QuotaMove, QuotaOpen, QuotaWithdraw
 from node.core.reserving import instructing
 from node.core.usage import succession
 from node.core.usage.ties import adopt, check_free
@@ -48,13 +49,10 @@ def asked(agent: "Agent", token: int, request: Request, now: Instant) -> list[Ef
         ):
             owner, command = instructing.command(agent.knowledge, request, agent.errands.draw)
             return agent.from_errands(agent.errands.tell(token, owner, command, now), now)
-        case requests.Forgive(workload):
-            forgotten, effects = agent.attribution.forgive(workload)
-            body = {"workload": workload, "forgotten": forgotten}
-            return [*effects, Reply(token, ok=True, body=body)]
-        case requests.Adopt():
-            ties, carried = agent.attribution.ties, agent.errands.carried
-            return adopt(agent.knowledge, ties, carried, token, request)
+        case QuotaIssue() | QuotaMove() | QuotaWithdraw() | QuotaOpen():
+            return agent.rights.ask(token, request, now)
+        case requests.Forgive() | requests.Adopt():
+            return _of_work(agent, token, request)
         case requests.Revoke() | requests.Forget() | requests.Forgotten() | requests.Trust():
             return agent.from_policy(agent.belonging.ask(token, request, now), now)
         case requests.ChangeKeys():
@@ -71,6 +69,17 @@ def asked(agent: "Agent", token: int, request: Request, now: Instant) -> list[Ef
             return _recover(agent, token, request, now)
         case _:
             raise Refused("bad_request", f"{request!r} is for the process, not for the agent")
+
+
+def _of_work(
+    agent: "Agent", token: int, request: requests.Forgive | requests.Adopt
+) -> list[Effect]:
+    if isinstance(request, requests.Forgive):
+        forgotten, effects = agent.attribution.forgive(request.workload)
+        body = {"workload": request.workload, "forgotten": forgotten}
+        return [*effects, Reply(token, ok=True, body=body)]
+    ties, carried = agent.attribution.ties, agent.errands.carried
+    return [*adopt(agent.knowledge, ties, carried, token, request)]
 
 
 def _recover(

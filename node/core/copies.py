@@ -5,6 +5,7 @@ matters; and a roll has a thousand members that change three times each as a mes
 changed is one peer at a time, and two numbers are told.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ledger.observations import PeersKnown
@@ -57,6 +58,13 @@ class Copies:
             return None
         self._silent -= 1
         return self.known
+
+    def unheard(self, parties: Sequence[bytes]) -> int:
+        """How many of all that count, left or not, and of `parties`, have not shown their copy:
+        what was given away for good must be asked of whoever might have it."""
+        asked = dict.fromkeys([*(member.id for member in self._knowledge.members()), *parties])
+        asked.pop(self._knowledge.us, None)
+        return sum(NodeId(one) not in self._answered for one in asked)
 
 
 def check_copies(copies: Copies) -> None:

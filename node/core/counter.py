@@ -17,6 +17,8 @@ from node.core.picture.knowledge import Knowledge
 from node.core.reachability.reach import unreached
 from node.core.requests import Refused, Request
 from node.core.requests.gangs import WhereGang
+from node.core.requests.quotas import QuotaList
+from node.core.rights.table import quotas
 from node.core.trust import keyholders, naming, trusting
 from node.core.trust.inviting import USES_MAX, Wish
 
@@ -51,6 +53,8 @@ def read(knowledge: Knowledge, request: Request, about: dict[str, Any]) -> dict[
             return logbook.verify(knowledge)
         case requests.LedgerHistory(node, start):
             return logbook.page(knowledge, node, start)
+        case QuotaList(principal):
+            return quotas(knowledge, principal)
         case requests.Pins():
             return trusting.table(knowledge)
         case requests.Keys():

@@ -41,6 +41,7 @@ from node.core.pruning import Pruning
 from node.core.reachability.surveying import Surveying
 from node.core.reported import reported
 from node.core.requests import Refused, Request
+from node.core.rights.door import RightsDoor
 from node.core.selves import SayGoodBye, Selves, SelvesEffect, Suspect, TellBooks, last_word
 from node.core.trust.belonging import Belonging, BelongingEffect
 from node.core.trust.inviting import Inviting
@@ -85,6 +86,7 @@ class Agent:
         self._started: Instant = 0
         self.addresses: tuple[mesh_effects.Address, ...] = ()
         self._copies = Copies(self.knowledge)
+        self.rights = RightsDoor(self, self._copies, random)
         self.selves = Selves(self.knowledge, self.bulletin, birth.fingerprint)
         self._sure = True
         """Whether our log has told all that it ever said since this start."""
@@ -122,7 +124,7 @@ class Agent:
         effects = self.from_mesh(self.mesh.wake(now), now)
         effects += self.from_books(self.ledger.wake(now), now)
         effects += self.from_errands(self.errands.wake(now), now)
-        effects += self.inviting.wake(now)
+        effects += [*self.inviting.wake(now), *self.rights.wake(now)]
         effects += [*self.bulletin.watch(now), *self.pruning.history.wake(now)]
         effects += self.from_policy(self.belonging.watch(now), now)
         return effects + self._publish_standing(now)
@@ -167,6 +169,8 @@ class Agent:
     def answered(self, call: int, body: bytes | None, now: Instant) -> list[Effect]:
         """The answer to one of our stream requests, or None: there was none in time."""
         self.knowledge.now = now
+        if call in self.rights.moving.asked:
+            return self.rights.answered(call, body, now)
         if call in self.rotating.calls:
             return self.from_policy(self.rotating.answered(call, body), now)
         if (told := self.surveying.answered(call, body, now)) is not None:
@@ -212,7 +216,7 @@ class Agent:
         """When `wake` is next wanted."""
         return earliest(
             self.mesh.next_wake, self.ledger.next_wake, self.errands.next_wake,
-            self.inviting.next_wake,
+            self.inviting.next_wake, self.rights.next_wake,
         )  # fmt: skip
 
     # The sorting table: what the mesh tells ------------------------------------------------------
@@ -231,12 +235,10 @@ class Agent:
                     out += self.attribution.learned(fact)
                 case mesh_effects.LogExtended(author, blocks):
                     out += self.bulletin.extended(author, blocks, now)
-                    out += self.pruning.after(author, now)
-                    out += self.from_errands(self.errands.read_of_gangs(), now)
+                    out += self._read(author, now)
                 case mesh_effects.LogCut(author, chain, base):
                     out += self.bulletin.cut(author, chain, base, now)
-                    out += self.pruning.after(author, now)
-                    out += self.from_errands(self.errands.read_of_gangs(), now)
+                    out += self._read(author, now)
                 case mesh_effects.ForkProven(author, first, _):
                     out.append(self.bulletin.forked(author, first))
                 case mesh_effects.OwnLogAhead(peer, blocks, bases):
@@ -259,6 +261,12 @@ class Agent:
                     out.append(self.bulletin.event(f"mesh.{change.name.lower()}", detail))
         return out
 
+    def _read(self, author: NodeId, now: Instant) -> list[Effect]:
+        """The log of `author` says something new: of gangs, of rights, or where it may begin."""
+        out: list[Effect] = [*self.pruning.after(author, now)]
+        out += self.from_errands(self.errands.read_of_gangs(), now)
+        return out + self.rights.read(author, now)
+
     def _changed(self, peer: NodeId, change: mesh_effects.PeerChange, now: Instant) -> list[Effect]:
         if change is mesh_effects.PeerChange.FORGOTTEN:
             self.errands.gone(peer)
@@ -266,7 +274,9 @@ class Agent:
         return out + self.from_policy(self.belonging.changed(peer, change, now), now)
 
     def _told_of_copies(self, known: PeersKnown | None, now: Instant) -> list[Effect]:
-        return [] if known is None else self.from_books(self.ledger.report(known, now), now)
+        if known is None:
+            return []
+        return self.from_books(self.ledger.report(known, now), now) + self.rights.opened(now)
 
     # What the books ask --------------------------------------------------------------------------
 
@@ -282,6 +292,8 @@ class Agent:
                 case books_effects.Rebase(chain, base):
                     self.errands.new_era()
                     out += self.from_mesh(self.mesh.rebase_own(chain, base), now)
+                case books_effects.Reply(token, answer) if token in self.rights.moving.asked:
+                    out += self.rights.replied(token, answer, now)
                 case books_effects.Reply(token, answer):
                     out += self.from_errands(self.errands.replied(token, answer, now), now)
                 case books_effects.Fence(hold, lapsed):
@@ -312,13 +324,14 @@ class Agent:
         if state in IN_DOUBT:
             self._sure = False
             return [Doubt()]
-        return self.from_errands(self.errands.take_up_gangs(now, sure=self._sure), now)
+        out = self.from_errands(self.errands.take_up_gangs(now, sure=self._sure), now)
+        return out + self.rights.read(None, now)
 
     def from_errands(self, effects: Sequence[ErrandEffect], now: Instant) -> list[Effect]:
         out: list[Effect] = []
         for effect in effects:
             if isinstance(effect, ToOurBooks):
-                out += self.from_books(self.ledger.ask(effect.token, effect.command, now), now)
+                out += self.rights.to_books(effect, now)
             elif isinstance(effect, Record):
                 # Signed before anything behind it is sent: the intent stands before the first hold.
                 step = self.ledger.report(effect.news, now)
@@ -342,6 +355,7 @@ class Agent:
                 self.knowledge.outcast(effect.node)
                 out += self.from_mesh(self.mesh.revoke(effect.node, effect.sentence, now), now)
                 out += self.publish(self.image.keeps_out(effect.statement), now)
+                out += self.rights.read(None, now)
             elif isinstance(effect, Suspect):
                 out += self.from_mesh(self.mesh.suspect_twin(effect.addresses, now), now)
             elif isinstance(effect, SayGoodBye):

@@ -21,7 +21,6 @@ from ledger.commands import (
     Release,
     Renew,
     Resume,
-    Settle,
     Transfer,
     Void,
     Wait,
@@ -29,6 +28,7 @@ from ledger.commands import (
     decode_signed,
 )
 from ledger.entries import Entry
+from ledger.gang_commands import Settle
 from ledger.gang_entries import GangBegun, GangEnded
 from ledger.leases import holder_span
 from ledger.limits import PENDING_TTL

@@ -19,12 +19,10 @@ from ledger.commands import (
     Hold,
     Leg,
     Outcome,
-    Park,
     Post,
     Release,
     Renew,
     Resume,
-    Settle,
     Void,
     Wait,
     decode_answer,
@@ -35,6 +33,7 @@ from ledger.commands import (
     sign_command,
 )
 from ledger.entries import EntryRefused, decode_entry, encode_entry
+from ledger.gang_commands import Park, Settle
 from ledger.gang_entries import (
     Enlisted,
     GangBegun,

@@ -5,20 +5,9 @@ import pytest
 from ledger.audit import verify_chain
 from ledger.blocks import encode_receipt
 from ledger.books import Books, Refusal
-from ledger.commands import (
-    TTL_MAX,
-    Answer,
-    Enlisting,
-    GrantKind,
-    Hold,
-    Leg,
-    Outcome,
-    Park,
-    Post,
-    Release,
-    Settle,
-)
+from ledger.commands import TTL_MAX, Answer, Enlisting, GrantKind, Hold, Leg, Outcome, Post, Release
 from ledger.entries import Entry, EraOpened, encode_entry
+from ledger.gang_commands import Park, Settle
 from ledger.gang_entries import GangBegun, GangCommitted, GangCompleted, GangEnded, GangMember
 from ledger.gangs import GangStage
 from ledger.leases import owner_span

@@ -21,17 +21,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from ledger.commands import (
-    HOLD_ID_BYTES,
-    Answer,
-    Command,
-    Enlisting,
-    Outcome,
-    Park,
-    Post,
-    Release,
-    Settle,
-)
+from ledger.commands import HOLD_ID_BYTES, Answer, Command, Enlisting, Outcome, Post, Release
+from ledger.gang_commands import Park, Settle
 from ledger.gang_entries import GangCommitted, GangCompleted, GangEnded
 from ledger.gangs import Gang as Told
 from ledger.gangs import GangStage

@@ -16,6 +16,7 @@ from node.core.requests import holds as hold_requests
 from node.core.requests import ledger as ledger_requests
 from node.core.requests import succession as succession_requests
 from node.core.requests.gangs import ReserveGang, WallMs, WhereGang
+from node.core.requests.quotas import OfQuotas, QuotaList
 
 SINCE_MS_MAX: Final = 10 * 366 * 24 * 3_600_000
 """Ten years: longer than any agent runs."""
@@ -309,6 +310,8 @@ Request: TypeAlias = (
     | LedgerShow
     | LedgerVerify
     | LedgerHistory
+    | QuotaList
+    | OfQuotas
     | Invite
     | Revoke
     | Trust
@@ -328,6 +331,7 @@ Request: TypeAlias = (
 
 READ_ONLY: Final = (
     Status, Facts, Where, WhereGang, Plan, Holds, LedgerShow, LedgerVerify, LedgerHistory,
+    QuotaList,
 )  # fmt: skip
 """What a peer may be asked over the mesh's TLS (`--peer`), answered from its replica."""
 

@@ -153,12 +153,13 @@ def _said(hold: LiveHold, pool: str, text: str) -> tuple[str, int]:
         how = "could mean more than one pool" if found else "is no pool"
         raise Refused("bad_request", f"{pool!r} {how} of this hold", f"it holds {held}")
     try:
-        return found[0], _amount(unit_of(found[0]), text)
+        return found[0], amount_of(unit_of(found[0]), text)
     except AmountError as error:
         raise Refused("bad_request", f"{pool}: {error}", "as in ram=2GiB, cpu='2 cores'") from error
 
 
-def _amount(unit: Unit | None, text: str) -> int:
+def amount_of(unit: Unit | None, text: str) -> int:
+    """An amount as people write it; 0 for none. Raises AmountError."""
     if text.strip() == "0":
         return 0
     if unit is Unit.BYTES:
