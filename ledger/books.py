@@ -59,24 +59,11 @@ from ledger.gang_entries import (
     Parked,
     Settled,
 )
-from ledger.gangs import (
-    GangEntry,
-    MemberEntry,
-    forgotten,
-    gang_after,
-    member_after,
-    room_for_one,
-)
+from ledger.gangs import GangEntry, MemberEntry, forgotten, gang_after, member_after, room_for_one
 from ledger.holds import EndedHold, LiveHold, Token
 from ledger.lifecycle import HoldState, Step, after
 from ledger.plans import Plan, begun, moved, started
-from ledger.postings import (
-    Motion,
-    Posting,
-    affordable,
-    capacity_posting,
-    step_postings,
-)
+from ledger.postings import Motion, Posting, affordable, capacity_posting, step_postings
 from ledger.refusal import Refusal
 from ledger.rights_entries import RightsEntry, RightsOpened
 from mesh.logs import ERAS_MAX, Block, Era, EraStart, Position, is_checkpoint
@@ -241,9 +228,9 @@ class Books(Changes):
     def _set(self, entry: PoolStateSet | BookingsOpened | Succeeded) -> Refusal | None:
         if isinstance(entry, PoolStateSet):
             self._put(self.pools, entry.pool, entry.state)
-        else:  # a succession is a word, and no change: its promises follow one by one
-            self.bookings_open |= isinstance(entry, BookingsOpened)
-        return None
+        elif isinstance(entry, BookingsOpened):
+            self.bookings_open = True
+        return None  # a succession is a word, and no change: its promises follow one by one
 
     def _check_off(self, entry: Checkpointed, height: int, index: int) -> Refusal | None:
         if index or height != self.height + 1 or entry.eras != self.eras or entry.begins > height:
@@ -284,8 +271,7 @@ class Books(Changes):
         if not self._can_pay(postings):
             return Refusal.OVER_LIMIT
         # What was lost and found again was covered when it was granted.
-        refusal = None if adopted else self._covers(entry.principal, entry.legs)
-        if refusal is not None:
+        if not adopted and (refusal := self._covers(entry.principal, entry.legs)):
             return refusal
         self._post_all(postings)
         self._set_live(live_hold(entry, state, at))
@@ -300,9 +286,7 @@ class Books(Changes):
         plan = begun(entry, self.state_of(entry.id), at)
         if plan is None:
             return Refusal.ID_USED
-        found = isinstance(entry, Replanned)
-        refusal = None if found else self._covers(entry.principal, entry.legs)
-        if refusal is not None:
+        if isinstance(entry, Planned) and (refusal := self._covers(entry.principal, entry.legs)):
             return refusal
         self._set_plan(entry.id, plan)
         return None
