@@ -14,6 +14,7 @@ from node.shell import collector
 from node.shell.copied import as_a_copy
 from node.shell.driver import AgentStopped
 from node.shell.events import EventWriter
+from node.shell.rolling import output_of
 from node.shell.state import StateError
 from node.shell.udp import PortTaken
 
@@ -47,7 +48,7 @@ async def live_until_signalled(
 
 def main(options: UpOptions) -> int:
     """Run an agent until it is told to stop. The exit status is documented in commands.md."""
-    log = EventWriter(sys.stdout, pretty=None if not options.json_logs else False)
+    log = EventWriter(output_of(options.state), pretty=None if not options.json_logs else False)
     collector.settle()
     for _ in range(RESTARTS_MAX):
         ended: list[Exception] = []

@@ -18,12 +18,10 @@ from node.cli import client
 from node.cli.exits import NO, Unable
 from node.cli.render import clean
 from node.config import SETTINGS, UpOptions
+from node.shell.rolling import LOG_BYTES_MAX, LOG_NAME, make_room, open_log
 
 THIS_COMMAND: Final = (sys.executable, "-P", "-m", "node.cli")
 """-P: the folder we happen to stand in must not lend us its `mesh`."""
-LOG_NAME: Final = "agent.log"
-LOG_BYTES_MAX: Final = 16 * 1024 * 1024
-"""Above this the last run's log is put aside as `agent.log.1` when an agent starts."""
 READY_SECONDS_MAX: Final = 30.0
 LOOK_SECONDS: Final = 0.05
 LAST_LINES: Final = 8
@@ -103,10 +101,9 @@ def _answers(state: Path) -> bool:
 
 def _opened(log: Path) -> BufferedWriter:
     try:
-        if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
-            log.replace(log.with_suffix(".log.1"))
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-        output = os.fdopen(os.open(log, flags, 0o600), "ab")
+        if log.exists() and log.stat().st_size >= LOG_BYTES_MAX:
+            make_room(log)
+        output = os.fdopen(open_log(log), "ab")
     except OSError as error:
         raise Unable("no_log", f"the log {log} cannot be written: {error.strerror}") from error
     output.seek(0, os.SEEK_END)

@@ -10,7 +10,7 @@ import datetime as dt
 import json
 import sys
 from collections.abc import Callable
-from typing import Any, Final, TextIO
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -22,18 +22,26 @@ def wall_time() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
+class Output(Protocol):
+    """What an event is written to: a stream of text, or one that is rolled."""
+
+    def write(self, text: str, /) -> int: ...
+    def flush(self) -> None: ...
+    def isatty(self) -> bool: ...
+
+
 class EventWriter:
     """Writes events to one stream. A stream that has gone away ends the telling, not the agent."""
 
     def __init__(
         self,
-        stream: TextIO | None = None,
+        stream: Output | None = None,
         *,
         pretty: bool | None = None,
         wall: Callable[[], dt.datetime] = wall_time,
     ) -> None:
         """`pretty` defaults to whether the stream is a terminal; the stream to stderr."""
-        self._stream = stream if stream is not None else sys.stderr
+        self._stream: Output = stream if stream is not None else sys.stderr
         self._pretty = self._stream.isatty() if pretty is None else pretty
         self._wall = wall
         self.lost = 0
