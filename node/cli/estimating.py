@@ -22,6 +22,7 @@ from placement.memory.model import Model
 from placement.memory.requests import Asked, Estimate, Impossible, Interval
 from placement.memory.speed import BANDWIDTHS, speed
 from placement.memory.splits import split
+from placement.memory.stored import stored
 from placement.memory.textbook import at_most
 from placement.memory.typical import usual_quant
 
@@ -122,6 +123,8 @@ def answered(found: Found, asked: Asked, flags: Namespace) -> dict[str, Any]:
     """The JSON answer."""
     if flags.quant is None and found.bytes is not None:
         asked = replace(asked, weight_bytes=found.bytes)
+    elif flags.quant is None and found.config is not None:
+        asked = as_stored(asked, found.config)
     made, model = estimated(found, asked), found.model
     if flags.draft and isinstance(model, Model):
         made = _drafted(made, asked, flags.draft)
@@ -130,7 +133,7 @@ def answered(found: Found, asked: Asked, flags: Namespace) -> dict[str, Any]:
         "source": found.source,
         "architecture": made.model,
         "asked": {
-            "engine": made.engine, "quant": None if asked.weight_bytes else asked.quant,
+            "engine": made.engine, "quant": said(asked),
             "context": asked.context, "parallel": asked.parallel, "cache_type": asked.key_type,
             "flash": asked.flash, "backend": asked.backend,
         },
@@ -152,6 +155,24 @@ def answered(found: Found, asked: Asked, flags: Namespace) -> dict[str, Any]:
         body["cards"] = _cards(model, asked, flags)
         body["speed"] = _speed(model, made, flags)
     return body
+
+
+def as_stored(asked: Asked, config: Mapping[str, Any]) -> Asked:
+    """As its makers stored it, for an engine that loads what they publish."""
+    profile = BY_WORD.get(asked.engine)
+    if profile is None or profile.gguf or profile.name == "mlx":
+        return asked
+    said = stored(config)
+    return replace(asked, quant=said.rest, expert_quant=said.experts)
+
+
+def said(asked: Asked) -> str | None:
+    """In which way the weights are stored; None: as their file weighs."""
+    if asked.weight_bytes is not None:
+        return None
+    if asked.expert_quant in ("", asked.quant):
+        return asked.quant
+    return f"{asked.quant}, experts {asked.expert_quant}"
 
 
 def interval(amount: Interval, only_high: bool = False) -> dict[str, int | None]:

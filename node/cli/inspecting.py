@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from node.cli.asking import show
+from node.cli.estimating import as_stored, said
 from node.cli.exits import YES, Unable, wrong_usage
 from node.cli.render import UNKNOWN, Ink, amount, clean, or_unknown, pairs, table
 from node.probes.models.files import PACKED, FoundModel, ModelError, read_model
 from node.probes.models.stores import Stores, find
+from placement.memory.description import Undescribed, describe, describe_gguf
+from placement.memory.estimate import estimate
 from placement.memory.headers.kinds import bytes_by_kind
 from placement.memory.headers.tensors import weigh
+from placement.memory.model import Model
+from placement.memory.requests import Asked, Estimate
 
 ROWS_MAX: Final = 12
 CONTEXT: Final = 8192
@@ -47,6 +52,9 @@ def described(found: FoundModel) -> dict[str, Any]:
     weights = None if found.tensors is None else weigh(found.tensors)
     counted = None if weights is None or PACKED in found.notes else weights.elements
     size = None if weights is None else weights.bytes
+    kv = found.gguf_kv
+    model = describe(found.config or {}) if kv is None else describe_gguf(kv)
+    ruled = model if isinstance(model, Model) else None
     return {
         "format": found.format,
         "files": list(found.files),
@@ -55,35 +63,36 @@ def described(found: FoundModel) -> dict[str, Any]:
         "name": _name(found),
         "file_type": found.file_type,
         "parameters": counted,
+        "parameters_by_rule": None if ruled is None else ruled.parameters(),
         "bytes": size,
         "bits_per_weight": round(size * 8 / counted, 3) if size and counted else None,
         "tensors": None if found.tensors is None else len(found.tensors),
         "bytes_by_type": {} if weights is None else dict(weights.by_type),
         "bytes_by_kind": {} if found.tensors is None else bytes_by_kind(found.tensors),
         **{ours: _shape(found, key, field) for ours, key, field in SHAPE_KEYS},
-        "estimate": estimated(found, size),
+        **({"experts": ruled.experts or None} if ruled is not None else {}),
+        "experts_used": ruled.experts_used if ruled is not None and ruled.experts else None,
+        "estimate": estimated(found, model, size),
         "notes": list(found.notes),
     }
 
 
-def estimated(found: FoundModel, size: int | None) -> dict[str, Any] | None:
+def estimated(
+    found: FoundModel, model: Model | Undescribed, size: int | None
+) -> dict[str, Any] | None:
     """What it would need at a modest context; None where its family is not known."""
-    from placement.memory.description import describe, describe_gguf
-    from placement.memory.estimate import estimate
-    from placement.memory.model import Model
-    from placement.memory.requests import Asked, Estimate
-
-    kv = found.gguf_kv
-    model = describe(found.config or {}) if kv is None else describe_gguf(kv)
     if not isinstance(model, Model):
         return None
-    engine = "vllm" if kv is None else "llama.cpp"
-    made = estimate(model, Asked(engine=engine, context=CONTEXT, weight_bytes=size))
+    engine = "vllm" if found.gguf_kv is None else "llama.cpp"
+    asked = Asked(engine=engine, context=CONTEXT, weight_bytes=size)
+    if size is None and found.config is not None:
+        asked = as_stored(asked, found.config)
+    made = estimate(model, asked)
     if not isinstance(made, Estimate) or made.only_at_most:
         return None
     needs = {"low": made.total.low, "likely": made.total.likely, "high": made.total.high}
-    said = {"engine": engine, "context": CONTEXT, "confidence": made.confidence.value}
-    return {**said, "needs": needs}
+    how = {"engine": engine, "context": CONTEXT, "confidence": made.confidence.value}
+    return {**how, "quant": said(asked), "needs": needs}
 
 
 def _architecture(found: FoundModel) -> str | None:
@@ -116,17 +125,16 @@ def lines(body: Mapping[str, Any], ink: Ink) -> list[str]:
     files = body["files"]
     shown = [ink.bold(or_unknown(body["name"] or Path(files[0]).name))]
     parts = f" and {len(files) - 1} more" if len(files) > 1 else ""
-    parameters = body["parameters"]
     shown += pairs(
         [
             ("format", f"{body['format']}, {clean(files[0])}{parts}"),
             ("architecture", or_unknown(body["architecture"])),
-            ("parameters", UNKNOWN if parameters is None else f"{parameters:,}"),
+            ("parameters", _parameters(body)),
             ("weights", _weights(body)),
             ("stored as", _stored(body)),
             ("context", _count(body["context"], "tokens")),
             ("layers", _count(body["layers"])),
-            ("experts", _count(body["experts"]) if body["experts"] else "none told"),
+            ("experts", _experts(body)),
             ("needs", _needs(body["estimate"])),
             ("beside it", clean(", ".join(body["beside"])) or "nothing"),
         ]
@@ -137,11 +145,26 @@ def lines(body: Mapping[str, Any], ink: Ink) -> list[str]:
     return shown + [f"note: {clean(note)}" for note in body["notes"]]
 
 
+def _parameters(body: Mapping[str, Any]) -> str:
+    if body["parameters"] is not None:
+        return f"{body['parameters']:,}"
+    by_rule = body["parameters_by_rule"]
+    return UNKNOWN if by_rule is None else f"{by_rule:,} by the rules of its family"
+
+
+def _experts(body: Mapping[str, Any]) -> str:
+    if not body["experts"]:
+        return "none told"
+    used = body["experts_used"]
+    return _count(body["experts"]) + (f", {used} of them for a token" if used else "")
+
+
 def _needs(made: Mapping[str, Any] | None) -> str:
     if made is None:
         return f"{UNKNOWN}: no estimate for this family, or too little is told"
     likely, high = (amount(made["needs"][side], "bytes") for side in ("likely", "high"))
-    with_it = f"{made['engine']} and {made['context']:,} tokens"
+    stored = "" if made["quant"] is None else f", its weights {made['quant']},"
+    with_it = f"{made['engine']}{stored} and {made['context']:,} tokens"
     return f"{likely} with {with_it}, at most {high}; `holdfast model estimate` itemises it"
 
 

@@ -14,6 +14,7 @@ from placement.memory.llamacpp import Context, cache_bytes, compute_bytes, refus
 from placement.memory.mixes import ALIASES, DEFAULTS, known, quantised, stored_bytes
 from placement.memory.model import Model, Weight
 from placement.memory.requests import (
+    EXPERT_SCHEMES,
     NONE,
     SCHEMES,
     Asked,
@@ -98,7 +99,7 @@ def weight_terms(model: Model, asked: Asked, engine: Engine) -> Iterator[Term]:
     if asked.weight_bytes is not None:
         whole, source = exactly(asked.weight_bytes), "the file's own table"
     else:
-        whole, source = rule_bytes(model, asked.quant)
+        whole, source = rule_bytes(model, asked.quant, asked.expert_quant)
     table = _host_table(model, asked) if engine.gguf and asked.backend != "cpu" else 0
     if not table:
         yield Term("weights", whole, source)
@@ -120,8 +121,10 @@ def _host_table(model: Model, asked: Asked) -> int:
     return 0
 
 
-def rule_bytes(model: Model, quant: str) -> tuple[Interval, str]:
-    """The weights by the name of their quantisation."""
+def rule_bytes(model: Model, quant: str, experts: str = "") -> tuple[Interval, str]:
+    """The weights by the name of their quantisation, and experts by theirs."""
+    if experts and experts != quant and model.experts:
+        return _apart(model, quant, experts)
     mix = known(quant)
     if mix is not None:
         size = sum(stored_bytes(kind, weight) for _, weight, kind in quantised(model, mix))
@@ -138,6 +141,17 @@ def rule_bytes(model: Model, quant: str) -> tuple[Interval, str]:
             ends += weight.elements
     size = int(inner * bits / 8) + ends * F16.bytes
     return around(size, 0.05, 0.10), f"{quant.lower()}: {how}; the rest at 16 bits"
+
+
+def _apart(model: Model, quant: str, experts: str) -> tuple[Interval, str]:
+    """Experts stored in one way, the rest in another, the ends at 16 bits."""
+    few, how = EXPERT_SCHEMES[experts]
+    rest = EXPERT_SCHEMES.get(quant.lower(), EXPERT_SCHEMES["bf16"])[0]
+    bits = 0.0
+    for block, weight in model.weights():
+        inner = block >= 0 and _quantisable(weight)
+        bits += weight.elements * (few if weight.routed else rest if inner else 16)
+    return around(int(bits / 8), 0.05, 0.10), f"experts {experts} ({how}), the rest {quant}"
 
 
 def _quantisable(weight: Weight) -> bool:

@@ -69,6 +69,8 @@ class Asked:
 
     engine: str = "llama.cpp"
     quant: str = "q4_k_m"
+    expert_quant: str = ""
+    """How routed experts are stored, where that is another way."""
     context: int = 8192
     parallel: int = 1
     ubatch: int = 512
@@ -136,6 +138,8 @@ def wrong(asked: Asked) -> Impossible | None:
     for word in (asked.key_type, asked.value_type):
         if word not in CACHE_TYPES:
             return Impossible(f"no cache type {word!r}", ", ".join(CACHE_TYPES))
+    if asked.expert_quant and asked.expert_quant not in EXPERT_SCHEMES:
+        return Impossible(f"no quantisation {asked.expert_quant!r} of experts")
     if known(asked.quant) is None and asked.quant.lower() not in SCHEMES:
         names = ("q4_k_m", "q8_0", "f16", *SCHEMES)
         return Impossible(f"no quantisation {asked.quant!r}", f"for example {', '.join(names)}")
@@ -148,6 +152,7 @@ SCHEMES: Final = {
     "awq": (4.156, "4 bits, groups of 128"),
     "gptq": (4.17, "4 bits, groups of 128, an index per row"),
     "int4": (4.156, "4 bits, groups of 128"),
+    "int4-g32": (4.5, "4 bits, groups of 32"),
     "nf4": (4.13, "4 bits, double quantised"),
     "nvfp4": (4.5, "4 bits, a scale per 16"),
     "mlx-4bit": (4.5, "4 bits, groups of 64"),
@@ -155,3 +160,9 @@ SCHEMES: Final = {
     "mlx-8bit": (8.5, "8 bits, groups of 64"),
 }
 """Safetensors schemes: bits for each weight that they quantise; the ends usually stay at 16."""
+EXPERT_SCHEMES: Final = {
+    **SCHEMES,
+    "mxfp4": (4.25, "4 bits, a scale per 32"),
+    "bf16": (16.0, "as they are"),
+}
+"""The same for experts, which come in one kind more."""

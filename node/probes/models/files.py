@@ -4,6 +4,7 @@ Only headers are read, by position, from plain files: a name may as well belong 
 device, which is refused instead of waited for.
 """
 
+import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -186,14 +187,25 @@ def read_config(place: Path) -> dict[str, Any]:
     """A config.json as plain data. Raises ModelError."""
     text = read_whole(place, CONFIG_BYTES_MAX)
     try:
-        config = msgspec.json.decode(text)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        config = _plain(text)
+    except (msgspec.MsgspecError, ValueError) as error:
         raise ModelError("malformed", f"{place} cannot be read: {error}") from error
     except RecursionError:
         config = None
     if not isinstance(config, dict) or _deeper_than(config, CONFIG_DEPTH_MAX):
         raise ModelError("malformed", f"{place} is no JSON object, or is nested too deep")
     return config
+
+
+def _plain(text: bytes) -> Any:
+    """JSON as it is published: models with states say `"time_step_limit": [0.0, Infinity]`, which
+    is none. The word is read as nothing, and only where the strict reading fails."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.MsgspecError:
+        if not any(word in text for word in (b"Infinity", b"NaN")):
+            raise
+        return json.loads(text, parse_constant=lambda _: None)
 
 
 def _deeper_than(value: Any, depth: int) -> bool:
