@@ -11,6 +11,8 @@ from enum import Enum, StrEnum
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+import msgspec
+
 
 class Role(StrEnum):
     """What an account is for. A string, because accounts are looked up all day: those hash in C."""
@@ -39,7 +41,9 @@ class AccountId(NamedTuple):
     tenant: str = ""
 
 
-class Counters(NamedTuple):
+class Counters(
+    msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False
+):  # fmt: skip
     """What has gone out of (debits) and into (credits) an account, in two phases."""
 
     debits_pending: int = 0

@@ -60,8 +60,9 @@ def fate(hold: EndedHold) -> Outcome:
 def proofs_of(hold: LiveHold) -> tuple[Token, ...]:
     """The entries that prove a live hold: its hold and, once posted, its post (one if it was a
     grant from the start), and what it was last changed by."""
+    held = hold.held_at
     later = (hold.posted_at, hold.extended_at, hold.shrunk_at)
-    return (hold.held_at, *(at for at in later if at is not None and at != hold.held_at))
+    return (held, *[at for at in later if at is not None and at != held])
 
 
 class Counter:

@@ -19,6 +19,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from ledger.accounts import EMPTY, AccountId, Role, lease, pool_account
 from ledger.books import Books
 from ledger.entries import (
@@ -118,7 +120,7 @@ def _folded(books: Books, blocks: Sequence[Block]) -> Books:
 
 def _check_counters(books: Books) -> None:
     for account in sorted(books.accounts, key=_account_key):
-        if min(books.accounts[account]) < 0:
+        if min(msgspec.structs.astuple(books.accounts[account])) < 0:
             raise AuditError("I1", f"{account.role.value} {account.pool} has a negative counter")
         if account.role is Role.POOL and books.accounts[account].free < 0:
             raise AuditError("I3", f"{account.pool} promises more than it has")

@@ -72,7 +72,10 @@ class Pages:
         self.era = era
         self._height = height
         self._pages: list[list[bytes]] = []
+        self._page: list[bytes] = []
+        """The last of them, which is open."""
         self._bytes = 0
+        """Of its entries."""
 
     @property
     def empty(self) -> bool:
@@ -80,12 +83,13 @@ class Pages:
 
     def write(self, raw: bytes) -> Token:
         """Put one encoded entry on the open page; where it will stand."""
-        if not self._room_for(raw):
-            self._pages.append([])
-            self._bytes = 0
-        page = self._pages[-1]
+        page, size = self._page, self._bytes + len(raw)
+        if size > BLOCK_BYTES_MAX or len(page) == BLOCK_ENTRIES_MAX or not self._pages:
+            self._page = page = []
+            self._pages.append(page)
+            size = len(raw)
+        self._bytes = size
         page.append(raw)
-        self._bytes += len(raw)
         return Token(self.era.counter, self._height + len(self._pages) - 1, len(page) - 1)
 
     def sign(self, identity: Identity, previous: bytes) -> list[tuple[Block, Levels]]:
@@ -97,11 +101,6 @@ class Pages:
             blocks.append((block, levels))
             previous = block.hash
         return blocks
-
-    def _room_for(self, raw: bytes) -> bool:
-        if not self._pages or len(self._pages[-1]) == BLOCK_ENTRIES_MAX:
-            return False
-        return self._bytes + len(raw) <= BLOCK_BYTES_MAX
 
 
 class Writer:

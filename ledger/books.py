@@ -146,19 +146,21 @@ class Books(Changes):
         self._undo.clear()
         self._reckoned = None
         for index, raw in enumerate(block.entries):
-            refusal = self._fold_raw(raw, block.era, block.height, index)
+            at = Token(block.era.counter, block.height, index)
+            refusal = self._fold_raw(raw, block.era, at)
             if refusal:
                 self._take_back(saved)
                 return refusal
         self.turn(block)
         return None
 
-    def write(self, entry: Entry, era: Era, height: int, index: int) -> Refusal | None:
-        """Fold one entry of a block that is still being written. Refused: nothing changed."""
+    def write(self, entry: Entry, era: Era, at: Token) -> Refusal | None:
+        """Fold one entry of a block that is still being written, and where it will stand. Refused:
+        nothing changed."""
         if not isinstance(entry, Checkpointed):
             self._reckoned = None
         self._noting = False
-        refusal = self._fold(entry, era, height, index)
+        refusal = self._fold(entry, era, at)
         self._noting = True
         return refusal
 
@@ -176,19 +178,18 @@ class Books(Changes):
             return Refusal.CHECKPOINT_MISPLACED
         return None
 
-    def _fold_raw(self, raw: bytes, era: Era, height: int, index: int) -> Refusal | None:
+    def _fold_raw(self, raw: bytes, era: Era, at: Token) -> Refusal | None:
         try:
             entry = decode_entry(raw)
         except EntryRefused:
             return Refusal.NOT_AN_ENTRY
-        return self._fold(entry, era, height, index)
+        return self._fold(entry, era, at)
 
-    def _fold(self, entry: Entry, era: Era, height: int, index: int) -> Refusal | None:
+    def _fold(self, entry: Entry, era: Era, at: Token) -> Refusal | None:
         if isinstance(entry, EraOpened):
-            return self._open_era(entry, era, height, index)
+            return self._open_era(entry, era, at)
         if self.era is None or era != self.era:
             return Refusal.NO_ERA
-        at = Token(era.counter, height, index)
         match entry:  # those that most logs are full of come first
             case Held() | Adopted():
                 return self._begin(entry, at)
@@ -207,7 +208,7 @@ class Books(Changes):
             case Planned() | Replanned():
                 return self._plan(entry, at)
             case Checkpointed():
-                return self._check_off(entry, height, index)
+                return self._check_off(entry, at)
             case GangBegun() | GangCommitted() | GangCompleted() | GangEnded():
                 return self._gang(entry, at)
             case Enlisted() | Parked() | Settled():
@@ -215,14 +216,15 @@ class Books(Changes):
             case _ if isinstance(entry, RightsEntry | RightsOpened):
                 return self._entitle(entry)
 
-    def _open_era(self, entry: EraOpened, era: Era, height: int, index: int) -> Refusal | None:
-        opens = index == 0 and entry.era == era
+    def _open_era(self, entry: EraOpened, era: Era, at: Token) -> Refusal | None:
+        opens = at.line == 0 and entry.era == era
         grows = self.era is None or era.counter > self.era.counter
-        if not opens or not grows or entry.cut != self.position or height != self.height + 1:
+        follows = at.height == self.height + 1 and entry.cut == self.position
+        if not opens or not grows or not follows:
             return Refusal.ERA_MISNAMED
         self.era, self.opening = era, entry
         self.bookings_open = self.rights_open = False
-        self.eras = (*self.eras, (era, height))[-ERAS_MAX:]
+        self.eras = (*self.eras, (era, at.height))[-ERAS_MAX:]
         return None
 
     def _set(self, entry: PoolStateSet | BookingsOpened | Succeeded) -> Refusal | None:
@@ -232,10 +234,11 @@ class Books(Changes):
             self.bookings_open = True
         return None  # a succession is a word, and no change: its promises follow one by one
 
-    def _check_off(self, entry: Checkpointed, height: int, index: int) -> Refusal | None:
-        if index or height != self.height + 1 or entry.eras != self.eras or entry.begins > height:
+    def _check_off(self, entry: Checkpointed, at: Token) -> Refusal | None:
+        placed = at.line == 0 and at.height == self.height + 1
+        if not placed or entry.eras != self.eras or entry.begins > at.height:
             return Refusal.CHECKPOINT_MISPLACED
-        if not self._is_true(entry, height):
+        if not self._is_true(entry, at.height):
             return Refusal.CHECKPOINT_FALSE
         self._forget(entry.keeps)
         return None

@@ -141,11 +141,13 @@ class Desk:
 
     def arm(self, hold: LiveHold, now: Instant, remaining: Duration | None = None) -> None:
         """Give `hold` its full time from now, or what is `remaining` of it."""
-        pending = hold.state is HoldState.PENDING
-        lasting = GANG_MAX if hold.on_probation else hold.term
-        full = owner_span(self.limits.pending_ttl if pending else lasting)
-        self.deadlines.set(hold.id, now + (full if remaining is None else remaining))
-        if hold.is_booking:
+        booking = hold.is_booking
+        if remaining is None:
+            lasting = GANG_MAX if booking and hold.on_probation else hold.term
+            pending = hold.state is HoldState.PENDING
+            remaining = owner_span(self.limits.pending_ttl if pending else lasting)
+        self.deadlines.set(hold.id, now + remaining)
+        if booking:
             self.journal_by(now)
             self._warn_before(hold, now)
 
@@ -250,7 +252,7 @@ class Desk:
         for look in self._onlookers:
             look(self, entry)
         at = self.writer.write(era, encode_entry(entry))
-        refusal = self.books.write(entry, era, at.height, at.line)
+        refusal = self.books.write(entry, era, at)
         assert refusal is None, f"our own entry was refused: {refusal} {entry}"
         self.changes += 1
         return at
@@ -298,7 +300,8 @@ class Desk:
     def _balance_the_rest(self) -> list[LedgerEffect]:
         """Room has come back. An open pool agrees with the machine already (capacity.py): only of
         one that is not may more be retired now, or may it be whole again."""
-        if all(state is PoolState.OPEN for state in self.books.pools.values()):
+        states = [*self.books.pools.values()]
+        if states.count(PoolState.OPEN) == len(states):
             return []
         return self._balance()
 

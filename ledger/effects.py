@@ -7,6 +7,8 @@ no answer leaves before its entry is on disk.
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import msgspec
+
 from ledger.commands import Answer
 from mesh.logs import Base, Block
 from mesh.persistence import Persist
@@ -31,16 +33,14 @@ class Rebase:
     """Where it begins, if that is not at height 0."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """The answer to the command that was asked with `token`."""
 
     token: int
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True)
-class Fence:
+class Fence(msgspec.Struct, frozen=True, gc=False):
     """This grant is ending and nothing may revive it: end what *we* started under it, look, and
     report `Fenced`. Its room returns only then.
 

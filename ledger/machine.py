@@ -140,7 +140,7 @@ class Ledger(Readable):
         if self._quarantine is not None:
             reply = self._quarantine.ask(token, command, asked.public, self.books, now)
             return [*effects, reply]
-        visit = Visit(self._desk, token, asked.public, now)
+        visit = Visit.of(self._desk, token, asked.public, now)
         refused = refuse_more(self._desk, command, self._short, now)
         if refused is not None:
             return [*effects, visit.turn_away(command.id, refused)]

@@ -4,6 +4,8 @@ Who asks and when; how a no is said, and remembered; how a yes is drafted and on
 whose word counts for which hold.
 """
 
+from typing import Self
+
 import msgspec
 
 from ledger.answers import Draft, proofs_of
@@ -24,12 +26,14 @@ class Visiting(msgspec.Struct, frozen=True):
     desk: Desk
     asker: int
     public: bytes
+    who: NodeId
+    """The id of `public`."""
     now: Instant
 
-    @property
-    def who(self) -> NodeId:
-        """The asker's id."""
-        return id_of(PublicKey(self.public))
+    @classmethod
+    def of(cls, desk: Desk, asker: int, public: bytes, now: Instant) -> Self:
+        """Whoever has that key."""
+        return cls(desk, asker, public, id_of(PublicKey(public)), now)
 
     def turn_away(self, hold: bytes, refused: Refused) -> Reply:
         """A no before anything is looked up."""

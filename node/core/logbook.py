@@ -7,6 +7,8 @@ process puts the archive before it (`node/shell/archive.py`), which the core nev
 from collections.abc import Iterable
 from typing import Any, Final
 
+import msgspec
+
 from ledger.audit import verify_chain
 from ledger.beginnings import books_from
 from ledger.books import Books
@@ -87,7 +89,7 @@ def _balances(books: Books) -> list[dict[str, Any]]:
         {
             "account": account.role.value + (f" of {account.tenant}" if account.tenant else ""),
             "pool": account.pool,
-            **counters._asdict(),
+            **msgspec.structs.asdict(counters),
             "state": state.value if (state := books.pools.get(account.pool)) else "unknown",
         }
         for account, counters in sorted(

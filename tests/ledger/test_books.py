@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ledger.accounts import PoolState
 from ledger.audit import check_books, check_fold, verify_chain
@@ -33,6 +34,7 @@ from ledger.entries import (
     WentOffline,
     encode_entry,
 )
+from ledger.holds import Token
 from ledger.lifecycle import HoldState
 from ledger.refusal import Refusal
 from ledger.tally import AuditError
@@ -282,7 +284,7 @@ def test_a_plan_takes_room_from_its_start_on_and_not_before() -> None:
     books = Books()
 
     def write(*entries: Entry) -> list[Refusal | None]:
-        return [books.write(entry, ERA, 0, 0) for entry in entries]
+        return [books.write(entry, ERA, Token(ERA.counter, 0, 0)) for entry in entries]
 
     write(opening(), Provisioned((Leg("ram", 100),)))
     assert write(planned(1, 60), planned(2, 60)) == [None, None]
@@ -326,13 +328,13 @@ def test_whatever_a_stranger_writes_the_books_stay_whole(days: list[list[Entry]]
 
 def _bend_counter(books: Books) -> None:
     account = next(iter(books.accounts))
-    books.accounts[account] = books.accounts[account]._replace(debits_pending=-1)
+    books.accounts[account] = replace(books.accounts[account], debits_pending=-1)
 
 
 def _bend_balance(books: Books) -> None:
     account = next(iter(books.accounts))
     counters = books.accounts[account]
-    books.accounts[account] = counters._replace(debits_posted=counters.debits_posted + 1)
+    books.accounts[account] = replace(counters, debits_posted=counters.debits_posted + 1)
 
 
 def _lose_hold(books: Books) -> None:

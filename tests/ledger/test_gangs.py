@@ -10,6 +10,7 @@ from ledger.entries import Entry, EraOpened, encode_entry
 from ledger.gang_commands import Park, Settle
 from ledger.gang_entries import GangBegun, GangCommitted, GangCompleted, GangEnded, GangMember
 from ledger.gangs import GangStage
+from ledger.holds import Token
 from ledger.leases import owner_span
 from ledger.lifecycle import HoldState
 from ledger.limits import GANG_MAX, GANGS_ENDED_MAX, GANGS_MAX
@@ -213,9 +214,13 @@ def test_a_checkpoint_carries_gangs_and_their_members() -> None:
 
 def fold(*entries: Entry) -> tuple[Books, Refusal | None]:
     books, era = Books(), Era(1, bytes(16))
-    books.write(EraOpened(era, Epoch(1, bytes(16)), None, "", None, first=True), era, 0, 0)
+    books.write(
+        EraOpened(era, Epoch(1, bytes(16)), None, "", None, first=True),
+        era,
+        Token(era.counter, 0, 0),
+    )
     for number, entry in enumerate(entries, 1):
-        refusal = books.write(entry, era, 0, number)
+        refusal = books.write(entry, era, Token(era.counter, 0, number))
         if refusal is not None:
             return books, refusal
     return books, None

@@ -7,6 +7,7 @@ from ledger.books import Books
 from ledger.capacity import capacity_entries, room_now
 from ledger.commands import GrantKind, Leg
 from ledger.entries import EraOpened, Held
+from ledger.holds import Token
 from ledger.observations import PoolReading
 from ledger.room import room
 from mesh.identity import Epoch
@@ -39,17 +40,17 @@ def test_the_desk_and_the_formula_agree(
     total: int, system: int, free: int, holds: list[tuple[int, int]]
 ) -> None:
     books = Books()
-    books.write(EraOpened(ERA, Epoch(1, b""), None, "", None, True), ERA, 0, 0)
+    books.write(EraOpened(ERA, Epoch(1, b""), None, "", None, True), ERA, Token(ERA.counter, 0, 0))
     reading = PoolReading("ram", total, system, free, {})
     for entry in capacity_entries(books, {"ram": reading}, set()):
-        assert books.write(entry, ERA, 0, 1) is None
+        assert books.write(entry, ERA, Token(ERA.counter, 0, 1)) is None
     granted = []
     for number, (amount, used) in enumerate(holds):
         held = Held(
             bytes([number]) * 16, bytes(32), bytes(16), (Leg("ram", amount),),
             GrantKind.CARRIED, 1, "p", "",
         )  # fmt: skip
-        if books.write(held, ERA, 0, 2 + number) is None:
+        if books.write(held, ERA, Token(ERA.counter, 0, 2 + number)) is None:
             granted.append((number, amount, used))
     uses = {bytes([number]) * 16: used for number, _, used in granted if used % 2}
     seen = PoolReading("ram", total, system, free, uses)

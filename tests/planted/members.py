@@ -80,8 +80,8 @@ def keeps_its_notes(patch: pytest.MonkeyPatch) -> None:
     def turn(self: Books, block: Any) -> None:
         self.height, self.head = block.height, block.hash
 
-    def write(self: Books, entry: Any, era: Any, height: int, index: int) -> Any:
-        return self._fold(entry, era, height, index)
+    def write(self: Books, entry: Any, era: Any, at: Any) -> Any:
+        return self._fold(entry, era, at)
 
     patch.setattr(Books, "turn", turn)
     patch.setattr(Books, "write", write)

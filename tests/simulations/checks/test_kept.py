@@ -42,7 +42,7 @@ from tests.simulations.checks.evening import Evening
 
 def bent_balance(books: Books) -> None:
     account = pool_account("ram")
-    books.accounts[account] = books.accounts[account]._replace(debits_posted=1)
+    books.accounts[account] = msgspec.structs.replace(books.accounts[account], debits_posted=1)
 
 
 def owing(books: Books) -> None:
