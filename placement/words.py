@@ -67,6 +67,9 @@ class Reading:
     context_tokens: int
     tools: tuple[str, ...] = ()
     floor_bytes: int = 0
+    quant: str = ""
+    """The quantisation that the text names, as the engines spell it; empty when it names none."""
+    is_inference: bool = False
 
 
 @dataclass(slots=True)
@@ -129,7 +132,10 @@ def read_words(text: str, base: Request | None = None) -> Reading:
     elif base.ram_bytes is None and base.memory_bytes is None:
         _peak(found, draft)
     _amounts_left_out(heard, draft)
-    return Reading(_with(base, draft), main.name, context, tuple(draft.tools), floor)
+    return Reading(
+        _with(base, draft), main.name, context, tuple(draft.tools), floor,
+        quant=_quant(heard) or "", is_inference=main.is_inference,
+    )  # fmt: skip
 
 
 def model_memory(
@@ -174,7 +180,7 @@ def _nothing(heard: _Text, context: int, draft: _Draft) -> _Draft:
     elif context:
         draft.guesses.append("a long context, but of no model: nothing is asked for")
     else:
-        draft.guesses.append("no known kind of work in these words: any live node fits")
+        draft.guesses.append("no known kind of work in these words: they ask for nothing")
     _amounts_left_out(heard, draft)
     return draft
 
@@ -230,15 +236,19 @@ def _inference(
     if base.memory_bytes is not None or base.ram_bytes is not None or base.gpus:
         return
     parameters, origin = _model_size(heard)
-    quant = next((name for name in QUANTS if heard.has(re.sub(r"[-_]", " ", name))), None)
     tokens = context or CONTEXT_TOKENS_DEFAULT
     engine = next((word for word in draft.engines(base) if word in BY_WORD), "llama.cpp")
-    total, sentence = model_memory(parameters, SHORT.get(quant or "", quant), tokens, engine)
+    total, sentence = model_memory(parameters, _quant(heard), tokens, engine)
     draft.fields["memory_bytes"] = max(total, floor)
     draft.guesses += [origin] if origin else []
     draft.guesses.append(sentence)
     if floor > total:
         draft.guesses.append(f"{format_bytes(floor)} at least: with less it is not worth starting")
+
+
+def _quant(heard: _Text) -> str | None:
+    named = next((name for name in QUANTS if heard.has(re.sub(r"[-_]", " ", name))), None)
+    return SHORT.get(named or "", named)
 
 
 def _engine(heard: _Text, draft: _Draft, base: Request) -> None:

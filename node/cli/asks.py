@@ -17,6 +17,8 @@ from node.cli.render import clean, tell
 DURATION_DEFAULT: Final = "1h"
 SIZING: Final = ("model", "quant", "ctx", "parallel", "cards")
 """Flags that say which model is to run, and how."""
+ROOM: Final = ("ram", "memory", "gpus")
+"""Amounts that say how large it is: then no model's size is looked up."""
 TOKEN_BYTES_MAX: Final = 512
 UNITS: Final = "units: s, m, h, d"
 PID_MAX: Final = 1 << 22
@@ -39,6 +41,10 @@ def document(flags: Namespace) -> dict[str, Any]:
         from node.cli.model_needs import needs
 
         written = {**needs(flags), **written}
+    elif flags.words and not any(name in written for name in ROOM):
+        from node.cli.model_needs import named
+
+        written = {**named(" ".join(flags.words)), **written}
     if not flags.words and not written:
         raise wrong_usage("say what is needed", _EXAMPLE)
     _check(written)

@@ -119,6 +119,14 @@ def catalogue() -> dict[str, dict[str, Any]]:
     return {name: row for row in tomllib.loads(text)["model"] for name in row["names"]}
 
 
+def named_in(words: str) -> str | None:
+    """The first word that is a name in the catalogue."""
+    text = resources.files("placement.memory").joinpath(CATALOGUE).read_text(encoding="utf-8")
+    tokens = (word.strip(".,;()'\"`") for word in words.lower().split())
+    # Looked for in the text first: reading all of it costs more than the rest of the command.
+    return next((one for one in tokens if f'"{one}"' in text and one in catalogue()), None)
+
+
 def answered(found: Found, asked: Asked, flags: Namespace) -> dict[str, Any]:
     """The JSON answer."""
     if flags.quant is None and found.bytes is not None:

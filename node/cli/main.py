@@ -67,7 +67,7 @@ def _dispatch(words: Sequence[str]) -> int:
 def _explain(no: Unable, as_json: bool) -> None:
     if as_json:
         say(json.dumps(no.body, sort_keys=True))
-    named = no.sentence.startswith("holdfast ")
+    named = no.sentence.startswith(("holdfast ", "holdfast: "))
     tell(no.sentence if named else f"holdfast: {no.sentence}")
     if no.hint:
         tell(f"  {no.hint}")

@@ -10,11 +10,15 @@ from typing import Any, Final
 from node.cli import estimating
 from node.cli.exits import Unable, wrong_usage
 from node.cli.render import clean, tell
+from placement.memory.engines import BY_WORD
 from placement.memory.model import Model
 from placement.memory.requests import Asked, Impossible
 from placement.memory.splits import split
-from placement.memory.typical import usual_quant
+from placement.memory.typical import usual_quant, whole
 
+ACTING: Final = ("run", "serve", "host", "chat", "deploy", "start", "load")
+"""With one of these a model's name is a wish to run it, and not only to speak of it."""
+METAL: Final = ("mlx", "mlx-lm", "exo")
 MIB: Final = 1 << 20
 GIB: Final = 1 << 30
 
@@ -56,16 +60,54 @@ def needs(flags: Namespace) -> dict[str, Any]:
     return said
 
 
+def named(words: str) -> dict[str, Any]:
+    """The room for a model that plain words call by a name of the catalogue; else nothing.
+
+    Whoever reads the words has no catalogue, and would take the model for a usual one of its size.
+    """
+    name = estimating.named_in(words)
+    if name is None:
+        return {}
+    from placement.words import CONTEXT_TOKENS_DEFAULT, read_words
+
+    reading, heard = read_words(words), words.lower().split()
+    running = reading.workload == "unknown" and any(verb in heard for verb in ACTING)
+    if not reading.is_inference and not running:
+        return {}
+    engines = (word.lower() for word in (*reading.request.engines, *reading.tools, *heard))
+    engine = next((word for word in engines if word in BY_WORD), "llama.cpp")
+    found = estimating.find(name)
+    asked = Asked(
+        engine=engine, quant=reading.quant or usual_quant(engine),
+        context=reading.context_tokens or CONTEXT_TOKENS_DEFAULT,
+        backend="metal" if engine in METAL else "cuda",
+    )  # fmt: skip
+    if not reading.quant and found.config is not None:
+        asked = estimating.as_stored(asked, found.config)
+    made = estimating.estimated(found, asked)
+    total = sum(term.amount.high for term in whole(made))
+    tell(
+        clean(
+            f"{name}, {made.engine}, {estimating.said(asked)}, {asked.context:,} tokens: "
+            f"{total / GIB:,.1f} GiB (the high side; confidence: {made.confidence.value})"
+        )
+    )
+    return {"memory": f"{-(-total // MIB)}MiB"}
+
+
 def asked_of(flags: Namespace, found: estimating.Found) -> Asked:
     """How the model is to run, as the flags say."""
     # The first engine that the asker would rather have is the one it is worked out for.
     engine = (flags.engines or ["llama.cpp"])[0].lower()
     stored = found.bytes if flags.quant is None else None
-    return Asked(
+    asked = Asked(
         engine=engine,
         quant=flags.quant or usual_quant(engine),
         context=estimating.tokens(flags.ctx or "8k"),
         parallel=flags.parallel or 1,
-        backend="metal" if engine in ("mlx", "mlx-lm", "exo") else "cuda",
+        backend="metal" if engine in METAL else "cuda",
         weight_bytes=stored,
     )
+    if flags.quant is None and stored is None and found.config is not None:
+        return estimating.as_stored(asked, found.config)
+    return asked

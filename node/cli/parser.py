@@ -9,11 +9,12 @@ import argparse
 import re
 from collections.abc import Callable, Sequence
 from itertools import takewhile
-from typing import Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 from node.cli import hold_flags, request_flags, trust
 from node.cli.exits import SIMULATE_MISUSED, WRONG_USAGE, Unable, wrong_usage
 from node.cli.model_flags import model_flags
+from node.cli.once import Once
 from node.cli.quota_flags import quota
 from node.cli.simulate_flags import simulate
 from node.config import VERSION
@@ -49,6 +50,11 @@ class Parser(argparse.ArgumentParser):
 
     misused: int = WRONG_USAGE
     """The exit status when it was written wrongly."""
+
+    def __init__(self, *words: Any, **said: Any) -> None:
+        super().__init__(*words, **said)
+        self.register("action", None, Once)
+        self.register("action", "store", Once)
 
     def error(self, message: str) -> NoReturn:
         choice = _CHOICE.search(message)

@@ -95,7 +95,7 @@ def test_words_inside_other_words_mean_nothing():
 def test_nothing_recognised_asks_for_nothing_and_says_so():
     reading = read_words("just a simple task")
     assert reading.request == Request(
-        guesses=("no known kind of work in these words: any live node fits",)
+        guesses=("no known kind of work in these words: they ask for nothing",)
     )
 
 

@@ -115,3 +115,42 @@ def test_how_a_model_runs_means_nothing_without_the_model() -> None:
         asked("--ram", "4GiB", "--ctx", "32k")
     with pytest.raises(Unable):
         asked("--model", "llama3.1:8b", "--cards", "33")
+
+
+@pytest.mark.parametrize(
+    ("words", "gibibytes"),
+    [
+        ("run llama3.1:70b with ollama", 45.75),
+        ("serve kimi-k2.5 with vllm", 619.2),  # its experts are published in four bits
+        ("run deepseek-v4-flash with llama.cpp", 168.8),  # and no size in the name
+    ],
+)
+def test_words_that_call_a_model_by_its_name_ask_for_that_model(
+    words: str, gibibytes: float
+) -> None:
+    room = asked(words)["memory"]
+    assert float(room.removesuffix("MiB")) / 1024 == pytest.approx(gibibytes, rel=0.001)
+
+
+@pytest.mark.parametrize(
+    "words", ["run a 7b model", "cargo build the llama3.1:8b repo", "read about gpt2"]
+)
+def test_words_that_run_no_model_of_the_catalogue_are_left_to_their_reader(words: str) -> None:
+    assert "memory" not in asked(words)
+
+
+def test_an_amount_that_is_given_is_not_overruled_by_a_name(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert asked("run llama3.1:70b", "--ram", "4GiB") == {
+        "words": "run llama3.1:70b", "ram": "4GiB",
+    }  # fmt: skip
+
+
+def test_a_flag_with_two_values_is_refused_and_not_chosen_from(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert command.main(["where", "--os", "linux", "--os", "darwin"]) == 2
+    assert "'linux' and 'darwin': give it once" in capsys.readouterr().err
+    assert asked("--ram", "1GiB", "--ram", "1GiB") == {"ram": "1GiB"}
+    assert asked("--tool", "git", "--tool", "node")["tools"] == ["git", "node"]
