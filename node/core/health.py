@@ -6,9 +6,9 @@ what to do about it. A peer's `problem` is the first thing that keeps it from be
 
 from typing import Any
 
-from ledger.standings import DISK_FULL, OPEN
+from ledger.standings import DISK_FULL, OPEN, QUARANTINED
 from mesh.identity import id_text
-from mesh.instant import MILLISECOND
+from mesh.instant import MILLISECOND, SECOND
 from mesh.membership import Liveness, Member, Trust
 from node.core import answers, logbook
 from node.core.picture.knowledge import Knowledge
@@ -21,6 +21,7 @@ from node.core.reachability.reach import trouble
 from node.core.trust import keyholders, naming
 
 SECONDS_TO_OPEN = "`holdfast status` shows how long; `holdfast ledger open` is a person's way out"
+MAY_HAVE_FORGOTTEN = "this disk may have forgotten promises"
 MAKE_ROOM = "free some space there: the agent goes on by itself, and nothing was lost"
 
 
@@ -79,9 +80,12 @@ def interfaces(knowledge: Knowledge) -> list[dict[str, Any]]:
 
 
 def _grants(knowledge: Knowledge) -> Check:
-    state, reason, _ = knowledge.ledger.standing
+    state, reason, opens_at = knowledge.ledger.standing
     hint = MAKE_ROOM if state == DISK_FULL else SECONDS_TO_OPEN
     told = state.replace("_", " ")
+    if state == QUARANTINED and opens_at is not None:
+        left = max(0, opens_at - knowledge.now) // SECOND
+        told, reason = f"quarantined {left} s more", f"{MAY_HAVE_FORGOTTEN} ({reason})"
     return Check("grants", state == OPEN, f"{told}: {reason}" if reason else told, hint)
 
 

@@ -95,6 +95,9 @@ def standing(body: dict[str, Any] | None) -> str:
         return "unknown"
     text = clean(body["state"]).replace("_", " ")
     reason = clean(body["reason"])
+    if body["state"] == "quarantine" and body.get("remaining_ms") is not None:
+        left = span(body["remaining_ms"])
+        return f"quarantined {left} more: this disk may have forgotten promises ({reason})"
     if reason and body["state"] != "open":
         text += f": {reason}"
     if body.get("remaining_ms") is not None:

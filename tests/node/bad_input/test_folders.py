@@ -1,13 +1,15 @@
 """The state folder is taken, read-only, full, or somebody else's: said, and nothing is lost."""
 
-import json
+import contextlib
 import os
 import shutil
 import subprocess
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from simulations.demo.nodes import COMMAND, until
+from simulations.demo.nodes import COMMAND, Node, until
 from tests.node.bad_input.people import (
     House,
     command,
@@ -107,7 +109,23 @@ def test_a_full_disk_at_a_first_start_is_said_and_a_start_with_room_succeeds(
         roomy.stop()
 
 
-FILL = 'cat /dev/zero >> "$1/filler" 2>/dev/null || true'
+def _from_inside(ann: Node) -> Node:
+    """The same node, its folder reached through its own namespace of mounts."""
+    assert ann.process is not None
+    return replace(ann, state=Path(f"/proc/{ann.process.pid}/root{ann.state}"))
+
+
+def _fill(disk: Path) -> None:
+    with (disk / "filler").open("ab", buffering=0) as filler:
+        for size in (1 << 20, 1 << 12):
+            with contextlib.suppress(OSError):
+                while filler.write(b"x" * size) == size:
+                    pass
+
+
+def _stands(ann: Node, state: str) -> bool:
+    told = ann.ask(type="status")
+    return "ok" in told and told["ok"]["standing"]["state"] == state
 
 
 @needs_mounts
@@ -116,26 +134,23 @@ def test_a_disk_that_fills_under_a_running_agent_keeps_its_promises_and_takes_no
 ) -> None:
     ann = home.node("ann")
     with small_disk(ann.state, "64m") as inside:
-        # A namespace of mounts is not ours: its sockets are reached by the command inside.
         ann = home.node("ann", inside)
         ann.start("--first")
-        until("it answers", lambda: command(ann, "status", prefix=inside).status == 0, 20)
-        words = ("reserve", "--ram", "8MiB", "--node", "ann", "--json")
-        kept, given_back = (
-            json.loads(command(ann, *words, prefix=inside).out)["id"] for _ in range(2)
-        )
-        run_inside(inside, "sh", "-c", FILL, "sh", str(ann.state))
-        until("it is said", lambda: "disk full" in command(ann, "status", prefix=inside).out, 20)
+        seen = _from_inside(ann)
+        until("it answers", seen.answers, 20)
+        kept, given_back = hold(seen), hold(seen)
+        _fill(seen.state)
+        until("it is said", lambda: _stands(seen, "disk_full"), 20)
+        words = ("reserve", "--ram", "8MiB", "--node", "ann")
         refused = command(ann, *words, prefix=inside)
         assert refused.status == 1, refused
         assert "once there is room on its disk" in refused.out + refused.err
         assert "free some space there" in command(ann, "doctor", prefix=inside).out
-        assert command(ann, "release", given_back, prefix=inside).status == 0
-        holds = command(ann, "holds", "--json", prefix=inside).out
-        assert kept in holds
-        assert given_back not in holds
-        run_inside(inside, "rm", str(ann.state / "filler"))
-        until("it goes on", lambda: command(ann, *words, prefix=inside).status == 0, 20)
+        seen.granted(type="release", id=given_back)
+        assert holds(seen) == [kept]
+        (seen.state / "filler").unlink()
+        until("it goes on", lambda: _stands(seen, "open"), 20)
+        hold(seen)
         ann.stop()
         said = ann.log.read_text()
         assert "nothing more is promised until 32 MiB are free there" in said
@@ -150,31 +165,31 @@ def test_a_disk_without_even_the_spare_room_says_nothing_that_is_not_written_and
     with small_disk(ann.state, "64m") as inside:
         ann = home.node("ann", inside)
         ann.start("--first")
-        until("it answers", lambda: command(ann, "status", prefix=inside).status == 0, 20)
-        made = command(ann, "reserve", "--ram", "8MiB", "--json", prefix=inside)
-        booking = json.loads(made.out)["id"]
-        spare = str(ann.state / "spare-room")
-        until("there is spare room", lambda: run_inside(inside, "ls", spare), 20)
-        run_inside(inside, "rm", spare)
-        run_inside(inside, "sh", "-c", FILL, "sh", str(ann.state))
+        seen = _from_inside(ann)
+        until("it answers", seen.answers, 20)
+        booking = hold(seen)
+        spare = seen.state / "spare-room"
+        until("there is spare room", spare.exists, 20)
+        spare.unlink()
+        _fill(seen.state)
         argv = [*inside, str(COMMAND), "--state", str(ann.state), "release", booking]
         with subprocess.Popen(argv, env=ann.environment, stdout=subprocess.DEVNULL) as waiting:
-            until("it is said", lambda: command(ann, "status", prefix=inside).status == 1, 20)
+            until("it is said", lambda: "refused" in seen.ask(type="status"), 20)
             told = command(ann, "status", prefix=inside)
             one_sentence(told, 1, "nothing is written or answered until there is")
             assert waiting.poll() is None, "nothing is said that is not written"
-            run_inside(inside, "truncate", "-s", "-1M", str(ann.state / "filler"))
+            os.truncate(seen.state / "filler", (seen.state / "filler").stat().st_size - (1 << 20))
             assert waiting.wait(20) == 0
-        assert booking not in command(ann, "holds", "--json", prefix=inside).out
-        run_inside(inside, "sh", "-c", FILL, "sh", str(ann.state))
+        assert holds(seen) == []
         ann.stop()
         assert "there is room on the disk again" in ann.log.read_text()
-        run_inside(inside, "sh", "-c", FILL, "sh", str(ann.state))
+        run_inside(inside, "sh", "-c", 'cat /dev/zero >> "$1" || true', "sh", f"{ann.state}/filler")
         one_sentence(up(ann), 1, "free some space and start again")
         run_inside(inside, "rm", str(ann.state / "filler"))
         ann.start()
-        until("it answers", lambda: command(ann, "status", prefix=inside).status == 0, 20)
-        assert "open" in command(ann, "status", prefix=inside).out, "nothing was in doubt"
+        seen = _from_inside(ann)
+        until("it answers", seen.answers, 20)
+        assert _stands(seen, "open"), "nothing was in doubt"
         ann.stop()
 
 

@@ -30,8 +30,9 @@ from tests.support.fake_agent import (
 Run = Callable[..., Ran]
 
 COMMANDS: list[tuple[tuple[str, ...], str, list[str]]] = [
-    (("status",), "status", ["ann", "quarantine: the marker is gone (21 s to go)", "2 h 3 min",
-                             "1 alive of 2 known", "bob", "3 GiB", "unknown", "7 bad tag"]),
+    (("status",), "status", ["ann", "quarantined 21 s more: this disk may have forgotten promises",
+                             "2 h 3 min", "1 alive of 2 known", "bob", "3 GiB", "unknown",
+                             "7 bad tag"]),
     (("facts",), "facts", ["ann", "Some CPU", "5 GiB", "2 GiB", "12.5 %", "3 s ago",
                            "unknown (none)", "room=attic", "git 2.40"]),
     (("where", "--ram", "4GiB"), "where", ["bob fits: 3 GiB of room"]),
