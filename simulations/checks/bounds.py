@@ -204,6 +204,8 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Knowledge._heard_at": _members,
     "Knowledge._heard_at[]": lambda config: config.topics_per_author_max + 1,
     "Abroad._warned": GRANTS_REMEMBERED_MAX,
+    "Knowledge.contests": POOLS_MAX,
+    "Knowledge.outcasts": REVOKED_MAX,
     "Knowledge.granted": GRANTS_REMEMBERED_MAX,
     "Ledger._proofs": 4 * ENTRIES_MAX,
     "Ledger._readings": POOLS_MAX,
