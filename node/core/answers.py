@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ledger.blocks import ReceiptRefused, decode_receipt
-from ledger.commands import TTL_MAX, Answer, GrantKind, Leg
+from ledger.commands import TTL_MAX, Answer, GrantKind, Leg, decode_answer
 from ledger.entries import (
     Adopted,
     Entry,
@@ -305,3 +305,13 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     return value.value if hasattr(value, "value") and hasattr(value, "name") else value
+
+
+def read_answer(body: bytes | None) -> Answer | None:
+    """An owner's answer; None for silence, and for bytes that are none."""
+    if not body:
+        return None
+    try:
+        return decode_answer(body)
+    except msgspec.MsgspecError:
+        return None

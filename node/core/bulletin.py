@@ -6,6 +6,7 @@ kind is counted. Nothing is decided here.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any, Final
 
@@ -200,11 +201,13 @@ class Bulletin:
         )
         return self.event("ledger.fork", sentence, node=author)
 
-    def cut_off(self, rows: Mapping[bytes, bytes]) -> list[Effect]:
+    def cut_off(
+        self, rows: Mapping[bytes, bytes], in_line: AbstractSet[bytes] = frozenset()
+    ) -> list[Effect]:
         """Requests that a crash of ours cut off: named, so that they can be asked about, and
-        forgotten."""
+        forgotten. `in_line`: what was only waited for."""
         effects: list[Effect] = []
-        for hold in sorted(rows):
+        for hold in sorted(rows.keys() - in_line):
             owner = self._knowledge.name_of(NodeId(rows[hold]))
             sentence = (
                 f"a request to {owner} was under way when this agent stopped; if it was granted, "

@@ -23,7 +23,6 @@ from ledger.commands import (
     Release,
     Void,
     Vouched,
-    decode_answer,
     decode_signed,
     encode_answer,
     encode_command,
@@ -36,8 +35,9 @@ from mesh import effects as mesh_effects
 from mesh.identity import Identity, NodeId, PublicKey, id_of
 from mesh.instant import SECOND, Duration, Instant, earliest
 from mesh.logs import Position
-from mesh.persistence import Persist
+from mesh.persistence import SPACE_CARRY, SPACE_WISH, Persist
 from node.core import answers
+from node.core.continuity import Saved
 from node.core.effects import Effect, Look, Progress, Reply, Watch
 from node.core.gangs import answers as gang_answers
 from node.core.gangs import books as gang_books
@@ -110,6 +110,7 @@ class Errands:
         self._knowledge = knowledge
         self.draw: Callable[[int], bytes] = random.randbytes
         self._asking = Asking(random, knowledge.session_of)
+        self.kept = self._asking.kept
         self._telling = Telling(knowledge.name_of, knowledge.believed)
         self._custody = Custody()
         self._carrying = Carrying()
@@ -142,12 +143,13 @@ class Errands:
 
     # Beginning, waiting, giving up ---------------------------------------------------------------
 
-    def restore(self, rows: Mapping[bytes, bytes], now: Instant) -> Sequence[ErrandEffect]:
-        """Take up what an earlier start carried."""
+    def restore(self, saved: Saved, now: Instant) -> Sequence[ErrandEffect]:
+        """Take up what an earlier start carried, and what it waited for."""
+        rows = saved.get(SPACE_CARRY, {})
         watches = self._carrying.restore(dict(rows), now)
         if unread := len(rows) - len(watches):
             self._knowledge.mesh.rejections["disk: a carried lease that cannot be read"] += unread
-        return watches
+        return [*watches, *self.kept.restore(saved.get(SPACE_WISH, {}), now)]
 
     def reserve(
         self, token: int, reserve: Reserve, look: Callable[[], Outlook], now: Instant
@@ -267,7 +269,7 @@ class Errands:
     def answered(self, call: int, body: bytes | None, now: Instant) -> list[ErrandEffect] | None:
         """An owner's answer, or its silence. None: that call was none of ours."""
         route = self._calls.pop(call, None)
-        return None if route is None else self._deliver(route, _read(body), now)
+        return None if route is None else self._deliver(route, answers.read_answer(body), now)
 
     def _deliver(self, route: _Route, answer: Answer | None, now: Instant) -> list[ErrandEffect]:
         match route.desk:
@@ -388,13 +390,3 @@ class Errands:
             if member.answer is not None:
                 self._knowledge.remember_grant(member.answer, member.owner, HoldState.POSTED, now)
         return Reply(done.token, ok=True, body=gang_answers.formed(self._knowledge, done))
-
-
-def _read(body: bytes | None) -> Answer | None:
-    """An owner's answer; None for silence, and for bytes that are none."""
-    if not body:
-        return None
-    try:
-        return decode_answer(body)
-    except msgspec.MsgspecError:
-        return None

@@ -23,7 +23,7 @@ from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, Instant, earliest
 from mesh.logs import Position
 from mesh.machine import Mesh
-from mesh.persistence import SPACE_ASK, SPACE_CARRY, Persist
+from mesh.persistence import SPACE_ASK, Persist
 from mesh.rejections import Rejection
 from node.core import answers, counter, health
 from node.core.asked import asked
@@ -107,10 +107,10 @@ class Agent:
         self._copies.begin()
         effects += self.from_books(self.ledger.report(self._copies.known, now), now)
         saved = self.birth.saved
-        effects += self.from_errands(self.errands.restore(saved.get(SPACE_CARRY, {}), now), now)
+        effects += self.from_errands(self.errands.restore(saved, now), now)
         effects += self.attribution.restore(saved, now)
         effects += self.inviting.restore(saved, now)
-        effects += self.bulletin.cut_off(saved.get(SPACE_ASK, {}))
+        effects += self.bulletin.cut_off(saved.get(SPACE_ASK, {}), self.errands.kept.in_line)
         effects += self.publish(self.image.keys_are(self.knowledge.keys), now)
         return effects + self._publish_standing(now)
 

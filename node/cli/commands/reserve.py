@@ -48,7 +48,12 @@ def run(flags: Namespace) -> int:
                 "leave one of the two out",
             )
         request["pid"], request["pid_started"] = process(flags.pid)
-    body = answer(flags, request, SILENCE_SECONDS_MAX)
+    if "wait_ms" in request:
+        from node.cli import patience
+
+        body = patience.answer_in_time(flags, request, SILENCE_SECONDS_MAX)
+    else:
+        body = answer(flags, request, SILENCE_SECONDS_MAX)
     show(flags, body, lambda ink: _drawn(body, flags.pid, ink))
     if not flags.json:
         warn(body["warnings"])

@@ -106,6 +106,9 @@ class Reserve(msgspec.Struct, frozen=True, tag="reserve", forbid_unknown_fields=
     """Why it is to be granted over a quota, or over what others use of the machine."""
     token: str = ""
     """What the owner's policy knows `principal` by. It is shown to nobody: a proof is."""
+    wish: str = ""
+    """A name for it, 16 bytes in hex that its asker drew. Who waits in lines (`wait_ms`) may ask
+    again under it when the agent has restarted, and stands where it stood."""
     carried: bool = False
     """A carried lease that nobody here renews: whoever asked does, with `Renew`."""
     wait_ms: int = 0

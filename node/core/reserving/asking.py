@@ -38,7 +38,9 @@ from node.core.effects import Progress, Reply
 from node.core.outlook import Choice, Outlook
 from node.core.processes import Process
 from node.core.requests import Refused, Reserve
+from node.core.reserving import kept
 from node.core.reserving.lines import Lines, LinesEffect, Stand, Turned, Won, in_vain, progress
+from node.core.reserving.refusals import all_refused, unconfirmed, without_a_copy
 from node.core.reserving.wishes import (
     BELIEF,
     ERRANDS_MAX,
@@ -68,13 +70,14 @@ class Asking:
         self._random = random
         self._session_of = session_of
         self._lines = Lines(random, session_of)
+        self.kept = kept.KeptWishes()
         self._errands: dict[int, Wish] = {}
         self._next = 0
 
     @property
     def next_wake(self) -> Instant | None:
         waking = (errand.wake_at for errand in self._errands.values())
-        return earliest(self._lines.next_wake, *waking)
+        return earliest(self._lines.next_wake, self.kept.next_wake, *waking)
 
     @property
     def waiting(self) -> dict[int, tuple[Wish, list[Stand]]]:
@@ -93,10 +96,26 @@ class Asking:
         """Run an errand for the surface request `token`. Raises Refused when there are too many."""
         if len(self._errands) >= ERRANDS_MAX:
             raise Refused("refused", f"{ERRANDS_MAX} requests are under way here already", "wait")
+        before = self.kept.claim(reserve)
         self._next += 1
         until = now + reserve.wait_ms * MILLISECOND if reserve.wait_ms else None
-        self._errands[self._next] = Wish(token, reserve, look, until=until)
-        return self._choose(self._next, now)
+        errand = self._errands[self._next] = Wish(token, reserve, look, until=until)
+        if before is None or until is None:
+            return self._choose(self._next, now)
+        return self._take_up(self._next, errand, before, now)
+
+    def _take_up(
+        self, key: int, errand: Wish, before: kept.KeptWish, now: Instant
+    ) -> list[AskingEffect]:
+        """Go on where an earlier start of ours was with it."""
+        if (chosen := before.posting) is not None:
+            # It may have been confirmed, and nobody knows for how long it was believed in: ask.
+            errand.choice, errand.hold = chosen.choice, chosen.hold
+            errand.session = self._session_of(chosen.choice.owner) or b""
+            errand.stage, errand.first_sent = Stage.POSTING, now - BELIEF
+            return self._send(key, now)
+        errand.stage, errand.wake_at = Stage.IN_LINE, now + WAIT_TICK
+        return self._heard(self._lines.rejoin(key, errand, before.places, now), now)
 
     def cancel(self, token: int) -> list[AskingEffect]:
         """Whoever asked is gone, and nobody would use it: give back what is held."""
@@ -115,7 +134,7 @@ class Asking:
 
     def wake(self, now: Instant) -> list[AskingEffect]:
         """Look again, or send again, whatever was put off until now."""
-        effects = self._heard(self._lines.wake(now), now)
+        effects = [*self.kept.wake(now), *self._heard(self._lines.wake(now), now)]
         for key in sorted(self._errands):
             errand = self._errands[key]
             if errand.wake_at is None or errand.wake_at > now:
@@ -228,7 +247,7 @@ class Asking:
         if errand.reserve.hold_only:
             return self._granted(key, errand, answer)
         errand.stage, errand.sends = Stage.POSTING, 0
-        return self._send(key, now)
+        return [*kept.posting(errand), *self._send(key, now)]
 
     def _begin_anew(
         self, key: int, errand: Wish, choice: Choice, now: Instant
@@ -278,33 +297,19 @@ class Asking:
         if errand.sends < POST_SENDS_MAX:
             errand.wake_at = now + REST_BETWEEN_SENDS
             return []
-        sentence = (
-            f"{errand.choice.name} stopped answering while it confirmed hold {errand.hold.hex()}: "
-            "whether it was granted is unknown"
-        )
-        hint = f"`holdfast holds` shows it if it was; `holdfast release {errand.hold.hex()[:12]}`"
-        return self._refuse(key, Refused("unknown", sentence, hint))
+        return self._refuse(key, unconfirmed(errand, errand.choice))
 
     def _returned(
         self, key: int, errand: Wish, answer: Answer | None, now: Instant
     ) -> list[AskingEffect]:
         assert errand.choice is not None
-        name, hold = errand.choice.name, errand.hold.hex()
         if answer is not None and answer.outcome is Outcome.WRONG_SESSION:
             errand.session = answer.session
         if (answer is None or not answer.outcome.positive) and errand.sends < POST_SENDS_MAX:
             errand.wake_at = now + REST_BETWEEN_SENDS
             return []
-        if answer is None or not answer.outcome.positive:
-            sentence = f"no copy was stored in time, and {name} did not confirm that it is given up"
-            hint = f"it may still be yours: `holdfast release {hold[:12]}`"
-            return self._refuse(key, Refused("unknown", sentence, hint))
-        sentence = (
-            f"{name} granted it, but no other peer stored a copy in time, "
-            "so it was given back as --require-copy asks"
-        )
-        hint = "`holdfast peers` shows who is reachable; without --require-copy it would be yours"
-        return self._refuse(key, Refused("refused", sentence, hint))
+        given_up = answer is not None and answer.outcome.positive
+        return self._refuse(key, without_a_copy(errand, errand.choice, given_up=given_up))
 
     def _none_left(self, key: int, errand: Wish, now: Instant) -> list[AskingEffect]:
         opening = {Outcome.QUARANTINED.value, Outcome.BOOKINGS_CLOSED.value}
@@ -318,9 +323,7 @@ class Asking:
         if lined_up := self._line_up(key, errand, now):
             errand.tried.clear()
             return lined_up
-        told = "; ".join(f"{tried['node']}: {tried['detail']}" for tried in errand.tried)
-        hint = "`holdfast where` with the same words shows the room that is left"
-        return self._refuse(key, Refused("refused", f"every candidate refused ({told})", hint))
+        return self._refuse(key, all_refused(errand))
 
     # In line -----------------------------------------------------------------------------------
 
@@ -335,7 +338,8 @@ class Asking:
             return []
         errand.stage = Stage.IN_LINE
         errand.wake_at = min(now + LOOK_AGAIN, errand.until)
-        return [*self._heard(joined, now), progress(errand, stands, now)]
+        row = kept.standing(errand, stands) if joined else []
+        return [*row, *self._heard(joined, now), progress(errand, stands, now)]
 
     def _heard(self, effects: Sequence[LinesEffect], now: Instant) -> list[AskingEffect]:
         """What came of standing in lines."""
@@ -393,4 +397,4 @@ class Asking:
 
     def _drop(self, key: int) -> list[AskingEffect]:
         errand = self._errands.pop(key)
-        return [forget(errand.hold)] if errand.hold else []
+        return [*([forget(errand.hold)] if errand.hold else []), *kept.over(errand.reserve)]

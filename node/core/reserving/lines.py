@@ -11,7 +11,7 @@ posted and lapses by itself. The void goes out only when no question of ours is 
 so that it is the last word.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -126,6 +126,20 @@ class Lines:
             self._stands[self._last] = stand
             # Kept before the first send: after a crash there is a name to ask about.
             effects.append(Persist((Write(SPACE_ASK, stand.hold, choice.owner),)))
+            effects.append(self._ask(self._last, stand, now))
+        return effects
+
+    def rejoin(
+        self, wish: int, errand: Wish, places: Sequence[tuple[Choice, bytes]], now: Instant
+    ) -> list[LinesEffect]:
+        """Stand where `wish` stood before a restart, under the same ids."""
+        assert errand.until is not None, "who waits knows for how long"
+        effects: list[LinesEffect] = []
+        for choice, hold in places[: STANDS_MAX - len(self._stands)]:
+            session = self._session_of(choice.owner) or b""
+            self._last += 1
+            stand = Stand(wish, errand.reserve, choice, hold, session, errand.until, None)
+            self._stands[self._last] = stand
             effects.append(self._ask(self._last, stand, now))
         return effects
 

@@ -1,0 +1,40 @@
+"""How a wish ends in a no, in words: what happened, and what to do now."""
+
+from node.core.outlook import Choice
+from node.core.requests import Refused
+from node.core.reserving.wishes import Wish
+
+
+def unconfirmed(errand: Wish, choice: Choice) -> Refused:
+    """Its owner fell silent over the confirmation."""
+    hold = errand.hold.hex()
+    sentence = (
+        f"{choice.name} stopped answering while it confirmed hold {hold}: "
+        "whether it was granted is unknown"
+    )
+    return Refused(
+        "unknown", sentence, f"`holdfast holds` shows it if it was; `holdfast release {hold[:12]}`"
+    )
+
+
+def without_a_copy(errand: Wish, choice: Choice, *, given_up: bool) -> Refused:
+    """It was granted, and nobody else stored it in time, as was asked for. `given_up`: its owner
+    has it back."""
+    if given_up:
+        sentence = (
+            f"{choice.name} granted it, but no other peer stored a copy in time, "
+            "so it was given back as --require-copy asks"
+        )
+        hint = "`holdfast peers` shows who is reachable; without --require-copy it would be yours"
+        return Refused("refused", sentence, hint)
+    sentence = f"no copy was stored in time, and {choice.name} did not confirm that it is given up"
+    return Refused(
+        "unknown", sentence, f"it may still be yours: `holdfast release {errand.hold.hex()[:12]}`"
+    )
+
+
+def all_refused(errand: Wish) -> Refused:
+    """Nobody that could have granted it did."""
+    told = "; ".join(f"{tried['node']}: {tried['detail']}" for tried in errand.tried)
+    hint = "`holdfast where` with the same words shows the room that is left"
+    return Refused("refused", f"every candidate refused ({told})", hint)
