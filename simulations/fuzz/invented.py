@@ -20,7 +20,8 @@ from mesh.notary import Notary
 from mesh.record import Endpoint, NodeRecord, record_body
 from mesh.wire import encode
 from simulations import signatures
-from simulations.checks.bounds import TABLES, tables
+from simulations.checks.bounds import TABLES
+from simulations.checks.memory import tables
 from simulations.fuzz.row import Row
 from simulations.fuzz.stage import Stage, staged
 
