@@ -49,7 +49,7 @@ class GrantKind(Enum):
 
 class Enlisting(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """This hold is one of a gang's (`ledger/gangs.py`): a carried lease at first, and once it is
-    parked a booking of `term`."""
+    parked a booking of `term`. A `term` of 0: it stays a lease, which its asker renews."""
 
     gang: bytes
     term: Duration

@@ -34,7 +34,7 @@ def malformed_enlisting(hold: Hold) -> str | None:
         return f"a gang's id has {len(hold.id)} bytes"
     if hold.kind is not GrantKind.CARRIED:
         return "one of a gang begins as a carried lease"
-    return None if hold.gang.term > 0 else "a term is more than nothing"
+    return None if hold.gang.term >= 0 else "a term is not less than nothing"
 
 
 def enlist(desk: Desk, hold: Hold) -> None:
@@ -50,6 +50,8 @@ def step(desk: Desk, command: GangCommand, hold: LiveHold, now: Instant) -> Outc
     if hold.state is not HoldState.POSTED:
         return Refused(Outcome.WRONG_STEP, "it was never posted")
     if isinstance(command, Park):
+        if hold.gang.is_leased:
+            return Refused(Outcome.WRONG_STEP, "its gang is one of leases, and stays that")
         if hold.gang.parked_at is None:
             _write(desk, Parked(hold.id), now)
         return Outcome.PARKED

@@ -18,6 +18,8 @@ Node: TypeAlias = Annotated[bytes, Meta(min_length=NODE_ID_BYTES, max_length=NOD
 Hash: TypeAlias = Annotated[bytes, Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
 Legs: TypeAlias = Annotated[tuple[Leg, ...], Meta(min_length=1, max_length=LEGS_MAX)]
 Term: TypeAlias = Annotated[int, Meta(ge=1, le=AMOUNT_MAX)]
+GangTerm: TypeAlias = Annotated[int, Meta(ge=0, le=AMOUNT_MAX)]
+"""Of the bookings that a gang becomes; 0: it stays leases."""
 Start: TypeAlias = Annotated[int, Meta(ge=1, le=AMOUNT_MAX)]
 """Wall time by the owner's clock: nanoseconds since 1970."""
 Principal: TypeAlias = Annotated[str, Meta(max_length=PRINCIPAL_CHARS_MAX)]

@@ -8,16 +8,17 @@ from typing import Annotated, NamedTuple, TypeAlias
 from msgspec import Meta
 
 from ledger.commands import GANG_MEMBERS_MAX
-from ledger.fields import EntryFields, HoldId, Node, Reason, Term
+from ledger.fields import EntryFields, GangTerm, HoldId, Node, Reason
 
 
 class Enlisted(EntryFields, tag="enlist", frozen=True):
-    """A hold that was just begun, or taken back, is one of a gang's: a booking of `term` at last.
+    """A hold that was just begun, or taken back, is one of a gang's: a booking of `term` at last,
+    or, with a term of 0, a lease for as long as its asker renews it.
     An entry of its own, because a hold's has one encoding and old logs are read for ever."""
 
     id: HoldId
     gang: HoldId
-    term: Term
+    term: GangTerm
 
 
 class Parked(EntryFields, tag="park", frozen=True):

@@ -22,7 +22,7 @@ class Token(NamedTuple):
 class Enlistment(NamedTuple):
     """That a hold is one of a gang's, and how far its owner has come with it (`ledger/gangs.py`).
 
-    `term`: of the booking that it becomes when it is parked.
+    `term`: of the booking that it becomes when it is parked; 0: it stays a lease.
     """
 
     gang: bytes
@@ -30,6 +30,11 @@ class Enlistment(NamedTuple):
     enlisted_at: Token
     parked_at: Token | None = None
     settled_at: Token | None = None
+
+    @property
+    def is_leased(self) -> bool:
+        """Whether it lasts while its asker renews it, and is never parked."""
+        return not self.term
 
     @property
     def tokens(self) -> tuple[Token, ...]:

@@ -56,7 +56,7 @@ def forbidden(hold: Hold, rules: Principal) -> Refused | None:
         if barred:
             sentence = f"{', '.join(barred)} is not for {rules.name} here"
             return Refused(Outcome.NOT_FOR_YOU, sentence)
-    term = hold.term if hold.gang is None else hold.gang.term
+    term = hold.term if hold.gang is None else hold.gang.term or hold.term
     if rules.lease_max is not None and term > rules.lease_max:
         sentence = f"{rules.name} holds for at most {rules.lease_max // 10**9} s here"
         return Refused(Outcome.TERM_TOO_LONG, sentence)

@@ -66,7 +66,9 @@ class Turns:
 
 def span_of(hold: Hold, limits: Limits) -> Duration | None:
     """How long a hold may take its room, from its grant; None: as long as it is renewed."""
-    if hold.gang is not None:  # a lease, then a booking on probation, then one of its whole term
+    if (
+        hold.gang is not None and hold.gang.term
+    ):  # a lease, then a booking on probation, then one of its whole term
         return owner_span(limits.pending_ttl + TTL_MAX + GANG_MAX + hold.gang.term)
     if hold.kind is GrantKind.CARRIED:
         return None
@@ -164,7 +166,7 @@ def ends_by_count(
     if ending or deadline is None:
         return None
     if hold.kind is GrantKind.CARRIED:
-        if hold.gang is None:
+        if hold.gang is None or hold.gang.is_leased:
             return None
         return deadline + owner_span(TTL_MAX + GANG_MAX + hold.gang.term)
     unconfirmed = hold.state is HoldState.PENDING or hold.on_probation

@@ -87,7 +87,7 @@ class Visiting(msgspec.Struct, frozen=True):
         hold = self.desk.books.live[hold_id]
         left = self.desk.remaining(hold_id, self.now)
         proofs = proofs_of(hold)
-        if hold.gang is not None:
+        if hold.gang is not None and not hold.gang.is_leased:
             return self._say_member(outcome, hold, left)
         if outcome is Outcome.RENEWED:
             return self.desk.counter.say(

@@ -6,13 +6,13 @@ from typing import Any, Final
 
 from node.cli import when
 from node.cli.asking import Body, answer, show, warn
-from node.cli.asks import document, term_ms
+from node.cli.asks import document, process, term_ms
 from node.cli.exits import NO, YES, wrong_usage
 from node.cli.render import Ink, clean, legs, pairs, short, span, table
 
 NODES_MAX: Final = 64
 """As many as one gang may have."""
-ALONE: Final = ("hold", "start", "pid", "carried", "plan", "require_copy", "node")
+ALONE: Final = ("hold", "start", "plan", "require_copy", "node")
 """Flags of a reservation on one node, which mean nothing for several."""
 SAID_MAX: Final = 4
 """Lines about ways that do not fit either; JSON has them all."""
@@ -38,10 +38,16 @@ def reserve(flags: Namespace, said: Body, silence_seconds: float) -> int:
         "wait_for_opening": not flags.no_wait,
         **said,
     }
+    if flags.carried or flags.pid is not None:
+        if flags.duration is not None:
+            raise wrong_usage("such a gang lasts while its asker keeps it up", "leave --for out")
+        request["carried"] = True
+    if flags.pid is not None:
+        request["pid"], request["pid_started"] = process(flags.pid)
     if flags.split is not None:
         request["parts"] = _way(flags, ask)["asks"]
     body = answer(flags, request, silence_seconds)
-    show(flags, body, lambda ink: drawn(body, ink))
+    show(flags, body, lambda ink: drawn(body, ink, flags.pid))
     if not flags.json:
         warn(body["warnings"])
     return YES
@@ -92,13 +98,16 @@ def count(text: str) -> int:
     return int(text)
 
 
-def drawn(body: Body, ink: Ink) -> list[str]:
+def drawn(body: Body, ink: Ink, pid: str | None = None) -> list[str]:
     """A gang that stands, with each of its nodes."""
+    lasts = [("lasts", f"booked for {span(body['term_ms'])}"), ("left", span(body["remaining_ms"]))]
+    if body["kind"] == "carried":
+        while_it = "this node's agent runs" if pid is None else f"process {pid} runs"
+        lasts = [("lasts", f"as long as {while_it}; all of it ends when one of them is lost")]
     rows = [
         ("gang", str(body["id"])),
         ("nodes", str(len(body["members"]))),
-        ("lasts", f"booked for {span(body['term_ms'])}"),
-        ("left", span(body["remaining_ms"])),
+        *lasts,
         ("give back", f"holdfast release {str(body['id'])[:10]} (all of them)"),
     ]
     members = [

@@ -18,7 +18,6 @@ from ledger.commands import (
     Answer,
     Asked,
     Command,
-    GrantKind,
     Outcome,
     Release,
     Void,
@@ -51,7 +50,7 @@ from node.core.requests import Reserve
 from node.core.requests.gangs import ReserveGang
 from node.core.reserving.asking import Asking
 from node.core.reserving.carrying import Carried, Carrying
-from node.core.reserving.custody import Answered, Custody
+from node.core.reserving.custody import Answered, Custody, needs_a_copy
 from node.core.reserving.lines import Stand
 from node.core.reserving.telling import Tell, Tellable, Telling, Told
 from node.core.reserving.wishes import Ask, AskingEffect, AskInLine, Granted, Wish, is_carried
@@ -74,9 +73,6 @@ class ToOurBooks:
 
 
 WAIT_FOR_A_COPY: Final = ("post", "settle", "extend", "shrink", "transfer")
-
-LASTING: Final = frozenset({Outcome.POSTED, Outcome.EXTENDED, Outcome.SHRUNK, Outcome.TRANSFERRED})
-"""A word about a booking that holds over a lost disk, once somebody else has it too."""
 
 
 class _Desk(Enum):
@@ -204,15 +200,17 @@ class Errands:
 
     def is_carrier(self, ended: WorkEnded) -> bool:
         """Whether a lease lives by the process that ended."""
+        if self.ganging.is_for_work(ended.hold, ended.pid, ended.started):
+            return True
         carried = self._carrying.holds().get(ended.hold)
         if carried is None:
             return not ended.pid
         return (carried.pid, carried.started) == (ended.pid, ended.started) or not ended.pid
 
-    def work_ended(self, hold: bytes) -> list[ErrandEffect]:
-        """The process that `hold` was tied to is gone: its lease goes too."""
+    def work_ended(self, hold: bytes, now: Instant) -> list[ErrandEffect]:
+        """The process that `hold`, or a gang, was tied to is gone: its lease goes too."""
         session = self._knowledge.ledger.session
-        return [
+        return self._sort(self.ganging.work_ended(hold, now), now) + [
             self._to_ourselves(command, _Route(_Desk.CARRYING, 0))
             for command in self._carrying.ended(hold, session)
         ]
@@ -261,7 +259,7 @@ class Errands:
 
     def replied(self, token: int, answer: Answer, now: Instant) -> list[ErrandEffect]:
         """Our own books have answered."""
-        if self._needs_a_copy(answer):
+        if needs_a_copy(self._knowledge.ledger.books, answer):
             others = self._knowledge.live_others()
             return self._sort(self._custody.hold(token, answer, others, now), now)
         return self._deliver(self._routes.pop(token), answer, now)
@@ -287,21 +285,6 @@ class Errands:
             case _Desk.STREAM:
                 assert answer is not None, "our own books always answer"
                 return [mesh_effects.Answer(route.key, encode_answer(answer))]
-
-    def _needs_a_copy(self, answer: Answer) -> bool:
-        """A booking's beginning and its end: an end that only a lost disk knew of would bring the
-        booking back, over whoever was given its room."""
-        if answer.token is None:
-            return False
-        if answer.outcome in (Outcome.RELEASED, Outcome.SETTLED):
-            return True
-        books = self._knowledge.ledger.books
-        if answer.id in books.plans:
-            return answer.outcome is Outcome.POSTED
-        kept = books.live.get(answer.id)
-        if kept is None or answer.outcome not in LASTING:
-            return False
-        return kept.kind is GrantKind.BOOKING or kept.parent is not None
 
     # Questions -----------------------------------------------------------------------------------
 
@@ -365,7 +348,7 @@ class Errands:
                         begun = self._carrying.confirmed(answer, now)
                         out += [*begun, Look(TIED)] if begun else []
                     out.append(Reply(token, ok=True, body=answers.told(known, owner, answer)))
-                case Persist() | Progress() | Reply() | Record():
+                case Persist() | Progress() | Reply() | Record() | Watch():
                     out.append(effect)
         return out
 

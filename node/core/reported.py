@@ -45,7 +45,7 @@ def reported(agent: "Agent", report: Report, now: Instant) -> list[Effect]:
         case WorkEnded(hold):
             effects = agent.attribution.work_ended(report, now)
             if agent.errands.is_carrier(report):
-                effects += agent.from_errands(agent.errands.work_ended(hold), now)
+                effects += agent.from_errands(agent.errands.work_ended(hold, now), now)
                 gone = Fenced(hold, gone=True)
                 effects += agent.from_books(agent.ledger.report(gone, now), now)
             effects += _stated(agent, now)

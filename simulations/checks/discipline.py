@@ -25,8 +25,9 @@ SERVED_MAX: Final = 64
 
 
 class AskersBelieve(Check):
-    """B6: an agent begins to confirm only what its asker may still believe in, and renews nothing
-    over the mesh by itself: carrier and owner are one agent in this version.
+    """B6: an agent begins to confirm only what its asker may still believe in, and renews over the
+    mesh by itself only the leases of its gangs, while it believes in them: of all others carrier
+    and owner are one agent.
 
     What a person tells an agent to confirm or to renew is the person's affair: an owner says "too
     late".
@@ -48,10 +49,22 @@ class AskersBelieve(Check):
         if told is None:
             return
         if isinstance(told.command, Renew | Resume) and not self._said(told.command.id):
-            raise self.broken("B6", f"{host.name} carries a lease over the mesh")
+            self._carries(host, told.command.id)
         if isinstance(told.command, Post) and told.command.id not in self._begun:
             self._begun[told.command.id] = self.world.now
             self._check(host, told.command.id)
+
+    def _carries(self, host: Host, hold: bytes) -> None:
+        """`host` renews by itself what another owns."""
+        promise = self.evidence.promises.get(hold)
+        if promise is None or not self.evidence.promises.is_of_a_gang(hold):
+            raise self.broken("B6", f"{host.name} carries a lease over the mesh")
+        if not host.clock.honest or promise.given_back:
+            return
+        self.looks("B6")
+        late = self.world.now - promise.until
+        if late >= 0:
+            raise self.broken("B6", f"{host.name} renews {late / 1e9:.3f} s after its belief ended")
 
     def _said(self, hold: bytes) -> bool:
         """Whether a person spoke of it."""

@@ -35,8 +35,10 @@ class GangsAreWhole(Check):
         owners = [member["owner"]["id"] for member in members]
         if len({*owners}) != len(owners) or len(owners) < 2:
             raise self.broken("B7", f"{host.name} was answered with a gang on {len(owners)} nodes")
+        leased = reply.body["kind"] == "carried"
         for member in members:
-            self._look(host, member["owner"]["name"], bytes.fromhex(member["id"]))
+            hold = bytes.fromhex(member["id"])
+            self._look(host, member["owner"]["name"], hold, leased=leased)
 
     def returned(self, host: Host, caller: Host, service: str, body: bytes) -> None:
         answer = self.evidence.answer(body) if service == SERVICE_LEDGER else None
@@ -61,7 +63,7 @@ class GangsAreWhole(Check):
             if one in gangs and gangs[one].live:
                 raise self.broken("B19", f"{host.name} waits, and keeps what {one.hex()[:8]} holds")
 
-    def _look(self, host: Host, name: str, hold: bytes) -> None:
+    def _look(self, host: Host, name: str, hold: bytes, *, leased: bool) -> None:
         owner = next((one for one in self.world.hosts.values() if one.called == name), None)
         if owner is None or self.evidence.is_cloned(owner):
             return
@@ -69,7 +71,7 @@ class GangsAreWhole(Check):
         if forgot is not None and self.world.now - forgot.at < JUST_LOST:
             return
         log = self.evidence.archive.durable[owner.name]
-        if hold not in log.settled or log.state(hold) is not HoldState.POSTED:
+        if (not leased and hold not in log.settled) or log.state(hold) is not HoldState.POSTED:
             state = log.state(hold).value
             sentence = f"{host.name} has a gang, and {hold.hex()[:8]} at {name} is {state}"
             raise self.broken("B7", f"{sentence} and settled is {hold in log.settled}")

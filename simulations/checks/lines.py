@@ -109,7 +109,7 @@ class LinesAreFair(Check):
         if scene is None or entry is None:
             return
         span = None
-        if isinstance(behind, Enlisted) and behind.id == entry.id:
+        if isinstance(behind, Enlisted) and behind.id == entry.id and behind.term:
             span = owner_span(scene.limits.pending_ttl + TTL_MAX + GANG_MAX + behind.term)
         self._granted(host, scene, entry, span)
 
@@ -271,7 +271,8 @@ class Scene:
         left = desk.remaining(hold.id, self.now)
         if hold.id in desk.endings or left is None:
             return None
-        if hold.kind is GrantKind.CARRIED and hold.gang is None:
+        leased = hold.gang is None or hold.gang.is_leased
+        if hold.kind is GrantKind.CARRIED and leased:
             return None
         if hold.kind is GrantKind.CARRIED and hold.gang is not None:
             # A lease until it is parked, then on probation, then a booking of its whole term.
@@ -323,6 +324,6 @@ def _booking_span(term: Duration, limits: Limits) -> Duration:
 def _span(ticket: Ticket, limits: Limits) -> Duration | None:
     """For how long what is waited for takes its room, from its grant; None: nobody knows."""
     hold = ticket.hold
-    if hold.gang is not None:
+    if hold.gang is not None and hold.gang.term:
         return owner_span(limits.pending_ttl + TTL_MAX + GANG_MAX + hold.gang.term)
     return None if hold.kind is GrantKind.CARRIED else _booking_span(hold.term, limits)

@@ -101,6 +101,7 @@ class Promises:
     _settled: dict[bytes, Instant] = field(default_factory=dict)
     """One of a gang's → when its asker first showed that all are parked."""
     _gangs: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
+    _of_gangs: dict[bytes, None] = field(default_factory=dict)
     """Gang → the holds that it is to have, as its asker's log says."""
     _returned: dict[tuple[bytes, NodeId], None] = field(default_factory=dict)
     """(hold, signer) of what was given back, perhaps before anybody said yes."""
@@ -121,6 +122,10 @@ class Promises:
         for hold in over:
             del mine[hold]
         return list(mine.values())
+
+    def is_of_a_gang(self, hold: bytes) -> bool:
+        """Whether some asker's log names it as one of a gang's."""
+        return hold in self._of_gangs
 
     def first_sent(self, hold: bytes) -> Instant | None:
         """When its asker's belief in a hold begins."""
@@ -236,6 +241,7 @@ class Promises:
         for entry in entries:
             if isinstance(entry, GangBegun):
                 self._gangs[entry.gang] = tuple(member.hold for member in entry.members)
+                self._of_gangs |= dict.fromkeys(self._gangs[entry.gang])
             elif isinstance(entry, GangEnded):
                 for hold in self._gangs.get(entry.gang, ()):
                     self._give_back(hold, host.id)
@@ -323,19 +329,21 @@ class Promises:
         """A person hears that all of a gang stand: from here on each is relied on for its term.
         The promise of what this machine itself owns, if it is of the gang."""
         term, new = reply.body["term_ms"] * MILLISECOND, None
+        carried = reply.body["kind"] == "carried"
         for member in reply.body["members"]:
             hold = bytes.fromhex(member["id"])
             known = self._all.get(hold)
-            until = self._settled.get(hold, at) + holder_span(term)
+            known_from = self._confirmed if carried else self._settled
+            until = known_from.get(hold, at) + holder_span(term)
             if known is None and member["owner"]["id"] == id_text(host.id):
                 legs = tuple(Leg(leg["pool"], leg["amount"]) for leg in member["legs"])
                 known = new = Promise(
-                    hold, host.name, host.id, legs, carried=False, term=term, posted=True,
+                    hold, host.name, host.id, legs, carried, term, posted=True,
                     until=until, given_back=(hold, host.id) in self._returned,
                 )  # fmt: skip
                 self._make(new)
             elif known is not None and not known.given_back:
-                known.carried, known.posted, known.term = False, True, term
+                known.carried, known.posted, known.term = carried, True, term
                 known.until = max(known.until, until)
                 self.by_owner.setdefault(known.owner, {})[hold] = known
         return new

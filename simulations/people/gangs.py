@@ -12,6 +12,8 @@ from simulations.people.tastes import Tastes
 NODES: Final = (2, 2, 2, 3, 3, 4)
 PATIENCE_MS: Final = (0, 0, 4_000, 20_000, 60_000)
 """How long people try again where not all grant."""
+LEASED: Final = 0.25
+"""So many stay gangs of leases, which their asker keeps up."""
 GIVE_BACK_TRIES: Final = 3
 TRY_AGAIN: Final[Duration] = 4 * SECOND
 
@@ -23,7 +25,7 @@ def wish(tastes: Tastes) -> ReserveGang:
     nodes = min(tastes.dice.choice(NODES), max(2, len(tastes.names)))
     return ReserveGang(
         document, nodes, tastes.term_ms(), wait_ms=tastes.dice.choice(PATIENCE_MS),
-        wait_for_opening=False,
+        wait_for_opening=False, carried=tastes.dice.random() < LEASED,
     )  # fmt: skip
 
 

@@ -2,19 +2,23 @@
 
 from typing import Any
 
-from ledger.commands import Outcome
+from ledger.commands import TTL_MAX, Outcome
 from ledger.holds import LiveHold
 from mesh.identity import NodeId
+from mesh.instant import MILLISECOND
 from node.core import answers
-from node.core.gangs.gang import Disbanded, Formed, Member
+from node.core.gangs.gang import Disbanded, Formed, Member, is_leased
 from node.core.picture.knowledge import Knowledge
 
 
 def formed(knowledge: Knowledge, done: Formed) -> dict[str, Any]:
     """A gang that stands."""
-    term = done.reserve.term_ms
+    leased = is_leased(done.reserve)
+    term = TTL_MAX // MILLISECOND if leased else done.reserve.term_ms
     members = [_member(knowledge, member, term) for member in done.members]
-    alone = [member["owner"]["name"] for member in members if not member["stored_on"]]
+    alone = (
+        [] if leased else [member["owner"]["name"] for member in members if not member["stored_on"]]
+    )
     warnings = []
     if alone:
         names = ", ".join(alone)
@@ -23,7 +27,7 @@ def formed(knowledge: Knowledge, done: Formed) -> dict[str, Any]:
     return {
         "id": done.gang.hex(),
         "state": "complete",
-        "kind": "booking",
+        "kind": "carried" if leased else "booking",
         "term_ms": term,
         "remaining_ms": None if None in left else min(left),
         "members": members,

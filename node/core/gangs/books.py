@@ -70,6 +70,20 @@ class GangBooks:
         """How people call it."""
         return self.knowledge.name_of(owner)
 
+    def standing(self, gang: bytes) -> Gang | None:
+        """One of ours that is not over, as our log tells of it."""
+        known = self.knowledge.ledger.books.gangs.get(gang)
+        return known if known is not None and known.live else None
+
+    def is_leased(self, gang: Gang) -> bool:
+        """Whether it is known to be a gang of leases."""
+        for member in gang.members:
+            books = self.knowledge.books(NodeId(member.owner))
+            hold = None if books is None else books.live.get(member.hold)
+            if hold is not None and hold.gang is not None:
+                return hold.gang.is_leased
+        return False
+
     def beat(self, now: Instant) -> int:
         """The mesh's count of time."""
         return self.knowledge.mesh.footing(now).beat

@@ -10,6 +10,7 @@ from ledger.commands import GANG_MEMBERS_MAX
 from ledger.gangs import Gang
 from mesh.identity import NodeId, parse_id
 from node.core import answers, choosing, planning
+from node.core.gangs.gang import is_leased
 from node.core.names import find_hold
 from node.core.outlook import Choice, Onlooker, Outlook, legs_of, work_of
 from node.core.picture.knowledge import Knowledge
@@ -26,10 +27,12 @@ NODES_MIN: Final = 2
 def opening(knowledge: Knowledge, reserve: ReserveGang) -> Callable[[], Outlook]:
     """A look at the picture of the moment on behalf of `reserve`. May raise Refused."""
     check_count(reserve.nodes)
+    if reserve.pid is not None and reserve.pid_started is None:
+        raise Refused("bad_request", "a pid needs its start time beside it, against reuse")
     one = Reserve(
         reserve.ask, reserve.term_ms, reserve.label, reserve.principal,
         wait_for_opening=reserve.wait_for_opening, wait_ms=reserve.wait_ms,
-        priority=reserve.priority,
+        priority=reserve.priority, carried=is_leased(reserve),
     )  # fmt: skip
     asks = reserve.parts or [reserve.ask] * reserve.nodes
     if len(asks) != reserve.nodes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
-from ledger.commands import TTL_MAX, Answer, Command
+from ledger.commands import TTL_MAX, Answer, Command, Enlisting
 from ledger.gang_entries import GangMember
 from ledger.leases import holder_span
 from ledger.limits import GANG_MAX, PENDING_TTL
@@ -16,7 +16,7 @@ from ledger.observations import GangSeen, GangStep
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, SECOND, Duration, Instant
 from mesh.persistence import Persist
-from node.core.effects import Progress, Reply
+from node.core.effects import Progress, Reply, Watch
 from node.core.outlook import Choice, Outlook
 from node.core.requests import Reserve
 from node.core.requests.gangs import ReserveGang
@@ -31,6 +31,16 @@ TRIED_MAX: Final = 16
 """Refusals that one request remembers, the last ones."""
 COPY_WAIT: Final[Duration] = 2 * SECOND
 """How long the answer waits until a peer has stored that the gang is complete."""
+
+
+def is_leased(reserve: ReserveGang) -> bool:
+    """Whether it stays a gang of leases, which end soon after their asker."""
+    return reserve.carried or reserve.pid is not None
+
+
+def enlisting(reserve: ReserveGang, gang: bytes) -> Enlisting:
+    """As a hold names its gang."""
+    return Enlisting(gang, 0 if is_leased(reserve) else reserve.term_ms * MILLISECOND)
 
 
 def one_of(reserve: ReserveGang) -> Reserve:
@@ -50,6 +60,7 @@ class Stage(Enum):
     POSTING = "posting"
     PARKING = "parking"
     SETTLING = "showing that it is complete"
+    STANDING = "all of its leases stand"
     ENDING = "giving everything back"
 
 
@@ -102,7 +113,9 @@ class Disbanded:
     members: tuple["Member", ...]
 
 
-GangingEffect: TypeAlias = AskMember | Record | Formed | Disbanded | Persist | Progress | Reply
+GangingEffect: TypeAlias = (
+    AskMember | Record | Formed | Disbanded | Persist | Progress | Reply | Watch
+)
 
 
 @dataclass(slots=True)

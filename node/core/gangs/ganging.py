@@ -21,7 +21,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from ledger.commands import HOLD_ID_BYTES, Answer, Command, Enlisting, Outcome, Post, Release
+from ledger.commands import HOLD_ID_BYTES, Answer, Command, Outcome, Post, Release
 from ledger.gang_commands import Park, Settle
 from ledger.gang_entries import GangCommitted, GangCompleted, GangEnded
 from ledger.gangs import Gang as Told
@@ -44,6 +44,8 @@ from node.core.gangs.gang import (
     Member,
     Record,
     Stage,
+    enlisting,
+    is_leased,
     one_of,
 )
 from node.core.gangs.table import AT_ONCE_TRIES, forget, of_earlier
@@ -83,6 +85,7 @@ class Ganging(WaitingGangs):
         self._check_room()
         if (why := self._books.cannot_write()) is not None:
             raise Refused("refused", f"nothing can be ended from here now: {why}", "ask again")
+        self._leases.end(told.id)
         gang = of_earlier(told, token)
         gang.asked_back = True
         return self._end(self._enter(gang), "given back", now)
@@ -95,8 +98,12 @@ class Ganging(WaitingGangs):
         for told in gangs:
             if not told.live or told.id in known:
                 continue
+            if self._leases.keeps(told.id):
+                continue
             key = self._enter(of_earlier(told, None))
-            if told.stage is GangStage.COMPLETED:
+            if told.stage is GangStage.COMPLETED and self._books.is_leased(told):
+                effects += self._end(key, "its asker was restarted", now)
+            elif told.stage is GangStage.COMPLETED:
                 self._gangs[key].stage = Stage.SETTLING
                 effects += self.recorded(key, now)
             elif sure:
@@ -123,7 +130,9 @@ class Ganging(WaitingGangs):
 
     def wake(self, now: Instant) -> list[GangingEffect]:
         """Try again, send again, whatever was put off until now."""
-        effects: list[GangingEffect] = [*self._places.wake(now)]
+        renewed, lost = self._leases.wake(now)
+        effects: list[GangingEffect] = [*self._places.wake(now), *renewed]
+        effects += [one for gang, why in lost for one in self._lost(gang, why, now)]
         for key in sorted(self._gangs):
             gang = self._gangs[key]
             if gang.wake_at is not None and gang.wake_at <= now:
@@ -143,7 +152,8 @@ class Ganging(WaitingGangs):
             return []
         for member in gang.members:
             member.begin_stage()
-            member.done = gang.stage is Stage.ENDING and not member.asked
+            unasked = gang.stage is Stage.ENDING and not member.asked
+            member.done = unasked or gang.stage is Stage.STANDING
         if gang.stage is Stage.HOLDING and gang.attempts > AT_ONCE_TRIES:
             return self._send(key, 0, now)
         effects: list[GangingEffect] = []
@@ -161,6 +171,9 @@ class Ganging(WaitingGangs):
         """An owner's word on what it was last asked; None: none came in time."""
         if call in self._places:
             return self._told_in_line(call, answer, now)
+        if call in self._leases:
+            lost = self._leases.answered(call, answer, now)
+            return [] if lost is None else self._lost(*lost, now)
         key, place = self._calls.pop(call)
         gang = self._gangs.get(key)
         if gang is None or place >= len(gang.members) or gang.members[place].call != call:
@@ -204,8 +217,7 @@ class Ganging(WaitingGangs):
                 reserve, choice = gang.reserve, member.choice
                 assert reserve is not None and choice is not None  # noqa: PT018 - one fact: it is ours
                 hold = hold_of(one_of(reserve), choice, member.hold, member.session)
-                enlisting = Enlisting(gang.id, reserve.term_ms * MILLISECOND)
-                return replace(hold, gang=enlisting, place=member.place)
+                return replace(hold, gang=enlisting(reserve, gang.id), place=member.place)
             case Stage.POSTING:
                 return Post(member.hold, member.session)
             case Stage.PARKING:
@@ -234,12 +246,14 @@ class Ganging(WaitingGangs):
         match gang.stage:
             case Stage.HOLDING:
                 return self._step(key, GangCommitted(gang.id), "posting", now)
+            case Stage.POSTING if gang.reserve is not None and is_leased(gang.reserve):
+                return self._step(key, GangCompleted(gang.id), "standing", now)
             case Stage.POSTING:
                 gang.stage = Stage.PARKING
                 return self.recorded(key, now)
             case Stage.PARKING:
                 return self._step(key, GangCompleted(gang.id), "settling", now)
-            case Stage.SETTLING:
+            case Stage.SETTLING | Stage.STANDING:
                 return self._formed(key, now)
             case _:
                 return self._ended(key, now)
@@ -253,10 +267,11 @@ class Ganging(WaitingGangs):
         late = any(one.believed is not None and now >= one.believed for one in gang.members)
         if late:
             return self._end(key, "it took too long", now)
-        gang.stage = NEXT[gang.stage]
+        gang.stage = Stage.STANDING if stage == "standing" else NEXT[gang.stage]
         said = {
             "posting": "all hold: confirming each",
             "settling": "all are confirmed: telling each that all are",
+            "standing": "all are confirmed, and kept up from here",
         }[stage]
         return [self._said(gang, stage, said), Record(key, GangStep(entry))]
 
@@ -264,19 +279,40 @@ class Ganging(WaitingGangs):
         gang = self._gangs[key]
         if gang.token is None:
             return self._drop(key)[1]
+        assert gang.reserve is not None
+        if is_leased(gang.reserve):
+            # Nobody needs a copy: who forgets it is not renewed, and it ends by itself.
+            _, left = self._drop(key)
+            formed = Formed(
+                gang.token, gang.id, gang.reserve, tuple(gang.members), tuple(gang.tried), ()
+            )
+            return [*left, forget(gang), *self._leases.begin(gang, now), formed]
         keepers = self._books.keepers(gang.id)
         if gang.copied_by is None:
             gang.copied_by = now + COPY_WAIT
         if keepers == () and now < gang.copied_by:
             gang.wake_at = gang.copied_by
             return []
-        assert gang.reserve is not None
         _, left = self._drop(key)
         formed = Formed(
             gang.token, gang.id, gang.reserve, tuple(gang.members), tuple(gang.tried),
             keepers or (),
         )  # fmt: skip
         return [*left, forget(gang), formed]
+
+    def work_ended(self, gang: bytes, now: Instant) -> list[GangingEffect]:
+        """The process for which a gang of leases was taken is gone."""
+        return self._lost(gang, "its process ended", now) if self._leases.keeps(gang) else []
+
+    def is_for_work(self, gang: bytes, pid: int, started: int) -> bool:
+        """Whether a gang of leases lasts while that process runs."""
+        return self._leases.process(gang) == (pid, started)
+
+    def _lost(self, gang: bytes, why: str, now: Instant) -> list[GangingEffect]:
+        """One of its leases is over, or what they were for: all of it ends."""
+        self._leases.end(gang)
+        told = self._books.standing(gang)
+        return [] if told is None else self._end(self._enter(of_earlier(told, None)), why, now)
 
     # Its end -----------------------------------------------------------------------------------
 

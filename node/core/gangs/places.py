@@ -22,12 +22,12 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from ledger.commands import HOLD_ID_BYTES, Answer, Command, Enlisting, Outcome, Void, Wait
+from ledger.commands import HOLD_ID_BYTES, Answer, Command, Outcome, Void, Wait
 from ledger.limits import PATIENCE_MAX
 from mesh.identity import NONCE_BYTES, NodeId
 from mesh.instant import MILLISECOND, MINUTE, SECOND, Duration, Instant, earliest
 from node.core.effects import Progress
-from node.core.gangs.gang import AskMember, Gang, one_of
+from node.core.gangs.gang import AskMember, Gang, enlisting, one_of
 from node.core.outlook import Choice
 from node.core.reserving.lines import NOT_NOW, roughly
 from node.core.reserving.wishes import hold_of
@@ -222,7 +222,7 @@ class Places:
         assert reserve is not None, "only what was asked for here waits"
         place.ask_at, place.asked = None, True
         hold = hold_of(one_of(reserve), place.choice, place.id, place.session)
-        hold = replace(hold, gang=Enlisting(gang.wish, reserve.term_ms * MILLISECOND))
+        hold = replace(hold, gang=enlisting(reserve, gang.wish))
         patience = min(max(gang.patience - now, MILLISECOND), PATIENCE_MAX)
         claim = self._claim(place, now)
         return self._send(

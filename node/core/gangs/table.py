@@ -12,6 +12,7 @@ from mesh.instant import MILLISECOND, Duration, Instant, earliest
 from mesh.persistence import SPACE_ASK, Persist, Write
 from node.core.effects import Progress, Reply
 from node.core.gangs.gang import GANGS_UNDER_WAY_MAX, Gang, GangingEffect, Member
+from node.core.gangs.leases import GangLeases
 from node.core.gangs.places import Places
 from node.core.requests import Refused
 
@@ -44,6 +45,12 @@ class Books(Protocol):
     def name_of(self, owner: NodeId) -> str:
         """How people call it."""
 
+    def standing(self, gang: bytes) -> Told | None:
+        """One of ours that is not over, as our log tells of it."""
+
+    def is_leased(self, gang: Told) -> bool:
+        """Whether it is known to be a gang of leases."""
+
     def beat(self, now: Instant) -> int:
         """The mesh's count of time."""
 
@@ -59,11 +66,13 @@ class GangTable:
         """Call → gang, and which of its members."""
         self._last = 0
         self._places = Places(random, self._number, books.session_of)
+        self._leases = GangLeases(self._number)
 
     @property
     def next_wake(self) -> Instant | None:
         return earliest(
             self._places.next_wake,
+            self._leases.next_wake,
             *(gang.wake_at for gang in self._gangs.values()),
             *(member.wake_at for gang in self._gangs.values() for member in gang.members),
         )

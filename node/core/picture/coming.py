@@ -48,7 +48,7 @@ def coming(books: Books) -> Coming:
 
 def most_left(hold: LiveHold) -> Duration | None:
     """How long a hold that stands can stand still; None: as long as somebody renews it."""
-    if hold.gang is not None:
+    if hold.gang is not None and not hold.gang.is_leased:
         unsettled = 0 if hold.gang.settled_at else PENDING_TTL + TTL_MAX + GANG_MAX
         return owner_span(unsettled + hold.gang.term)
     if hold.kind is GrantKind.CARRIED:

@@ -11,7 +11,8 @@ from typing import Final
 
 import msgspec
 
-from ledger.commands import Answer
+from ledger.books import Books
+from ledger.commands import Answer, GrantKind, Outcome
 from mesh.identity import NodeId
 from mesh.instant import SECOND, Duration, Instant, earliest
 from mesh.logs import Position
@@ -91,3 +92,22 @@ class Custody:
         done = [waiting for waiting in self._waiting if ready(waiting)]
         self._waiting = [waiting for waiting in self._waiting if not ready(waiting)]
         return [self._release(waiting) for waiting in done]
+
+
+LASTING: Final = frozenset({Outcome.POSTED, Outcome.EXTENDED, Outcome.SHRUNK, Outcome.TRANSFERRED})
+"""A word about a booking that holds over a lost disk, once somebody else has it too."""
+
+
+def needs_a_copy(books: Books, answer: Answer) -> bool:
+    """A booking's beginning and its end: an end that only a lost disk knew of would bring the
+    booking back, over whoever was given its room."""
+    if answer.token is None:
+        return False
+    if answer.outcome in (Outcome.RELEASED, Outcome.SETTLED):
+        return True
+    if answer.id in books.plans:
+        return answer.outcome is Outcome.POSTED
+    kept = books.live.get(answer.id)
+    if kept is None or answer.outcome not in LASTING:
+        return False
+    return kept.kind is GrantKind.BOOKING or kept.parent is not None

@@ -25,7 +25,6 @@ def test_a_number_of_nodes_that_is_no_gang_is_wrong_usage(count: str) -> None:
     "more",
     [
         ("--hold",),
-        ("--pid", "1"),
         ("--node", "n"),
         ("--require-copy",),
         ("--plan", "t"),
@@ -39,7 +38,8 @@ def test_what_is_for_one_node_alone_excludes_several(more: tuple[str, ...]) -> N
 
 def test_a_gang_is_shown_with_each_of_its_nodes_and_how_all_of_it_is_given_back() -> None:
     body = {
-        "id": "ab" * 16, "state": "complete", "term_ms": 7_200_000, "remaining_ms": 7_100_000,
+        "id": "ab" * 16, "state": "complete", "kind": "booking", "term_ms": 7_200_000,
+        "remaining_ms": 7_100_000,
         "members": [
             {"id": "01" * 16, "owner": {"name": "ann"}, "legs": [LEG], "stored_on": ["bob"]},
             {"id": "02" * 16, "owner": {"name": "bob"}, "legs": [LEG], "stored_on": []},
@@ -49,6 +49,13 @@ def test_a_gang_is_shown_with_each_of_its_nodes_and_how_all_of_it_is_given_back(
     assert "holdfast release ababababab (all of them)" in shown
     assert "ann  ram 1 GiB  0101010101  bob" in shown
     assert "its owner alone" in shown
+    leased = "\n".join(ganging.drawn({**body, "kind": "carried"}, Ink(on=False), "4711"))
+    assert "as long as process 4711 runs; all of it ends when one of them is lost" in leased
+
+
+def test_a_gang_of_leases_has_no_time_of_its_own() -> None:
+    with pytest.raises(Unable, match="lasts while its asker keeps it up"):
+        ganging.reserve(written("--nodes", "3", "--pid", "1", "--for", "2h"), {}, 1.0)
 
 
 def test_holds_of_a_gang_are_told_together_with_what_is_missing() -> None:
