@@ -100,8 +100,7 @@ class Promises:
     _carved: dict[bytes, tuple[Transfer, NodeId]] = field(default_factory=dict)
     _settled: dict[bytes, Instant] = field(default_factory=dict)
     """One of a gang's → when its asker first showed that all are parked."""
-    _gangs: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
-    _of_gangs: dict[bytes, None] = field(default_factory=dict)
+    gangs: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
     """Gang → the holds that it is to have, as its asker's log says."""
     _returned: dict[tuple[bytes, NodeId], None] = field(default_factory=dict)
     """(hold, signer) of what was given back, perhaps before anybody said yes."""
@@ -122,10 +121,6 @@ class Promises:
         for hold in over:
             del mine[hold]
         return list(mine.values())
-
-    def is_of_a_gang(self, hold: bytes) -> bool:
-        """Whether some asker's log names it as one of a gang's."""
-        return hold in self._of_gangs
 
     def first_sent(self, hold: bytes) -> Instant | None:
         """When its asker's belief in a hold begins."""
@@ -240,10 +235,9 @@ class Promises:
         for whoever reads it may end its part."""
         for entry in entries:
             if isinstance(entry, GangBegun):
-                self._gangs[entry.gang] = tuple(member.hold for member in entry.members)
-                self._of_gangs |= dict.fromkeys(self._gangs[entry.gang])
+                self.gangs[entry.gang] = tuple(member.hold for member in entry.members)
             elif isinstance(entry, GangEnded):
-                for hold in self._gangs.get(entry.gang, ()):
+                for hold in self.gangs.get(entry.gang, ()):
                     self._give_back(hold, host.id)
 
     def began(self, host: Host, hold: bytes, now: Instant) -> None:
@@ -328,18 +322,17 @@ class Promises:
     def _gang_here(self, host: Host, reply: Reply, at: Instant) -> Promise | None:
         """A person hears that all of a gang stand: from here on each is relied on for its term.
         The promise of what this machine itself owns, if it is of the gang."""
-        term, new = reply.body["term_ms"] * MILLISECOND, None
-        carried = reply.body["kind"] == "carried"
+        term, carried = reply.body["term_ms"] * MILLISECOND, reply.body["kind"] == "carried"
+        new: Promise | None = None
         for member in reply.body["members"]:
-            hold = bytes.fromhex(member["id"])
-            known = self._all.get(hold)
-            known_from = self._confirmed if carried else self._settled
-            until = known_from.get(hold, at) + holder_span(term)
+            known = self._all.get(hold := bytes.fromhex(member["id"]))
+            until = (self._confirmed if carried else self._settled).get(hold, at)
+            until += holder_span(term)
             if known is None and member["owner"]["id"] == id_text(host.id):
                 legs = tuple(Leg(leg["pool"], leg["amount"]) for leg in member["legs"])
                 known = new = Promise(
-                    hold, host.name, host.id, legs, carried, term, posted=True,
-                    until=until, given_back=(hold, host.id) in self._returned,
+                    hold, host.name, host.id, legs, carried, term, posted=True, until=until,
+                    given_back=(hold, host.id) in self._returned,
                 )  # fmt: skip
                 self._make(new)
             elif known is not None and not known.given_back:
