@@ -53,6 +53,12 @@ def _text(value: object) -> str:
     return value
 
 
+def _cores(text: str) -> int:
+    # The key says what is counted, so a bare number is no guess: not so with bytes.
+    bare = text.strip().replace(".", "", 1).isdigit() and text.isascii()
+    return parse_cores(f"{text} cores" if bare else text)
+
+
 def _list(value: object) -> list[str]:
     items = value if isinstance(value, list | tuple) else [value]
     return [_text(item) for item in items]
@@ -83,7 +89,7 @@ def _choice(kind: type[Objective] | type[Kind]) -> Callable[[object], Objective 
 _READERS: Final[dict[str, tuple[str, Callable[[object], Any]]]] = {
     "ram": ("ram_bytes", lambda value: parse_bytes(_text(value))),
     "memory": ("memory_bytes", lambda value: parse_bytes(_text(value))),
-    "cpu": ("cpu_millicores", lambda value: parse_cores(_text(value))),
+    "cpu": ("cpu_millicores", lambda value: _cores(_text(value))),
     "gpus": ("gpus", lambda value: tuple(parse_gpu_selector(item) for item in _list(value))),
     "disks": ("disks", lambda value: tuple(parse_disk(item) for item in _list(value))),
     "os": ("os", _text),

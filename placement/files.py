@@ -1,8 +1,8 @@
 """Request documents as files: TOML, JSON or YAML, one request or several jobs with names.
 
-One request is a table of the keys of `documents.py`. Several stand as `[[job]]` (TOML) or a list
-under `job`, each with a `name` beside its request; names are made up where they are missing. Only
-text comes in here: who opens the file is somebody else.
+One request is a table of the keys of `documents.py`, with a `name` if it likes. Several stand as
+`[[job]]` (TOML) or a list under `job`, each with a `name` beside its request; names are made up
+where they are missing. Only text comes in here: who opens the file is somebody else.
 """
 
 import json
@@ -30,7 +30,7 @@ def read_jobs(suffix: str, text: str) -> list[tuple[str, dict[str, Any]]]:
         raise DocumentError("a request is a table of keys, such as ram and gpus")
     jobs = told.get("job")
     if jobs is None:
-        return [("job", _checked("job", told))]
+        return [_job(1, {"name": "job", **told})]
     if not isinstance(jobs, list) or not jobs or len(told) > 1:
         raise DocumentError("`job` is a list of one or more jobs, and nothing stands beside it")
     if len(jobs) > JOBS_MAX:

@@ -30,10 +30,9 @@ def request_schema() -> dict[str, Any]:
     assert {*_KEYS} == {*KEYS}, "every key of a document has its line, and no other"
     request = {
         "type": "object",
-        "properties": {"words": _text("what is to run, in plain words"), **_KEYS},
+        "properties": {"name": _text("what this job is called"), **_with_words()},
         "additionalProperties": False,
     }
-    named = {**request, "properties": {"name": _text("what this job is called"), **_with_words()}}
     return {
         "$schema": DIALECT,
         "title": "Holdfast request",
@@ -42,7 +41,7 @@ def request_schema() -> dict[str, Any]:
             request,
             {
                 "type": "object",
-                "properties": {"job": {"type": "array", "minItems": 1, "items": named}},
+                "properties": {"job": {"type": "array", "minItems": 1, "items": request}},
                 "required": ["job"],
                 "additionalProperties": False,
             },
@@ -74,7 +73,12 @@ def _list(description: str, most: int) -> dict[str, Any]:
 _KEYS: Final[dict[str, Any]] = {
     "ram": _bytes("main memory, as in 8GiB"),
     "memory": _bytes("in one piece, in a card's memory before main memory"),
-    "cpu": _text("as in 2 cores, or 500m"),
+    "cpu": {
+        "description": "cores, as in 2 or 0.5; or as in 500m",
+        "type": ["string", "number"],
+        "maxLength": WORD_CHARS_MAX,
+        "exclusiveMinimum": 0,
+    },
     "gpus": _list("cards, as in nvidia:24GB..:2", GPU_SELECTORS_MAX),
     "disks": _list("as in nvme:20GiB", DISKS_MAX),
     "os": _text("as in linux"),

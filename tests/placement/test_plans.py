@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from placement.decide import decide
+from placement.documents import request_from_document
 from placement.files import DocumentError, read_jobs
 from placement.plans import JOBS_MAX, changed_since, node_of, plan_all, token_of
 from placement.request import GpuSelector, Kind, Request, RequestError
@@ -165,6 +166,17 @@ def test_one_document_is_the_same_in_three_languages():
     }
     assert read == read_jobs(".json", json.dumps(told))
     assert read_jobs(".toml", 'ram = "1GiB"') == [("job", {"ram": "1GiB"})]
+    assert read_jobs(".yaml", "name: train\nram: 1GiB") == [("train", {"ram": "1GiB"})]
+
+
+@pytest.mark.parametrize(
+    ("text", "millicores"), [("2", 2000), ("0.5", 500), ("'2'", 2000), ("2 cores", 2000)]
+)
+def test_a_bare_number_of_cores_is_no_guess_and_one_of_bytes_is(text, millicores):
+    [(_, document)] = read_jobs(".yaml", f"cpu: {text}")
+    assert request_from_document(document).cpu_millicores == millicores
+    with pytest.raises(DocumentError, match="unit"):
+        read_jobs(".yaml", f"ram: {text}")
 
 
 @pytest.mark.parametrize(
