@@ -37,7 +37,7 @@ def admit(desk: Desk, hold: Hold, guest: Guest, who: NodeId, now: Instant) -> Ad
     )
     if refused is not None:
         return refused
-    told, owed = over_quota(tuple(sorted(hold.legs)), guest, books)
+    told, owed = over_quota(hold.legs, guest, books)
     if told and not hold.force:
         return Refused(Outcome.OVER_QUOTA, f"quota: {told}")
     refused = refuse_room(hold, books, readings)

@@ -63,13 +63,13 @@ def _term_too_long(hold: Hold, limits: Limits) -> Refused | None:
 def _pool_unknown(
     hold: Hold, books: Books, readings: Mapping[str, PoolReading] | None
 ) -> Refused | None:
-    missing = sorted([leg.pool for leg in hold.legs if leg.pool not in books.pools])
+    missing = [leg.pool for leg in hold.legs if leg.pool not in books.pools]
     if not missing:
         return None
     if readings is None:
         # Not yet known is not the same as not there: asking again later can end differently.
         return Refused(Outcome.ROOM_UNKNOWN, "this machine has not been looked at yet")
-    return Refused(Outcome.POOL_UNKNOWN, f"no {', '.join(missing)} here")
+    return Refused(Outcome.POOL_UNKNOWN, f"no {', '.join(sorted(missing))} here")
 
 
 def _pool_not_open(hold: Hold, books: Books) -> Refused | None:

@@ -129,7 +129,8 @@ def by_kind(legs: Iterable[Leg]) -> list[tuple[str, int]]:
     """What legs take of each kind of pool, in order."""
     sums: dict[str, int] = {}
     for leg in legs:
-        sums[kind_of(leg.pool)] = sums.get(kind_of(leg.pool), 0) + leg.amount
+        kind = kind_of(leg.pool)
+        sums[kind] = sums.get(kind, 0) + leg.amount
     return sorted(sums.items())
 
 
