@@ -8,6 +8,7 @@ EVENINGS ?= 25
 FOR ?= 20s
 INPUTS ?= 1000000
 TRIES ?= 300
+GANGS ?= 10
 SEED ?= 1
 RECORD ?= simulations/records/million.json
 
@@ -64,6 +65,7 @@ fidelity: install ## EVENINGS=25 of whole agents in one process: seeded scheduli
 
 crashes: install ## TRIES=300 of SIGKILL between two effects, on a real disk; FULL=1: at every one
 	$(BIN)/python -m simulations.crashes --seed $(SEED) $(if $(FULL),--all,--tries $(TRIES))
+	$(if $(GANGS),$(BIN)/python -m simulations.crashes --gangs $(GANGS))
 
 truth: install ## FOR=20s of real processes that are killed, stopped and cut off; SEED=1
 	$(BIN)/python -m simulations.truth --for $(FOR) --seed $(SEED)

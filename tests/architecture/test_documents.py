@@ -116,6 +116,13 @@ def test_the_catalogue_of_events_is_complete() -> None:
     assert rows == list(KINDS.items()), "the page and node/core/catalogue.py"
 
 
+def test_every_fault_of_a_disk_names_the_test_that_shows_it() -> None:
+    page = (ROOT / "docs/reference/recovery.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| ") and "| fault |" not in line]
+    assert len(rows) > 20
+    assert [row for row in rows if not re.search(r"\| `tests/[^`]+`[^|]*\|$", row)] == []
+
+
 def test_the_table_of_holds_is_the_table() -> None:
     page = (ROOT / "docs/reference/hold-lifecycle.md").read_text()
     rows = re.findall(r"^\| ([a-z ]+) \| ([a-z ]+) \| ([a-z ]+) \|$", page, re.MULTILINE)
