@@ -31,7 +31,6 @@ from placement.request import Kind, Request, RequestError, Window
 from placement.supposing import suppose
 from placement.view import ClusterView
 from placement.windows import within
-from placement.words import read_words
 
 RAM: Final = "ram"
 NOT_UNDERSTOOD: Final = "unknown"
@@ -53,6 +52,9 @@ def request_of(ask: dict[str, Any], asker: NodeId) -> Request:
 def _understood(words: str, base: Request) -> Request:
     """What `words` ask for on top of `base`. Words that say nothing are no question: every node
     would fit, and a script would take that for a yes. Raises Refused("bad_request")."""
+    # Behind it lies all that is known of models: two megabytes, and most agents are never asked so.
+    from placement.words import read_words
+
     reading = read_words(words, base)
     asked = reading.request
     wants = (

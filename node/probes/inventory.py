@@ -3,8 +3,9 @@
 Costs a few milliseconds, and once per installed tool the time that it takes to say its version.
 """
 
+import sys
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from node.core.picture.topics import (
     STATUS_OK,
@@ -92,7 +93,9 @@ def _volume_fact(roots: Roots, volume: Volume, share: Offer | None) -> VolumeFac
 
 def holdfast_version() -> str:
     """The version that is installed; "unknown" when we run from a bare folder of sources."""
-    try:
-        return version("holdfast")
-    except PackageNotFoundError:
-        return "unknown"
+    # As `importlib.metadata` would say it, without the megabyte of mail and archives behind that:
+    # an installed distribution has a folder NAME-VERSION.dist-info beside its packages.
+    for folder in sys.path:
+        for found in sorted(Path(folder).glob("holdfast-*.dist-info")):
+            return found.name.removeprefix("holdfast-").removesuffix(".dist-info")
+    return "unknown"

@@ -43,6 +43,10 @@ DIAL_SECONDS_MAX: Final = 3
 """For connection, handshake and the server's first word, per address."""
 IDLE_SECONDS_MAX: Final = 20
 """Shorter than the server's patience: we hang up first, so no request crosses its hanging up."""
+LINGER_SECONDS: Final = 2
+"""Of a line that served nothing but the mesh's own reconciling: that is over with its answer. Where
+everybody asks somebody who has just come, it is a hundred lines of 100 KB at either end."""
+MESH_SERVICES: Final = "mesh."
 IN_FLIGHT_REQUESTS_MAX: Final = 32
 """As many as the server allows."""
 READ_BYTES: Final = 64 * 1024
@@ -231,6 +235,7 @@ class _Line:
         self._writing = trio.Lock()
         self._places = trio.Semaphore(IN_FLIGHT_REQUESTS_MAX)
         self._last_id = 0
+        self._patience: float = LINGER_SECONDS
         self._scope = trio.CancelScope()
 
     async def ask(self, service: str, body: bytes) -> tuple[bytes, float]:
@@ -238,6 +243,8 @@ class _Line:
         other. Raises StreamFailed; cancelling forgets the answer."""
         if len(body) > BODY_BYTES_MAX:
             raise StreamFailed(Failure.TOO_LONG, f"the request has {len(body)} bytes")
+        if not service.startswith(MESH_SERVICES):
+            self._patience = IDLE_SECONDS_MAX
         async with self._places:
             self._last_id = self._last_id % REQUEST_ID_MAX + 1
             number = self._last_id
@@ -280,7 +287,7 @@ class _Line:
         parser = FrameParser()
         while True:
             data = b""
-            with trio.move_on_after(IDLE_SECONDS_MAX) as patience:
+            with trio.move_on_after(self._patience) as patience:
                 data = bytes(await self._stream.receive_some(READ_BYTES))
             if patience.cancelled_caught and self.waiting:
                 continue  # a slow service; its caller has a deadline of its own

@@ -10,6 +10,7 @@ import trio
 from mesh.config import MeshConfig
 from mesh.effects import Address
 from mesh.identity import Identity
+from node.shell import collector
 from simulations.bench.bee import HOST, Bee
 from simulations.bench.swarm import Swarm
 
@@ -19,6 +20,7 @@ async def live(seed: int, ports: list[int]) -> None:
     swarm = Swarm(0, MeshConfig(), seed)
     bee = Bee(swarm, Identity(b"lone bee".ljust(32)), "lone")
     bee.rise()
+    collector.settle()
     async with trio.open_nursery() as nursery:
         await nursery.start(bee.run)
         bee.begin(Address(HOST, port) for port in ports)

@@ -26,7 +26,7 @@ from mesh.instant import Instant, in_seconds
 from mesh.keyring import Keyring
 from mesh.membership import Liveness
 from mesh.secret import SECRET_BYTES, Secret
-from node.shell import clock
+from node.shell import clock, collector
 from simulations.bench.bee import Bee, Heard, Told
 
 SETTLE_SECONDS: Final = 8.0
@@ -67,8 +67,7 @@ class Swarm:
         for bee in self.bees:
             bee.rise()
             await nursery.start(bee.run)
-        gc.collect()
-        gc.freeze()
+        collector.settle()  # as an agent does
 
     async def join(self, seconds_max: float) -> float:
         """All at once; the seconds until each has verified all others, or `seconds_max`."""
@@ -171,6 +170,7 @@ class Swarm:
 async def swarm_of(count: int, config: MeshConfig, seed: int) -> AsyncIterator[Swarm]:
     """A swarm with its ports open; it is gone at the end."""
     swarm = Swarm(count, config, seed)
+    before = gc.get_threshold()
     try:
         async with trio.open_nursery() as nursery:
             await swarm.start(nursery)
@@ -180,3 +180,4 @@ async def swarm_of(count: int, config: MeshConfig, seed: int) -> AsyncIterator[S
         for bee in swarm.bees:
             bee.close()
         gc.unfreeze()
+        gc.set_threshold(*before)
