@@ -136,6 +136,7 @@ def _around(told: Reading, kind: str, hidden: int) -> list[Weight]:
         "camembert",
         "mpnet",
         "ernie",
+        "jina_bert",
         "jina_embeddings_v3",
     ):
         found.append(Weight("cls.weight", hidden, hidden))

@@ -159,14 +159,29 @@ class Phimoe(Decoder):
         return found
 
 
+class Arctic(Decoder):
+    """A dense feed as wide as the row beside the experts, and a norm for each."""
+
+    def block(self, layer: int) -> Block:
+        made = super().block(layer)
+        if not self.told.yes("parallel_attn_mlp_res", default=True) or not made.feed.experts:
+            return made
+        return replace(made, feed=replace(made.feed, width=self.hidden), norms=3)
+
+
 class Falcon(Decoder):
     """Keys and values per head, per group, or one for all; the file keeps a second head."""
 
+    def new(self) -> bool:
+        """The larger ones; before the family had its name they said so by their key heads."""
+        return self.told.yes("new_decoder_architecture", default=self.told.has("n_head_kv"))
+
     def read_kv(self) -> list[int]:
-        if self.told.yes("new_decoder_architecture"):
+        if self.new():
             return self.told.each(
-                self.layers, "num_kv_heads", "num_key_value_heads", default=self.heads[0]
-            )
+                self.layers, "num_kv_heads", "n_head_kv", "num_key_value_heads",
+                default=self.heads[0],
+            )  # fmt: skip
         if self.told.has("multi_query") or not self.told.raw("num_key_value_heads"):
             return [1 if self.told.yes("multi_query", default=True) else h for h in self.heads]
         return super().read_kv()
@@ -176,7 +191,7 @@ class Falcon(Decoder):
         return self.told.maybe("ffn_hidden_size", "intermediate_size") or 4 * self.hidden
 
     def block(self, layer: int) -> Block:
-        new = self.told.yes("new_decoder_architecture")
+        new = self.new()
         two = new and self.told.whole("num_ln_in_parallel_attn", default=2, least=1, most=2) == 2
         alone = not self.told.yes("parallel_attn", default=True)
         return replace(super().block(layer), norms=2 if two or (alone and not new) else 1)
@@ -305,5 +320,5 @@ PECULIAR: Final[dict[str, type[Decoder]]] = {
     "zamba": stateful.Zamba, "zamba2": stateful.Zamba2,
     "deepseek4": latents.DeepSeek4, "hy_v4": latents.HunYuan4, "dots3": latents.Dots3,
     "glm5": latents.Glm5Next, "bailing3": latents.BailingHybrid, "grove": latents.GroveMoe,
-    "hrm": HrmText, "cogvlm": CogVlm, "plamo2": stateful.Plamo2,
+    "arctic": Arctic, "hrm": HrmText, "cogvlm": CogVlm, "plamo2": stateful.Plamo2,
 }  # fmt: skip

@@ -51,7 +51,8 @@ def _inside(config: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 WITH_DEFAULT_EYES: Final = ("llama4", "gemma3", "gemma3n", "mllama", "qwen2_vl", "qwen2_5_vl",
-                            "step3p7", "phi4_multimodal", "phi4mm")  # fmt: skip
+                            "step3p7", "phi3_v", "phi4_multimodal",
+                            "phi4mm")  # fmt: skip
 """Kinds that see even when the configuration leaves out how: the library would fill it in."""
 
 
