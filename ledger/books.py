@@ -121,7 +121,9 @@ class Books(Changes):
 
     def promised(self, pool: str) -> int:
         """What holds take of it, pending and posted."""
-        return self.capacity(pool) - self.free(pool)
+        known = self.accounts
+        beyond = known.get(supply(pool), EMPTY).balance + known.get(offline(pool), EMPTY).balance
+        return -beyond - known.get(pool_account(pool), EMPTY).free
 
     def holds_on(self, pool: str) -> Mapping[bytes, int]:
         """Live hold id → what it takes of `pool`."""

@@ -19,6 +19,8 @@ from ledger.commands import (
     Hold,
     Leg,
     Outcome,
+    Post,
+    Release,
     Renew,
     Resume,
     Shrink,
@@ -71,6 +73,8 @@ def malformed(command: Command) -> Refused | None:
     if len(command.id) != HOLD_ID_BYTES:
         return _wrong(f"a hold id has {HOLD_ID_BYTES} bytes")
     match command:
+        case Post() | Release():
+            return None  # they have nothing else, and are asked most
         case Hold() | Transfer():
             return _misshapen(command) or _bad_legs(command.legs) or _bad_term(command.term)
         case Wait():

@@ -91,12 +91,10 @@ def _no_room(hold: Hold, books: Books, readings: Mapping[str, PoolReading]) -> R
     unknown: list[Shortfall] = []
     short: list[Shortfall] = []
     for leg in sorted(hold.legs):
-        really = room_now(books, readings.get(leg.pool))
-        if really is None:
+        have = room_now(books, readings.get(leg.pool))
+        if have is None:
             unknown.append(Shortfall(leg.pool, leg.amount, None))
-            continue
-        have = min(really, books.free(leg.pool))
-        if have < leg.amount:
+        elif (have := min(have, books.free(leg.pool))) < leg.amount:
             short.append(Shortfall(leg.pool, leg.amount, have))
     if unknown:
         names = ", ".join(one.pool for one in unknown)

@@ -140,6 +140,6 @@ def credited(counters: Counters, amount: int, phase: Phase) -> Counters:
 def affordable(posting: Posting, accounts: Mapping[AccountId, Counters]) -> bool:
     """Whether the debited side has the amount. The world outside always has it; a pending amount
     was checked when it was reserved."""
-    if posting.phase in (Phase.CONFIRM, Phase.CANCEL) or posting.debit.role is Role.SUPPLY:
+    if accounts.get(posting.debit, EMPTY).free >= posting.amount:
         return True
-    return accounts.get(posting.debit, EMPTY).free >= posting.amount
+    return posting.phase in (Phase.CONFIRM, Phase.CANCEL) or posting.debit.role is Role.SUPPLY
