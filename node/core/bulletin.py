@@ -25,7 +25,7 @@ from ledger.entries import (
     Started,
     Transferred,
     Voided,
-    decode_entry,
+    read_entry,
 )
 from ledger.gang_entries import GangCompleted, GangEnded
 from mesh.effects import PeerChange
@@ -93,9 +93,9 @@ class Bulletin:
         return [event for raw in block.entries if (event := self._of_entry(raw)) is not None]
 
     def _of_entry(self, raw: bytes) -> Event | None:
-        if not any(raw[1:].startswith(tag) for tag in WORTH_TELLING):
-            return None  # nearly all of a busy log: not worth decoding
-        entry = decode_entry(raw)
+        if not raw.startswith(WORTH_TELLING, 1):
+            return None
+        entry = read_entry(raw)
         match entry:
             case Posted(hold):
                 return self._granted("granted", hold)

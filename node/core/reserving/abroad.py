@@ -21,7 +21,7 @@ from ledger.entries import (
     Reclaimed,
     Released,
     Voided,
-    decode_entry,
+    read_entry,
 )
 from ledger.leases import warned_before
 from ledger.lifecycle import HoldState
@@ -145,7 +145,7 @@ def how_it_ended(entry: End) -> str:
 def _ends(blocks: Iterable[Block]) -> Iterator[End]:
     for block in blocks:
         for raw in block.entries:
-            if any(raw[1:].startswith(tag) for tag in TAGS):  # most need no decoding
-                entry: Entry = decode_entry(raw)
+            if raw.startswith(TAGS, 1):  # most need no decoding
+                entry: Entry = read_entry(raw)
                 assert isinstance(entry, ENDS), "its tag said that it ends a hold"
                 yield entry
