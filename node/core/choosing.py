@@ -109,6 +109,11 @@ def _check_terms(reserve: Reserve) -> None:
     if not is_carried(reserve) and reserve.term_ms * MILLISECOND > BOOKING_TERM_MAX:
         days = BOOKING_TERM_MAX // (24 * HOUR)
         raise Refused("bad_request", f"a booking lasts {days} days at the most", "book again then")
+    if reserve.lasts_ms and reserve.pid is None:
+        raise Refused("bad_request", "only what is tied to a process has a latest end", "--pid PID")
+    if not 0 <= reserve.lasts_ms * MILLISECOND <= BOOKING_TERM_MAX:
+        days = BOOKING_TERM_MAX // (24 * HOUR)
+        raise Refused("bad_request", f"a latest end is {days} days away at the most", "--for 2h")
     if not 0 <= reserve.wait_ms * MILLISECOND <= PATIENCE_MAX:
         days = PATIENCE_MAX // (24 * HOUR)
         raise Refused("bad_request", f"nobody waits longer than {days} days", "write --wait 30m")

@@ -32,7 +32,7 @@ from ledger.gangs import Gang
 from ledger.lifecycle import HoldState
 from mesh import effects as mesh_effects
 from mesh.identity import Identity, NodeId, PublicKey, id_of
-from mesh.instant import SECOND, Duration, Instant, earliest
+from mesh.instant import MILLISECOND, SECOND, Duration, Instant, earliest
 from mesh.logs import Position
 from mesh.persistence import SPACE_CARRY, SPACE_WISH, Persist
 from node.core import answers
@@ -109,7 +109,7 @@ class Errands:
         self.kept = self._asking.kept
         self._telling = Telling(knowledge.name_of, knowledge.believed)
         self._custody = Custody()
-        self._carrying = Carrying()
+        self._carrying = Carrying(ends=knowledge.lease_ends)
         self.ganging = Ganging(random, gang_books.GangBooks(knowledge, self._custody))
         self._routes: dict[int, _Route] = {}
         self._calls: dict[int, _Route] = {}
@@ -192,11 +192,11 @@ class Errands:
             *self._asking.wake(now), *self._telling.wake(now), *self._custody.wake(now),
             *self.ganging.wake(now),
         ]  # fmt: skip
-        effects = self._sort(inner, now)
+        effects: list[ErrandEffect] = [*self._sort(inner, now), *self._carrying.note(now)]
         quarantined = self._knowledge.ledger.standing[0] == "quarantine"
-        for command in self._carrying.wake(self._knowledge.ledger.session, quarantined, now):
-            effects.append(self._to_ourselves(command, _Route(_Desk.CARRYING, 0)))
-        return effects
+        due = self._carrying.wake(self._knowledge.ledger.session, quarantined, now)
+        route = _Route(_Desk.CARRYING, 0)
+        return [*effects, *(self._to_ourselves(command, route) for command in due)]
 
     def is_carrier(self, ended: WorkEnded) -> bool:
         """Whether a lease lives by the process that ended."""
@@ -361,7 +361,10 @@ class Errands:
         if reserve.pid is None:
             return [reply]
         assert reserve.pid_started is not None
-        tied = Carried(done.answer.id, reserve.pid, reserve.pid_started, done.answer.receipts)
+        lasts, receipts = reserve.lasts_ms * MILLISECOND, done.answer.receipts
+        tied = Carried(
+            done.answer.id, reserve.pid, reserve.pid_started, receipts, lasts, lasts
+        )  # fmt: skip
         if done.answer.outcome is not Outcome.POSTED:
             self._carrying.pledge(tied)
             return [reply]

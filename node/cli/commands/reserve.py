@@ -43,10 +43,7 @@ def run(flags: Namespace) -> int:
         request["carried"] = True
     if flags.pid is not None:
         if flags.duration is not None:
-            raise wrong_usage(
-                "--pid and --for exclude each other: a grant tied to a process ends with it",
-                "leave one of the two out",
-            )
+            request["lasts_ms"] = request["term_ms"]
         request["pid"], request["pid_started"] = process(flags.pid)
     if "wait_ms" in request:
         from node.cli import patience
@@ -54,7 +51,7 @@ def run(flags: Namespace) -> int:
         body = patience.answer_in_time(flags, request, SILENCE_SECONDS_MAX)
     else:
         body = answer(flags, request, SILENCE_SECONDS_MAX)
-    show(flags, body, lambda ink: _drawn(body, flags.pid, ink))
+    show(flags, body, lambda ink: _drawn(body, flags, ink))
     if not flags.json:
         warn(body["warnings"])
     return YES
@@ -79,14 +76,15 @@ def _forced(flags: Namespace) -> str:
     return str(flags.reason.strip())
 
 
-def _drawn(body: Body, pid: str | None, ink: Ink) -> list[str]:
+def _drawn(body: Body, flags: Namespace, ink: Ink) -> list[str]:
+    pid = flags.pid
     pending = body["state"] in ("held", "pending")
     headline = "held, not yet confirmed" if pending else "reserved"
     rows = [
         ("id", str(body["id"])),
         ("on", clean(body["owner"]["name"])),
         ("what", legs(body["legs"])),
-        ("lasts", _lasts(body, pid)),
+        ("lasts", _lasts(body, pid, flags.duration)),
         ("left", span(body["remaining_ms"])),
         ("copies on", _copies(body)),
         ("for what runs", f"export {body['environment']} in its shell ties it to this"),
@@ -102,9 +100,9 @@ def _drawn(body: Body, pid: str | None, ink: Ink) -> list[str]:
     return [ink.warn(headline) if pending else ink.good(headline), *pairs(rows)]
 
 
-def _lasts(body: Body, pid: str | None) -> str:
+def _lasts(body: Body, pid: str | None, most: str | None) -> str:
     if pid is not None:
-        return f"as long as process {pid} runs"
+        return f"as long as process {pid} runs" + (f", {most} at most" if most else "")
     if body["kind"] == "carried":
         renew = f"holdfast renew {str(body['id'])[:10]} --every 10s"
         return f"{span(body['term_ms'])} from each renewal: {renew}"

@@ -91,6 +91,8 @@ class Knowledge:
     idling: Idling = field(default_factory=Idling)
     running: Mapping[bytes, tuple[int, ...]] = field(default_factory=dict)
     """Hold of ours → the processes that our last look found under it."""
+    lease_ends: dict[bytes, tuple[Instant, Duration]] = field(default_factory=dict)
+    """Leases that we carry up to a latest end: when that is, and how long they last in all."""
     outcasts: Sequence[str] = ()
     """Sentences about ids that are kept out, and under which something speaks."""
     contests: Sequence[str] = ()

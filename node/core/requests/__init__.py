@@ -109,6 +109,8 @@ class Reserve(msgspec.Struct, frozen=True, tag="reserve", forbid_unknown_fields=
     wish: str = ""
     """A name for it, 16 bytes in hex that its asker drew. Who waits in lines (`wait_ms`) may ask
     again under it when the agent has restarted, and stands where it stood."""
+    lasts_ms: int = 0
+    """With `pid`: how long the lease lasts at the most; 0: as long as the process."""
     carried: bool = False
     """A carried lease that nobody here renews: whoever asked does, with `Renew`."""
     wait_ms: int = 0

@@ -33,6 +33,7 @@ from node.core.picture.knowledge import Grant, Knowledge
 End: TypeAlias = Released | Reclaimed | Expired | Voided | Closed
 LOOK_EVERY: Final[Duration] = 5 * SECOND
 ENDS: Final = (Released, Reclaimed, Expired, Voided, Closed)
+LEASE_ENDS: Final = "what runs under it goes on, and nothing is set aside for it any more"
 TAGS: Final = tuple(msgspec.msgpack.encode(kind.__struct_config__.tag) for kind in ENDS)
 """How an entry goes on behind its first byte, for those that end a hold."""
 UNUSED: Final[dict[type, str]] = {
@@ -104,15 +105,23 @@ class Abroad:
             return []
         self._look_at = now + LOOK_EVERY
         granted = self._knowledge.granted
-        self._warned = {hold: at for hold, at in self._warned.items() if hold in granted}
-        found = []
+        leases = self._knowledge.lease_ends
+        known = granted.keys() | leases.keys()
+        self._warned = {hold: at for hold, at in self._warned.items() if hold in known}
+        found = [
+            Seen(
+                self._knowledge.us, hold, f"a lease ends in {_minutes(at - now)} min: {LEASE_ENDS}"
+            )
+            for hold, (at, lasts) in leases.items()
+            if at - now <= warned_before(lasts) and self._warned.get(hold) != at
+        ]
+        self._warned |= {seen.hold: leases[seen.hold][0] for seen in found}
         for hold, grant in granted.items():
             left = self._ends_soon(hold, grant, now)
             if left is not None and self._warned.get(hold) != grant.told_at:
                 self._warned[hold] = grant.told_at
-                minutes = max(1, round(left / MINUTE))
                 owner = self._knowledge.name_of(grant.owner)
-                told = f"a booking on {owner} ends in {minutes} min"
+                told = f"a booking on {owner} ends in {_minutes(left)} min"
                 sentence = f"{told}: `holdfast extend` lets it last longer"
                 found.append(Seen(grant.owner, hold, sentence))
         return found
@@ -129,6 +138,10 @@ class Abroad:
             return None
         left = max(0, grant.left - (now - grant.told_at))
         return left if left <= warned_before(live.term) else None
+
+
+def _minutes(left: Duration) -> int:
+    return max(1, round(left / MINUTE))
 
 
 def how_it_ended(entry: End) -> str:

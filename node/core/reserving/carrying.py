@@ -4,6 +4,10 @@
 per term and lets it go when the process is gone. Carrier and owner are one agent here, so they
 share a clock and a disk, and after a restart the process itself is the proof: if it still runs, the
 lease is re-presented (`Resume`) or simply renewed; if not, it is released.
+
+A lease may have a latest end. Then it is given back in its time though the process goes on, which
+is nobody's business but its owner's from then on: we end nothing that we did not start. What is
+left is counted as of bookings: noted every minute, and not while the machine is off.
 """
 
 from dataclasses import dataclass, field
@@ -12,6 +16,7 @@ from typing import Final
 import msgspec
 
 from ledger.commands import TTL_MAX, Answer, Outcome, Release, Renew, Resume
+from ledger.limits import REMAINING_EVERY
 from mesh.instant import Duration, Instant, earliest
 from mesh.persistence import SPACE_CARRY, Persist, Write
 from node.core.effects import Watch
@@ -29,6 +34,10 @@ class Carried(msgspec.Struct, frozen=True):
     pid: int
     started: int
     receipts: tuple[bytes, ...]
+    lasts: Duration = 0
+    """How long it lasts at the most; 0: as long as the process."""
+    left: Duration = 0
+    """What was left of that when this was written."""
 
 
 @dataclass(slots=True)
@@ -38,15 +47,19 @@ class Carrying:
     _carried: dict[bytes, Carried] = field(default_factory=dict)
     _due: dict[bytes, Instant] = field(default_factory=dict)
     _pledged: dict[bytes, Carried] = field(default_factory=dict)
+    ends: dict[bytes, tuple[Instant, Duration]] = field(default_factory=dict)
+    """Leases with a latest end: when that is, and how long they lasted in all."""
+    _note_at: Instant = 0
     _over: set[bytes] = field(default_factory=set)
-    """Those whose process is gone: given back at each turn until the owner has heard it. One word
-    is not enough, for an owner in quarantine hears none."""
+    """Those whose process is gone or whose time is over: given back at each turn until the owner
+    has heard it. One word is not enough, for an owner in quarantine hears none."""
 
     @property
     def next_wake(self) -> Instant | None:
         if not self._due:
             return None
-        return earliest(*self._due.values())
+        ends = [at for hold, (at, _) in self.ends.items() if hold not in self._over]
+        return earliest(*self._due.values(), *ends)
 
     def holds(self) -> dict[bytes, Carried]:
         """Hold id → what we carry, for the probes that match use to holds."""
@@ -56,6 +69,7 @@ class Carrying:
         """Carry a lease that was just granted."""
         self._carried[carried.hold] = carried
         self._due[carried.hold] = now + RENEW_EVERY
+        self._count_down(carried, now)
         row = Write(SPACE_CARRY, carried.hold, msgspec.msgpack.encode(carried))
         return [Persist((row,)), Watch(carried.hold, carried.pid, carried.started)]
 
@@ -82,14 +96,34 @@ class Carrying:
                 continue  # damaged on the disk: its lease runs out, as if its carrier had died
             self._carried[carried.hold] = carried
             self._due[carried.hold] = now
+            self._count_down(carried, now)
             watches.append(Watch(carried.hold, carried.pid, carried.started))
         return watches
+
+    def _count_down(self, carried: Carried, now: Instant) -> None:
+        if carried.left:
+            self.ends[carried.hold] = now + carried.left, carried.lasts
+
+    def note(self, now: Instant) -> list[Persist]:
+        """What is left of those that have an end, for the disk, once a minute."""
+        if not self.ends or now < self._note_at:
+            return []
+        self._note_at = now + REMAINING_EVERY
+        writes = []
+        for hold, (at, _) in self.ends.items():
+            kept = msgspec.structs.replace(self._carried[hold], left=max(1, at - now))
+            writes.append(Write(SPACE_CARRY, hold, msgspec.msgpack.encode(kept)))
+        return [Persist(tuple(writes))]
 
     def wake(
         self, session: bytes, quarantined: bool, now: Instant
     ) -> list[Renew | Resume | Release]:
         """What to send to the owner now, under its current `session`."""
         commands: list[Renew | Resume | Release] = []
+        for hold, (at, _) in self.ends.items():
+            if at <= now and hold not in self._over:
+                self._over.add(hold)
+                self._due[hold] = now
         for hold in sorted(self._due):
             if self._due[hold] > now:
                 continue
@@ -128,5 +162,6 @@ class Carrying:
         if self._carried.pop(hold, None) is None:
             return []
         self._due.pop(hold, None)
+        self.ends.pop(hold, None)
         self._over.discard(hold)
         return [Persist((Write(SPACE_CARRY, hold, None),))]

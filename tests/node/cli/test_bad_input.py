@@ -64,7 +64,6 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("reserve", "--ram", "4GiB", "--pid", "0"), "is not a process id"),
     (("reserve", "--ram", "4GiB", "--pid", "9" * 30), "is not a process id"),
     (("reserve", "--ram", "4GiB", "--pid", "4194300"), "no process 4194300 runs"),
-    (("reserve", "--ram", "4GiB", "--pid", "1", "--for", "2h"), "exclude each other"),
     (("adopt", "x", "--hold", "0123"), "is not a process id"),
     (("adopt", "1"), "required: --hold"),
     (("adopt", "1", "--hold", "0123", "--group"), "no control group of its own"),
