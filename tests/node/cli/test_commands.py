@@ -204,9 +204,8 @@ def test_every_flag_of_reserve_reaches_the_agent(state: Path, run: Run) -> None:
     assert first["require_copy"] is True
     assert first["wait_for_opening"] is False
     assert (first["label"], first["principal"]) == ("nightly", "ann")
-    assert plain["term_ms"] == 3_600_000
+    assert (plain["term_ms"], plain["wait_for_opening"]) == (3_600_000, True)
     assert (plain["hold_only"], plain["require_copy"], plain["pid"]) == (False, False, None)
-    assert plain["wait_for_opening"] is True
 
 
 def test_a_pid_travels_with_the_moment_its_process_started(state: Path, run: Run) -> None:
