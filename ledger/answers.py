@@ -93,11 +93,11 @@ class Counter:
         return [(draft.asker, draft.hold) for draft in waiting]
 
     def _reply(self, draft: Draft) -> Reply:
-        proofs = [self._writer.receipt(token) for token in draft.proofs]
+        receipt = self._writer.receipt
         # What ended long ago may have its proof in the archive alone.
-        receipts = tuple([proof for proof in proofs if proof is not None])
+        proofs = [proof for token in draft.proofs if (proof := receipt(token)) is not None]
         answer = Answer(
-            draft.outcome, draft.hold, self.session, draft.detail, draft.fence, receipts,
+            draft.outcome, draft.hold, self.session, draft.detail, draft.fence, tuple(proofs),
             draft.remaining, (), draft.nonce,
         )  # fmt: skip
         return Reply(draft.asker, answer)

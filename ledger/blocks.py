@@ -112,6 +112,8 @@ class Writer:
     ) -> None:  # fmt: skip
         """`proofs`: receipts of entries that lie before the chain, for holds that live."""
         self.chain = list(chain)
+        self.first = self.chain[0].height if self.chain else 0
+        """The height of the chain's first block."""
         self.base = base
         self.proofs = dict(proofs or {})
         self._identity = identity
@@ -121,11 +123,6 @@ class Writer:
     @property
     def head(self) -> bytes:
         return self.chain[-1].hash if self.chain else NO_BLOCK
-
-    @property
-    def first(self) -> int:
-        """The height of the chain's first block."""
-        return self.chain[0].height if self.chain else 0
 
     @property
     def height(self) -> int:
@@ -164,7 +161,7 @@ class Writer:
     def prune(self, base: Base) -> None:
         """Let the chain begin at `base`."""
         del self.chain[: base.block.height - self.first]
-        self.base = base
+        self.first, self.base = base.block.height, base
 
     def receipt(self, token: Token) -> bytes | None:
         """Proof of the entry at `token`, ready to travel; None when it was put away."""
