@@ -50,6 +50,12 @@ class Visiting(msgspec.Struct, frozen=True):
         )  # fmt: skip
         return Reply(self.asker, answer)
 
+    def _is_new(self, hold: bytes) -> bool:
+        """Whether nobody ever asked for anything under this id, as nearly always."""
+        books = self.desk.books
+        known = hold in books.live or hold in books.ended or hold in books.plans
+        return not known and self.desk.refusals.get(hold) is None
+
     def _asked_before(self, hold: bytes, digest: bytes, outcome: Outcome) -> list[Reply] | None:
         """The answer to a request that was answered already: `outcome`, or the refusal."""
         plan = self.desk.books.plans.get(hold)

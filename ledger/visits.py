@@ -92,7 +92,8 @@ class Visit(Visiting, frozen=True):
         """`wait`: with a place in the line where there is no room."""
         desk = self.desk
         digest = request_digest(hold, self.public)
-        before = self._asked_before(hold.id, digest, Outcome.HELD)
+        new = self._is_new(hold.id)
+        before = None if new else self._asked_before(hold.id, digest, Outcome.HELD)
         if before is not None:
             return [*before]
         desk.hall.line.hear(hold.id, self.now)
@@ -102,7 +103,7 @@ class Visit(Visiting, frozen=True):
             return [self._refuse(hold.id, closed)]
         ticket = desk.hall.line.get(hold.id)
         other = ticket is not None and ticket.digest != digest
-        refused = self._conflict(hold.id, other=other)
+        refused = None if new and not other else self._conflict(hold.id, other=other)
         if refused is not None:
             return [self._refuse(hold.id, refused)]
         policy, who = desk.limits.policy, self.who
@@ -134,16 +135,10 @@ class Visit(Visiting, frozen=True):
             return say_plan(self.desk, self.asker, Outcome.HELD, hold.id, self.now)
         self.desk.write(
             Held(
-                hold.id,
-                digest,
-                self.who,
-                tuple(sorted(hold.legs)),
-                hold.kind,
-                hold.term,
-                hold.principal,
-                hold.label,
+                hold.id, digest, self.who, tuple(sorted(hold.legs)), hold.kind, hold.term,
+                hold.principal, hold.label,
             )
-        )
+        )  # fmt: skip
         if admitted.owed:
             self.desk.write(Owed(hold.id, admitted.owed, hold.force))
         enlist(self.desk, hold)
