@@ -215,7 +215,12 @@ class Host:
 
     def outline(self) -> tuple[object, ...]:
         """What an inventory would say, to see whether it must be told again."""
-        return (self.ram, self.cores, *(card.uuid for card in self.cards if card.present))
+        return (
+            self.ram,
+            self.cores,
+            self.kernel,
+            *(card.uuid for card in self.cards if card.present),
+        )
 
     def _card(self, uuid: str) -> Card:
         return next(card for card in self.cards if card.uuid == uuid)

@@ -14,6 +14,7 @@ from random import Random
 from typing import Final
 
 from ledger.limits import AGE_STEP, BOOK_WAIT, CHECKPOINT_ENTRIES, QUARANTINE, Limits
+from ledger.policy import Policy
 from mesh.instant import MINUTE, SECOND, Duration, in_seconds
 from simulations.canary import Canary
 from simulations.checks import all_checks
@@ -24,6 +25,7 @@ from simulations.hardware import GIB, Card
 from simulations.observing import Observer
 from simulations.options import Options
 from simulations.people.crowd import Crowd
+from simulations.people.spending import allotted
 from simulations.results import INTERNAL, OK, STALLED, VIOLATED, Result
 from simulations.verdicts import PromiseBroken, Stalled
 from simulations.world import CALM, World
@@ -53,6 +55,8 @@ __all__ = ["Options", "Progress", "Result", "Run"]
 
 CHECKPOINTS_AFTER: Final = (8, 16, 32, 64, CHECKPOINT_ENTRIES)
 """Entries of a log between two checkpoints, of which each run has one."""
+ALLOTTED_EVERY: Final = 3
+"""In so many runs one has operators who have written down who may have how much."""
 AGEING: Final = (2 * SECOND, 5 * SECOND, AGE_STEP)
 """How long somebody waits to count for one priority more."""
 
@@ -196,7 +200,8 @@ def drawn_limits(seed: int) -> Limits:
     waiting somebody becomes as important as others: in minutes, nobody in a run lives to see it."""
     entries = Random(f"{seed}/checkpoints").choice(CHECKPOINTS_AFTER)
     age_step = Random(f"{seed}/ageing").choice(AGEING)
-    return Limits(checkpoint_entries=entries, age_step=age_step)
+    policy = allotted() if seed % ALLOTTED_EVERY == 0 else Policy()
+    return Limits(checkpoint_entries=entries, age_step=age_step, policy=policy)
 
 
 def _told(injection: Injection) -> str:

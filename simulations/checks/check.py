@@ -15,6 +15,8 @@ from simulations.observing import Observer
 from simulations.verdicts import PromiseBroken
 
 if TYPE_CHECKING:
+    from ledger.desk import Desk
+    from ledger.entries import Entry
     from simulations.checks.archive import Reading
     from simulations.checks.evidence import Evidence
     from simulations.checks.promises import Promise
@@ -30,6 +32,10 @@ class Check(Observer):
     def __init__(self, evidence: Evidence) -> None:
         self.evidence = evidence
         self.world = evidence.world
+
+    def deciding(self, host: Host, desk: Desk, entry: Entry) -> None:
+        """The host's agent, as owner, is about to write `entry`: all is still as it was when that
+        was decided. Whoever looks on touches nothing."""
 
     def wrote(self, host: Host, readings: Sequence[Reading]) -> None:
         """One step of the host's agent signed these blocks. They are not on its disk yet."""
@@ -57,5 +63,5 @@ class Check(Observer):
         return PromiseBroken(promise, f"{when}: {sentence}")
 
 
-HEARD = ("wrote", "kept", "promised", "sometimes", "at_last")
+HEARD = ("deciding", "wrote", "kept", "promised", "sometimes", "at_last")
 """What only checks hear, beside the events of the world."""

@@ -36,14 +36,18 @@ from simulations.checks.placing import EqualPicturesEqualAnswers
 from simulations.checks.presence import NobodySpeaksForAnother
 from simulations.checks.promises import Promise
 from simulations.checks.pruning import PrunedIsHeld
+from simulations.checks.quotas import QuotasAreKept
 from simulations.checks.replays import CountersAreUsedOnce, ReplaysChangeNothing
 from simulations.checks.replicas import CopiesAreTrue, ForksAreSeen, TwinsAreNoticed
 from simulations.checks.requests import OneAnswerEach
+from simulations.checks.ties import TiesAreOnesOwn
 from simulations.checks.twins import TwinsAreStopped
 from simulations.host import Host
 from simulations.observing import EVENTS, Observer
 
 if TYPE_CHECKING:
+    from ledger.desk import Desk
+    from ledger.entries import Entry
     from simulations.world import World
 
 ALL: Final[tuple[type[Check], ...]] = (
@@ -59,7 +63,7 @@ ALL: Final[tuple[type[Check], ...]] = (
     ReplaysChangeNothing, CountersAreUsedOnce,
     EqualPicturesEqualAnswers,
     TablesAreBounded,
-    PlansStart, LinesAreFair,
+    PlansStart, LinesAreFair, QuotasAreKept, TiesAreOnesOwn,
 )  # fmt: skip
 SOMETIMES: Final = 5
 """Seconds of virtual time between two looks at what is dear. A fault that leaves something wrong
@@ -102,6 +106,13 @@ class Checks(Observer):
 
     def started(self, host: Host) -> None:
         self.evidence.started(host)
+        if hooks := self._hooks["deciding"]:
+
+            def look(desk: Desk, entry: Entry) -> None:
+                for hook in hooks:
+                    hook(host, desk, entry)
+
+            host.alive.ledger.later.onlookers.append(look)
         self._tell("started", host)
 
     def ended(self, host: Host, how: str) -> None:

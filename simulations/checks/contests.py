@@ -31,13 +31,16 @@ class NothingContested(Check):
 
     def second(self, world: object) -> None:
         del world
-        known = {
+        self._since = {key: self._since.get(key, self.world.now) for key in self._known()}
+
+    def _known(self) -> dict[tuple[str, str], None]:
+        """(owner, pool) of whom another, who is up, says the same, and it has heard that."""
+        return {
             (host.name, pool): None
             for pool, hosts in self._shared()
             for host in hosts
             if any(_has_heard(host, other, pool) for other in hosts if other is not host)
         }
-        self._since = {key: self._since.get(key, self.world.now) for key in known}
 
     def _shared(self) -> Iterator[tuple[str, list[Host]]]:
         """Pool → the machines that are up and really share it."""
@@ -64,7 +67,8 @@ class NothingContested(Check):
     def _look(self, host: Host, pool: str) -> None:
         since = self._since.get((host.name, pool))
         self.looks("rival")
-        if since is not None and self.world.now - since > SOON:
+        late = since is not None and self.world.now - since > SOON
+        if late and (host.name, pool) in self._known():  # not settled in this very second
             raise self.broken("rival", f"{host.name} granted on {pool}, which another says it owns")
 
 

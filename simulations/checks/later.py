@@ -3,10 +3,12 @@
 Worked out here by plain counting, with none of the forecasts that owners make.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
-from ledger.entries import Held, Planned, Started
+from ledger.desk import Desk
+from ledger.entries import Entry, Extended, Held, Planned, Started
+from ledger.holds import LiveHold
 from ledger.lifecycle import HoldState
 from ledger.limits import RATE_MARGIN_PERCENT
 from ledger.plans import Plan
@@ -22,32 +24,55 @@ SLACK: Final[Duration] = 10 * SECOND
 at the wall; beyond that comes what two honest clocks may stray."""
 
 
+class Given(NamedTuple):
+    """A decision by which something stands where it stands."""
+
+    at: Instant
+    after: Instant
+    """From when on it stands there by this decision: an extension's begins with the old end."""
+    had: Mapping[str, int]
+    """What there was of each pool then."""
+
+
 class PlansStart(Check):
     """B17: nothing that came after a plan stands in its place when its time has come, and nothing
     starts before it. A machine that was off or slept meanwhile, or whose clocks are not honest, is
-    excused: what it granted lasts longer by the wall than was said."""
+    excused: what it granted lasts longer by the wall than was said. So is one that has less now
+    than it had when it decided."""
 
     promises = ("B17",)
 
     def __init__(self, evidence: Evidence) -> None:
         super().__init__(evidence)
-        self._plans: dict[bytes, Planned] = {}
-        self._granted: dict[str, dict[bytes, Instant]] = {}
-        """Holds of an agent's present life → when it granted them."""
+        self._plans: dict[bytes, tuple[Instant, Planned]] = {}
+        """Plan → when it was pencilled in."""
+        self._given: dict[str, dict[bytes, list[Given]]] = {}
+        """Of an agent's present life: hold → what gave it its room, first to last."""
 
     def ended(self, host: Host, how: str) -> None:
-        self._granted.pop(host.name, None)
+        self._given.pop(host.name, None)
+
+    def deciding(self, host: Host, desk: Desk, entry: Entry) -> None:
+        if not isinstance(entry, Planned | Held | Started | Extended):
+            return
+        now = self.world.now
+        if isinstance(entry, Planned):
+            self._plans[entry.id] = now, entry
+            return
+        after = now
+        if isinstance(entry, Extended):
+            after += desk.remaining(entry.id, host.clock.read(now)) or 0
+        had = {pool: desk.books.capacity(pool) for pool in desk.books.pools}
+        given = self._given.setdefault(host.name, {})
+        given.setdefault(entry.id, []).append(Given(now, after, had))
+        if isinstance(entry, Started) and entry.id in self._plans:
+            self._started(host, self._plans[entry.id][1])
 
     def wrote(self, host: Host, readings: Sequence[Reading]) -> None:
-        granted = self._granted.setdefault(host.name, {})
         for reading in readings:
             for entry in reading.entries or ():
-                if isinstance(entry, Planned):
-                    self._plans[entry.id] = entry
-                elif isinstance(entry, Held):
-                    granted[entry.id] = self.world.now
-                elif isinstance(entry, Started):
-                    self._started(host, entry.id)
+                if isinstance(entry, Started) and entry.id in self._plans:
+                    self.evidence.promises.began(host, entry.id, self.world.now)
 
     def second(self, world: World) -> None:
         for host in world.up():
@@ -56,36 +81,45 @@ class PlansStart(Check):
                 for plan in plans.values():
                     self._look(host, plan)
 
-    def _started(self, host: Host, hold: bytes) -> None:
-        plan = self._plans.get(hold)
-        if plan is None:
-            return
+    def _started(self, host: Host, plan: Planned) -> None:
         self.looks("B17")
-        self.evidence.promises.began(host, hold, self.world.now)
         early = plan.start - host.wall(self.world.now)
         if self._is_honest(host) and early > _strays(plan.term) + SLACK:
             raise self.broken("B17", f"{host.name} starts a plan {early / 1e9:.1f} s early")
 
     def _look(self, host: Host, plan: Plan) -> None:
-        now = self.world.now
-        late = host.wall(now) - plan.start
+        late = host.wall(self.world.now) - plan.start
         if plan.state is not HoldState.PLANNED or late < SLACK or plan.origin != plan.held_at:
             return
+        if plan.id not in self._plans:
+            return
         self.looks("B17")
-        books, granted = host.alive.ledger.books, self._granted.get(host.name, {})
-        ending = host.alive.ledger.ending
-        later = [
-            hold
-            for hold in books.live_holds()
-            if hold.held_at > plan.held_at and hold.id in granted and hold.id not in ending
-            and late > SLACK + _strays(now - granted[hold.id])
-        ]  # fmt: skip
+        books = host.alive.ledger.books
         for leg in plan.legs:
             free = books.free(leg.pool)
-            taken = sum(one.amount for hold in later for one in hold.legs if one.pool == leg.pool)
+            taken = sum(
+                one.amount
+                for hold in self._came_later(host, plan, leg.pool, late)
+                for one in hold.legs
+                if one.pool == leg.pool
+            )
             if free < leg.amount <= free + taken:
                 sentence = f"{host.name} gave what a plan needs of {leg.pool} to who came later"
                 raise self.broken("B17", f"{sentence}: {late / 1e9:.0f} s late")
+
+    def _came_later(self, host: Host, plan: Plan, pool: str, late: Duration) -> Iterator[LiveHold]:
+        """What stands in a plan's place by a decision that was taken after it was pencilled in."""
+        ledger, given = host.alive.ledger, self._given.get(host.name, {})
+        planned, ending = self._plans[plan.id][0], set(ledger.ending)
+        for hold in ledger.books.live_holds():
+            if hold.id not in ending and any(
+                one.at > planned
+                and late > SLACK + _strays(self.world.now - one.at)
+                and self.world.now > one.after + SLACK + _strays(one.after - one.at)
+                and ledger.books.capacity(pool) >= one.had.get(pool, 0)
+                for one in given.get(hold.id, ())
+            ):
+                yield hold
 
     def _is_honest(self, host: Host) -> bool:
         _, length = self.evidence.circumstances.slept(host)

@@ -10,7 +10,6 @@ with that promise and without it.
 """
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Final, NamedTuple
 
 from ledger.capacity import rooms_now
@@ -60,7 +59,6 @@ class LinesAreFair(Check):
     def started(self, host: Host) -> None:
         self._leases.pop(host.name, None)
         ledger = host.alive.ledger
-        ledger.later.onlookers.append(partial(self._sees, host))
         rows = host.disk.durable.get(SPACE_LINE, {})
         if rows:
             self.looks("B18")
@@ -77,8 +75,7 @@ class LinesAreFair(Check):
         if self._leases:
             self._is_a_lease(host, None)
 
-    def _sees(self, host: Host, desk: Desk, entry: Entry) -> None:
-        """`entry` is about to be written, and the desk is as it was when that was decided."""
+    def deciding(self, host: Host, desk: Desk, entry: Entry) -> None:
         if self._leases:
             self._is_a_lease(host, entry)
         if type(entry) not in _PROMISES or not len(desk.hall.line):

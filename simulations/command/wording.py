@@ -49,6 +49,8 @@ PROMISES: Final[dict[str, str]] = {
     "doubt": "no doubt on waking up",
     "twin": "of two with one key, none",
     "rival": "one pool, one owner",
+    "quota": "nobody has more than allotted",
+    "tie": "one process, one hold",
     "outcast": "outcasts are not heard",
     "forgotten": "who is forgotten stays so",
     "facts": "facts only from their node",

@@ -7,6 +7,7 @@ from mesh.instant import SECOND, seconds
 from simulations.faults.fault import End, Fault, over
 from simulations.faults.processes import ANY, between
 from simulations.faults.scene import Scene
+from simulations.hardware import Card
 from simulations.host import Host
 
 SHARES: Final = (0.05, 0.2, 0.5, 0.8, 1.0)
@@ -76,6 +77,45 @@ def _card_gone(scene: Scene, host: Host, dice: Random, _strength: float) -> End 
     return back
 
 
+def _same_card(scene: Scene, host: Host, dice: Random, _strength: float) -> End | None:
+    """Two virtual machines were given one card."""
+    others = [scene.world.hosts[name] for name in scene.others(host)]
+    cards = [card for other in others for card in other.cards]
+    mine = {card.uuid for card in host.cards}
+    cards = [card for card in cards if card.uuid not in mine]
+    if not cards:
+        return None
+    theirs = dice.choice(cards)
+    card = Card(theirs.uuid, theirs.vram)
+    host.cards.append(card)
+    _look(scene, host)
+
+    def taken_away() -> None:
+        host.cards.remove(card)
+        _look(scene, host)
+
+    return taken_away
+
+
+def _one_kernel(scene: Scene, host: Host, dice: Random, _strength: float) -> End | None:
+    """Two containers of one machine, each of which says that all of it is its own."""
+    others = [scene.world.hosts[name] for name in scene.others(host)]
+    others = [other for other in others if not other.kernel]
+    if host.kernel or not others:
+        return None
+    other = dice.choice(others)
+    for one in (host, other):
+        one.kernel = f"one kernel for {host.name} and {other.name}"
+        _look(scene, one)
+
+    def moved_apart() -> None:
+        for one in (host, other):
+            one.kernel = ""
+            _look(scene, one)
+
+    return moved_apart
+
+
 def _hung_probe(scene: Scene, host: Host, _dice: Random, _strength: float) -> End:
     host.hang_probes(True)
 
@@ -116,6 +156,14 @@ FAULTS: Final = (
     ),
     Fault(
         "card-gone", "machines", "a card vanishes and comes back", 150 * SECOND, _card_gone, SPELL
+    ),
+    Fault(
+        "same-card", "machines", "two machines say that one card is theirs", 400 * SECOND,
+        _same_card, SPELL,
+    ),
+    Fault(
+        "one-kernel", "machines", "two machines say that one memory is theirs", 800 * SECOND,
+        _one_kernel, SPELL,
     ),
     Fault(
         "hung-probe", "machines", "a probe hangs, and nobody looks at the machine", 200 * SECOND,

@@ -41,6 +41,14 @@ def _hangs_up(scene: Scene, host: Host, dice: Random, _strength: float) -> End |
     return over if scene.crowd.hang_up(host, dice) else None
 
 
+def _adopts(scene: Scene, host: Host, dice: Random, _strength: float) -> End | None:
+    return over if scene.crowd.adopt_now(host, dice) else None
+
+
+def _spends(scene: Scene, host: Host, dice: Random, _strength: float) -> End | None:
+    return over if scene.crowd.spend_now(host, dice) else None
+
+
 def _resent(how: Resend, scene: Scene, host: Host, dice: Random) -> End | None:
     return over if scene.crowd.resend(host, dice, how) else None
 
@@ -69,6 +77,13 @@ FAULTS: Final = (
     ),
     Fault(
         "hang-up", "people", "whoever asked does not wait for the answer", 60 * SECOND, _hangs_up
+    ),
+    Fault(
+        "pid-again", "people", "the pid of a process that was tied to a hold is another's",
+        120 * SECOND, _adopts,
+    ),
+    Fault(
+        "greed", "people", "somebody asks for more than was allotted", 150 * SECOND, _spends
     ),
     Fault(
         "repeated-id", "people", "a command is sent again, word for word", 40 * SECOND, _repeated

@@ -17,7 +17,7 @@ from node.core.effects import Reply
 from node.core.requests import Request
 from simulations.host import Host
 from simulations.observing import Observer
-from simulations.people import changes, gangs, later, scripts
+from simulations.people import adopting, changes, gangs, later, scripts, spending
 from simulations.people.carriers import Carrier
 from simulations.people.diary import Diary
 from simulations.people.resending import Resend, again
@@ -63,10 +63,14 @@ class _Work:
     world: World
     person: _Person
 
-    def begin(self) -> tuple[int, int]:
+    def begin(self, ram: int = 0) -> tuple[int, int]:
         self.person.last_pid += 1
         pid = self.person.last_pid
-        return pid, self.world.run_work(self.person.host.name, pid)
+        return pid, self.world.run_work(self.person.host.name, pid, ram)
+
+    def again(self, pid: int, ram: int) -> int:
+        self.end(pid)
+        return self.world.run_work(self.person.host.name, pid, ram)
 
     def end(self, pid: int) -> None:
         if pid in self.person.host.work:
@@ -259,6 +263,24 @@ class Crowd(Observer):
             return False
         tastes = Tastes(dice, tuple(self._world.hosts), bool(host.cards))
         self._run(host, gangs.gang(tastes, self.diary))
+        return True
+
+    def adopt_now(self, host: Host, dice: Random) -> bool:
+        """Somebody ties what runs here to a booking. Whether there was a door to ask at."""
+        person = self._people.get(host.name)
+        if host.agent is None or person is None:
+            return False
+        work = _Work(self._world, person)
+        tastes = Tastes(dice, tuple(self._world.hosts), bool(host.cards))
+        self._run(host, adopting.adopting(tastes, self.diary, work, host.name))
+        return True
+
+    def spend_now(self, host: Host, dice: Random) -> bool:
+        """Somebody asks for more than was allotted. Whether there was a door to ask at."""
+        if host.agent is None:
+            return False
+        tastes = Tastes(dice, tuple(self._world.hosts), bool(host.cards))
+        self._run(host, spending.spending(tastes, self.diary, dice.choice(tastes.names)))
         return True
 
     def hang_up(self, host: Host, dice: Random) -> bool:

@@ -7,6 +7,7 @@ from mesh.instant import MILLISECOND, SECOND
 from node.core import requests
 from simulations.people.diary import Diary
 from simulations.people.scripts import give_back
+from simulations.people.spending import token_of
 from simulations.people.steps import Script, ask, rest
 from simulations.people.tastes import GIB, Tastes
 
@@ -30,9 +31,9 @@ def waiting(tastes: Tastes, diary: Diary) -> Script:
     """Wait for room, use it for a while, give it back."""
     dice = tastes.dice
     reserve = requests.Reserve(
-        _much(tastes), dice.choice(TERMS_MS), principal=dice.choice(PRINCIPALS),
-        wait_ms=dice.choice(PATIENCE_MS), priority=dice.choice((0, 0, 0, 3, 9)),
-        wait_for_opening=dice.random() < 0.3,
+        _much(tastes), dice.choice(TERMS_MS), principal=(name := dice.choice(PRINCIPALS)),
+        token=token_of(name), wait_ms=dice.choice(PATIENCE_MS),
+        priority=dice.choice((0, 0, 0, 3, 9)), wait_for_opening=dice.random() < 0.3,
     )  # fmt: skip
     reply = yield from ask(reserve)
     diary.replied("reserve", reply)
@@ -46,8 +47,8 @@ def planning(tastes: Tastes, diary: Diary, wall: Callable[[], int]) -> Script:
     dice = tastes.dice
     start = wall() + dice.choice(AHEAD)
     reserve = requests.Reserve(
-        _much(tastes), dice.choice(TERMS_MS), principal=dice.choice(PRINCIPALS),
-        wait_for_opening=False, start_at_ms=max(1, start // MILLISECOND),
+        _much(tastes), dice.choice(TERMS_MS), principal=(name := dice.choice(PRINCIPALS)),
+        token=token_of(name), wait_for_opening=False, start_at_ms=max(1, start // MILLISECOND),
     )  # fmt: skip
     reply = yield from ask(reserve)
     diary.replied("plan", reply)

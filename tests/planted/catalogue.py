@@ -11,6 +11,7 @@ from tests.planted import (
     grants,
     later,
     members,
+    owners,
     starts,
     wire,
 )
@@ -21,6 +22,8 @@ ESCAPE: Final[dict[str, str]] = {
     "does not always bring the logs together either, so the two cannot be told apart",
     "ignores-own-expiry": "an asker tries every two seconds, so its hold must be on its way for 30 "
     "s; the story in tests/simulations/test_planted_faults.py shows it",
+    "local-health-ignored": "who is slow and looks as if it were well doubts more often, and each "
+    "doubt is answered: no promise breaks, only the count of doubts, which `make bench` measures",
     "epoch-twice": "twins are followed and risen above by design; every run ended in agreement",
 }
 """Bug → why no run shows it. They can be tried by name all the same."""
@@ -36,6 +39,7 @@ ALL: Final[dict[str, Bug]] = {
         members,
         gangs,
         detector,
+        owners,
         later,
         checkpoints,
     )

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import pytest
 
+from mesh.fitness import Fitness
 from mesh.identity import NodeId
 from mesh.lookout import Lookout
 from mesh.membership import Liveness
@@ -12,6 +13,7 @@ from tests.planted.bug import Bug, Course, set_to
 
 DEATHS: Final = Course("slow-restart=15", 5, 40, 2)
 CUT_OFF: Final = Course("isolation=12", 6, 50, 2)
+SLOW: Final = Course("slow-node=20", 5, 40, 2)
 SLEEPY: Final = Course("pause=15", 4, 40, 2)
 GONE: Final = Course("off-for-good=60", 5, 30, 2)
 DEAF: Final = Course("slow-restart=15,loss=15", 5, 40, 2)
@@ -70,6 +72,10 @@ BUGS: Final = (
     Bug(
         "own-sleep-is-theirs", "who was away takes it for the others' silence",
         ("doubt", "death"), SLEEPY, set_to(Lookout, "late", lambda *_: None),
+    ),
+    Bug(
+        "local-health-ignored", "who is slow looks at others as if it were well",
+        ("doubt", "death"), SLOW, set_to(Fitness, "score", lambda *_: 0),
     ),
     Bug(
         "a-no-is-a-yes", "a helper's early no is taken for a yes", ("V2",), GONE,

@@ -1,17 +1,23 @@
 """What an owner may do wrong to those who come later: who wait, and who book ahead."""
 
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
-from ledger import admission
-from ledger.commands import Hold
+from ledger import admission, planner, turns, visits
+from ledger.commands import Hold, Outcome
+from ledger.granting import Refused
 from ledger.later import Later
+from ledger.line import Line
 from ledger.planner import in_the_way
 from tests.planted.bug import Bug, Course, set_to
 
 CROWDED: Final = Course(seconds=40, operations=24)
+LONG_LINES: Final = Course("suspend=2", seconds=40, operations=24)
+PLANNING: Final = Course(nodes=3, seconds=40, operations=24)
 DYING: Final = Course("kill=8", seconds=40, operations=16)
+
+_is_busy = turns._is_busy
 
 
 def plans_not_counted(patch: pytest.MonkeyPatch) -> None:
@@ -21,6 +27,18 @@ def plans_not_counted(patch: pytest.MonkeyPatch) -> None:
         return None if hold.start is None else in_the_way(desk, hold, now)  # type: ignore[arg-type]  # passed on
 
     patch.setattr(admission, "in_the_way", blind)
+
+
+def plans_overlap(patch: pytest.MonkeyPatch) -> None:
+    """What else stands or is planned then is not looked at."""
+    refuse = planner._refuse_plan
+
+    def blind(desk: Any, hold: Hold, start: int, now: int) -> Refused | None:
+        refused = refuse(desk, hold, start, now)
+        in_use = (Outcome.TAKEN_THEN, Outcome.OTHERS_WAIT)
+        return None if refused is not None and refused.outcome in in_use else refused
+
+    patch.setattr(planner, "_refuse_plan", blind)
 
 
 BUGS: Final = (
@@ -35,5 +53,26 @@ BUGS: Final = (
     Bug(
         "plans-not-counted", "what begins now takes what is planned", ("B17",), CROWDED,
         plans_not_counted,
+    ),
+    Bug(
+        "plans-overlap", "two plans are given one room at one time", ("B17", "B18"), PLANNING,
+        plans_overlap,
+    ),
+    Bug(
+        "extends-in-the-way", "a booking lasts longer, whoever waits for its room or planned it",
+        ("B17", "B18"), PLANNING, set_to(visits, "may_last", lambda *_: None),
+    ),
+    Bug(
+        "waiting-counts-nothing", "who waited long is passed by whoever matters more", ("B18",),
+        LONG_LINES, set_to(Line, "importance", lambda _self, ticket, *_: ticket.priority),
+    ),
+    Bug(
+        "priority-counts-nothing", "who matters more waits behind whoever came first", ("B18",),
+        LONG_LINES, set_to(Line, "importance", lambda *_: 0),
+    ),
+    Bug(
+        "the-rich-go-first", "who has something running already is served before who has nothing",
+        ("B18",), LONG_LINES,
+        set_to(turns, "_is_busy", lambda one, busy: not _is_busy(one, busy)),
     ),
 )  # fmt: skip
