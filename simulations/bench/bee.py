@@ -142,11 +142,12 @@ class Bee:
 
     async def _live(self) -> None:
         while True:
-            with trio.CancelScope(deadline=self._deadline()) as self._patience:
+            wake_at = self.mesh.next_wake
+            with trio.CancelScope(deadline=_on_trios_clock(wake_at)) as self._patience:
                 await trio.lowlevel.wait_readable(self._own)
             now = clock.now()
-            wake_at = self.mesh.next_wake
-            if wake_at is not None and wake_at <= now:
+            # Stirred meanwhile, it may be woken at another time than it said at first.
+            if self._patience.cancelled_caught or (wake_at is not None and wake_at <= now):
                 self.do(self.mesh.wake(now), now)
             self._drain(now)
 
@@ -158,15 +159,9 @@ class Bee:
                 return
             self.do(self.mesh.receive(datagram, Address(*source), now), now)
 
-    def _deadline(self) -> float:
-        wake_at = self.mesh.next_wake
-        if wake_at is None:
-            return inf
-        return trio.current_time() + max(0.0, in_seconds(wake_at - clock.now()))
-
     def stirred(self) -> None:
         """Something was put to the machine from outside its loop: it may wake sooner."""
-        self._patience.deadline = self._deadline()
+        self._patience.deadline = _on_trios_clock(self.mesh.next_wake)
 
     # Hands ---------------------------------------------------------------------------------------
 
@@ -238,6 +233,12 @@ class Bee:
         self.do(self.mesh.serve(token, peer, service, body, now), now)
         self.stirred()
         return await receive.receive()
+
+
+def _on_trios_clock(wake_at: Instant | None) -> float:
+    if wake_at is None:
+        return inf
+    return trio.current_time() + max(0.0, in_seconds(wake_at - clock.now()))
 
 
 def _bind() -> tuple[socket.socket, socket.socket]:

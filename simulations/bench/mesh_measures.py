@@ -5,6 +5,9 @@ that idles, hears news, loses datagrams, is split and loses members; a second on
 `fast` profile. Nodes are killed so close to each other that several are being missed at one time,
 as they would be when a rack goes; each counts for itself.
 
+A run is whole whatever it finds: what does not come about within its time counts as that time, and
+is said aloud while it is measured.
+
 A *false suspicion* is the beginning of one: the first to suspect a node that lives, until nobody
 does. What the others then make of it is not counted again.
 """
@@ -54,12 +57,12 @@ class Plan:
     join_seconds_max: float = 60.0
     join_budget_seconds: float = 150.0
     """No further join is begun after so long; the row says how many there were."""
-    idle_seconds: float = 30.0
+    idle_seconds: float = 20.0
     facts: int = 10
     restarts: int = 5
-    loss_seconds: float = 100.0
+    loss_seconds: float = 80.0
     split_seconds: float = 120.0
-    heal_seconds_max: float = 120.0
+    heal_seconds_max: float = 60.0
     kills: int = 12
     kill_spacing_seconds: float = 2.0
     profiles: tuple[MeshConfig, MeshConfig] = (balanced(), fast())
@@ -129,7 +132,8 @@ async def _fast_days(sheet: Sheet, plan: Plan) -> None:
 async def _settle(swarm: Swarm, plan: Plan) -> None:
     await swarm.join(plan.join_seconds_max)
     took = await swarm.until(lambda: swarm.is_whole, WHOLE_SECONDS_MAX)
-    assert swarm.is_whole, f"the mesh was not whole after {took:.0f} s"
+    if not swarm.is_whole:
+        say(f"the mesh is not whole after {took:.0f} s; what follows is measured on it as it is")
     await trio.sleep(SETTLE_SECONDS)
 
 
@@ -177,9 +181,10 @@ async def _restarts(sheet: Sheet, swarm: Swarm, plan: Plan) -> None:
         again.stirred()
         known = partial(_know_address, swarm, again)
         took.append(await swarm.until(known, RESTART_SECONDS_MAX, 0.01))
-        assert known(), f"{again.name} was not found at its new address"
-        dead = [one for one in swarm.told if one.change is PeerChange.DEAD]
-        assert not dead, "a restart was taken for a death"
+        if not known():
+            say(f"{again.name} was not found at its new address by everyone")
+        if any(one.change is PeerChange.DEAD for one in swarm.told):
+            say(f"the restart of {again.name} was taken for a death")
         await trio.sleep(LAST_DATAGRAMS_SECONDS)
     sheet.put(sheet.names.restart, len(took), max(took))
 
@@ -232,7 +237,8 @@ async def _weigh(sheet: Sheet, swarm: Swarm) -> None:
         node.start("--first", "--no-mdns", "--secret-file", str(secret), *seeds)
         seen = partial(swarm.everyone_sees, len(swarm.alive))
         await swarm.until(seen, WHOLE_SECONDS_MAX)
-        assert seen(), "the agent was not found by everyone"
+        if not seen():
+            say("the agent was not found by everyone; it is weighed as it is")
         await trio.sleep(SETTLE_SECONDS)
         assert node.process is not None, "the agent has ended"
         sheet.put(sheet.names.memory, 1, memory(node.process.pid).rss * MB_PER_MIB)

@@ -8,6 +8,8 @@ from typing import Any, Final, Literal, NamedTuple, TypedDict
 
 Better = Literal["lower", "higher"]
 TARGETS: Final = "targets.toml"
+LONG: Final = "LONG"
+"""Set in the environment: rows that take longer than an area may are measured too."""
 _HEADINGS: Final = ("name", "n", "value", "unit", "limit", "ratio", "peer", "target", "")
 
 

@@ -18,13 +18,12 @@ from typing import Final
 from mesh.instant import SECOND, Duration, in_seconds
 from simulations.bench.crowd import Figures, resident_bytes
 from simulations.bench.one_view import OneView, check_one_view
-from simulations.bench.rows import Area, Declared, Row
+from simulations.bench.rows import LONG, Area, Declared, Row
 from simulations.bench.toy import toy_events
 from simulations.options import Options
 from simulations.results import OK
 from simulations.run import Run
 
-LONG: Final = "LONG"
 SHORT_SIZES: Final = (100, 300)
 LONG_SIZES: Final = (1_000,)
 CROWD_SECONDS_MAX: Final = 18 * 60
