@@ -171,6 +171,7 @@ def _check_ids(books: Books) -> None:
         if not plan.state.ahead or (plan.posted_at is None) is (plan.state is HoldState.PLANNED):
             raise AuditError("I5", "a plan out of its order")
     of_gangs = {hold.id: hold.gang.gang for hold in books.live.values() if hold.gang is not None}
+    of_gangs |= {plan.id: plan.gang.gang for plan in books.plans.values() if plan.gang is not None}
     if of_gangs != books.enlisted:
         raise AuditError("I4", "the members of gangs are not those that are listed")
     for ended in books.ended.values():

@@ -62,7 +62,7 @@ from ledger.gang_entries import (
 from ledger.gangs import GangEntry, MemberEntry, forgotten, gang_after, member_after, room_for_one
 from ledger.holds import EndedHold, LiveHold, Token
 from ledger.lifecycle import HoldState, Step, after
-from ledger.plans import Plan, begun, moved, started
+from ledger.plans import Plan, begun, member_of_later, moved, started
 from ledger.postings import Motion, Posting, affordable, capacity_posting, step_postings
 from ledger.refusal import Refusal
 from ledger.rights_entries import RightsEntry, RightsOpened
@@ -334,6 +334,12 @@ class Books(Changes):
         return None
 
     def _member(self, entry: MemberEntry, at: Token) -> Refusal | None:
+        if (plan := self.plans.get(entry.id)) is not None:
+            stands = member_of_later(plan, entry, at)
+            if stands is None:
+                return Refusal.NOT_ALLOWED
+            self._set_plan(plan.id, stands)
+            return None
         hold = self.live.get(entry.id)
         if hold is None or after(hold.state, _STEPS[type(entry)]) is None:
             return Refusal.NOT_ALLOWED

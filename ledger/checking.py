@@ -135,7 +135,7 @@ def _misshapen(command: Hold | Transfer) -> Refused | None:
         if len(command.proof) > PROOF_BYTES_MAX or len(command.force) > REASON_CHARS_MAX:
             return _wrong("proof or reason too long")
         if command.start is not None and not _may_start_later(command):
-            return _wrong("only a booking by itself starts later, at a time after 1970")
+            return _wrong("only a booking starts later, at a time after 1970")
         if command.place and (command.gang is None or len(command.place) != HOLD_ID_BYTES):
             return _wrong("only one of a gang's comes from a place in the line")
         fault = malformed_enlisting(command)
@@ -149,8 +149,9 @@ def _misshapen(command: Hold | Transfer) -> Refused | None:
 
 
 def _may_start_later(hold: Hold) -> bool:
-    alone = hold.kind is GrantKind.BOOKING and hold.gang is None
-    return alone and hold.start is not None and 0 < hold.start <= AMOUNT_MAX
+    return (
+        hold.kind is GrantKind.BOOKING and hold.start is not None and 0 < hold.start <= AMOUNT_MAX
+    )
 
 
 def _bad_legs(legs: tuple[Leg, ...]) -> Refused | None:

@@ -128,7 +128,8 @@ class Checkpoints(Shelves):
         books.pools = dict(state.pools)
         books.ended = {hold.id: hold for hold in state.ended}
         books.gangs = {gang.id: gang for gang in state.gangs}
-        books.plans = {plan.id: plan for plan in state.plans}
+        for plan in state.plans:
+            books._set_plan(plan.id, plan)
         books.rights_open, books.rights = rights_of(state)
         books.entitled = entitled_by(books.rights)
         for hold in state.live:

@@ -19,7 +19,7 @@ from ledger.capacity import capacity_entries, room_now
 from ledger.commands import Outcome
 from ledger.effects import Alarm, Append, Described, Fence, LedgerEffect, Reply
 from ledger.endings import Ending, Endings
-from ledger.entries import EndedBy, Entry, EraOpened, Expired, encode_entry
+from ledger.entries import EndedBy, Entry, EraOpened, Expired, Released, encode_entry
 from ledger.forecast import Forecast
 from ledger.hall import Hall
 from ledger.holds import LiveHold, Token
@@ -118,8 +118,9 @@ class Desk:
         for hold_id in self.deadlines.due(now):
             if hold_id in self.endings:
                 continue  # Its parent came due in the same moment, and took it along.
-            if hold_id in self.books.plans:
-                self.write(Expired(hold_id))
+            if (plan := self.books.plans.get(hold_id)) is not None:
+                unproven = Released(hold_id, self.owner, EndedBy.DISBANDED)
+                self.write(unproven if plan.on_probation else Expired(hold_id))
                 continue
             hold = self.books.live[hold_id]
             if hold.state is HoldState.PENDING:
@@ -209,9 +210,13 @@ class Desk:
             self.journal_by(now)
 
     def pencil(self, plan: bytes, now: Instant) -> None:
-        """What is pencilled in lapses unless it is confirmed in time."""
-        if self.books.plans[plan].state is HoldState.PENCILLED:
+        """What is pencilled in lapses unless it is confirmed in time; and one of a gang's that is
+        planned, unless it is shown that all are."""
+        stands = self.books.plans[plan]
+        if stands.state is HoldState.PENCILLED:
             self.deadlines.set(plan, now + owner_span(self.limits.pending_ttl))
+        elif stands.on_probation:
+            self.deadlines.set(plan, now + owner_span(GANG_MAX))
 
     def turns(self, now: Instant) -> Turns:
         """Whose turn it is."""

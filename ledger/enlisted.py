@@ -12,13 +12,14 @@ from ledger.blocks import ReceiptRefused, decode_receipt
 from ledger.commands import GrantKind, Hold, Outcome
 from ledger.desk import Desk
 from ledger.effects import LedgerEffect
-from ledger.entries import EndedBy, EntryRefused, Voided, decode_entry
+from ledger.entries import EndedBy, EntryRefused, Released, Voided, decode_entry
 from ledger.gang_commands import Park, Settle
 from ledger.gang_entries import Enlisted, GangCompleted, Parked, Settled
 from ledger.granting import Refused
 from ledger.holds import LiveHold
 from ledger.lifecycle import HoldState
 from ledger.observations import GangSeen, GangStep
+from ledger.plans import Plan
 from mesh.identity import id_of
 from mesh.instant import Instant
 from mesh.logs import check_receipt
@@ -32,6 +33,10 @@ def malformed_enlisting(hold: Hold) -> str | None:
         return None
     if len(hold.gang.gang) != len(hold.id):
         return f"a gang's id has {len(hold.id)} bytes"
+    if hold.start is not None:
+        return (
+            None if hold.gang.term == hold.term else "one of a gang is planned for its whole term"
+        )
     if hold.kind is not GrantKind.CARRIED:
         return "one of a gang begins as a carried lease"
     return None if hold.gang.term >= 0 else "a term is not less than nothing"
@@ -64,12 +69,50 @@ def step(desk: Desk, command: GangCommand, hold: LiveHold, now: Instant) -> Outc
     return Outcome.SETTLED
 
 
+def settle_later(
+    desk: Desk, command: GangCommand, plan: Plan, who: bytes
+) -> Outcome | Refused:  # fmt: skip
+    """Show one of a gang's that is planned for later that all are."""
+    if who != plan.holder:
+        return Refused(Outcome.NOT_HOLDER, "the hold names another key")
+    if plan.gang is None or isinstance(command, Park):
+        return Refused(Outcome.WRONG_STEP, "it starts later: it is planned, and not parked")
+    if plan.gang.settled_at is None:
+        if plan.state is not HoldState.PLANNED:
+            return Refused(Outcome.WRONG_STEP, "it was never confirmed")
+        if not _proves(command.proof, plan):
+            return Refused(Outcome.UNPROVEN, "that is no receipt of this gang's completion")
+        _settle_later(desk, plan)
+    return Outcome.SETTLED
+
+
+def _settle_later(desk: Desk, plan: Plan) -> None:
+    desk.write(Settled(plan.id))
+    desk.deadlines.drop(plan.id)
+
+
+def _heard_later(desk: Desk, plan: Plan, *, over: bool) -> list[LedgerEffect]:
+    if not over:
+        if plan.on_probation:
+            _settle_later(desk, plan)
+        return []
+    pencilled = plan.state is HoldState.PENCILLED
+    desk.deadlines.drop(plan.id)
+    desk.write(
+        Voided(plan.id, desk.owner) if pencilled
+        else Released(plan.id, desk.owner, EndedBy.DISBANDED)
+    )  # fmt: skip
+    return []
+
+
 def heard(desk: Desk, news: GangSeen | GangStep, now: Instant) -> list[LedgerEffect]:
     """What the asker's log, or a fellow's end, says of a member of ours; or a step of our own, as
     asker, for our log."""
     if isinstance(news, GangStep):
         desk.write(news.entry)
         return []
+    if (plan := desk.books.plans.get(news.hold)) is not None and plan.gang is not None:
+        return _heard_later(desk, plan, over=news.over)
     hold = desk.books.live.get(news.hold)
     if hold is None or hold.gang is None or hold.id in desk.endings:
         return []
@@ -89,7 +132,7 @@ def _write(desk: Desk, entry: Parked | Settled, now: Instant) -> None:
     desk.arm(desk.books.live[entry.id], now)
 
 
-def _proves(proof: bytes, hold: LiveHold) -> bool:
+def _proves(proof: bytes, hold: LiveHold | Plan) -> bool:
     """Whether it is the holder's own word, signed, that this hold's gang is complete."""
     try:
         receipt = decode_receipt(proof)

@@ -84,6 +84,10 @@ TABLE: Final[Mapping[tuple[HoldState, Step], HoldState]] = {
     (HoldState.POSTED, Step.PARK): HoldState.POSTED,
     (HoldState.POSTED, Step.SETTLE): HoldState.POSTED,
     (HoldState.POSTED, Step.DISBAND): HoldState.DISBANDED,
+    (HoldState.PENCILLED, Step.ENLIST): HoldState.PENCILLED,
+    (HoldState.PLANNED, Step.ENLIST): HoldState.PLANNED,
+    (HoldState.PLANNED, Step.SETTLE): HoldState.PLANNED,
+    (HoldState.PLANNED, Step.DISBAND): HoldState.DISBANDED,
     # A hold that was forced, and what it owes.
     (HoldState.PENDING, Step.OWE): HoldState.PENDING,
     # A grant that changes and goes on: longer, or smaller, or with a part of it carved out for a

@@ -86,7 +86,7 @@ class Planner:
         if self.calendar.suspended or at is None or at > now:
             return effects
         for plan in _in_order(desk):
-            if plan.state is HoldState.PLANNED:
+            if plan.state is HoldState.PLANNED and not plan.on_probation:
                 effects += self._due(desk, plan, now)
         return effects
 
@@ -133,7 +133,11 @@ class Planner:
         changes = desk.books.plan_changes
         if self._looked is None or self._looked[0] != changes:
             plans = desk.books.plans.values()
-            starts = [plan.start for plan in plans if plan.state is HoldState.PLANNED]
+            starts = [
+                plan.start
+                for plan in plans
+                if plan.state is HoldState.PLANNED and not plan.on_probation
+            ]
             self._looked = (changes, min(starts, default=None))
         return self._looked[1]
 
@@ -216,6 +220,7 @@ def step_plan(
         if plan.state is HoldState.PENCILLED:
             desk.write(Posted(plan.id))
             desk.deadlines.drop(plan.id)
+            desk.pencil(plan.id, now)
             desk.journal_by(now)
         return [*say_plan(desk, asker, Outcome.POSTED, plan.id, now)]
     return Refused(Outcome.WRONG_STEP, "it has not started yet")
@@ -229,7 +234,15 @@ def say_plan(
     pencilled = plan.state is HoldState.PENCILLED
     told = outcome or (Outcome.HELD if pencilled else Outcome.POSTED)
     left = desk.remaining(hold, now) if pencilled else plan.term
-    return desk.counter.say(Draft(asker, told, hold, plan.proofs, plan.posted_at, left))
+    if plan.gang is None:
+        return desk.counter.say(Draft(asker, told, hold, plan.proofs, plan.posted_at, left))
+    fence = plan.gang.settled_at if told is Outcome.SETTLED else None
+    return desk.counter.say(
+        Draft(
+            asker, told, hold, plan.proofs, fence or plan.posted_at, left,
+            rests_on=plan.gang.tokens,
+        )
+    )  # fmt: skip
 
 
 def _in_order(desk: "Desk") -> list[Plan]:

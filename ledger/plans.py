@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from ledger.commands import GrantKind, Leg
 from ledger.entries import Planned, Replanned
-from ledger.holds import EndedHold, LiveHold, Token
+from ledger.gang_entries import Enlisted, Parked, Settled
+from ledger.holds import EndedHold, Enlistment, LiveHold, Token
 from ledger.lifecycle import HoldState, Step, after
 
 
@@ -32,6 +33,13 @@ class Plan(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
     held_at: Token
     posted_at: Token | None
     origin: Token
+    gang: Enlistment | None = None
+
+    @property
+    def on_probation(self) -> bool:
+        """A gang's member that is planned, and not yet shown that all are: it may not start."""
+        unsettled = self.gang is not None and self.gang.settled_at is None
+        return unsettled and self.state is HoldState.PLANNED
 
     @property
     def end(self) -> int:
@@ -74,12 +82,29 @@ def moved(plan: Plan, step: Step, at: Token) -> Plan | EndedHold | None:
     )  # fmt: skip
 
 
+def member_of_later(plan: Plan, entry: Enlisted | Parked | Settled, at: Token) -> Plan | None:
+    """What `entry` makes of a plan as one of a gang's; None when it may not happen. It is never
+    parked: planned is what it is to be."""
+    match entry:
+        case Enlisted(_, name, term):
+            if plan.gang is not None or after(plan.state, Step.ENLIST) is None:
+                return None
+            return replace(plan, gang=Enlistment(name, term, at, at))
+        case Settled():
+            if plan.gang is None or not plan.on_probation:
+                return None
+            return replace(plan, gang=plan.gang._replace(settled_at=at))
+        case Parked():
+            return None
+
+
 def started(plan: Plan) -> LiveHold | None:
     """The booking that it becomes; None when it may not start."""
     state = after(plan.state, Step.START)
-    if state is None:
+    if state is None or plan.on_probation:
         return None
     return LiveHold(
         plan.id, state, plan.digest, plan.holder, plan.legs, GrantKind.BOOKING, plan.term,
         plan.principal, plan.label, plan.held_at, plan.posted_at, plan.origin,
+        plan.gang,
     )  # fmt: skip

@@ -117,10 +117,7 @@ class Claim:
     def enlisting(self) -> list[Enlisted | Settled]:
         """The entries that say of which gang it is, and that it is complete if it was known to be
         so. A probation begins anew: the proof is in its asker's log, not in ours."""
-        if self.gang is None:
-            return []
-        settled = [] if self.gang.settled_at is None else [Settled(self.id)]
-        return [Enlisted(self.id, self.gang.gang, self.gang.term), *settled]
+        return enlisting(self.id, self.gang)
 
     @property
     def parent(self) -> bytes | None:
@@ -137,6 +134,14 @@ class Claim:
         """The entry that says it could not be kept."""
         held = self.held
         return Closed(held.id, held.digest, held.holder, self.legs, how, self.origin)
+
+
+def enlisting(hold: bytes, gang: Enlistment | None) -> list[Enlisted | Settled]:
+    """Of which gang `hold` is, in entries."""
+    if gang is None:
+        return []
+    settled = [] if gang.settled_at is None else [Settled(hold)]
+    return [Enlisted(hold, gang.gang, gang.term), *settled]
 
 
 class Gathered:
@@ -278,19 +283,23 @@ def lost_bookings(chains: Sequence[Chain], books: Books) -> list[Claim]:
     return sorted(claims.values(), key=lambda claim: claim.age_key, reverse=True)
 
 
-def lost_plans(chains: Sequence[Chain], books: Books) -> list[Replanned]:
-    """Plans that some copy knows, ended in none, and that `books` never heard of."""
+def lost_plans(
+    chains: Sequence[Chain], books: Books
+) -> list[tuple[Replanned, list[Enlisted | Settled]]]:
+    """Plans that some copy knows, ended in none, and that `books` never heard of; and of which gang
+    each is."""
     ended = ended_anywhere(chains)
-    lost: dict[bytes, Replanned] = {}
+    lost: dict[bytes, tuple[Replanned, list[Enlisted | Settled]]] = {}
     for chain in chains:
         for plan in chain.books.plans.values():
             fresh = books.state_of(plan.id) is HoldState.ABSENT and plan.id not in lost
             fresh = fresh and plan.id not in ended and not _was_ours(plan, chain, books)
             if plan.state is HoldState.PLANNED and fresh:
-                lost[plan.id] = Replanned(
+                again = Replanned(
                     plan.id, plan.digest, plan.holder, plan.legs, plan.term, plan.principal,
                     plan.label, plan.start, _shown_at(plan, chain),
                 )  # fmt: skip
+                lost[plan.id] = again, enlisting(plan.id, plan.gang)
     return [lost[plan] for plan in sorted(lost)]
 
 

@@ -160,19 +160,21 @@ def take_back_lost(
 ) -> list[LedgerEffect]:  # fmt: skip
     """Whatever our log had lost, bookings and leases, and plans."""
     effects = take_back(desk, lost_claims(desk.books, claims, chains), remaining, now)
-    take_back_plans(desk, chains)
+    take_back_plans(desk, chains, now)
     return effects
 
 
-def take_back_plans(desk: Desk, chains: Sequence[Chain]) -> None:
+def take_back_plans(desk: Desk, chains: Sequence[Chain], now: Instant) -> None:
     """Plans that our log had lost are planned again, and what was given up in a copy is given up.
     Whether they all fit is seen when they start: a plan takes no room before."""
     ended = ended_anywhere(chains)
     for plan in list(desk.books.plans.values()):
         if plan.id in ended:
             desk.write(Voided(plan.id, desk.owner))
-    for entry in lost_plans(chains, desk.books):
-        desk.write(entry)
+    for again, of_gang in lost_plans(chains, desk.books):
+        for entry in (again, *of_gang):
+            desk.write(entry)
+        desk.pencil(again.id, now)
 
 
 def lost_claims(

@@ -31,7 +31,7 @@ class Shelves:
         self.gangs: dict[bytes, Gang] = {}
         """Of the log's author, as asker: what it says of gangs (`ledger/gangs.py`)."""
         self.enlisted: dict[bytes, bytes] = {}
-        """Live hold → its gang, of those that are one of a gang's."""
+        """Hold or plan → its gang, of those that are one of a gang's."""
         self.rights: dict[RightsRow, int] = {}
         """Totals (`ledger/rights.py`)."""
         self.entitled: dict[tuple[str, str], int] = {}
@@ -95,5 +95,8 @@ class Shelves:
         self.plan_changes += 1
 
     def _set_plan(self, plan: bytes, stands: Plan | None) -> None:
+        known = self.plans.get(plan) if stands is None else stands
+        if known is not None and known.gang is not None:
+            self._put(self.enlisted, plan, None if stands is None else known.gang.gang)
         self._put(self.plans, plan, stands)
         self.plan_changes += 1

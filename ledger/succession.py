@@ -38,7 +38,7 @@ def take_over(desk: Desk, seen: Heritage, now: Instant) -> list[LedgerEffect]:
     desk.write(Succeeded(seen.node, head, reason, seen.recovery, seen.signature))
     claims = lost_claims(desk.books, {}, [chain])
     effects = take_back(desk, claims, {}, now, ClosedHow.BROKEN)
-    take_back_plans(desk, [chain])
+    take_back_plans(desk, [chain], now)
     return effects
 
 

@@ -139,8 +139,9 @@ class Tally:
         if isinstance(entry, GangEntry):
             self._gang(entry.gang, _GANG_STEPS[type(entry)])
             return
-        known = self.live if isinstance(entry, Enlisted) else self.posted
-        self._must(entry.id in known, "I5", "one of a gang, and never held or posted")
+        begun = entry.id in self.live or entry.id in self.plans
+        known = begun if isinstance(entry, Enlisted) else entry.id in self.posted
+        self._must(known, "I5", "one of a gang, and never held or posted")
 
     def _gang(self, gang: bytes, step: int) -> None:
         taken = self.gangs.get(gang, 0)
@@ -180,7 +181,8 @@ class Tally:
             self.posted[entry.id] = None
 
     def _end(self, hold: bytes, was_posted: bool) -> None:
-        if not was_posted and hold in self.plans:
+        if hold in self.plans:  # given up, lapsed, or (once it is confirmed) disbanded
+            self._must(not was_posted or hold in self.posted, "I5", "disbanded out of order")
             del self.plans[hold]
             self.posted.pop(hold, None)
             self.gone[hold] = None

@@ -33,7 +33,7 @@ from ledger.commands import (
     Wait,
 )
 from ledger.effects import Described, LedgerEffect, Reply
-from ledger.enlisted import enlist, step
+from ledger.enlisted import enlist, settle_later, step
 from ledger.entitling import entitle
 from ledger.entries import EndedBy, Extended, Held, Owed, Posted, Shrunk, Transferred, Voided
 from ledger.gang_commands import Park, Settle
@@ -78,6 +78,11 @@ class Visit(Visiting, frozen=True):
                 return [say_place(self.desk, self.asker, command.id, self.now)]
             case Inquire():
                 return [*self._inquire(command.id)]
+            case Park() | Settle() if (plan := self.desk.books.plans.get(command.id)) is not None:
+                settled = settle_later(self.desk, command, plan, self.who)
+                if isinstance(settled, Refused):
+                    return [self._refuse(plan.id, settled)]
+                return [*say_plan(self.desk, self.asker, settled, plan.id, self.now)]
             case _ if command.id in self.desk.books.plans:
                 stepped = step_plan(self.desk, self.asker, command, self.who, self.now)
                 if isinstance(stepped, Refused):
@@ -132,6 +137,7 @@ class Visit(Visiting, frozen=True):
     def _grant(self, hold: Hold, digest: bytes, admitted: Admitted) -> list[Reply]:
         if hold.start is not None:
             pencil_in(self.desk, hold, digest, self.who, self.now)
+            enlist(self.desk, hold)
             return say_plan(self.desk, self.asker, Outcome.HELD, hold.id, self.now)
         self.desk.write(
             Held(

@@ -21,7 +21,7 @@ EXPECTED: Final = {
     "where_gang": ("offer", "text"),
     "plan": ("jobs",),
     "reserve": ("id", "owner", "state", "legs", "kind", "remaining_ms", "warnings"),
-    "reserve_gang": ("id", "state", "kind", "members", "remaining_ms", "warnings"),
+    "reserve_gang": ("id", "state", "kind", "members", "remaining_ms", "starts_at_ms", "warnings"),
     "post": ("id", "owner", "state", "legs", "remaining_ms"),
     "renew": ("id", "owner", "state", "remaining_ms"),
     "extend": ("id", "owner", "term_ms", "remaining_ms"),

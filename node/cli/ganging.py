@@ -12,7 +12,7 @@ from node.cli.render import Ink, clean, legs, pairs, short, span, table
 
 NODES_MAX: Final = 64
 """As many as one gang may have."""
-ALONE: Final = ("hold", "start", "plan", "require_copy", "node")
+ALONE: Final = ("hold", "plan", "require_copy", "node")
 """Flags of a reservation on one node, which mean nothing for several."""
 SAID_MAX: Final = 4
 """Lines about ways that do not fit either; JSON has them all."""
@@ -44,6 +44,8 @@ def reserve(flags: Namespace, said: Body, silence_seconds: float) -> int:
         request["carried"] = True
     if flags.pid is not None:
         request["pid"], request["pid_started"] = process(flags.pid)
+    if flags.start:
+        request["start_at_ms"] = when.wall_ms(flags.start)
     if flags.split is not None:
         request["parts"] = _way(flags, ask)["asks"]
     body = answer(flags, request, silence_seconds)
@@ -104,6 +106,8 @@ def drawn(body: Body, ink: Ink, pid: str | None = None) -> list[str]:
     if body["kind"] == "carried":
         while_it = "this node's agent runs" if pid is None else f"process {pid} runs"
         lasts = [("lasts", f"as long as {while_it}; all of it ends when one of them is lost")]
+    if body["starts_at_ms"] is not None:
+        lasts[1] = ("starts", when.shown(body["starts_at_ms"]))
     rows = [
         ("gang", str(body["id"])),
         ("nodes", str(len(body["members"]))),

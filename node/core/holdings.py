@@ -146,7 +146,7 @@ def _planned(knowledge: Knowledge, owner: NodeId, books: Books, plan: Plan) -> d
         else {"era": position.era.counter, "height": position.height},
         "age_ms": answers.ms(knowledge.age(owner, "log")) if owner != knowledge.us else 0,
         "tied": None,
-        "gang": None,
+        "gang": gang_answers.membership(knowledge, plan),
         "processes": None,
         "alarms": [],
         "idle": None,

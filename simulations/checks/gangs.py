@@ -6,6 +6,7 @@ from ledger.commands import Outcome
 from ledger.gangs import GangStage
 from ledger.holds import LiveHold
 from ledger.lifecycle import HoldState
+from ledger.plans import Plan
 from mesh.identity import NodeId
 from mesh.instant import SECOND, Duration
 from node.core.effects import Reply
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 JUST_LOST: Final[Duration] = 30 * SECOND
 """An owner whose disk forgot something so lately may have forgotten a member that was settled."""
+
+STANDS: Final = (HoldState.POSTED, HoldState.PLANNED)
 
 
 class GangsAreWhole(Check):
@@ -71,7 +74,7 @@ class GangsAreWhole(Check):
         if forgot is not None and self.world.now - forgot.at < JUST_LOST:
             return
         log = self.evidence.archive.durable[owner.name]
-        if (not leased and hold not in log.settled) or log.state(hold) is not HoldState.POSTED:
+        if (not leased and hold not in log.settled) or log.state(hold) not in STANDS:
             state = log.state(hold).value
             sentence = f"{host.name} has a gang, and {hold.hex()[:8]} at {name} is {state}"
             raise self.broken("B7", f"{sentence} and settled is {hold in log.settled}")
@@ -82,13 +85,13 @@ def left_over(world: "World", evidence: "Evidence") -> str | None:
     for host in world.up():
         ledger = host.alive.ledger
         for hold in sorted(ledger.books.enlisted):
-            member = ledger.books.live[hold]
+            member = ledger.books.live.get(hold) or ledger.books.plans[hold]
             if hold not in ledger.ending and (why := _over(host, member)) is not None:
                 return f"{host.name} keeps {hold.hex()[:8]}, and {why}"
     return None
 
 
-def _over(host: Host, member: LiveHold) -> str | None:
+def _over(host: Host, member: LiveHold | Plan) -> str | None:
     books = host.alive.knowledge.books(NodeId(member.holder))
     gang = None if books is None or member.gang is None else books.gangs.get(member.gang.gang)
     if gang is None or member.gang is None:

@@ -212,7 +212,7 @@ class Promises:
             return None
         at, request = asked
         if isinstance(request, ReserveGang):
-            return self._gang_here(host, reply, at)
+            return None if request.start_at_ms else self._gang_here(host, reply, at)
         if isinstance(request, requests.Post):
             self._posted_here(host, bytes.fromhex(reply.body["id"]), at)
         if isinstance(request, requests.Extend):

@@ -131,7 +131,7 @@ class Crowd(Observer):
     def _begin(self, person: _Person, draw: float) -> None:
         tastes, diary = person.tastes, self.diary
         if draw < 0.06:
-            self._run(person.host, gangs.gang(tastes, diary))
+            self._run(person.host, gangs.gang(tastes, diary, partial(self._wall, person.host)))
         elif draw < 0.11:
             self._run(person.host, later.waiting(tastes, diary))
         elif draw < 0.15:
@@ -262,7 +262,7 @@ class Crowd(Observer):
         if host.agent is None or len(self._world.hosts) < 2:
             return False
         tastes = Tastes(dice, tuple(self._world.hosts), bool(host.cards))
-        self._run(host, gangs.gang(tastes, self.diary))
+        self._run(host, gangs.gang(tastes, self.diary, partial(self._wall, host)))
         return True
 
     def adopt_now(self, host: Host, dice: Random) -> bool:

@@ -1,8 +1,11 @@
 """Gangs at a local door: several nodes at once, kept for a while, and given back as one."""
 
+from collections.abc import Callable
 from typing import Final
 
-from mesh.instant import SECOND, Duration
+from msgspec.structs import replace
+
+from mesh.instant import MILLISECOND, SECOND, Duration
 from node.core import requests
 from node.core.requests.gangs import ReserveGang
 from simulations.people.diary import Diary
@@ -14,6 +17,8 @@ PATIENCE_MS: Final = (0, 0, 4_000, 20_000, 60_000)
 """How long people try again where not all grant."""
 LEASED: Final = 0.25
 """So many stay gangs of leases, which their asker keeps up."""
+AHEAD: Final = (0, 0, 0, 0, 0, 5 * SECOND, 15 * SECOND, 60 * SECOND)
+"""How far ahead one starts; 0: now."""
 GIVE_BACK_TRIES: Final = 3
 TRY_AGAIN: Final[Duration] = 4 * SECOND
 
@@ -29,9 +34,15 @@ def wish(tastes: Tastes) -> ReserveGang:
     )  # fmt: skip
 
 
-def gang(tastes: Tastes, diary: Diary) -> Script:
-    """Reserve on several nodes, stay for a while, give all of it back (or forget to)."""
-    reply = yield from ask(wish(tastes))
+def gang(tastes: Tastes, diary: Diary, wall: Callable[[], int]) -> Script:
+    """Reserve on several nodes, now or for later by one's own clock; stay for a while, give all of
+    it back (or forget to)."""
+    wanted = wish(tastes)
+    ahead = tastes.dice.choice(AHEAD)
+    if ahead:
+        start = (wall() + ahead) // MILLISECOND
+        wanted = replace(wanted, start_at_ms=max(1, start), carried=False, wait_ms=0)
+    reply = yield from ask(wanted)
     diary.replied("gang", reply)
     if reply is None or not reply.ok or tastes.forgets():
         return

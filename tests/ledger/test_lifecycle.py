@@ -33,6 +33,10 @@ ALLOWED = {
     ("posted", "park"): "posted",
     ("posted", "settle"): "posted",
     ("posted", "disband"): "disbanded",
+    ("pencilled", "enlist"): "pencilled",
+    ("planned", "enlist"): "planned",
+    ("planned", "settle"): "planned",
+    ("planned", "disband"): "disbanded",
 }
 
 

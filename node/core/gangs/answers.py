@@ -4,6 +4,7 @@ from typing import Any
 
 from ledger.commands import TTL_MAX, Outcome
 from ledger.holds import LiveHold
+from ledger.plans import Plan
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND
 from node.core import answers
@@ -29,6 +30,7 @@ def formed(knowledge: Knowledge, done: Formed) -> dict[str, Any]:
         "state": "complete",
         "kind": "carried" if leased else "booking",
         "term_ms": term,
+        "starts_at_ms": done.reserve.start_at_ms,
         "remaining_ms": None if None in left else min(left),
         "members": members,
         "tried": list(done.tried),
@@ -48,7 +50,7 @@ def _member(knowledge: Knowledge, member: Member, term_ms: int) -> dict[str, Any
     }
 
 
-def membership(knowledge: Knowledge, hold: LiveHold) -> dict[str, Any] | None:
+def membership(knowledge: Knowledge, hold: LiveHold | Plan) -> dict[str, Any] | None:
     """Of which gang a hold is, and how far that has come as its asker's log says; null for one
     that stands alone."""
     if hold.gang is None:

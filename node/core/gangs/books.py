@@ -15,6 +15,7 @@ from ledger.holds import LiveHold
 from ledger.lifecycle import HoldState
 from ledger.limits import GANGS_MAX
 from ledger.observations import GangSeen, GangStep
+from ledger.plans import Plan
 from ledger.standings import CLOSED, DISK_FULL, QUARANTINED
 from mesh.identity import NodeId
 from mesh.instant import Instant
@@ -94,8 +95,9 @@ def news(knowledge: Knowledge) -> list[GangSeen | GangStep]:
     ours = knowledge.ledger.books
     told: list[GangSeen | GangStep] = []
     for hold in sorted(ours.enlisted):
-        over = _is_over(knowledge, ours.live[hold])
-        if over or _is_complete(knowledge, ours.live[hold]):
+        member = ours.live.get(hold) or ours.plans[hold]
+        over = _is_over(knowledge, member)
+        if over or _is_complete(knowledge, member):
             told.append(GangSeen(hold, over=over))
     for gang in sorted(ours.gangs):
         known = ours.gangs[gang]
@@ -104,12 +106,12 @@ def news(knowledge: Knowledge) -> list[GangSeen | GangStep]:
     return told
 
 
-def _gang_of(knowledge: Knowledge, hold: LiveHold) -> Gang | None:
+def _gang_of(knowledge: Knowledge, hold: LiveHold | Plan) -> Gang | None:
     books = knowledge.books(NodeId(hold.holder))
     return None if books is None or hold.gang is None else books.gangs.get(hold.gang.gang)
 
 
-def _is_over(knowledge: Knowledge, hold: LiveHold) -> bool:
+def _is_over(knowledge: Knowledge, hold: LiveHold | Plan) -> bool:
     gang = _gang_of(knowledge, hold)
     if gang is None or hold.gang is None:
         return False
@@ -120,7 +122,7 @@ def _is_over(knowledge: Knowledge, hold: LiveHold) -> bool:
     return any(_state(knowledge, one) is HoldState.DISBANDED for one in gang.members)
 
 
-def _is_complete(knowledge: Knowledge, hold: LiveHold) -> bool:
+def _is_complete(knowledge: Knowledge, hold: LiveHold | Plan) -> bool:
     gang = _gang_of(knowledge, hold)
     return hold.on_probation and gang is not None and gang.stage is GangStage.COMPLETED
 
@@ -130,8 +132,8 @@ def _has_passed(knowledge: Knowledge, gang: Gang) -> str:
     states = [_state(knowledge, one) for one in gang.members]
     if HoldState.DISBANDED in states:
         return "one of its members was disbanded"
-    ended = [state is not HoldState.ABSENT and not state.live for state in states]
-    return "every member has ended" if all(ended) else ""
+    kept = (state.live or state.ahead or state is HoldState.ABSENT for state in states)
+    return "" if any(kept) else "every member has ended"
 
 
 def _state(knowledge: Knowledge, member: GangMember) -> HoldState:

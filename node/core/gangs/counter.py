@@ -29,10 +29,13 @@ def opening(knowledge: Knowledge, reserve: ReserveGang) -> Callable[[], Outlook]
     check_count(reserve.nodes)
     if reserve.pid is not None and reserve.pid_started is None:
         raise Refused("bad_request", "a pid needs its start time beside it, against reuse")
+    if reserve.start_at_ms is not None and (is_leased(reserve) or reserve.wait_ms):
+        sentence = "what starts later is booked, and neither waits nor is kept up by its asker"
+        raise Refused("bad_request", sentence, "leave out --pid, --carried and --wait")
     one = Reserve(
         reserve.ask, reserve.term_ms, reserve.label, reserve.principal,
         wait_for_opening=reserve.wait_for_opening, wait_ms=reserve.wait_ms,
-        priority=reserve.priority, carried=is_leased(reserve),
+        priority=reserve.priority, carried=is_leased(reserve), start_at_ms=reserve.start_at_ms,
     )  # fmt: skip
     asks = reserve.parts or [reserve.ask] * reserve.nodes
     if len(asks) != reserve.nodes:
@@ -64,7 +67,9 @@ def outlook(
     """What the picture says now: enough owners and some to spare, or why there are too few; and,
     for who is `patient`, in whose lines to stand."""
     able = lines(knowledge, parts) if patient else ()
-    decision = decide_gang(parts, knowledge.prepared())
+    later = parts[0].window is not None
+    prepared = prepare(choosing.then(knowledge.view(), parts[0])) if later else knowledge.prepared()
+    decision = decide_gang(parts, prepared)
     choices = tuple(
         Choice(parse_id(fit.node), fit.name, legs_of(fit.legs), work_of(parts[0]))
         for fit in (*decision.members, *decision.spare)
@@ -74,6 +79,8 @@ def outlook(
         return Outlook((), why, "say how much: --ram 4GiB", None, None)
     if decision.members:
         return Outlook(choices, "", "", None, None, able)
+    if later and len(could := lines(knowledge, parts)) >= len(parts):
+        return Outlook(could, "", "", None, None)  # what we know of then is a floor
     soon = f"{decision.soon[0].name} opens soon" if decision.soon else None
     return Outlook(choices, decision.why_not, decision.hint, soon, None, able)
 

@@ -45,10 +45,10 @@ def enlisting(reserve: ReserveGang, gang: bytes) -> Enlisting:
 
 def one_of(reserve: ReserveGang) -> Reserve:
     """What is wished of each owner, as if it were asked alone: one of a gang's begins as a lease
-    that its asker keeps up."""
+    that its asker keeps up, unless it is to start later: then it is pencilled in."""
     return Reserve(
         reserve.ask, reserve.term_ms, reserve.label, reserve.principal, force=reserve.force,
-        token=reserve.token, carried=True,
+        token=reserve.token, carried=reserve.start_at_ms is None, start_at_ms=reserve.start_at_ms,
     )  # fmt: skip
 
 
@@ -70,6 +70,14 @@ BELIEFS: Final[dict[Stage, Duration]] = {
     Stage.PARKING: holder_span(GANG_MAX),
 }
 """How long what a stage brings may be relied on, counted from its first send to a member."""
+
+
+def belief(stage: Stage, reserve: ReserveGang | None) -> Duration | None:
+    """As above. What is planned for later takes no room and needs no heartbeat: once it is posted
+    it waits for the proof at once."""
+    if stage is Stage.POSTING and reserve is not None and reserve.start_at_ms is not None:
+        return BELIEFS[Stage.PARKING]
+    return BELIEFS.get(stage)
 
 
 @dataclass(frozen=True, slots=True)

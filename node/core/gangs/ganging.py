@@ -30,7 +30,6 @@ from ledger.observations import GangStep
 from mesh.identity import short_id
 from mesh.instant import MILLISECOND, Instant
 from node.core.gangs.gang import (
-    BELIEFS,
     COPY_WAIT,
     HOLD_SENDS_MAX,
     REST_BETWEEN_SENDS,
@@ -44,6 +43,7 @@ from node.core.gangs.gang import (
     Member,
     Record,
     Stage,
+    belief,
     enlisting,
     is_leased,
     one_of,
@@ -57,6 +57,9 @@ from node.core.reserving.wishes import hold_of
 
 NEXT: Final = {
     Stage.HOLDING: Stage.POSTING, Stage.POSTING: Stage.PARKING, Stage.PARKING: Stage.SETTLING,
+}  # fmt: skip
+AFTER: Final = {
+    "posting": Stage.POSTING, "settling": Stage.SETTLING, "standing": Stage.STANDING,
 }  # fmt: skip
 YES: Final = {
     Stage.HOLDING: Outcome.HELD, Stage.POSTING: Outcome.POSTED, Stage.PARKING: Outcome.PARKED,
@@ -231,8 +234,8 @@ class Ganging(WaitingGangs):
         gang = self._gangs[key]
         member = gang.members[place]
         member.done = True
-        if gang.stage in BELIEFS:
-            member.believed = member.first_sent + BELIEFS[gang.stage]
+        if (span := belief(gang.stage, gang.reserve)) is not None:
+            member.believed = member.first_sent + span
         following = place + 1
         if following < len(gang.members) and not gang.members[following].sends:
             return self._send(key, following, now)
@@ -248,6 +251,8 @@ class Ganging(WaitingGangs):
                 return self._step(key, GangCommitted(gang.id), "posting", now)
             case Stage.POSTING if gang.reserve is not None and is_leased(gang.reserve):
                 return self._step(key, GangCompleted(gang.id), "standing", now)
+            case Stage.POSTING if gang.reserve is not None and gang.reserve.start_at_ms:
+                return self._step(key, GangCompleted(gang.id), "settling", now)
             case Stage.POSTING:
                 gang.stage = Stage.PARKING
                 return self.recorded(key, now)
@@ -267,7 +272,7 @@ class Ganging(WaitingGangs):
         late = any(one.believed is not None and now >= one.believed for one in gang.members)
         if late:
             return self._end(key, "it took too long", now)
-        gang.stage = Stage.STANDING if stage == "standing" else NEXT[gang.stage]
+        gang.stage = AFTER[stage]
         said = {
             "posting": "all hold: confirming each",
             "settling": "all are confirmed: telling each that all are",

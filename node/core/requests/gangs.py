@@ -16,6 +16,7 @@ WAIT_MS_MAX: Final = 366 * 24 * 3_600_000
 class ReserveGang(msgspec.Struct, frozen=True, tag="reserve_gang", forbid_unknown_fields=True):
     """`ask` on each of `nodes` different nodes: all of them or none. For so long as `wait_ms` says
     it waits in the lines of owners until enough have room at one moment; nothing is held meanwhile.
+    `start_at_ms`: bookings that start then, by their owners' wall clocks, and take no room before.
     `carried`: leases, which this agent renews while it runs, and (`pid`) while that process of this
     machine does; when one of them is lost, all of it ends.
 
@@ -37,6 +38,7 @@ class ReserveGang(msgspec.Struct, frozen=True, tag="reserve_gang", forbid_unknow
     token: str = ""
     parts: list[dict[str, Any]] = []
     priority: int = 0
+    start_at_ms: WallMs | None = None
     carried: bool = False
     pid: int | None = None
     pid_started: int | None = None

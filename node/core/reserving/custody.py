@@ -105,8 +105,9 @@ def needs_a_copy(books: Books, answer: Answer) -> bool:
         return False
     if answer.outcome in (Outcome.RELEASED, Outcome.SETTLED):
         return True
-    if answer.id in books.plans:
-        return answer.outcome is Outcome.POSTED
+    if (plan := books.plans.get(answer.id)) is not None:
+        # One of a gang's is believed in once it is settled, and that is when a copy counts.
+        return answer.outcome is Outcome.POSTED and plan.gang is None
     kept = books.live.get(answer.id)
     if kept is None or answer.outcome not in LASTING:
         return False

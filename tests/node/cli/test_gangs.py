@@ -28,7 +28,6 @@ def test_a_number_of_nodes_that_is_no_gang_is_wrong_usage(count: str) -> None:
         ("--node", "n"),
         ("--require-copy",),
         ("--plan", "t"),
-        ("--start", "+1h"),
     ],
 )
 def test_what_is_for_one_node_alone_excludes_several(more: tuple[str, ...]) -> None:
@@ -39,7 +38,7 @@ def test_what_is_for_one_node_alone_excludes_several(more: tuple[str, ...]) -> N
 def test_a_gang_is_shown_with_each_of_its_nodes_and_how_all_of_it_is_given_back() -> None:
     body = {
         "id": "ab" * 16, "state": "complete", "kind": "booking", "term_ms": 7_200_000,
-        "remaining_ms": 7_100_000,
+        "remaining_ms": 7_100_000, "starts_at_ms": None,
         "members": [
             {"id": "01" * 16, "owner": {"name": "ann"}, "legs": [LEG], "stored_on": ["bob"]},
             {"id": "02" * 16, "owner": {"name": "bob"}, "legs": [LEG], "stored_on": []},
