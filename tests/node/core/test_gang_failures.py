@@ -79,7 +79,7 @@ class Play:
 
     def silent(self, outcome: Outcome, times: int) -> Callable[[], None]:
         """Owners' answers of one kind are lost, so many of them."""
-        read = errands._read
+        read = errands.read_answer
         left = [times]
 
         def deaf(body: bytes | None) -> Answer | None:
@@ -89,10 +89,10 @@ class Play:
                 return None
             return answer
 
-        errands._read = deaf
+        errands.read_answer = deaf
 
         def heal() -> None:
-            errands._read = read
+            errands.read_answer = read
 
         return heal
 
