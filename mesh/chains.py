@@ -43,6 +43,8 @@ class Chains:
         self._attic_max = attic_blocks_max
         self._logs: dict[NodeId, Lineage] = {}
         self.root = 0
+        self.closed = False
+        """Nothing more is taken in of others' logs: there is no room to keep it."""
 
     # Reading -----------------------------------------------------------------------------------
 

@@ -42,6 +42,7 @@ from mesh.rejections import Rejection
 from mesh.storage import peer_write, writes_for
 
 FORGOTTEN: Final = "fact: its author was forgotten, and comes back by itself or not at all"
+NO_ROOM: Final = "block: there is no room on our disk"
 OWN_BLOCKS_REPORTED_MAX: Final = 65_536
 """Hashes of our own lost blocks that were handed up: each one once per run."""
 
@@ -192,9 +193,7 @@ class Intake:
         author = block.author
         if author == self._own:
             self._own_block(block, sender, harvest)
-        elif not self._roll.admits(author):
-            self._refused["block: its author is not on the roll"] += 1
-        else:
+        elif self._may_file(author):
             self._file(author, block, self._chains.offer(block), harvest)
 
     def base(self, base: Base, sender: NodeId, harvest: Harvest) -> None:
@@ -204,10 +203,18 @@ class Intake:
             if check_base(base) and not self._chains.has(base.block):
                 harvest.own_bases.append(base)
             self._own_block(base.block, sender, harvest)
-        elif not self._roll.admits(author):
-            self._refused["block: its author is not on the roll"] += 1
-        else:
+        elif self._may_file(author):
             self._file(author, base.block, self._chains.offer_base(base), harvest)
+
+    def _may_file(self, author: NodeId) -> bool:
+        """Whether blocks of `author` are kept here: not a stranger's, and nobody's on a full disk,
+        where what little room is left belongs to our own promises. They are offered again."""
+        if not self._roll.admits(author):
+            self._refused["block: its author is not on the roll"] += 1
+            return False
+        if self._chains.closed:
+            self._refused[NO_ROOM] += 1
+        return not self._chains.closed
 
     def fork(self, pair: ForkPair, harvest: Harvest) -> None:
         """Take a proof that an author signed two blocks for one place."""

@@ -50,6 +50,7 @@ def reported(agent: "Agent", report: Report, now: Instant) -> list[Effect]:
                 effects += agent.from_books(agent.ledger.report(gone, now), now)
             effects += _stated(agent, now)
         case DiskRoom(short):
+            agent.mesh.chains.closed = bool(short)
             effects = agent.from_books(agent.ledger.report(DiskSeen(short), now), now)
         case AddressesChanged(addresses):
             agent.addresses = hosts_of(addresses)

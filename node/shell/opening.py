@@ -116,6 +116,7 @@ def opened(options: UpOptions, environment: Mapping[str, str], port: int) -> Ite
     folder = StateFolder.open(options.state)
     with ExitStack() as held:
         held.enter_context(folder.locked())
+        Spare(folder.path, ON_DISK).begin()
         if options.new_identity:
             _put_identity_aside(folder)
         claim = _claim(options, folder, environment)

@@ -57,6 +57,14 @@ class Spare:
                 raise
             work()
 
+    def begin(self) -> None:
+        """Before a start writes anything: on a full disk it gets the spare room at once."""
+        try:
+            if self._files.free(self._path.parent) < SPARE_BYTES:
+                self._give_up()
+        except OSError:
+            return  # nobody can tell; what the start cannot write, it says
+
     def look(self) -> str:
         """Why nothing more should be promised, and what to do about it; "" while there is room."""
         with self._one_at_a_time:

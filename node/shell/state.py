@@ -98,8 +98,10 @@ class StateFolder:
         try:
             _lock(handle, self.path)
             with explained(f"writing {self.lock_path}"):
-                os.ftruncate(handle, 0)
-                os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+                pid = f"{os.getpid()}\n".encode()
+                # In this order: a file that shrinks to nothing finds no room on a full disk.
+                os.pwrite(handle, pid, 0)
+                os.ftruncate(handle, len(pid))
             yield
         finally:
             os.close(handle)
@@ -134,7 +136,9 @@ class StateFolder:
         return _small_text(self.name_path, private=False)
 
     def write_name(self, name: str) -> None:
-        """Remember the human name."""
+        """Remember the human name. One that is remembered already costs no room."""
+        if self.read_name() == name:
+            return
         write_atomically(self.name_path, f"{name}\n".encode())
 
     def _private_text(self, path: Path) -> str | None:

@@ -112,7 +112,9 @@ def test_a_full_disk_at_a_first_start_is_said_and_a_start_with_room_succeeds(
 def _from_inside(ann: Node) -> Node:
     """The same node, its folder reached through its own namespace of mounts."""
     assert ann.process is not None
-    return replace(ann, state=Path(f"/proc/{ann.process.pid}/root{ann.state}"))
+    seen = replace(ann, state=Path(f"/proc/{ann.process.pid}/root{ann.state}"))
+    seen.log = ann.log
+    return seen
 
 
 def _fill(disk: Path) -> None:
@@ -146,6 +148,11 @@ def test_a_disk_that_fills_under_a_running_agent_keeps_its_promises_and_takes_no
         assert refused.status == 1, refused
         assert "once there is room on its disk" in refused.out + refused.err
         assert "free some space there" in command(ann, "doctor", prefix=inside).out
+        ann.kill()
+        ann.start()
+        seen = _from_inside(ann)
+        until("it answers, on a full disk", seen.answers, 20)
+        until("it is said again", lambda: _stands(seen, "disk_full"), 20)
         seen.granted(type="release", id=given_back)
         assert holds(seen) == [kept]
         (seen.state / "filler").unlink()

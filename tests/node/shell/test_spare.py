@@ -130,6 +130,19 @@ def test_after_a_full_disk_nothing_more_is_promised_before_the_spare_room_is_bac
     assert volume.sizes == {"spare-room": SPARE_BYTES}
 
 
+def test_a_start_on_a_full_disk_gets_the_spare_room_before_it_writes_anything() -> None:
+    volume = Volume(1 << 40)
+    spare_on(volume).look()
+    volume.left = SPARE_BYTES
+    spare_on(volume).begin()
+    assert volume.sizes, "there is room enough without"
+    volume.left = 0
+    spare_on(volume).begin()
+    assert (volume.left, volume.sizes) == (SPARE_BYTES, {})
+    volume.blind = True
+    spare_on(volume).begin()
+
+
 def test_when_nobody_can_tell_what_was_known_stays_so() -> None:
     volume = Volume(1 << 40)
     spare = spare_on(volume)
