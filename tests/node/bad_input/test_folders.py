@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,12 +110,27 @@ def test_a_full_disk_at_a_first_start_is_said_and_a_start_with_room_succeeds(
         roomy.stop()
 
 
+SECONDS_MAX = 60
+
+
 def _from_inside(ann: Node) -> Node:
     """The same node, its folder reached through its own namespace of mounts."""
     assert ann.process is not None
     seen = replace(ann, state=Path(f"/proc/{ann.process.pid}/root{ann.state}"))
     seen.log = ann.log
     return seen
+
+
+@contextlib.contextmanager
+def _on_a_small_disk(home: House) -> Iterator[tuple[Node, tuple[str, ...]]]:
+    """A node that was not started yet, and the prefix of commands beside it."""
+    ann = home.node("ann")
+    with small_disk(ann.state, "64m") as inside:
+        ann = home.node("ann", inside)
+        try:
+            yield ann, inside
+        finally:
+            ann.stop()
 
 
 def _fill(disk: Path) -> None:
@@ -134,15 +150,13 @@ def _stands(ann: Node, state: str) -> bool:
 def test_a_disk_that_fills_under_a_running_agent_keeps_its_promises_and_takes_no_new_ones(
     home: House,
 ) -> None:
-    ann = home.node("ann")
-    with small_disk(ann.state, "64m") as inside:
-        ann = home.node("ann", inside)
+    with _on_a_small_disk(home) as (ann, inside):
         ann.start("--first")
         seen = _from_inside(ann)
-        until("it answers", seen.answers, 20)
+        until("it answers", seen.answers, SECONDS_MAX)
         kept, given_back = hold(seen), hold(seen)
         _fill(seen.state)
-        until("it is said", lambda: _stands(seen, "disk_full"), 20)
+        until("it is said", lambda: _stands(seen, "disk_full"), SECONDS_MAX)
         words = ("reserve", "--ram", "8MiB", "--node", "ann")
         refused = command(ann, *words, prefix=inside)
         assert refused.status == 1, refused
@@ -151,12 +165,12 @@ def test_a_disk_that_fills_under_a_running_agent_keeps_its_promises_and_takes_no
         ann.kill()
         ann.start()
         seen = _from_inside(ann)
-        until("it answers, on a full disk", seen.answers, 20)
-        until("it is said again", lambda: _stands(seen, "disk_full"), 20)
+        until("it answers, on a full disk", seen.answers, SECONDS_MAX)
+        until("it is said again", lambda: _stands(seen, "disk_full"), SECONDS_MAX)
         seen.granted(type="release", id=given_back)
         assert holds(seen) == [kept]
         (seen.state / "filler").unlink()
-        until("it goes on", lambda: _stands(seen, "open"), 20)
+        until("it goes on", lambda: _stands(seen, "open"), SECONDS_MAX)
         hold(seen)
         ann.stop()
         said = ann.log.read_text()
@@ -168,25 +182,23 @@ def test_a_disk_that_fills_under_a_running_agent_keeps_its_promises_and_takes_no
 def test_a_disk_without_even_the_spare_room_says_nothing_that_is_not_written_and_loses_nothing(
     home: House,
 ) -> None:
-    ann = home.node("ann")
-    with small_disk(ann.state, "64m") as inside:
-        ann = home.node("ann", inside)
+    with _on_a_small_disk(home) as (ann, inside):
         ann.start("--first")
         seen = _from_inside(ann)
-        until("it answers", seen.answers, 20)
+        until("it answers", seen.answers, SECONDS_MAX)
         booking = hold(seen)
         spare = seen.state / "spare-room"
-        until("there is spare room", spare.exists, 20)
+        until("there is spare room", spare.exists, SECONDS_MAX)
         spare.unlink()
         _fill(seen.state)
         argv = [*inside, str(COMMAND), "--state", str(ann.state), "release", booking]
         with subprocess.Popen(argv, env=ann.environment, stdout=subprocess.DEVNULL) as waiting:
-            until("it is said", lambda: "refused" in seen.ask(type="status"), 20)
+            until("it is said", lambda: "refused" in seen.ask(type="status"), SECONDS_MAX)
             told = command(ann, "status", prefix=inside)
             one_sentence(told, 1, "nothing is written or answered until there is")
             assert waiting.poll() is None, "nothing is said that is not written"
             os.truncate(seen.state / "filler", (seen.state / "filler").stat().st_size - (1 << 20))
-            assert waiting.wait(20) == 0
+            assert waiting.wait(SECONDS_MAX) == 0
         assert holds(seen) == []
         ann.stop()
         assert "there is room on the disk again" in ann.log.read_text()
@@ -195,7 +207,7 @@ def test_a_disk_without_even_the_spare_room_says_nothing_that_is_not_written_and
         run_inside(inside, "rm", str(ann.state / "filler"))
         ann.start()
         seen = _from_inside(ann)
-        until("it answers", seen.answers, 20)
+        until("it answers", seen.answers, SECONDS_MAX)
         assert _stands(seen, "open"), "nothing was in doubt"
         ann.stop()
 

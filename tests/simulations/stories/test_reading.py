@@ -37,7 +37,10 @@ REFUSED = (
     (FIRST + "delay 99h", 2, "a duration such as 4s, 200ms, 2m or 1h, and not that much", "`99h`"),
     (FIRST + "cut a | ", 2, "a node (a, b, c)", "the end of the line"),
     (FIRST + "mend it", 2, "the end of the line", "`it`"),
-    (FIRST + "until a stands up", 2, "one of open, bookings_closed, disk_full, quarantine, closed", "`up`"),
+    (
+        FIRST + "until a stands up", 2,
+        "one of open, bookings_closed, disk_full, quarantine, closed", "`up`",
+    ),
     (FIRST + FIRST, 2, "`nodes` only once", "a second one"),
     ("nodes a a ram 1GiB", 1, "at most 9 names, each once", "a a"),
     ("  -> said\n", 1, "an outcome only beneath a sentence", "`-> said`"),
