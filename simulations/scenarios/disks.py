@@ -1,8 +1,11 @@
 """Days on which a disk is at fault: slow, full, set back, or gone; and power, which disks fear."""
 
+from dataclasses import replace
 from typing import Final
 
+from ledger.standings import OPEN
 from mesh.instant import SECOND
+from node.core import requests
 from simulations.scenarios.cluster import Asked, Booking, Cluster
 from simulations.scenarios.scenario import Scenario
 
@@ -93,6 +96,37 @@ def lost_disk(cluster: Cluster) -> None:
     _end(cluster, kept)
 
 
+def _heir(cluster: Cluster, name: str) -> str:
+    """The machine of `name`, on a new disk and with a new key; it is switched on."""
+    old = cluster.host(name)
+    new = cluster.world.add(f"{name}-anew", ram=old.ram)
+    new.fingerprint = old.fingerprint
+    cluster.world.start(new.name)
+    return new.name
+
+
+def _stands(cluster: Cluster, name: str) -> str:
+    return cluster.host(name).alive.ledger.standing[0]
+
+
+def lost_key(cluster: Cluster) -> None:
+    cluster.meet()
+    owner, asker, *_ = cluster.names
+    kept = [cluster.book(asker, owner, 1), *_two_bookings(cluster, owner)]
+    cluster.wait(5 * SECOND)
+    cluster.fault("lost-key")
+    cluster.retire(owner)
+    heir = _heir(cluster, owner)
+    _asks_meanwhile(cluster, heir, asker)
+    cluster.wait_for("V1", f"{heir} is open", lambda: _stands(cluster, heir) == OPEN)
+    _asks_meanwhile(cluster, heir, asker)
+    word = cluster.ask(heir, requests.Succeed(owner, "its disk broke"))
+    cluster.settle([word])
+    cluster.must(word.ok, "V1", f"{heir} may not go on as {owner}: {word.ending}")
+    _asks_meanwhile(cluster, heir, asker)
+    _end(cluster, [replace(booking, owner=heir) for booking in kept])
+
+
 def _asks_meanwhile(cluster: Cluster, owner: str, asker: str) -> None:
     """Whoever asks while the owner does not know what it promised gets nothing that is taken.
 
@@ -165,6 +199,11 @@ SCENARIOS: Final = (
         "lost-disk", "a disk is lost with all that was on it; the key lay elsewhere",
         "the owner learns from its peers what it promised, and sells none of it twice", lost_disk,
         nodes=4,
+    ),
+    Scenario(
+        "lost-key", "a disk is lost and the key with it; the machine comes back as somebody new",
+        "it sells nothing of what is believed in, and on a person's word keeps all of it", lost_key,
+        nodes=4, duration=20 * SECOND,
     ),
     Scenario(
         "power-cut", "the whole house loses power in the middle of it all, and it comes back",

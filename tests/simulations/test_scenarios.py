@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ledger import desk, granting
+from ledger import desk, granting, succession
 from ledger.books import Books
 from ledger.observations import Continuity
 from ledger.recovery import Gathered
@@ -25,6 +25,7 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 NAMED = (
     "split-brain", "mass-join", "rack-loss", "gpu-race", "slow-disk", "full-disk",
     "cloned-identity", "clock-jump", "lossy-wifi", "one-way", "power-cut", "amnesia", "lost-disk",
+    "lost-key",
     "storm", "requester-dies", "shrinking-machine", "foreign-memory", "flapping",
     "sleepy-laptop", "night",
 )  # fmt: skip
@@ -102,6 +103,12 @@ PLANTS: dict[tuple[str, str], tuple[str, Plant]] = {
     ),
     ("lost-disk", "peers' copies are ignored"): (
         VIOLATED, set_to(Gathered, "add", lambda *_: []),
+    ),
+    ("lost-key", "nobody looks whose hardware it is"): (
+        VIOLATED, set_to(Rivals, "_look_back", lambda _: {}),
+    ),
+    ("lost-key", "nothing of it is taken over"): (
+        VIOLATED, set_to(succession, "lost_claims", lambda *_: []),
     ),
     ("clock-jump", "the owner counts too fast"): (
         VIOLATED, set_to(desk, "owner_span", lambda term: term // 400),
