@@ -44,7 +44,7 @@ class Escrow:
 
     silent: Callable[[Sequence[bytes]], int | None] = lambda _parties: None
     """How many of these nodes, and of all on the roll, have not shown their copy of our log yet;
-    None: nobody has counted."""
+    None: there is nobody. Who is alone may have been in company before its disk was set back."""
     elsewhere: Callable[[str, str], str] = lambda _principal, _sort: ""
     """What is known of a principal's rights at other nodes, in a sentence."""
     governed: dict[tuple[str, str], None] = field(default_factory=dict)
@@ -119,6 +119,8 @@ class Escrow:
         if books.rights_open or not self.is_wanted(desk):
             return
         silent = self.silent(self.parties(books))
+        if silent is None and books.opening is not None and books.opening.first:
+            silent = 0  # who has promised nothing yet, and knows nobody, has given nothing away
         if self.word is None and silent != 0:
             return
         restore(desk, chains())

@@ -28,6 +28,7 @@ from ledger.entries import (
     decode_entry,
 )
 from ledger.gang_entries import GangCompleted, GangEnded
+from ledger.rights_entries import RightsGiven, RightsIssued, RightsOpened, RightsTaken
 from mesh.persistence import SPACE_BASE, SPACE_BLOCK, Write
 from mesh.rejections import Rejection
 from mesh.storage import block_key, parse_base
@@ -52,6 +53,9 @@ STATES: Final[dict[str, str]] = {
     "extended": "a booking was made to last longer",
     "shrunk": "a grant gave back a part",
     "transferred": "a part of a booking was handed on",
+    "rights moved": "rights of a quota came to a node that lacked them",
+    "rights opened": "rights are spent in an era, for every peer has shown its copy",
+    "rights said again": "a log says again of rights what it had forgotten",
     "pruned": "a log was put away up to a checkpoint that enough others have",
     "checkpoint taken": "a node that was away went on from a checkpoint that it was given",
     "adopted": "a hold that a log had lost came back from a copy or a receipt",
@@ -219,6 +223,8 @@ _KINDS: Final = {
     Extended: "extended",
     Shrunk: "shrunk",
     Transferred: "transferred",
+    RightsTaken: "rights moved",
+    RightsOpened: "rights opened",
 }
 
 
@@ -240,6 +246,8 @@ def _name_of(entry: Entry) -> str | None:
             return "ended elsewhere"
         case Closed(how=ClosedHow.SUPERSEDED):
             return "superseded"
+        case RightsGiven(again=True) | RightsTaken(again=True) | RightsIssued(again=True):
+            return "rights said again"
         case _:
             return _KINDS.get(type(entry))
 

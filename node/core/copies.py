@@ -59,12 +59,13 @@ class Copies:
         self._silent -= 1
         return self.known
 
-    def unheard(self, parties: Sequence[bytes]) -> int:
+    def unheard(self, parties: Sequence[bytes]) -> int | None:
         """How many of all that count, left or not, and of `parties`, have not shown their copy:
-        what was given away for good must be asked of whoever might have it."""
+        what was given away for good must be asked of whoever might have it. None: there is nobody.
+        """
         asked = dict.fromkeys([*(member.id for member in self._knowledge.members()), *parties])
         asked.pop(self._knowledge.us, None)
-        return sum(NodeId(one) not in self._answered for one in asked)
+        return sum(NodeId(one) not in self._answered for one in asked) if asked else None
 
 
 def check_copies(copies: Copies) -> None:

@@ -40,6 +40,7 @@ from simulations.checks.quotas import QuotasAreKept
 from simulations.checks.replays import CountersAreUsedOnce, ReplaysChangeNothing
 from simulations.checks.replicas import CopiesAreTrue, ForksAreSeen, TwinsAreNoticed
 from simulations.checks.requests import OneAnswerEach
+from simulations.checks.rights import RightsHold
 from simulations.checks.ties import TiesAreOnesOwn
 from simulations.checks.twins import TwinsAreStopped
 from simulations.host import Host
@@ -63,7 +64,7 @@ ALL: Final[tuple[type[Check], ...]] = (
     ReplaysChangeNothing, CountersAreUsedOnce,
     EqualPicturesEqualAnswers,
     TablesAreBounded,
-    PlansStart, LinesAreFair, QuotasAreKept, TiesAreOnesOwn,
+    PlansStart, LinesAreFair, QuotasAreKept, TiesAreOnesOwn, RightsHold,
 )  # fmt: skip
 SOMETIMES: Final = 5
 """Seconds of virtual time between two looks at what is dear. A fault that leaves something wrong

@@ -17,7 +17,7 @@ from node.core.effects import Reply
 from node.core.requests import Request
 from simulations.host import Host
 from simulations.observing import Observer
-from simulations.people import adopting, changes, gangs, later, scripts, spending
+from simulations.people import adopting, changes, gangs, later, rights, scripts, spending
 from simulations.people.carriers import Carrier
 from simulations.people.diary import Diary
 from simulations.people.resending import Resend, again
@@ -92,6 +92,7 @@ class Crowd(Observer):
         self._resting = 0
         self._until: Instant = 0
         self._going_home = False
+        self._have_quotas = False
 
     @property
     def waiting(self) -> int:
@@ -108,6 +109,10 @@ class Crowd(Observer):
             dice = Random(f"{self._world.seed}/people/{host.name}")
             self._people[host.name] = _Person(host, Tastes(dice, names, bool(host.cards)))
             self._expect_next(self._people[host.name])
+        if self._rate > 0 and rights.has_quotas(self._world.seed):
+            founder = self._people[names[self._world.seed % len(names)]]
+            self._run(founder.host, rights.founding(founder.tastes, self.diary))
+            self._have_quotas = True
 
     def stop(self) -> None:
         """Nothing new is begun, and whoever rests goes home; who waits for an answer waits."""
@@ -130,7 +135,10 @@ class Crowd(Observer):
 
     def _begin(self, person: _Person, draw: float) -> None:
         tastes, diary = person.tastes, self.diary
-        if draw < 0.06:
+        if self._have_quotas and 0.23 <= draw < 0.45:
+            script = rights.shifting if draw < 0.28 else rights.spending
+            self._run(person.host, script(tastes, diary))
+        elif draw < 0.06:
             self._run(person.host, gangs.gang(tastes, diary, partial(self._wall, person.host)))
         elif draw < 0.11:
             self._run(person.host, later.waiting(tastes, diary))

@@ -12,6 +12,7 @@ from tests.planted import (
     later,
     members,
     owners,
+    rights,
     starts,
     wire,
 )
@@ -42,6 +43,7 @@ ALL: Final[dict[str, Bug]] = {
         owners,
         later,
         checkpoints,
+        rights,
     )
     for bug in room.BUGS
 }

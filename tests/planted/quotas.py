@@ -1,0 +1,71 @@
+"""What may go wrong with a quota that nobody keeps in the middle: more of it than was issued."""
+
+from typing import Any, Final
+
+import pytest
+
+from ledger import escrow, rights
+from ledger.commands import Hold, Outcome, Wait, decode_command
+from ledger.entitlements import Entitlements
+from ledger.escrow import Escrow
+from ledger.rights import Side
+from node.core.copies import Copies
+from node.core.rights.moving import Moving
+from simulations.checks.quotas import QuotasHold
+from tests.planted.bug import Bug, Course
+
+SHORT: Final = Course(nodes=3, seconds=30, operations=30)
+TORN: Final = Course("loss=3,isolation=4,partition=4", nodes=4, seconds=30, operations=30)
+FORGETFUL: Final = Course("forgets-alone=12", nodes=4, seconds=100, operations=16)
+
+_seek, _refuse = Moving.seek, Escrow.refuse
+
+
+def credited_twice(patch: pytest.MonkeyPatch) -> None:
+    """What comes to a node counts twice there."""
+    patch.setitem(rights._SIGN, Side.TAKEN, 2)  # type: ignore[arg-type]  # a dict, said to be none
+
+
+def spent_before_they_came(patch: pytest.MonkeyPatch) -> None:
+    """A hold is granted when the rights that it lacks were asked for."""
+    asked: dict[bytes, None] = {}
+
+    def seek(self: Moving, wanted: Any, now: int) -> Any:
+        sought = _seek(self, wanted, now)
+        if not sought:
+            return sought
+        command = decode_command(wanted.command.body)
+        assert isinstance(command, Hold | Wait)
+        asked[command.id] = None
+        return [*sought, self._waiting.pop(min(self._waiting)).wanted]
+
+    def refuse(self: Escrow, desk: Any, hold: Hold, guest: Any) -> Any:
+        refused = _refuse(self, desk, hold, guest)
+        lacks = refused is not None and refused.outcome is Outcome.NO_RIGHTS
+        return None if lacks and hold.id in asked else refused
+
+    patch.setattr(Moving, "seek", seek)
+    patch.setattr(Escrow, "refuse", refuse)
+    patch.setattr(Entitlements, "_covers", lambda *_: None)
+
+
+def open_at_once(patch: pytest.MonkeyPatch) -> None:
+    """A node that may have forgotten what it gave spends rights before anybody was asked."""
+    patch.setattr(Copies, "unheard", lambda *_: 0)
+    patch.setattr(escrow, "restore", lambda *_: None)
+
+
+BUGS: Final = (
+    Bug(
+        "rights-credited-twice", "rights that come to a node count twice there", ("G5",), SHORT,
+        credited_twice, (QuotasHold,),
+    ),
+    Bug(
+        "rights-spent-before-they-came", "a hold is granted on rights that are only asked for",
+        ("G5",), TORN, spent_before_they_came, (QuotasHold,),
+    ),
+    Bug(
+        "rights-open-at-once", "a log that may have forgotten spends rights again at once",
+        ("G5",), FORGETFUL, open_at_once, (QuotasHold,),
+    ),
+)  # fmt: skip
