@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from ledger.commands import GANG_MEMBERS_MAX
+from ledger.escrow import GOVERNED_MAX
 from ledger.limits import (
     BASES_MAX,
     CHECKPOINT_ENTRIES,
@@ -22,6 +23,7 @@ from ledger.limits import (
     PROVEN_BLOCKS_MAX,
     RECOVERED_KEPT_MAX,
     REFUSALS_MAX,
+    RIGHTS_ROWS_MAX,
     WAITING_MAX,
 )
 from ledger.policy import PRINCIPALS_MAX
@@ -69,6 +71,8 @@ from node.core.reachability.surveying import ASKED_MAX, SURVEYS_MAX
 from node.core.reserving.carrying import PLEDGES_MAX
 from node.core.reserving.lines import STANDS_MAX
 from node.core.reserving.wishes import ERRANDS_MAX
+from node.core.rights.moving import GIVERS_MAX, WISHES_MAX
+from node.core.rights.moving import WAITING_MAX as DOOR_MAX
 from node.core.trust.forgetting import FORGOTTEN_MAX
 from node.core.trust.inviting import INVITES_MAX, OVER_REMEMBERED_MAX, WRONG_TOKENS_PER_MINUTE_MAX
 from node.core.trust.revoking import REVOKED_MAX
@@ -129,6 +133,8 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Books._undo": 0,
     "Books.accounts": lambda _: 3 * POOLS_MAX + ENTRIES_MAX * POOLS_MAX,
     "Books.enlisted": ENTRIES_MAX,
+    "Books.entitled": RIGHTS_ROWS_MAX,
+    "Books.rights": RIGHTS_ROWS_MAX,
     "Books.gangs": GANGS_MAX + GANGS_ENDED_MAX,
     "Books.ended": ENDED_KEPT_MAX + RECOVERED_KEPT_MAX + 2 * CHECKPOINT_ENTRIES,
     "Books.live": ENTRIES_MAX,
@@ -164,6 +170,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Ending.waiting": WAITING_MAX,
     "Endings._all": ENTRIES_MAX,
     "Pace._spent": PACES_MAX,
+    "Escrow.governed": GOVERNED_MAX,
     "Epochs._highest": PEERS_MAX,
     "Evidence.send_failed": CAUSES_MAX,
     "Floods._counts": CAUSES_MAX,
@@ -220,6 +227,10 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Live.pools": POOLS_MAX,
     "Measuring._calls": MEASUREMENTS_MAX,
     "Measuring._under_way": MEASUREMENTS_MAX,
+    "Moving._waiting": DOOR_MAX,
+    "Moving.asked": DOOR_MAX * GIVERS_MAX + WISHES_MAX,
+    "Moving.gone_since": REVOKED_MAX,
+    "Reading._stalled": _members,
     "Mesh.rejections": CAUSES_MAX,
     "NodeView.labels": POOLS_MAX,
     "Notary._good": FACTS_VOUCHED_MAX,

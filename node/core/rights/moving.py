@@ -40,6 +40,8 @@ WAITING_MAX: Final = 64
 """Holds that wait at the door; one more is answered at once."""
 CALL_WAIT: Final[Duration] = 2 * SECOND
 SENDS_MAX: Final = 3
+GIVERS_MAX: Final = 16
+"""Peers that are asked for one hold: with rights in more crumbs than that it is refused."""
 WISHES_MAX: Final = 64
 """Persons' words about rights that are under way."""
 NO_NUMBER: Final = -(2**41)
@@ -129,7 +131,7 @@ class Moving:
                     left -= part
             if left > 0:
                 return []
-        return gifts
+        return gifts if len(gifts) <= GIVERS_MAX else []
 
     def _spare(self, principal: str, sort: str) -> list[tuple[NodeId, int]]:
         """Who can be asked, and how much it has, the most first."""

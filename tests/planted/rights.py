@@ -4,19 +4,17 @@ from typing import Any, Final
 
 import pytest
 
-from ledger import escrow, rights
+from ledger import rights
 from ledger.commands import Hold, Outcome, Wait, decode_command
 from ledger.entitlements import Entitlements
 from ledger.escrow import Escrow
 from ledger.rights import Side
-from node.core.copies import Copies
 from node.core.rights.moving import Moving
-from simulations.checks.quotas import QuotasHold
+from simulations.checks.rights import RightsHold
 from tests.planted.bug import Bug, Course
 
-SHORT: Final = Course(nodes=3, seconds=30, operations=30)
+SHORT: Final = Course(nodes=3, seconds=20, operations=20)
 TORN: Final = Course("loss=3,isolation=4,partition=4", nodes=4, seconds=30, operations=30)
-FORGETFUL: Final = Course("forgets-alone=12", nodes=4, seconds=100, operations=16)
 
 _seek, _refuse = Moving.seek, Escrow.refuse
 
@@ -49,23 +47,13 @@ def spent_before_they_came(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Entitlements, "_covers", lambda *_: None)
 
 
-def open_at_once(patch: pytest.MonkeyPatch) -> None:
-    """A node that may have forgotten what it gave spends rights before anybody was asked."""
-    patch.setattr(Copies, "unheard", lambda *_: 0)
-    patch.setattr(escrow, "restore", lambda *_: None)
-
-
 BUGS: Final = (
     Bug(
         "rights-credited-twice", "rights that come to a node count twice there", ("G5",), SHORT,
-        credited_twice, (QuotasHold,),
+        credited_twice, (RightsHold,),
     ),
     Bug(
         "rights-spent-before-they-came", "a hold is granted on rights that are only asked for",
-        ("G5",), TORN, spent_before_they_came, (QuotasHold,),
-    ),
-    Bug(
-        "rights-open-at-once", "a log that may have forgotten spends rights again at once",
-        ("G5",), FORGETFUL, open_at_once, (QuotasHold,),
+        ("G5",), TORN, spent_before_they_came, (RightsHold,),
     ),
 )  # fmt: skip
