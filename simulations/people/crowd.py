@@ -109,7 +109,8 @@ class Crowd(Observer):
             dice = Random(f"{self._world.seed}/people/{host.name}")
             self._people[host.name] = _Person(host, Tastes(dice, names, bool(host.cards)))
             self._expect_next(self._people[host.name])
-        if self._rate > 0 and rights.has_quotas(self._world.seed):
+        policy = self._world.limits.policy
+        if self._rate > 0 and not policy.principals and rights.has_quotas(self._world.seed):
             founder = self._people[names[self._world.seed % len(names)]]
             self._run(founder.host, rights.founding(founder.tastes, self.diary))
             self._have_quotas = True

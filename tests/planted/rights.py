@@ -14,7 +14,7 @@ from simulations.checks.rights import RightsHold
 from tests.planted.bug import Bug, Course
 
 SHORT: Final = Course(nodes=3, seconds=20, operations=20)
-TORN: Final = Course("loss=3,isolation=4,partition=4", nodes=4, seconds=30, operations=30)
+TORN: Final = Course("loss=3,isolation=4,partition=4", nodes=3, seconds=30, operations=30)
 
 _seek, _refuse = Moving.seek, Escrow.refuse
 
