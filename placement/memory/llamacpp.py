@@ -82,6 +82,8 @@ def refused(model: Model, context: Context) -> Refusal | None:
             continue
         if cache.key and not fits(key, cache.head_key):
             return Refusal(f"a key of {cache.head_key} does not fill blocks of {key.name}")
+        if cache.indexer and not fits(key, cache.indexer):
+            return Refusal(f"an indexer of {cache.indexer} does not fill blocks of {key.name}")
         if cache.value and not fits(value, cache.head_value):
             return Refusal(f"a value of {cache.head_value} does not fill blocks of {value.name}")
     return None

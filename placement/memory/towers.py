@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from placement.memory.model import LAYERS_MAX, Weight
-from placement.memory.reading import Reading
+from placement.memory.reading import Malformed, Reading, bounded
 from placement.memory.tower_parts import blocks, layers_of, matrix, merge, patches, side
 
 COLOURS: Final = 3
+MEL_BANDS: Final = 128
 
 
 class _Unjoined(Exception):
@@ -338,6 +339,34 @@ def _whisper(audio: Reading, whole: Reading, hidden: int) -> list[Weight]:
     return [*found, *matrix("mm.a.0", wide, hidden)]
 
 
+def _gemma4_ears(audio: Reading, whole: Reading, hidden: int) -> list[Weight]:
+    """A conformer: two feeds, attention and a convolution in each layer."""
+    del whole
+    wide, many = audio.whole("hidden_size", default=1024), _blocks_of(audio)
+    channels = audio.listed("subsampling_conv_channels") or [128, 32]
+    if len(channels) < 2:
+        raise Malformed("subsampling_conv_channels", "lists fewer than two")
+    first, second = (bounded("subsampling_conv_channels", one, 1, 1 << 16) for one in channels[:2])
+    out = audio.whole("output_proj_dims", default=1536)
+    heads = audio.whole("num_attention_heads", default=8)
+    conv = audio.whole("conv_kernel_size", default=5)
+    return [
+        Weight("a.conv.weight", 9 * first + 9 * first * second + first + second),
+        # A quarter of 128 bands for each channel that is left.
+        Weight("a.input.weight", second * MEL_BANDS // 4, wide),
+        Weight("a.blk.ffn.weight", wide, 4 * 4 * wide, many),
+        Weight("a.blk.attn.weight", wide, 5 * wide, many),
+        Weight("a.blk.conv.weight", wide, 3 * wide, many),
+        Weight("a.blk.conv_dw.weight", conv, wide, many),
+        Weight("a.blk.vectors.weight", (9 * wide + wide // heads) * many),
+        *matrix("a.output", wide, out), Weight("mm.a.0.weight", out, hidden),
+    ]  # fmt: skip
+
+
+def _blocks_of(audio: Reading) -> int:
+    return audio.whole("num_hidden_layers", default=12, most=LAYERS_MAX)
+
+
 Tower = Callable[[Reading, Reading, int], list[Weight]]
 SEEING: Final[Mapping[str, Tower]] = {
     "siglip_vision_model": _siglip, "siglip2_vision_model": _siglip, "idefics3_vision": _siglip,
@@ -355,5 +384,5 @@ SEEING: Final[Mapping[str, Tower]] = {
 }  # fmt: skip
 HEARING: Final[Mapping[str, Tower]] = {
     "qwen2_audio_encoder": _whisper, "voxtral_encoder": _whisper,
-    "qwen2_5_omni_audio_encoder": _whisper,
+    "qwen2_5_omni_audio_encoder": _whisper, "gemma4_audio": _gemma4_ears,
 }  # fmt: skip

@@ -62,8 +62,7 @@ def config_of(keys: Keys) -> dict[str, Any]:
             said[name] = own.raw(key)
     if not any(keys.heads):
         said["num_attention_heads"] = said["num_key_value_heads"] = None
-    used = own.raw("expert_used_count")
-    said["num_experts_per_tok"] = max(used) if isinstance(used, list) and used else used
+    said["num_experts_per_tok"] = max(own.each(keys.layers, "expert_used_count", default=0))
     width = own.maybe("attention.value_length")
     if width and width != keys.key:
         said["v_head_dim"] = width

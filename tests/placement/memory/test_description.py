@@ -172,6 +172,16 @@ def test_more_of_anything_never_needs_less(vector: dict[str, Any]) -> None:
     assert sizes == sorted(sizes)
 
 
+def test_an_indexer_that_fills_no_blocks_is_refused_by_name() -> None:
+    keys = next(one["gguf_kv"] for one in ALLOCATED
+                if one["gguf_kv"]["general.architecture"] == "hy_v4")  # fmt: skip
+    made = describe_gguf(keys | {"hy_v4.attention.indexer.key_length": 7})
+    assert isinstance(made, Model)
+    no = refused(made, Context(4096, key_type="q8_0"))
+    assert isinstance(no, Refusal)
+    assert "indexer of 7" in no.why
+
+
 def test_a_head_that_fills_no_blocks_is_refused_by_name() -> None:
     made = model(model_type="phi", num_key_value_heads=None, hidden_size=2560)
     no = refused(made, Context(4096, key_type="q8_0"))
@@ -182,15 +192,20 @@ def test_a_head_that_fills_no_blocks_is_refused_by_name() -> None:
 _NUMBERS = st.one_of(
     st.integers(-(2**70), 2**70), st.floats(), st.none(), st.booleans(), st.text(max_size=5),
     st.lists(st.integers(-5, 2**40), max_size=40), st.dictionaries(st.text(max_size=3), st.none()),
+    st.just([None] * 64), st.integers(0, 9),
 )  # fmt: skip
+TOLD: Final = [
+    (describe, one["config"]) for one in (*MEASURED, *COUNTED)
+] + [
+    (describe_gguf, one["gguf_kv"]) for one in (*MEASURED, *ALLOCATED) if one.get("gguf_kv")
+]  # fmt: skip
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_rubbish_in_any_field_is_named_or_bounded(data: st.DataObject) -> None:
-    vector = data.draw(st.sampled_from(MEASURED))
-    for given_to, name in ((describe, "config"), (describe_gguf, "gguf_kv")):
-        told = dict(vector.get(name) or {})
+    for given_to, vector in data.draw(st.lists(st.sampled_from(TOLD), min_size=2, max_size=2)):
+        told = dict(vector)
         nested = told.get("text_config")
         target = dict(nested) if isinstance(nested, dict) else told
         for key in data.draw(st.lists(st.sampled_from(sorted(target) or ["x"]), max_size=3)):
@@ -201,6 +216,8 @@ def test_rubbish_in_any_field_is_named_or_bounded(data: st.DataObject) -> None:
         assert isinstance(made, Model | Undescribed)
         if isinstance(made, Model):
             assert 0 < made.parameters() <= ELEMENTS_MAX
-            if refused(made, Context(4096)) is None:
-                assert cache_bytes(made, Context(4096)) >= 0
-                assert compute_bytes(made, Context(4096)) > 0
+            for kind in ("f16", "q8_0"):
+                context = Context(4096, 2, key_type=kind, value_type=kind, unified=False)
+                if refused(made, context) is None:
+                    assert cache_bytes(made, context) >= 0
+                    assert compute_bytes(made, context) > 0
