@@ -212,8 +212,14 @@ class App:
             self.leaving = True
             self.stopping.set()
             return True, {"left": True}
+        while isinstance(request, requests.READ_ONLY) and not self.driver.stuck:
+            with self.driver.unless_stuck():
+                return await self._told(request, progress)
         if self.driver.stuck:
             return False, full_disk.refusal(self.driver.stuck)
+        return await self._told(request, progress)
+
+    async def _told(self, request: requests.Request, progress: Progress) -> tuple[bool, Body]:
         if isinstance(request, requests.LedgerHistory):
             ask = partial(self._converse, progress=progress)
             return await history(ask, self.here.journal, self.around.aside, request)

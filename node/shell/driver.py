@@ -9,8 +9,8 @@ it promises nothing and goes out at once.
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol, TypeAlias
@@ -136,6 +136,7 @@ class Driver:
     """Closing, and the last word was said."""
     _closed: trio.Event = field(default_factory=trio.Event)
     _unstuck: trio.Event = field(default_factory=trio.Event)
+    _readers: dict[trio.CancelScope, None] = field(default_factory=dict)
     _token: int = 0
     _conversations: dict[int, _Conversation] = field(default_factory=dict)
     _serving: dict[int, trio.MemorySendChannel[bytes]] = field(default_factory=dict)
@@ -185,6 +186,17 @@ class Driver:
         finally:
             if self._conversations.pop(token, None) is not None:
                 self._put(Gone(token))
+
+    @contextmanager
+    def unless_stuck(self) -> Iterator[None]:
+        """Whoever only asks how things are leaves the block when nothing can be written any more:
+        an answer may be behind what waits for a full disk, and they need not wait with it."""
+        with trio.CancelScope() as scope:
+            self._readers[scope] = None
+            try:
+                yield
+            finally:
+                del self._readers[scope]
 
     # The two tasks -------------------------------------------------------------------------------
 
@@ -304,6 +316,8 @@ class Driver:
             self.hands.stuck(why)
             if why:
                 self._unstuck = trio.Event()
+                for scope in self._readers:
+                    scope.cancel()
             else:
                 self._unstuck.set()
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.lowlevel
 
 from mesh.effects import Address, Call, Send
 from mesh.keyring import Keyring
@@ -274,6 +275,38 @@ async def test_a_full_disk_costs_time_and_nothing_is_said_before_there_is_room(
         assert not driver.stuck
         told = ["commit a", "unstuck", "behind", "commit b", "later"]
         assert relevant(desk) == ["ack", "stuck", *told]
+
+
+async def test_whoever_only_reads_does_not_wait_with_a_disk_that_fills(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(driver_module, "FULL_AGAIN_SECONDS", 0.001)
+    hands = ScriptedHands([], fulls=1)
+    async with real_desk(hands) as (desk, driver, agent):
+        desk.put([write(b"a")])
+        await desk.settle()
+        agent.script.append([Reply(1, ok=True, body={})])
+        answered = False
+        async with trio.open_nursery() as nursery:
+
+            async def asks() -> None:
+                nonlocal answered
+                with driver.unless_stuck():
+                    async with driver.ask(requests.Status()) as lines:
+                        await lines.receive()
+                        answered = True
+
+            nursery.start_soon(asks)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            hands.may_finish.release()  # and there is no room
+            with trio.fail_after(5):
+                while not driver.stuck:
+                    await trio.sleep(0.001)
+        assert not answered, "behind what is not written nothing is said"
+        await desk.finish()
+        assert not driver.stuck
+        with driver.unless_stuck():
+            await trio.lowlevel.checkpoint()
 
 
 async def test_on_a_full_disk_no_more_is_taken_in_than_can_wait(
