@@ -1,9 +1,9 @@
 """What an owner may do wrong with grants that change: longer, smaller, handed on."""
 
-from dataclasses import replace
 from typing import Any, Final
 
 import pytest
+from msgspec.structs import replace
 
 from ledger.changes import Changes
 from ledger.lifecycle import Step
