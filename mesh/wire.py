@@ -11,15 +11,17 @@ ignored. Both are still bounded in count, length and depth.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from enum import IntEnum
-from operator import length_hint
 from typing import Any, Final
 
 import msgpack
 
 from mesh.beat import BEAT_MAX
 from mesh.datagram import EPOCH_COUNTER_MAX
+from mesh.deflated import DEFLATED_BYTES_MAX, deflate, inflate
 from mesh.facts import FACT_BODY_BYTES_MAX, TOPIC_CHARS_MAX, Fact
+from mesh.fields import FIELDS_MAX, Fields, Refused
 from mesh.identity import (
     NODE_ID_BYTES,
     NONCE_BYTES,
@@ -31,7 +33,6 @@ from mesh.identity import (
 from mesh.logs import (
     BLOCK_BYTES_MAX,
     BLOCK_ENTRIES_MAX,
-    ENTRY_BYTES_MAX,
     HASH_BYTES,
     Block,
     Era,
@@ -58,13 +59,10 @@ from mesh.messages import (
 from mesh.rejections import Rejection
 
 PAYLOAD_MESSAGES_MAX: Final = 64
-FIELDS_MAX: Final = 32
 DEPTH_MAX: Final = 4
 """The deepest known letter is a block: letter > entries. Two more are room to grow."""
 FACT_BYTES_MAX: Final = FACT_BODY_BYTES_MAX + 512
 PACKED_BLOCK_BYTES_MAX: Final = BLOCK_BYTES_MAX + BLOCK_ENTRIES_MAX * 8 + 512
-NUMBER_MAX: Final = 2**63 - 1
-"""The largest version or height: what SQLite can hold."""
 
 
 Keep = Callable[[Any], Any]
@@ -97,6 +95,7 @@ class _Letter(IntEnum):
     BLOCK = 7
     STORED = 8
     KEPT = 9
+    DEFLATED_FACT = 10
 
 
 _LIMITS: Final[dict[str, Any]] = {
@@ -107,10 +106,6 @@ _LIMITS: Final[dict[str, Any]] = {
     "max_ext_len": 0,
 }
 _NESTED: Final = (list, dict)
-
-
-class _Refused(ValueError):
-    """A plain value is not what its place in the letter asks for. Never leaves this file."""
 
 
 def encode(messages: Iterable[Message]) -> bytes:
@@ -136,7 +131,7 @@ def parse_fact(content: bytes) -> Fact | Rejection:
     if len(content) > FACT_BYTES_MAX:
         return Rejection.OVERSIZED
     try:
-        return _fact(_Fields(_unpacked_one(content)))
+        return _fact(Fields(_unpacked_one(content)))
     except ValueError:
         return Rejection.MALFORMED
 
@@ -151,7 +146,7 @@ def parse_block(content: bytes) -> Block | Rejection:
     if len(content) > PACKED_BLOCK_BYTES_MAX:
         return Rejection.OVERSIZED
     try:
-        return _block(_Fields(_unpacked_one(content)))
+        return _block(Fields(_unpacked_one(content)))
     except ValueError:
         return Rejection.MALFORMED
 
@@ -172,6 +167,9 @@ def _plain_message(message: Message) -> list[Any]:
         case Accuse(target, epoch_counter, scope, by):
             return [_Letter.ACCUSE, target, epoch_counter, scope, by or b""]
         case FactNews(fact, scope):
+            if (body := deflate(fact.body)) is not None:
+                kind, fact = _Letter.DEFLATED_FACT, replace(fact, body=body)
+                return [kind, *_plain_fact(fact), scope]
             return [_Letter.FACT, *_plain_fact(fact), scope]
         case BlockNews(block, wants_receipt, scope):
             return [_Letter.BLOCK, wants_receipt, *_plain_block(block), scope]
@@ -211,16 +209,16 @@ def _unpacked(content: bytes) -> list[Any]:
         values.append(value)
         whole = unpacker.tell()  # taken here: after the loop it also counts half a letter
         if len(values) > PAYLOAD_MESSAGES_MAX or _deeper_than(DEPTH_MAX, value):
-            raise _Refused
+            raise Refused
     if whole != len(content):
-        raise _Refused  # it ends in the middle of a letter
+        raise Refused  # it ends in the middle of a letter
     return values
 
 
 def _unpacked_one(content: bytes) -> Any:
     value = msgpack.unpackb(content, **_LIMITS)
     if _deeper_than(DEPTH_MAX, value):
-        raise _Refused
+        raise Refused
     return value
 
 
@@ -235,82 +233,16 @@ def _deeper_than(levels: int, value: Any) -> bool:
     return False
 
 
-class _Fields:
-    """The fields of one letter, taken off from the left, each checked as it is taken."""
-
-    def __init__(self, plain: Any) -> None:
-        if type(plain) is not list or not 1 <= len(plain) <= FIELDS_MAX:
-            raise _Refused
-        self._rest = iter(plain)
-        self._left = len(plain)
-
-    @property
-    def more(self) -> bool:
-        """Whether there are fields left: an older peer sends fewer of them."""
-        return self._left > 0
-
-    @property
-    def left(self) -> int:
-        """How many have not been taken."""
-        return length_hint(self._rest)
-
-    def _next(self, kind: type) -> Any:
-        self._left -= 1
-        value = next(self._rest, None)
-        if type(value) is not kind:
-            raise _Refused
-        return value
-
-    def number(self, most: int = NUMBER_MAX) -> int:
-        value: int = self._next(int)
-        if not 0 <= value <= most:
-            raise _Refused
-        return value
-
-    def flag(self) -> bool:
-        value: bool = self._next(bool)
-        return value
-
-    def exactly(self, length: int) -> bytes:
-        value: bytes = self._next(bytes)
-        if len(value) != length:
-            raise _Refused
-        return value
-
-    def bytes_up_to(self, length_max: int) -> bytes:
-        value: bytes = self._next(bytes)
-        if len(value) > length_max:
-            raise _Refused
-        return value
-
-    def text(self, chars_max: int, chars_min: int = 0) -> str:
-        value: str = self._next(str)
-        if not chars_min <= len(value) <= chars_max:
-            raise _Refused
-        return value
-
-    def scope(self) -> str:
-        return self.text(SCOPE_CHARS_MAX) if self.more else ""
-
-    def entries(self) -> tuple[bytes, ...]:
-        value: list[Any] = self._next(list)
-        if not 1 <= len(value) <= BLOCK_ENTRIES_MAX:
-            raise _Refused
-        if any(type(entry) is not bytes or len(entry) > ENTRY_BYTES_MAX for entry in value):
-            raise _Refused
-        return tuple(value)
-
-
 def _messages(letters: list[Any]) -> Iterator[Message]:
     for plain in letters:
-        fields = _Fields(plain)
+        fields = Fields(plain)
         message = _message(fields)
         yield message
         if fields.left and not isinstance(message, Unknown):
             yield Further(plain[0], fields.left)
 
 
-def _message(fields: _Fields) -> Message:
+def _message(fields: Fields) -> Message:
     kind = fields.number()
     match kind:
         case _Letter.PING:
@@ -325,6 +257,8 @@ def _message(fields: _Fields) -> Message:
             return _accuse(fields)
         case _Letter.FACT:
             return FactNews(_fact(fields), fields.scope())
+        case _Letter.DEFLATED_FACT:
+            return FactNews(_fact(fields, deflated=True), fields.scope())
         case _Letter.BLOCK:
             wants_receipt = fields.flag()
             return BlockNews(_block(fields), wants_receipt, fields.scope())
@@ -336,7 +270,7 @@ def _message(fields: _Fields) -> Message:
             return Unknown(kind)
 
 
-def _heartbeat(fields: _Fields) -> tuple[int, int, bytes, int]:
+def _heartbeat(fields: Fields) -> tuple[int, int, bytes, int]:
     return (
         fields.number(SEQUENCE_MAX),
         fields.number(ROOT_MAX),
@@ -345,37 +279,37 @@ def _heartbeat(fields: _Fields) -> tuple[int, int, bytes, int]:
     )
 
 
-def _accuse(fields: _Fields) -> Accuse:
+def _accuse(fields: Fields) -> Accuse:
     target, counter = _node(fields), fields.number(EPOCH_COUNTER_MAX)
     scope = fields.text(SCOPE_CHARS_MAX)
     by = fields.bytes_up_to(NODE_ID_BYTES) if fields.more else b""
     if len(by) not in (0, NODE_ID_BYTES):
-        raise _Refused
+        raise Refused
     return Accuse(target, counter, scope, NodeId(by) if by else None)
 
 
-def _node(fields: _Fields) -> NodeId:
+def _node(fields: Fields) -> NodeId:
     return NodeId(fields.exactly(NODE_ID_BYTES))
 
 
-def _era(fields: _Fields) -> Era:
+def _era(fields: Fields) -> Era:
     return Era(fields.number(EPOCH_COUNTER_MAX), fields.exactly(NONCE_BYTES))
 
 
-def _fact(fields: _Fields) -> Fact:
-    fact: Fact = _keep(
-        Fact(
-            PublicKey(fields.exactly(PUBLIC_KEY_BYTES)),
-            fields.text(TOPIC_CHARS_MAX, chars_min=1),
-            fields.number(),
-            fields.bytes_up_to(FACT_BODY_BYTES_MAX),
-            fields.exactly(SIGNATURE_BYTES),
-        )
-    )
+def _fact(fields: Fields, *, deflated: bool = False) -> Fact:
+    public = PublicKey(fields.exactly(PUBLIC_KEY_BYTES))
+    topic, version = fields.text(TOPIC_CHARS_MAX, chars_min=1), fields.number()
+    if deflated:
+        body = inflate(fields.bytes_up_to(DEFLATED_BYTES_MAX))
+        if body is None:
+            raise Refused
+    else:
+        body = fields.bytes_up_to(FACT_BODY_BYTES_MAX)
+    fact: Fact = _keep(Fact(public, topic, version, body, fields.exactly(SIGNATURE_BYTES)))
     return fact
 
 
-def _block(fields: _Fields) -> Block:
+def _block(fields: Fields) -> Block:
     block: Block = _keep(
         Block(
             public=PublicKey(fields.exactly(PUBLIC_KEY_BYTES)),
@@ -390,11 +324,11 @@ def _block(fields: _Fields) -> Block:
     return block
 
 
-def _stored(fields: _Fields) -> Stored:
+def _stored(fields: Fields) -> Stored:
     author = _node(fields)
     return Stored(author, Position(_era(fields), fields.number(), fields.exactly(HASH_BYTES)))
 
 
-def _kept(fields: _Fields) -> Kept:
+def _kept(fields: Fields) -> Kept:
     root, length = fields.number(ROOT_MAX), fields.number()
     return Kept(root, length, fields.exactly(HASH_BYTES if length else 0), fields.flag())

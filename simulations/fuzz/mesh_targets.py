@@ -79,6 +79,8 @@ RECORD: Final = NodeRecord(
     "fuzz", (Endpoint("10.0.0.7", 4653, "ethernet"), Endpoint("fe80::7", 4653, "wifi")), "attic",
     "0.1.0", EPOCH.nonce,
 )  # fmt: skip
+LONG_FACT: Final = sign_fact(KEY, KEYS.mesh_id, "live", 3 << 32 | 8, b"\x00" * 1_500)
+"""As a letter it is deflated."""
 RECORD_FACT: Final = sign_fact(KEY, KEYS.mesh_id, "node", 3 << 32 | 1, record_body(RECORD))
 
 SHOWN: Final = sign_fact(
@@ -89,6 +91,7 @@ SHOWN: Final = sign_fact(
 LETTERS: Final = (
     Ping(7, 2**40, b"vitals"), Ack(7, 2**40), ProbeFor(9, KEY.id), ProbeResult(9, KEY.id, True),
     Accuse(KEY.id, 3, "rack"), FactNews(FACT), FactNews(RECORD_FACT), BlockNews(BLOCK, True),
+    FactNews(LONG_FACT, "rack"),
     Stored(KEY.id, BLOCK.position), Kept(5, 1, BLOCK.hash, True), Kept(5, 0, b"", False),
 )  # fmt: skip
 

@@ -16,7 +16,7 @@ MEMBERS = [NodeId(bytes([index]) * 16) for index in range(9)]
 
 
 def fact(topic: str, version: int = 1, size: int = 10) -> FactNews:
-    return FactNews(sign_fact(ANNA, b"mesh-id!", topic, version, b"x" * size))
+    return FactNews(sign_fact(ANNA, b"mesh-id!", topic, version, Random(size).randbytes(size)))
 
 
 def gossip(config: MeshConfig | None = None) -> Gossip:

@@ -279,15 +279,16 @@ def test_a_run_that_is_over_is_shown_its_own_later_record() -> None:
 
 KINDS: Final = {
     "PING": 1, "ACK": 2, "PROBE_FOR": 3, "PROBE_RESULT": 4, "ACCUSE": 5, "FACT": 6, "BLOCK": 7,
-    "STORED": 8, "KEPT": 9,
+    "STORED": 8, "KEPT": 9, "DEFLATED_FACT": 10,
 }  # fmt: skip
 FIELDS: Final[dict[int, list[type]]] = {
     1: [int, int, bytes, int], 2: [int, int, bytes, int], 3: [int, bytes], 4: [int, bytes, bool],
     5: [bytes, int, str, bytes], 6: [bytes, str, int, bytes, bytes, str],
     7: [bool, bytes, int, bytes, int, bytes, bytes, bytes, list, str],
     8: [bytes, int, bytes, int, bytes], 9: [int, int, bytes, bool],
+    10: [bytes, str, int, bytes, bytes, str],
 }  # fmt: skip
-MAY_BE_MISSING: Final = {1: 1, 2: 1, 5: 1, 6: 1, 7: 1}
+MAY_BE_MISSING: Final = {1: 1, 2: 1, 5: 1, 6: 1, 7: 1, 10: 1}
 
 
 @pytest.mark.parametrize("vector", load("letters"))
@@ -299,6 +300,9 @@ def test_letters(vector: dict[str, Any]) -> None:
     assert [type(field) for field in fields] == expected[: len(fields)]
     if kind == 6:
         check_fact(fields[:5], b(KEYS["mesh_id"]))
+    if kind == 10:
+        body = zlib.decompress(fields[3])
+        check_fact([*fields[:3], body, fields[4]], b(KEYS["mesh_id"]))
     if kind == 7:
         check_block(fields[1:9])
 

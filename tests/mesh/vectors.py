@@ -83,6 +83,9 @@ BOB_PASSPORT: Final = sign_fact(
 FACT: Final = sign_fact(
     ANN, KEYS.mesh_id, "live", version_of(ANN_EPOCH, 2), msgpack.packb({"pools": {}})
 )
+LONG_FACT: Final = sign_fact(
+    ANN, KEYS.mesh_id, "live", version_of(ANN_EPOCH, 3), msgpack.packb(["four cards, alike"] * 90)
+)
 FIRST: Final = seal_block(ANN, ERA, 0, NO_BLOCK, [b"one"])
 SECOND: Final = seal_block(ANN, ERA, 1, FIRST.hash, [b"two", b"three", b"four", b"five", b"six"])
 TWIN: Final = seal_block(ANN, ERA, 1, FIRST.hash, [b"another"])
@@ -173,6 +176,7 @@ def letters() -> list[dict[str, Any]]:
         ("FACT", FactNews(FACT, "attic")), ("BLOCK", BlockNews(FIRST, False, "attic")),
         ("BLOCK", BlockNews(FIRST, True)), ("STORED", Stored(ANN.id, FIRST.position)),
         ("KEPT", Kept(5, 2, SECOND.hash, True)), ("KEPT", Kept(5, 0, b"", False)),
+        ("DEFLATED_FACT", FactNews(LONG_FACT)),
     ]  # fmt: skip
     return [{"letter": name, "payload": encode((letter,))} for name, letter in named]
 
