@@ -298,10 +298,8 @@ def test_letters(vector: dict[str, Any]) -> None:
     expected = FIELDS[kind]
     assert len(expected) - MAY_BE_MISSING.get(kind, 0) <= len(fields) <= len(expected)
     assert [type(field) for field in fields] == expected[: len(fields)]
-    if kind == 6:
-        check_fact(fields[:5], b(KEYS["mesh_id"]))
-    if kind == 10:
-        body = zlib.decompress(fields[3])
+    if kind in (6, 10):
+        body = zlib.decompress(fields[3]) if kind == 10 else fields[3]
         check_fact([*fields[:3], body, fields[4]], b(KEYS["mesh_id"]))
     if kind == 7:
         check_block(fields[1:9])
