@@ -9,7 +9,7 @@ each half of a block (hyper-connections). Shapes as in llama.cpp's `src/models/d
 `llama-kv-cache-dsv4.cpp`, and in `modeling_deepseek_v4.py` of transformers.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from placement.memory.model import Cache, Reach, Weight
@@ -69,7 +69,9 @@ class Compressed:
         ]
 
     def cache(self) -> Cache:
-        return clumped(self.width, self.window, self.clump, self.index_width)
+        kept = clumped(self.width, self.window, self.clump, self.index_width)
+        # Fitted to what llama.cpp reserves for DeepSeek-V4-Flash from 8k to 1m tokens.
+        return replace(kept, spread=2 * self.heads * self.width)
 
 
 def clumped(width: int, window: int, clump: int, index_width: int) -> Cache:

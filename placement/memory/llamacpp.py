@@ -137,6 +137,13 @@ def _row(kind: Type, wide: int) -> int:
     return bytes_of(kind, wide) if wide else 0
 
 
+def _attended(model: Model, cache: Cache, context: Context) -> int:
+    """Rows that a token of a clumping layer looks at: the window's, and those of many."""
+    cells = cells_of(model, context, cache)
+    clumped = padded(-(-cells.full // cache.clump)) if cache.clump else 0
+    return cells.window + clumped
+
+
 def compute_bytes(model: Model, context: Context) -> int:
     """The buffer for one micro-batch.
 
@@ -154,6 +161,9 @@ def compute_bytes(model: Model, context: Context) -> int:
     picked = any(layer.cache.indexer for layer in model.layers)
     # An indexer holds a score and an order beside the mask.
     mask = (8 if picked else 2) * batch * full
+    if any(layer.cache.clump for layer in model.layers):
+        full = max(_attended(model, layer.cache, context) for layer in model.layers)
+        mask = 12 * batch * full
     feed = F32.bytes * batch * (4 * wide + hidden) + mask
     if flashes(model, context):
         return max(logits, feed, spread + mask if spread else 0)

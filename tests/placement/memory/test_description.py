@@ -43,7 +43,9 @@ def test_parameters_of_a_family_are_those_its_own_code_makes(counted: dict[str, 
 
 
 @pytest.mark.parametrize(
-    "allocated", ALLOCATED, ids=[one["gguf_kv"]["general.architecture"] for one in ALLOCATED]
+    "allocated",
+    ALLOCATED,
+    ids=[f"{n}-{one['gguf_kv']['general.architecture']}" for n, one in enumerate(ALLOCATED)],
 )
 def test_a_context_takes_what_the_engine_takes_for_it(allocated: dict[str, Any]) -> None:
     made = describe_gguf(allocated["gguf_kv"])
@@ -58,6 +60,9 @@ def test_a_context_takes_what_the_engine_takes_for_it(allocated: dict[str, Any])
         assert (no is not None) == point.get("refused", False), point
         if no is None:
             assert cache_bytes(made, context) == point["context_bytes"], point
+        if "compute_bytes_cpu_backend" in point:
+            want = point["compute_bytes_cpu_backend"]
+            assert abs(compute_bytes(made, context) - want) <= max(want // 10, 150 << 20), point
 
 
 def test_a_layer_that_folds_tokens_keeps_a_window_and_little_more() -> None:
