@@ -10,7 +10,7 @@ from ledger.commands import Answer, Outcome
 from ledger.gangs import GangStage
 from ledger.limits import GANG_MAX
 from mesh.instant import SECOND
-from node.core import errands, requests
+from node.core import answers, requests
 from node.core.gangs.gang import Stage
 from node.core.requests.gangs import ReserveGang
 from simulations.hardware import GIB
@@ -79,7 +79,7 @@ class Play:
 
     def silent(self, outcome: Outcome, times: int) -> Callable[[], None]:
         """Owners' answers of one kind are lost, so many of them."""
-        read = errands.read_answer
+        read = answers.read_answer
         left = [times]
 
         def deaf(body: bytes | None) -> Answer | None:
@@ -89,10 +89,10 @@ class Play:
                 return None
             return answer
 
-        errands.read_answer = deaf
+        answers.read_answer = deaf
 
         def heal() -> None:
-            errands.read_answer = read
+            answers.read_answer = read
 
         return heal
 
