@@ -57,15 +57,42 @@ def reserve(flags: Namespace, said: Body, silence_seconds: float) -> int:
 
 def where(flags: Namespace) -> int:
     """`where --nodes 3 …`: 0 when all of them can be had at once, 1 when they can't."""
+    body = offered(flags)
+    show(flags, body, lambda _ink: [clean(line) for line in body["text"]])
+    return YES if body["offer"]["chosen"] is not None else NO
+
+
+def offered(flags: Namespace) -> Body:
+    """On which nodes at once, or why not."""
     if flags.node:
         raise wrong_usage("--nodes and --node exclude each other", "leave one of the two out")
     ask = document(flags)
     if flags.duration is not None:
         ask["for"] = flags.duration
     question = {"type": "where_gang", "ways": [_way(flags, ask)], **when.about(flags)}
-    body = when.told(answer(flags, question))
-    show(flags, body, lambda _ink: [clean(line) for line in body["text"]])
-    return YES if body["offer"]["chosen"] is not None else NO
+    return when.told(answer(flags, question))
+
+
+def together(flags: Namespace, told: Body) -> Body:
+    """What speaks against one node, and what against so many at once with it."""
+    body = offered(flags)
+    ways = body["offer"]["ways"]
+    decision = ways[body["offer"]["chosen"] or 0]["decision"]
+    members = [fit["name"] for fit in decision["members"]]
+    spare = [fit["name"] for fit in decision["spare"]]
+    if not members:
+        fitting = f" ({', '.join(spare)})" if spare else ""
+        line = f"{decision['nodes']} nodes at once: {len(spare)} fit now{fitting}"
+    elif told["node"] in members:
+        line = f"{decision['nodes']} nodes at once: it would be one of {', '.join(members)}"
+    else:
+        later = "it would be asked if one of them refused"
+        later = later if told["node"] in spare else "they come before it"
+        rest = later if told["fits"] else "without it"
+        line = f"{decision['nodes']} nodes at once: {', '.join(members)}; {rest}"
+    gang = {"nodes": decision["nodes"], "members": members, "spare": spare}
+    fits = told["fits"] and bool(members)
+    return {**told, "fits": fits, "gang": gang, "text": [*told["text"], line]}
 
 
 def beside(flags: Namespace, body: Body, ask: dict[str, Any]) -> Body:

@@ -63,6 +63,7 @@ def explain(parser: argparse.ArgumentParser) -> None:
 def why_not(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("candidate", metavar="NODE", help="whose reasons to tell: a name or id")
     request(parser)
+    nodes(parser)
     suppose(parser)
 
 

@@ -1,4 +1,5 @@
-"""`holdfast why-not NODE …`: what speaks against one node, and what would have to change."""
+"""`holdfast why-not NODE …`: what speaks against one node, and what would have to change; with
+--nodes also what speaks against so many at once."""
 
 from argparse import Namespace
 from typing import Any
@@ -13,6 +14,10 @@ def run(flags: Namespace) -> int:
     """0 when it would fit there, 1 with every reason when it would not."""
     flags.all, flags.brief = True, False
     told = _of_node(asked(flags), flags.candidate)
+    if flags.nodes is not None:
+        from node.cli import ganging
+
+        told = ganging.together(flags, told)
     show(flags, told, lambda _ink: [clean(line) for line in told["text"]])
     return YES if told["fits"] else NO
 

@@ -4,9 +4,13 @@ from typing import Any
 
 import pytest
 
+from mesh.instant import SECOND
 from node.cli import ganging, parser, splitting
+from node.cli.commands import where, why_not
 from node.cli.exits import Unable
 from node.cli.render import Ink
+from node.core.requests import read_request
+from simulations.world import World
 
 LEG = {"pool": "ram", "amount": 1 << 30, "unit": "bytes"}
 
@@ -86,3 +90,35 @@ def test_a_split_that_cannot_be_is_refused_with_what_to_try() -> None:
     flags = parser.parse(parser.build(), ["where", "--model", "llama3.1:70b", "--nodes", "3"])
     with pytest.raises(Unable, match="can't be split by tensors over 3 nodes"):
         splitting.way(flags, {}, 3, "tensor")
+
+
+def test_why_not_tells_what_speaks_against_one_node_and_against_so_many_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(1)
+    for name, ram in (("ann", 8), ("bob", 8), ("cyd", 4), ("dan", 2)):
+        world.add(name, ram=ram << 30)
+        world.start(name, first=True)
+    world.run(3 * SECOND)
+
+    def answered(_flags: Any, question: dict[str, Any], *_: Any) -> dict[str, Any]:
+        reply = world.answer("ann", read_request(question))
+        assert reply.ok, reply.body
+        return reply.body
+
+    monkeypatch.setattr(ganging, "answer", answered)
+    monkeypatch.setattr(where, "answer", answered)
+    monkeypatch.setattr(where.client, "running", lambda _: True)
+    said = {}
+    for name, count in (("ann", "2"), ("cyd", "2"), ("dan", "2"), ("dan", "4")):
+        words = ["why-not", name, "--ram", "3GiB", "--nodes", count]
+        flags = parser.parse(parser.build(), words)
+        flags.all, flags.brief = True, False
+        said[name, count] = ganging.together(flags, why_not._of_node(where.asked(flags), name))
+    assert [body["fits"] for body in said.values()] == [True, True, False, False]
+    assert said["ann", "2"]["text"][-1].startswith("2 nodes at once: it would be one of ")
+    assert sorted(said["ann", "2"]["gang"]["members"]) == ["ann", "bob"]
+    assert said["cyd", "2"]["text"][-1].endswith("it would be asked if one of them refused")
+    assert said["dan", "2"]["text"][-1].endswith("; without it")
+    assert said["dan", "4"]["text"][-1] .startswith("4 nodes at once: 3 fit now (")
+    assert said["dan", "4"]["misses"]
