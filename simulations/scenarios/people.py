@@ -4,6 +4,8 @@ from typing import Final
 
 from ledger.limits import PENDING_TTL
 from mesh.instant import SECOND
+from node.core import requests
+from node.core.requests.gangs import ReserveGang
 from simulations.scenarios.cluster import RAM, Asked, Cluster
 from simulations.scenarios.scenario import Scenario
 
@@ -12,6 +14,8 @@ STORM_GIB: Final = 0.25
 EFFECTS: Final = 14
 """An asker's agent takes about so many effects from the first send of a hold to its answer."""
 SHORT_MS: Final = 60_000
+HOUR_MS: Final = 3_600_000
+CROWD_MS: Final = 7_000
 GIB: Final = 1 << 30
 
 
@@ -57,6 +61,41 @@ def requester_dies(cluster: Cluster) -> None:
     cluster.must_keep([kept])
 
 
+def gang_hunger(cluster: Cluster) -> None:
+    """Whoever needs one machine is always quicker than who needs all of them."""
+    cluster.meet()
+    names = cluster.names
+    wish = ReserveGang({"ram": f"{RAM * 3 // 4} B"}, len(names), HOUR_MS, wait_ms=HOUR_MS)
+    big: list[Asked] = []
+    small: list[Asked] = []
+    back: dict[int, Asked] = {}
+
+    def give_back() -> None:
+        for number, one in enumerate(big):
+            if one.ok and one.reply is not None and number not in back:
+                release = requests.Release(one.reply.body["id"])
+                back[number] = cluster.ask(one.host.name, release, "release")
+
+    for moment, _ in enumerate(cluster.moments(SECOND)):
+        give_back()
+        if moment == CROWD_MS // 1000:  # the room is full of others
+            big += [cluster.ask(name, wish, "gang") for name in names[:2]]
+        for at, name in enumerate(names):
+            if (moment + at) % 3 == 0:
+                small.append(cluster.ask_for(name, RAM * 2 / 5 / GIB, name, term_ms=CROWD_MS))
+        cluster.fault("crowd")
+        tried = [host.alive.errands.ganging.tried_in_vain for host in cluster.up()]
+        gangs = [gang for host in cluster.up() for gang in host.alive.ledger.books.gangs.values()]
+        held = {one.id for one in gangs if one.live} & {one for ids in tried for one in ids}
+        cluster.must(not held, "B19", "a gang waits, and holds a part of what it waits for")
+    cluster.must(all(one.ok for one in big), "B19", "a gang starves beside small requests")
+    give_back()
+    cluster.settle([*big, *back.values()])
+    cluster.must(any(one.ok for one in small), "V5", "nobody else got anything")
+    cluster.calm()
+    cluster.settle_down()
+
+
 SCENARIOS: Final = (
     Scenario(
         "storm", f"{ASKERS} people ask one machine at the same instant",
@@ -66,5 +105,10 @@ SCENARIOS: Final = (
     Scenario(
         "requester-dies", "askers die between asking for a hold and confirming it, at every step",
         "no room stays taken by the dead", requester_dies, nodes=5, duration=10 * SECOND,
+    ),
+    Scenario(
+        "gang-hunger", "two want nearly all machines at once, and small requests never cease",
+        "both are served, one behind the other, and neither ever holds a part", gang_hunger,
+        nodes=5, duration=50 * SECOND,
     ),
 )  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ledger import desk, granting, succession
+from ledger import desk, granting, succession, turns
 from ledger.books import Books
 from ledger.observations import Continuity
 from ledger.recovery import Gathered
@@ -27,7 +27,7 @@ NAMED = (
     "cloned-identity", "clock-jump", "lossy-wifi", "one-way", "power-cut", "amnesia", "lost-disk",
     "lost-key",
     "storm", "requester-dies", "shrinking-machine", "foreign-memory", "flapping",
-    "sleepy-laptop", "night",
+    "sleepy-laptop", "gang-hunger", "night",
 )  # fmt: skip
 
 
@@ -112,6 +112,9 @@ PLANTS: dict[tuple[str, str], tuple[str, Plant]] = {
     ),
     ("clock-jump", "the owner counts too fast"): (
         VIOLATED, set_to(desk, "owner_span", lambda term: term // 400),
+    ),
+    ("gang-hunger", "what is kept for a gang is given to whoever comes"): (
+        VIOLATED, set_to(turns, "_claim", lambda *_: None),
     ),
     ("requester-dies", "nothing ever lapses"): (
         VIOLATED, set_to(desk, "owner_span", lambda term: term * 1000),

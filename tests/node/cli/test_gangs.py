@@ -120,5 +120,5 @@ def test_why_not_tells_what_speaks_against_one_node_and_against_so_many_with_it(
     assert sorted(said["ann", "2"]["gang"]["members"]) == ["ann", "bob"]
     assert said["cyd", "2"]["text"][-1].endswith("it would be asked if one of them refused")
     assert said["dan", "2"]["text"][-1].endswith("; without it")
-    assert said["dan", "4"]["text"][-1] .startswith("4 nodes at once: 3 fit now (")
+    assert said["dan", "4"]["text"][-1].startswith("4 nodes at once: 3 fit now (")
     assert said["dan", "4"]["misses"]
