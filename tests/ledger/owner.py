@@ -9,6 +9,7 @@ from random import Random
 
 from ledger.audit import check_books
 from ledger.blocks import decode_receipt
+from ledger.checkpointing import proof_token
 from ledger.commands import (
     Answer,
     Command,
@@ -25,6 +26,7 @@ from ledger.commands import (
     sign_command,
 )
 from ledger.effects import Alarm, Append, Fence, LedgerEffect, Rebase, Reply, StandingChanged
+from ledger.holds import Token
 from ledger.later import Later
 from ledger.leases import decode_remaining
 from ledger.limits import Limits
@@ -40,8 +42,15 @@ from ledger.observations import (
 )
 from mesh.identity import Epoch, Identity
 from mesh.instant import SECOND, Instant
-from mesh.logs import Block, check_receipt
-from mesh.persistence import SPACE_CALENDAR, SPACE_LINE, SPACE_REMAINING, Persist, Write
+from mesh.logs import Base, Block, check_receipt
+from mesh.persistence import (
+    SPACE_CALENDAR,
+    SPACE_LINE,
+    SPACE_PROOF,
+    SPACE_REMAINING,
+    Persist,
+    Write,
+)
 
 OWNER = Identity(bytes([1]) * 32)
 ALICE = Identity(bytes([2]) * 32)
@@ -77,6 +86,13 @@ class Disk:
     remaining: dict[bytes, int] = field(default_factory=dict)
     line: dict[bytes, bytes] = field(default_factory=dict)
     calendar: dict[bytes, bytes] = field(default_factory=dict)
+    base: Base | None = None
+    """Where the log begins, once it was pruned."""
+    proofs: dict[Token, bytes] = field(default_factory=dict)
+
+    @property
+    def first(self) -> int:
+        return 0 if self.base is None else self.base.block.height
 
 
 class Owner:
@@ -110,6 +126,7 @@ class Owner:
             OWNER, epoch, tuple(self.disk.chain), self.disk.remaining, continuity,
             first=first, fingerprint=fingerprint, limits=limits or Limits(), random=Random(counter),
             later=Later.restored({SPACE_LINE: self.disk.line, SPACE_CALENDAR: self.disk.calendar}),
+            base=self.disk.base, proofs=self.disk.proofs,
         )  # fmt: skip
         self.do(self.ledger.boot(self.now))
         self.seal()
@@ -159,7 +176,9 @@ class Owner:
 
     def _persist(self, writes: tuple[Write, ...]) -> None:
         for write in writes:
-            if write.value is None:
+            if write.space == SPACE_PROOF:
+                self._keep(write)
+            elif write.value is None:
                 rows = self.disk.remaining if write.space == SPACE_REMAINING else self.disk.line
                 rows.pop(write.key, None)  # type: ignore[attr-defined]  # of either
             elif write.space == SPACE_CALENDAR:
@@ -170,12 +189,34 @@ class Owner:
                 assert write.space == SPACE_REMAINING
                 self.disk.remaining[write.key] = decode_remaining(write.value)
 
+    def _keep(self, write: Write) -> None:
+        token = proof_token(write.key)
+        if write.value is None:
+            self.disk.proofs.pop(token, None)
+        else:
+            self.disk.proofs[token] = write.value
+
+    def prune(self) -> bool:
+        """Let the log begin where its newest checkpoint says that it may. Whether it moved."""
+        milestones = self.ledger.books.milestones
+        begins = milestones[-1].begins if milestones else 0
+        at = [one for one in milestones if one.height == begins]
+        if begins <= self.disk.first or not at:
+            return False
+        base = Base(self.disk.chain[begins - self.disk.first], at[0].state)
+        self.do([*self.ledger.prune(base)])
+        self.disk.base, self.disk.chain = base, list(self.ledger.chain)
+        self.seal()
+        return True
+
     def _hear(self, token: int, answer: Answer) -> None:
         self.answers.setdefault(token, []).append(answer)
         for raw in answer.receipts:
             at = check_receipt(decode_receipt(raw))
             assert at is not None, "a receipt that proves nothing"
-            assert self.disk.chain[at.height].position == at, "answered before it was durable"
+            if at.height >= self.disk.first:  # else it was kept when its block was put away
+                block = self.disk.chain[at.height - self.disk.first]
+                assert block.position == at, "answered before it was durable"
         if answer.outcome is Outcome.WAITING:
             assert answer.id in self.disk.line, "told of a place that is not on disk"
         if answer.outcome in (Outcome.HELD, Outcome.POSTED):
