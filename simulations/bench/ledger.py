@@ -19,8 +19,9 @@ entries, 64 in a transaction, a row and an index for each: on a quick disk 7 µs
 of it in C.
 """
 
-from collections.abc import Sequence
-from contextlib import closing
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -106,11 +107,10 @@ class _Race:
 def rows(rounds: int = ROUNDS, processes: int = ledger_processes.RESERVATIONS) -> list[Row]:
     """All rows of the area, over `rounds` rounds of each; `processes`: so many reservations between
     real ones, or none of those rows."""
-    collector.settle()  # as every agent does at its start
     found: list[Row] = []
     logs: dict[int, tuple[Block, ...]] = {}
     races: dict[int, _Race] = {}
-    with disk_folder() as folder:
+    with _as_in_an_agent(), disk_folder() as folder:
         for in_flight in RESERVATIONS:
             races[in_flight], logs[in_flight] = _raced(folder, in_flight, rounds)
             found += _race_rows(races[in_flight], in_flight, rounds)
@@ -121,6 +121,18 @@ def rows(rounds: int = ROUNDS, processes: int = ledger_processes.RESERVATIONS) -
     if processes:
         found += ledger_processes.rows(AREA, processes)
     return sorted(found, key=lambda row: [*AREA.declared].index(row["name"]))
+
+
+@contextmanager
+def _as_in_an_agent() -> Iterator[None]:
+    """With the collector as an agent sets it; afterwards as it was."""
+    before = gc.get_threshold()
+    collector.settle()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
 
 
 def _raced(folder: Path, in_flight: int, rounds: int) -> tuple[_Race, tuple[Block, ...]]:
