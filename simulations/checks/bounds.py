@@ -145,6 +145,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Carrying._due": ENTRIES_MAX,
     "Carrying._pledged": PLEDGES_MAX,
     "Carrying._over": ENTRIES_MAX,
+    "Carrying.ends": ENTRIES_MAX,
     "Chains._logs": _members,
     "Checkpointer._stored": _members,
     "Challenges._answered": CHALLENGES_MAX,
