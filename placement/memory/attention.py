@@ -181,13 +181,14 @@ class Latent:
             head_key=self.rank + self.rope,
             head_value=self.rank,
             unfolded=self.heads * (self.nope + self.rope + self.value),
-            spread=spread(self.heads, self.rank, self.rope, self.index_width, self.index_top),
+            spread=spread(self.heads, self.rank, self.rope),
+            picked=self.index_top if self.index_here else 0,
         )
 
 
-def spread(heads: int, rank: int, rope: int, index_width: int, index_top: int) -> int:
+def spread(heads: int, rank: int, rope: int) -> int:
     """What a latent attention unfolds per token: queries and results of every head at full rank.
 
-    Fitted to what llama.cpp reserves for DeepSeek-V3 and, with an indexer's choice, for GLM-5.
+    Fitted to what llama.cpp reserves for DeepSeek-V3; that of GLM-5 needs the picked tokens too.
     """
-    return max(heads * (3 * rank + 3 * rope // 2), index_top * (index_width + 4))
+    return heads * (3 * rank + 3 * rope // 2)

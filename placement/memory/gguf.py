@@ -254,7 +254,11 @@ def with_caches(model: Model, keys: Keys) -> Model:
     if len(kept) != len(model.layers):
         raise Malformed("decoder_block_count", "is not as many as the encoder has")
     layers = tuple(
-        Layer(layer.weights, replace(cache, spread=layer.cache.spread), layer.wide)
+        Layer(
+            layer.weights,
+            replace(cache, spread=layer.cache.spread, picked=layer.cache.picked),
+            layer.wide,
+        )
         for layer, cache in zip(model.layers, kept, strict=True)
     )
     first = keys.kv[0]

@@ -160,6 +160,7 @@ class Dots3(Decoder):
             made, heads=told.whole("num_attention_heads"), rank=told.whole("kv_lora_rank"),
             rope=told.maybe("qk_rope_head_dim"), nope=told.whole("qk_nope_head_dim"),
             value=told.whole("v_head_dim"), query_rank=told.whole("q_lora_rank"), index_width=0,
+            index_top=0,
         )  # fmt: skip
 
     def shared_width(self, layer: int) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from placement.memory.model import Cache, Model, Reach
-from placement.memory.types import CACHE_TYPES, F32, TYPES, Type, bytes_of, fits
+from placement.memory.types import CACHE_TYPES, F16, F32, TYPES, Type, bytes_of, fits
 
 PADDING: Final = 256
 """Cells come in these."""
@@ -137,6 +137,17 @@ def _row(kind: Type, wide: int) -> int:
     return bytes_of(kind, wide) if wide else 0
 
 
+def _mask_bytes(model: Model) -> int:
+    """For each token of a micro-batch and each that it might look at."""
+    indexed = [layer.cache for layer in model.layers if layer.cache.indexer]
+    if not indexed:
+        return F16.bytes
+    if any(cache.latent for cache in indexed):
+        return 2 * F32.bytes  # a score and an order beside the mask
+    # Blocks are picked for each key head: its scores, their best, and the mask.
+    return 2 * F32.bytes * max(cache.heads for cache in indexed) + F32.bytes + F16.bytes
+
+
 def _attended(model: Model, cache: Cache, context: Context) -> int:
     """Rows that a token of a clumping layer looks at: the window's, and those of many."""
     cells = cells_of(model, context, cache)
@@ -157,10 +168,11 @@ def compute_bytes(model: Model, context: Context) -> int:
     logits = F32.bytes * batch * (model.vocabulary + 2 * hidden)
     if not any(layer.cache.reach is not Reach.NOTHING for layer in model.layers):
         return max(logits, F32.bytes * batch * (4 * wide + hidden))
-    spread = F32.bytes * batch * max(layer.cache.spread for layer in model.layers)
-    picked = any(layer.cache.indexer for layer in model.layers)
-    # An indexer holds a score and an order beside the mask.
-    mask = (8 if picked else 2) * batch * full
+    unfolded = max(layer.cache.spread for layer in model.layers)
+    # Every layer's choice stays until the last layer has run, which is an engine's oversight.
+    unfolded += sum(layer.cache.picked for layer in model.layers)
+    spread = F32.bytes * batch * unfolded
+    mask = _mask_bytes(model) * batch * full
     if any(layer.cache.clump for layer in model.layers):
         full = max(_attended(model, layer.cache, context) for layer in model.layers)
         mask = 12 * batch * full

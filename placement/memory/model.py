@@ -75,6 +75,8 @@ class Cache:
     """Elements per token for an engine that cannot keep the latent row alone."""
     spread: int = 0
     """Elements that one token is unfolded to in a micro-batch, beyond the row itself."""
+    picked: int = 0
+    """Tokens that an indexer picks here: the list is alive until the micro-batch is through."""
     conv: int = 0
     state: int = 0
     clump: int = 0

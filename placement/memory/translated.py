@@ -63,6 +63,9 @@ def config_of(keys: Keys) -> dict[str, Any]:
     if not any(keys.heads):
         said["num_attention_heads"] = said["num_key_value_heads"] = None
     said["num_experts_per_tok"] = max(own.each(keys.layers, "expert_used_count", default=0))
+    types = own.listed("attention.indexer.types")
+    if types is not None:
+        said["indexer_types"] = ["full" if one else "shared" for one in types]
     width = own.maybe("attention.value_length")
     if width and width != keys.key:
         said["v_head_dim"] = width
