@@ -20,14 +20,14 @@ def crashes(module: str, folder: Path, *flags: str) -> subprocess.CompletedProce
 def test_who_is_killed_at_a_boundary_has_lost_nothing_that_was_told_and_starts_again(
     tmp_path: Path,
 ) -> None:
-    done = crashes("simulations.crashes", tmp_path, "--tries", "4", "--every", "40")
+    done = crashes("simulations.crashes", tmp_path, "--tries", "3", "--every", "60")
     assert done.returncode == 0, done.stdout + done.stderr
     boundaries = re.search(r"boundaries  (\d+):", done.stdout)
     assert boundaries is not None
     assert int(boundaries[1]) > 1_000, "a story with all deeds in it"
     for kind in ("sqlite write", "sqlite sync", "commit", "mark", "send", "replace", "fill"):
         assert f"{kind} " in done.stdout
-    assert "killed at   4, and started again" in done.stdout
+    assert "killed at   3, and started again" in done.stdout
     assert not [*tmp_path.iterdir()], "nothing is left behind"
 
 
