@@ -68,6 +68,7 @@ from ledger.reopening import (
     settle,
     take_back_lost,
 )
+from ledger.rights_commands import Issue
 from ledger.standings import refuse_more
 from ledger.succession import take_over
 from ledger.visits import Visit
@@ -144,7 +145,10 @@ class Ledger(Readable):
         refused = refuse_more(self._desk, command, self._short, now)
         if refused is not None:
             return [*effects, visit.turn_away(command.id, refused)]
-        return [*effects, *visit.answer(command)]
+        effects += visit.answer(command)
+        if isinstance(command, Issue):  # whoever has rights now may spend them now
+            self.later.escrow.open_if_allowed(self._desk, self._chains)
+        return effects
 
     def report(self, observation: Observation, now: Instant) -> list[LedgerEffect]:
         """Take note of something about the world."""

@@ -49,6 +49,8 @@ def much(amount: int, kind: str) -> str:
     """So much of one kind of pool, for people."""
     unit = unit_of(kind) or unit_of(f"{kind}:x")
     if unit is Unit.BYTES:
+        if amount < _MIB:
+            return f"{amount} B"
         if amount % _GIB == 0:
             return f"{amount // _GIB} GiB"
         small = amount < 10 * _GIB

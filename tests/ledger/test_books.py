@@ -37,6 +37,14 @@ from ledger.entries import (
 from ledger.holds import Token
 from ledger.lifecycle import HoldState
 from ledger.refusal import Refusal
+from ledger.rights_entries import (
+    RightsBarred,
+    RightsGiven,
+    RightsIssued,
+    RightsOpened,
+    RightsTaken,
+    RightsWithdrawn,
+)
 from ledger.tally import AuditError
 from mesh.identity import Epoch
 from mesh.logs import NO_BLOCK, Block, Era, Position, seal_block
@@ -277,6 +285,19 @@ loose_entries: st.SearchStrategy[Entry] = st.one_of(
     st.builds(lambda amount: WentOffline((Leg("ram", amount),)), amounts),
     st.builds(lambda amount: CameOnline((Leg("ram", amount),)), amounts),
     st.builds(lambda state: PoolStateSet("ram", state), st.sampled_from(PoolState)),
+    st.builds(lambda total: RightsIssued("", "ram", total), amounts),
+    st.builds(
+        lambda total, again: RightsIssued("alice", "ram", total, again), amounts, st.booleans()
+    ),
+    st.builds(
+        lambda total, again: RightsGiven("alice", "ram", ALICE.id, total, again),
+        amounts,
+        st.booleans(),
+    ),
+    st.builds(lambda total: RightsTaken("alice", "ram", ALICE.id, total, AT), amounts),
+    st.builds(lambda total: RightsWithdrawn("alice", "ram", total), amounts),
+    st.just(RightsBarred(ALICE.id)),
+    st.just(RightsOpened(False, "")),
 )
 
 

@@ -42,6 +42,15 @@ from ledger.gang_entries import (
     Parked,
     Settled,
 )
+from ledger.rights_entries import (
+    RightsBarred,
+    RightsGiven,
+    RightsIssued,
+    RightsOpened,
+    RightsTaken,
+    RightsWithdrawn,
+    RightsWrittenOff,
+)
 from mesh.identity import Epoch
 from mesh.logs import ENTRY_BYTES_MAX, Era, Position
 
@@ -53,6 +62,7 @@ legs = st.dictionaries(pools, st.integers(1, AMOUNT_MAX), min_size=1).map(
 )
 words = st.text(max_size=40)
 terms = st.integers(1, AMOUNT_MAX)
+sorts = st.text(min_size=1, max_size=8)
 eras = st.builds(Era, st.integers(0, 2**40), ids)
 positions = st.builds(Position, eras, st.integers(0, 2**40), hashes)
 kinds = st.sampled_from(GrantKind)
@@ -87,6 +97,13 @@ entries: st.SearchStrategy[Entry] = st.one_of(
     st.builds(GangCommitted, ids),
     st.builds(GangCompleted, ids),
     st.builds(GangEnded, ids, words),
+    st.builds(RightsIssued, words, sorts, terms, st.booleans()),
+    st.builds(RightsWithdrawn, words, sorts, terms, st.booleans()),
+    st.builds(RightsWrittenOff, words, sorts, ids, terms, words, st.booleans()),
+    st.builds(RightsGiven, words, sorts, ids, terms, st.booleans()),
+    st.builds(RightsTaken, words, sorts, ids, terms, positions, st.booleans()),
+    st.builds(RightsBarred, ids, st.booleans()),
+    st.builds(RightsOpened, st.booleans(), words),
     st.builds(BookingsOpened, st.sampled_from(OpenedBy), words),
     st.builds(
         Checkpointed, hashes,
