@@ -171,7 +171,7 @@ class Ledger(Readable):
                 assert self._is_open, "promises are taken over by who may make them"
                 effects.extend(take_over(self._desk, observation, now))
             case RightsTold() | RightsWord():  # as above; of what is read everything is told again
-                if self._is_open:
+                if self._is_open and not self._short:
                     heed(self._desk, observation)
             case PeersKnown():
                 self._gate.peers = observation

@@ -81,7 +81,8 @@ class Readable:
 
     def lacking(self, asked: Asked, now: Instant) -> tuple[str, list[tuple[str, int]]]:
         """For whom, and of what, rights are missing that would let us grant what is asked."""
-        return lacking(self._desk, asked, now) if self._is_open else ("", [])
+        may = self._is_open and not self._short
+        return lacking(self._desk, asked, now) if may else ("", [])
 
     def remaining(self, hold: bytes, now: Instant) -> Duration | None:
         """How long a hold still has, by our count."""

@@ -6,6 +6,7 @@ from ledger.desk import Desk
 from ledger.granting import Refused
 from ledger.lifecycle import HoldState
 from ledger.quarantine import Quarantine
+from ledger.rights_commands import Give, Issue
 from mesh.instant import Instant
 
 OPEN = "open"
@@ -42,6 +43,8 @@ def refuse_more(desk: Desk, command: Command, short: str, now: Instant) -> Refus
     """With next to no room on the disk nothing more is promised, and all that was is kept: whoever
     confirms, renews or gives back is served from what little is left. A request that was answered
     before is answered the same."""
+    if short and isinstance(command, Issue | Give):
+        return Refused(Outcome.DISK_FULL, short)
     if not short or not isinstance(command, Hold | Wait | Extend | Transfer):
         return None
     desk.hall.line.hear(command.id, now)  # who waits keeps the place

@@ -115,7 +115,8 @@ class LinesAreFair(Check):
         claim = Claim(entry.legs, scene.now, end)
         if scene.has_a_gang_of(entry):
             return  # its place in the line was its own, or it did not stand for this
-        self._judge_for_gangs(host, scene, claim, entry)
+        if not scene.is_before_gangs(entry):
+            self._judge_for_gangs(host, scene, claim, entry)
         if scene.goes_before(entry):
             self.looks("B18")
         else:
@@ -229,6 +230,12 @@ class Scene:
             )
             for ago in _AGO
         )
+
+    def is_before_gangs(self, entry: Held) -> bool:
+        """Whether nothing runs on behalf of `entry`, and something does for each gang that waits:
+        then it goes before them, whether it waited or not."""
+        busy = principal_of(entry.principal, entry.holder) in self._busy
+        return not busy and all(self._rank(one, 0)[0] for one in self._gangs)
 
     def soonest(
         self, ticket: Ticket, beside: Claim | None = None, whenever: Instant | None = None,

@@ -101,8 +101,11 @@ class Reading:
     def _vouches(
         self, giver: NodeId, taker: NodeId, principal: str, sort: str, total: int
     ) -> bool:  # fmt: skip
-        if self._knowledge.ledger.books.is_barred(giver):
-            return True  # it is gone for good: nobody will ever ask what it gave
+        gone = self._knowledge.ledger.books.is_barred(giver)
+        if gone or (
+            giver != self._knowledge.us and self._knowledge.mesh.roll.member(giver) is None
+        ):
+            return True  # it is gone for good, or forgotten: nobody keeps its log any more
         books = self._knowledge.books(giver)
         gave = RightsRow(principal, sort, Side.GIVEN, taker)
         return books is not None and books.rights.get(gave, 0) >= total
