@@ -58,11 +58,17 @@ def _waiting(rows: list[dict[str, Any]]) -> list[str]:
         [
             str(row["place"]), short(row["id"]), clean(row["holder"]["name"]), legs(row["legs"]),
             span(row["waited_ms"]), span(row["turn_in_ms"]), str(row["priority"]),
-            " ".join(clean(part) for part in (row["principal"], row["label"]) if part) or "-",
+            " ".join(clean(part) for part in (row["principal"], row["label"], _of(row)) if part)
+            or "-",
         ]
         for row in rows
     ]  # fmt: skip
     return ["", f"in the line of {owner}", *table(WAITING_HEADERS, cells)]
+
+
+def _of(row: dict[str, Any]) -> str:
+    """That a place is one of a gang's, which waits for other owners too."""
+    return f"(gang {short(row['gang'])})" if row.get("gang") else ""
 
 
 def _drawn(holds: list[dict[str, Any]], width: int | None) -> list[str]:

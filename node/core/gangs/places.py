@@ -46,6 +46,8 @@ AGAIN_AFTER: Final[Duration] = 30 * SECOND
 BAR_AFTER: Final[Duration] = MINUTE
 """How long a gang waits before it claims room that nobody knows to be enough."""
 VOID_SENDS_MAX: Final = 3
+NODES_TOLD_MAX: Final = 6
+"""In the sentence; programs are given all of them."""
 
 
 @dataclass(slots=True)
@@ -274,12 +276,26 @@ def progress(
     together = "nobody knows when" if turn_in is None else f"within {roughly(turn_in)}"
     sentence = f"{why}: {ready} of {_nodes(gang)} have room, all together {together}"
     sentence += f"; nothing is held meanwhile; waits {roughly(left)} more"
+    told = [_worded(row) for row in rows[:NODES_TOLD_MAX]]
+    more = len(rows) - len(told)
+    sentence += f" ({', '.join(told)}{f', and {more} more' if more > 0 else ''})"
     body: dict[str, Any] = {
         "stage": "in line", "sentence": sentence, "lines": rows, "ready": ready,
         "nodes": _nodes(gang), "remaining_ms": left // MILLISECOND,
         "turn_in_ms": None if turn_in is None else turn_in // MILLISECOND,
     }  # fmt: skip
     return Progress(gang.token or 0, body)
+
+
+def _worded(row: dict[str, Any]) -> str:
+    """One of its nodes: `elm place 1 of 2 within 40s`."""
+    if row["place"] is None:
+        return f"{row['node']} {row['note'] or 'is asked'}"
+    if row["turn_in_ms"] == 0:
+        return f"{row['node']} now"
+    where = f"{row['node']} place {row['place']} of {row['of']}"
+    turn = row["turn_in_ms"]
+    return where if turn is None else f"{where} within {roughly(turn * MILLISECOND)}"
 
 
 def _row(place: Place, now: Instant) -> dict[str, Any]:

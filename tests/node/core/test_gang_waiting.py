@@ -197,6 +197,8 @@ def test_who_waits_is_told_its_place_with_each_and_when_all_could_start() -> Non
     said = told(world, token)
     assert (said["stage"], said["ready"], said["nodes"]) == ("in line", 1, 3)
     assert 75_000 < said["turn_in_ms"] < 85_000
+    assert "ann now" in said["sentence"]
+    assert "bob place 1 of 1 within " in said["sentence"]
     rows = {row["node"]: (row["place"], row["of"], row["turn_in_ms"]) for row in said["lines"]}
     assert rows["ann"] == (1, 1, 0)
     assert 25_000 < rows["bob"][2] < 33_000
