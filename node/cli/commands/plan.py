@@ -10,6 +10,7 @@ from node.cli.exits import NO, YES, wrong_usage
 from node.cli.render import clean, table
 
 JOBS_BYTES_MAX = 1 << 20
+NOWHERE = "why, node by node: `holdfast explain` with the same words and flags"
 
 
 def run(flags: Namespace) -> int:
@@ -25,11 +26,13 @@ def run(flags: Namespace) -> int:
 
 
 def _drawn(jobs: list[dict[str, Any]]) -> list[str]:
-    rows = [[clean(job["name"]), _node(job), _verdict(job), job["plan"] or "none"] for job in jobs]
+    rows = [[clean(job["name"]), _node(job), _verdict(job)] for job in jobs]
     if len(jobs) == 1:
-        name, node, verdict, token = rows[0]
-        return [f"{name}: {node} ({verdict})", f"take it with: holdfast reserve … --plan {token}"]
-    lines = table(("JOB", "ON", "VERDICT"), [row[:3] for row in rows])
+        name, node, verdict = rows[0]
+        token = jobs[0]["plan"]
+        next_ = f"take it with: holdfast reserve … --plan {token}" if token else NOWHERE
+        return [f"{name}: {node} ({verdict})", next_]
+    lines = table(("JOB", "ON", "VERDICT"), rows)
     return [*lines, "", "with --json each job has its token, for `holdfast reserve --plan`"]
 
 

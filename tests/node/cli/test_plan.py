@@ -30,3 +30,14 @@ def test_a_plan_says_how_to_take_it_and_a_batch_has_its_tokens_in_json(
         assert run("why-not", "nobody", "--ram", "1GiB").status == 1
         assert run("explain", "--ram", "1GiB").status == 0
     assert run("profile", "match", "run", "go", "tests", "--json").status == 0
+
+
+def test_a_plan_that_fits_nowhere_offers_nothing_to_take(state: Path, run: Run) -> None:
+    nowhere = {"decision": {"chosen": None, "counts": [["not enough room", 1]]}, "plan": None}
+    with FakeAgent(state) as agent:
+        agent.say("plan", {"jobs": [nowhere], "ages_ms": {}})
+        ran = run("plan", "--ram", "1TiB")
+    assert ran.status == 1
+    assert "nowhere (1 not enough room)" in ran.out
+    assert "--plan" not in ran.out
+    assert "holdfast explain" in ran.out
