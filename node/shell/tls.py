@@ -16,7 +16,6 @@ no such thing, a temporary file whose key is encrypted under a password that nev
 """
 
 import contextlib
-import datetime as dt
 import os
 import secrets
 import ssl
@@ -25,16 +24,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import trio
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.x509.oid import NameOID
 
-from mesh.identity import Identity, NodeId, PublicKey, id_of, id_text
+from mesh.identity import Identity, NodeId, id_of, id_text
+from node.shell import certificates
 
-VALID_FROM: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-VALID_UNTIL: Final = dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=dt.UTC)
 CA_SERIAL: Final = 1
 PASSWORD_BYTES: Final = 32
 
@@ -55,7 +50,7 @@ class MeshTls:
     """
 
     def __init__(self, ca_seeds: Sequence[bytes], identity: Identity) -> None:
-        trusted = b"".join(_der(ca_certificate(seed)) for seed in ca_seeds)
+        trusted = b"".join(ca_certificate(seed) for seed in ca_seeds)
         servers: dict[str, ssl.SSLContext] = {}
         clients: list[DialContext] = []
         for seed in ca_seeds:
@@ -117,53 +112,21 @@ def peer_of(stream: "trio.SSLStream[trio.abc.Stream]") -> NodeId | None:
     return _id_in(shown)
 
 
-def ca_certificate(ca_seed: bytes) -> x509.Certificate:
+def ca_certificate(ca_seed: bytes) -> bytes:
     """The mesh CA of one secret: the same bytes wherever it is derived."""
     key = Ed25519PrivateKey.from_private_bytes(ca_seed)
-    name = _ca_name(key.public_key())
-    builder = (
-        _builder(name, name, key.public_key(), CA_SERIAL)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(signs_certificates=True), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    )
-    return builder.sign(key, algorithm=None)
+    return certificates.ca_certificate(key, _ca_name(key.public_key()), CA_SERIAL)
 
 
-def leaf_certificate(ca_key: Ed25519PrivateKey, identity: Identity) -> x509.Certificate:
+def leaf_certificate(ca_key: Ed25519PrivateKey, identity: Identity) -> bytes:
     """The certificate of one node under the mesh CA. The name in it is for people."""
-    public = identity.private_key.public_key()
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, id_text(identity.id))])
-    issuer = ca_key.public_key()
-    serial = int.from_bytes(identity.id) | 1  # any positive number; ours is stable
-    builder = (
-        _builder(name, _ca_name(issuer), public, serial)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(signs_certificates=False), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer), critical=False)
-    )
-    return builder.sign(ca_key, algorithm=None)
+    issuer = _ca_name(ca_key.public_key())
+    return certificates.leaf_certificate(ca_key, issuer, id_text(identity.id), identity)
 
 
-def _builder(
-    subject: x509.Name, issuer: x509.Name, public: Ed25519PublicKey, serial: int
-) -> x509.CertificateBuilder:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(public)
-        .serial_number(serial)
-        .not_valid_before(VALID_FROM)
-        .not_valid_after(VALID_UNTIL)
-    )
-
-
-def _ca_name(public: Ed25519PublicKey) -> x509.Name:
+def _ca_name(public: Ed25519PublicKey) -> str:
     # Two secrets may be in force at once: their CAs must not answer to one name.
-    text = f"holdfast mesh {_label(public)[1:]}"
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+    return f"holdfast mesh {_label(public)[1:]}"
 
 
 def _label(public: Ed25519PublicKey) -> str:
@@ -173,20 +136,6 @@ def _label(public: Ed25519PublicKey) -> str:
     return f"h{digest.finalize()[:8].hex()}"
 
 
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs_certificates,
-        key_cert_sign=signs_certificates,
-        crl_sign=False,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
 def _harden(context: ssl.SSLContext) -> None:
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_COMPRESSION
@@ -194,7 +143,7 @@ def _harden(context: ssl.SSLContext) -> None:
     context.verify_flags |= ssl.VERIFY_X509_STRICT
 
 
-def _load_key(context: ssl.SSLContext, leaf: x509.Certificate, key: Ed25519PrivateKey) -> None:
+def _load_key(context: ssl.SSLContext, leaf: bytes, key: Ed25519PrivateKey) -> None:
     password = secrets.token_bytes(PASSWORD_BYTES).hex()
     in_memory = hasattr(os, "memfd_create")
     encryption: serialization.KeySerializationEncryption = (
@@ -202,7 +151,7 @@ def _load_key(context: ssl.SSLContext, leaf: x509.Certificate, key: Ed25519Priva
         if in_memory
         else serialization.BestAvailableEncryption(password.encode())
     )
-    pem = leaf.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
+    pem = ssl.DER_cert_to_PEM_cert(leaf).encode() + key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
     )
     with _memory_file(pem) if in_memory else _temporary_file(pem) as path:
@@ -228,18 +177,10 @@ def _temporary_file(data: bytes) -> Iterator[str]:
 
 
 def _id_in(certificate: bytes) -> NodeId | None:
-    try:
-        public = x509.load_der_x509_certificate(certificate).public_key()
-    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
-        return None  # on a pinned dial the far end may show anything at all
-    if not isinstance(public, Ed25519PublicKey):
-        return None
-    return id_of(PublicKey(_raw(public)))
+    # On a pinned dial the far end may show anything at all.
+    public = certificates.key_in(certificate)
+    return None if public is None else id_of(public)
 
 
 def _raw(public: Ed25519PublicKey) -> bytes:
     return public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-
-
-def _der(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.DER)

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import msgpack
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from mesh.beacon import Beacon, write_beacon
 from mesh.chains import Chains
@@ -98,8 +97,8 @@ def keys() -> dict[str, Any]:
     return {
         "secret": SECRET.raw, "mesh_id": KEYS.mesh_id, "key_id": KEYS.key_id,
         "beacon_key": KEYS.beacon_mac, "handshake_key": KEYS.handshake, "ca_key": KEYS.ca_seed,
-        "ca_certificate": ca_certificate(KEYS.ca_seed).public_bytes(Encoding.DER),
-        "leaf_certificate_of_ann": leaf_certificate(ca, ANN).public_bytes(Encoding.DER),
+        "ca_certificate": ca_certificate(KEYS.ca_seed),
+        "leaf_certificate_of_ann": leaf_certificate(ca, ANN),
         "taken_over": {
             "mesh_id": derive(taken_over).mesh_id, "key_id": derive(taken_over).key_id,
             "text": taken_over.text,

@@ -4,7 +4,6 @@ import ssl
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mesh.identity import Identity, id_text
@@ -16,27 +15,26 @@ OTHER_SEED = bytes(32)
 IDENTITY = Identity(bytes([7]) * 32)
 
 
-def der(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.DER)
-
-
 def test_one_secret_gives_one_ca_to_the_byte_and_another_gives_another() -> None:
-    assert der(ca_certificate(SEED)) == der(ca_certificate(SEED))
-    assert ca_certificate(SEED).subject != ca_certificate(OTHER_SEED).subject
+    assert ca_certificate(SEED) == ca_certificate(SEED)
+    names = [x509.load_der_x509_certificate(ca_certificate(one)) for one in (SEED, OTHER_SEED)]
+    assert names[0].subject != names[1].subject
 
 
 def test_no_clock_decides_whether_a_certificate_is_valid() -> None:
     ca_key = Ed25519PrivateKey.from_private_bytes(SEED)
-    for certificate in (ca_certificate(SEED), leaf_certificate(ca_key, IDENTITY)):
+    for der in (ca_certificate(SEED), leaf_certificate(ca_key, IDENTITY)):
+        certificate = x509.load_der_x509_certificate(der)
         assert certificate.not_valid_before_utc.year == 1970
         assert certificate.not_valid_after_utc.year == 9999
 
 
 def test_the_leafs_key_is_the_nodes_key() -> None:
     ca_key = Ed25519PrivateKey.from_private_bytes(SEED)
-    leaf = leaf_certificate(ca_key, IDENTITY)
-    leaf.verify_directly_issued_by(ca_certificate(SEED))
-    assert tls._id_in(der(leaf)) == IDENTITY.id
+    der = leaf_certificate(ca_key, IDENTITY)
+    leaf = x509.load_der_x509_certificate(der)
+    leaf.verify_directly_issued_by(x509.load_der_x509_certificate(ca_certificate(SEED)))
+    assert tls._id_in(der) == IDENTITY.id
     assert id_text(IDENTITY.id) in leaf.subject.rfc4514_string()
 
 
