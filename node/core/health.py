@@ -30,7 +30,7 @@ def doctor(knowledge: Knowledge, survey: Survey) -> dict[str, Any]:
     scene = Scene(survey, housemates(knowledge))
     checks = [
         _grants(knowledge), _peers_answer(knowledge), _names(knowledge), _ledgers(knowledge),
-        _versions(knowledge), _keys(knowledge), *knowledge.news.checks,
+        _owners(knowledge), _versions(knowledge), _keys(knowledge), *knowledge.news.checks,
     ]  # fmt: skip
     return {
         "checks": [_plain(check) for check in checks],
@@ -126,6 +126,13 @@ def _ledgers(knowledge: Knowledge) -> Check:
     sentence = "; ".join(broken) or f"all {len(logs)} that are kept here add up"
     hint = "nothing is placed on a node whose ledger does not add up; `holdfast ledger verify`"
     return Check("ledgers", not broken, sentence, hint)
+
+
+def _owners(knowledge: Knowledge) -> Check:
+    """Whether anybody else says that what is ours is theirs, or speaks where nobody should."""
+    told = "; ".join([*knowledge.contests, *knowledge.outcasts])
+    hint = "only a person knows which of them is right: the sentence says what to do in each case"
+    return Check("owners", not told, told or "nobody else claims what this machine has", hint)
 
 
 def _versions(knowledge: Knowledge) -> Check:

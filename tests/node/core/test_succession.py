@@ -82,6 +82,10 @@ def test_it_says_who_it_may_have_been_and_grants_nothing_where_bookings_are_beli
     assert "`holdfast succeed" in sentence
     assert sentence in warnings(world, "anew")
     assert told(anew, "alarm.contested") == []
+    checks = world.answer("anew", requests.Doctor()).body["checks"]
+    assert [one["sentence"] for one in checks if not one["ok"] and one["name"] == "owners"] == [
+        sentence
+    ]
 
 
 def test_by_a_persons_word_it_keeps_them_and_their_holders_need_do_nothing() -> None:
