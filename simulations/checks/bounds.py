@@ -78,7 +78,7 @@ from node.core.trust.inviting import INVITES_MAX, OVER_REMEMBERED_MAX, WRONG_TOK
 from node.core.trust.revoking import REVOKED_MAX
 from node.core.usage.attribution import FOLLOWED_MAX, HEARD_MAX
 from node.core.usage.remembering import WORKS_MAX
-from node.core.usage.succession import DENIED_MAX
+from node.core.usage.succession import ANCESTORS_MAX, DENIED_MAX
 from node.core.usage.ties import TIES_MAX
 from placement.columns import COLUMNS_MAX, FIGURED_MAX
 from placement.history import RECORDS_MAX
@@ -265,6 +265,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Rivals._unmet": _members,
     "Rivals.ancestors": _members,
     "Rivals.denied": DENIED_MAX,
+    "Rivals.kept": ANCESTORS_MAX,
     "Rivals.contested": POOLS_MAX,
     "Claim.machine": 2,
     "Claim.pools": POOLS_MAX,

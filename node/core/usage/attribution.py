@@ -36,7 +36,13 @@ from node.core.picture.topics import TOPIC_INVENTORY, TOPIC_LIVE, How, Inventory
 from node.core.processes import Process
 from node.core.usage.remembering import KINDS, Remembering
 from node.core.usage.rivals import CHANGES, SETTLED, Rivals
-from node.core.usage.succession import META_DENIED, restore_denied
+from node.core.usage.succession import (
+    META_ANCESTORS,
+    META_DENIED,
+    ancestors_row,
+    restore_ancestors,
+    restore_denied,
+)
 from node.core.usage.ties import Ties, holder_of
 from placement.history import NOTHING
 
@@ -74,7 +80,11 @@ class Attribution:
     def restore(self, saved: Mapping[str, Mapping[bytes, bytes]], now: Instant) -> list[Effect]:
         """Take up what an earlier start knew."""
         self.remembering.restore(saved.get(SPACE_WORK, {}), saved.get(SPACE_HISTORY, {}), now)
-        restore_denied(self.rivals, saved.get(SPACE_META, {}).get(META_DENIED, b""))
+        meta = saved.get(SPACE_META, {})
+        restore_denied(self.rivals, meta.get(META_DENIED, b""))
+        restore_ancestors(self.rivals, meta.get(META_ANCESTORS, b""))
+        self.rivals.look()
+        self._knowledge.contests = self.rivals.warnings()
         return [*self.ties.restore(saved.get(SPACE_TIE, {}))]
 
     # Our own machine -----------------------------------------------------------------------------
@@ -203,7 +213,8 @@ class Attribution:
             for sentence, ancestral in told.items()
         ]
         effects += [self._bulletin.event("pool.settled", f"{pool}: {SETTLED}") for pool in over]
-        return [*effects, Look("another node says that a pool of ours is its own")]
+        row = ancestors_row(rivals)
+        return [*effects, row, Look("another node says that a pool of ours is its own")]
 
     # Other machines, as far as our holds are concerned -------------------------------------------
 

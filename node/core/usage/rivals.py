@@ -132,6 +132,9 @@ class Rivals:
     contested: dict[str, tuple[NodeId, ...]] = field(default_factory=dict)
     ancestors: dict[NodeId, tuple[str, ...]] = field(default_factory=dict)
     """Who may have been this machine, with pools of ours on which it promised something."""
+    kept: dict[NodeId, tuple[str, ...]] = field(default_factory=dict)
+    """Ancestors that an earlier start saw: a start that lost nothing grants at once, before it has
+    looked at the machine and been told again what the other one was."""
     denied: dict[NodeId, None] = field(default_factory=dict)
     """Of whom a person said that it was another machine."""
     _unmet: dict[NodeId, Instant] = field(default_factory=dict)
@@ -155,12 +158,14 @@ class Rivals:
             self._near[node] = claim
         else:
             self._near.pop(node, None)
+            if claim is not None and self._ours is not None:
+                self.kept.pop(node, None)
 
     def look(self) -> tuple[list[str], list[str]]:
         """Compare. (Pools that are contested from now on, or by others; those that no longer are.)
         Costs nothing while nobody is near."""
         before = self.contested
-        if not self._near and not before:
+        if not self._near and not before and not self.kept:
             return [], []
         counted = {node: claim for node, claim in self._near.items() if self._counts(node, claim)}
         self.contested = {} if self._ours is None else contested(self._ours, counted)
@@ -189,11 +194,16 @@ class Rivals:
         """Ancestors with promises on what is ours, as of now."""
         now, found = self._knowledge.now, {}
         unmet = [node for node in self._near if self._is_unmet(node) and self.matches(node)]
-        self._unmet = {node: self._unmet.get(node, now) for node in unmet}
+        long = {node: now - UNMET_FOR for node in unmet if node in self.kept}
+        self._unmet = {node: self._unmet.get(node, long.get(node, now)) for node in unmet}
         for node, since in self._unmet.items():
             pools = [pool for pool in self._promised(node) if self._owns(pool)]
             if pools and now - since >= UNMET_FOR and node not in self.denied:
                 found[node] = tuple(pools)
+        for node, named in self.kept.items():
+            if node not in self._near and node not in self.denied and self._is_unmet(node):
+                pools = [pool for pool in self._promised(node) if pool in named]
+                found |= {node: tuple(pools)} if pools else {}
         return found
 
     def _is_unmet(self, node: NodeId) -> bool:

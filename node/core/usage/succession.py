@@ -46,7 +46,11 @@ REASON_CHARS_MAX: Final = 80
 """It goes into the log, and into the word that retires the old id, beside our own name."""
 META_DENIED: Final = b"not our key"
 """The row of those of whom a person said that they were other machines."""
+META_ANCESTORS: Final = b"who we were"
+"""The row of those who may have been this machine, and of the pools on which they promised."""
+ANCESTORS_MAX: Final = 16
 DENIED_MAX: Final = 16
+POOLS_MAX: Final = 256
 SILENT_NAMED_MAX: Final = 8
 
 
@@ -211,6 +215,30 @@ def restore_denied(rivals: Rivals, row: bytes) -> None:
         return
     if type(told) is list and all(type(o) is bytes and len(o) == NODE_ID_BYTES for o in told):
         rivals.denied = dict.fromkeys(NodeId(one) for one in told)
+
+
+def ancestors_row(rivals: Rivals) -> Persist:
+    """Who may have been this machine, for the next start."""
+    rows = [[node, list(pools)] for node, pools in rivals.ancestors.items()][:ANCESTORS_MAX]
+    return Persist((Write(SPACE_META, META_ANCESTORS, msgpack.packb(rows) if rows else None),))
+
+
+def restore_ancestors(rivals: Rivals, row: bytes) -> None:
+    """The inverse; what cannot be read is seen anew once the peers have told of it."""
+    try:
+        told = msgpack.unpackb(row, max_array_len=POOLS_MAX) if row else []
+    except (ValueError, msgpack.UnpackException):
+        return
+    if type(told) is list and all(_is_ancestor(one) for one in told[:ANCESTORS_MAX]):
+        rivals.kept = {NodeId(node): tuple(pools) for node, pools in told[:ANCESTORS_MAX]}
+
+
+def _is_ancestor(row: object) -> bool:
+    if type(row) is not list or len(row) != 2:
+        return False
+    node, pools = row
+    named = type(pools) is list and all(type(pool) is str for pool in pools)
+    return type(node) is bytes and len(node) == NODE_ID_BYTES and named
 
 
 # The recovery key ------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,13 @@ from mesh.membership import Trust
 from node.core import requests
 from node.core.requests import Refused
 from node.core.requests.succession import SetRecovery, Succeed
-from node.core.usage.succession import read_recovery, recovery_text
+from node.core.usage.rivals import Rivals
+from node.core.usage.succession import (
+    read_recovery,
+    recovery_text,
+    restore_ancestors,
+    restore_denied,
+)
 from simulations.hardware import GIB, Card
 from simulations.host import Host
 from simulations.world import World
@@ -269,6 +276,22 @@ def test_a_neighbour_on_one_machine_that_was_met_is_no_ancestor() -> None:
     assert world.answer("cyd", reserve(ask={"node": "bob"})).ok
 
 
+def test_a_restart_before_the_word_grants_nothing_either_not_even_at_first() -> None:
+    world = mesh("ann", "bob", "cyd")
+    booked(world)
+    anew = lost(world)
+    world.crash("anew")
+    world.start("anew")
+    states = []
+    for _ in range(40):
+        world.run(SECOND // 4)
+        states.append(anew.alive.ledger.books.pools["ram"])
+        wish = reserve(ask={"node": "anew"}, wait_for_opening=False)
+        assert not world.answer("anew", wish).ok
+    assert set(states) == {PoolState.IMPAIRED}
+    assert anew.alive.ledger.standing[0] == "open"
+
+
 def test_it_can_lose_its_log_in_turn_and_finds_what_it_took_over() -> None:
     world = mesh("ann", "bob", "cyd")
     hold = booked(world)
@@ -283,6 +306,19 @@ def test_it_can_lose_its_log_in_turn_and_finds_what_it_took_over() -> None:
     assert held(anew, hold) is HoldState.POSTED
     origin = anew.alive.ledger.books.live[bytes.fromhex(hold)].origin
     assert origin < Token(2, 0, 0)
+
+
+_PLAIN = st.integers(0, 2**40) | st.binary(max_size=20) | st.text(max_size=8)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.binary(max_size=60) | st.recursive(_PLAIN, st.lists).map(msgpack.packb))
+def test_a_row_of_ancestors_is_read_whole_or_not_at_all(row: bytes) -> None:
+    nobody: Any = None
+    rivals = Rivals(nobody)
+    restore_ancestors(rivals, row)
+    restore_denied(rivals, row)
+    assert all(len(node) == 16 for node in [*rivals.kept, *rivals.denied])
 
 
 @settings(max_examples=30, deadline=None)
