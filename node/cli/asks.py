@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from node.cli.exits import wrong_usage
+from node.cli.names import perhaps_named
 from node.cli.render import clean, tell
 
 DURATION_DEFAULT: Final = "1h"
@@ -42,15 +43,22 @@ def document(flags: Namespace) -> dict[str, Any]:
 
         written = {**needs(flags), **written}
     elif flags.words and not any(name in written for name in ROOM):
-        from node.cli.model_needs import named
-
-        written = {**named(" ".join(flags.words)), **written}
+        written = {**_of_a_model(" ".join(flags.words)), **written}
     if not flags.words and not written:
         raise wrong_usage("say what is needed", _EXAMPLE)
     _check(written)
     if not flags.json:
         _tell_units(written)
     return {"words": " ".join(flags.words), **written} if flags.words else written
+
+
+def _of_a_model(words: str) -> dict[str, Any]:
+    names = perhaps_named(words)
+    if not names:
+        return {}
+    from node.cli.model_needs import named
+
+    return named(names, words)
 
 
 def term_ms(text: str | None, flag: str = "--for", limit: str = "") -> int:

@@ -8,10 +8,10 @@ from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from node.cli import names
 from node.cli.asking import show
 from node.cli.drawing_estimate import lines
 from node.cli.exits import YES, Unable, wrong_usage
@@ -26,7 +26,6 @@ from placement.memory.stored import stored
 from placement.memory.textbook import at_most
 from placement.memory.typical import usual_quant
 
-CATALOGUE: Final = "catalogue.toml"
 NEAR_MAX: Final = 4
 TOKENS: Final = re.compile(r"(\d{1,9})(?:\.(\d{1,3}))?\s*([km]?)", re.IGNORECASE)
 THOUSANDS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20}
@@ -115,16 +114,7 @@ def find(subject: str) -> Found:
 @cache
 def catalogue() -> dict[str, dict[str, Any]]:
     """Every name and its row."""
-    text = resources.files("placement.memory").joinpath(CATALOGUE).read_text(encoding="utf-8")
-    return {name: row for row in tomllib.loads(text)["model"] for name in row["names"]}
-
-
-def named_in(words: str) -> str | None:
-    """The first word that is a name in the catalogue."""
-    text = resources.files("placement.memory").joinpath(CATALOGUE).read_text(encoding="utf-8")
-    tokens = (word.strip(".,;()'\"`") for word in words.lower().split())
-    # Looked for in the text first: reading all of it costs more than the rest of the command.
-    return next((one for one in tokens if f'"{one}"' in text and one in catalogue()), None)
+    return {name: row for row in tomllib.loads(names.text())["model"] for name in row["names"]}
 
 
 def answered(found: Found, asked: Asked, flags: Namespace) -> dict[str, Any]:

@@ -60,12 +60,12 @@ def needs(flags: Namespace) -> dict[str, Any]:
     return said
 
 
-def named(words: str) -> dict[str, Any]:
+def named(names: list[str], words: str) -> dict[str, Any]:
     """The room for a model that plain words call by a name of the catalogue; else nothing.
 
     Whoever reads the words has no catalogue, and would take the model for a usual one of its size.
     """
-    name = estimating.named_in(words)
+    name = next((one for one in names if one in estimating.catalogue()), None)
     if name is None:
         return {}
     from placement.words import CONTEXT_TOKENS_DEFAULT, read_words

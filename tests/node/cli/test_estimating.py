@@ -121,6 +121,7 @@ def test_how_a_model_runs_means_nothing_without_the_model() -> None:
     ("words", "gibibytes"),
     [
         ("run llama3.1:70b with ollama", 45.75),
+        ("run llama: llama3.1:70b, by ollama", 45.75),
         ("serve kimi-k2.5 with vllm", 619.2),  # its experts are published in four bits
         ("run deepseek-v4-flash with llama.cpp", 168.8),  # and no size in the name
     ],
