@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 from ledger.books import Books
 from ledger.commands import Hold, Leg, Outcome
+from ledger.effects import Alarm
 from ledger.granting import Refused
 from ledger.guests import Guest
 from ledger.limits import REASON_CHARS_MAX, RIGHTS_ROWS_MAX
-from ledger.observations import RightsTold, RightsWord
+from ledger.observations import RightsTold
 from ledger.pools import much
 from ledger.rights import RightsRow, Side, barred, by_kind, by_name
 from ledger.rights_entries import (
@@ -94,8 +95,9 @@ class Escrow:
 
     # What others' logs say -----------------------------------------------------------------------
 
-    def hear(self, desk: "Desk", told: RightsTold) -> None:
+    def hear(self, desk: "Desk", told: RightsTold) -> list[Alarm]:
         """Write down what concerns us. Told again, it is known."""
+        alarms: list[Alarm] = []
         for key in told.governed:
             if key in self.governed or len(self.governed) < GOVERNED_MAX:
                 self.governed[key] = None
@@ -109,26 +111,28 @@ class Escrow:
                     _raise(desk, mine, total, told.at)
             elif row.side is Side.TAKEN:  # of us; so we gave it, whatever our log remembers
                 mine = row._replace(side=Side.GIVEN, party=told.author)
-                _raise(desk, mine, total, told.at, again=True)
+                alarms += _raise(desk, mine, total, told.at, again=True)
+        return alarms
 
     # When they are spent -------------------------------------------------------------------------
 
-    def open_if_allowed(self, desk: "Desk", chains: Callable[[], Sequence["Chain"]]) -> None:
+    def open_if_allowed(self, desk: "Desk", chains: Callable[[], Sequence["Chain"]]) -> list[Alarm]:
         """Write that rights are spent in this era, if anything allows it: never time alone."""
         books = desk.books
         if books.rights_open or not self.is_wanted(desk):
-            return
+            return []
         silent = self.silent(self.parties(books))
         if silent is None and books.opening is not None and books.opening.first:
             silent = 0  # who has promised nothing yet, and knows nobody, has given nothing away
         if self.word is None and silent != 0:
-            return
-        restore(desk, chains())
+            return []
+        alarms = restore(desk, chains())
         if self.word is not None:
             desk.write(RightsOpened(True, self.word))
         else:
             desk.write(RightsOpened(False, "every peer has shown its copy"))
         self.word = None
+        return alarms
 
     @staticmethod
     def parties(books: Books) -> list[bytes]:
@@ -142,30 +146,32 @@ class Escrow:
         return written or bool(self.governed or desk.books.entitled)
 
 
-def heed(desk: "Desk", news: RightsTold | RightsWord) -> None:
-    """Others' logs, or a person, say something about rights."""
-    if isinstance(news, RightsWord):
-        desk.escrow.word = news.reason[:REASON_CHARS_MAX]
-    else:
-        desk.escrow.hear(desk, news)
-
-
-def restore(desk: "Desk", chains: Iterable["Chain"]) -> None:
+def restore(desk: "Desk", chains: Iterable["Chain"]) -> list[Alarm]:
     """Raise every total to the highest that any copy of our log shows."""
+    alarms: list[Alarm] = []
     for chain in chains:
         shown = chain.blocks[-1].position if chain.blocks else None
         for row in sorted(chain.books.rights, key=by_name):
-            _raise(desk, row, chain.books.rights[row], shown, again=True)
+            alarms += _raise(desk, row, chain.books.rights[row], shown, again=True)
+    return alarms
 
 
 def _raise(
     desk: "Desk", row: RightsRow, total: int, at: Position | None, *, again: bool = False
-) -> None:
+) -> list[Alarm]:
     known = desk.books.rights.get(row, 0)
     full = row not in desk.books.rights and len(desk.books.rights) >= RIGHTS_ROWS_MAX
     if total <= known or full:
-        return
+        return []
     desk.write(_entry(row, total, at or desk.books.position, again))
+    spare = desk.books.spare(row.principal, row.sort)
+    if not again or spare >= 0:
+        return []
+    sentence = (
+        f"{row.principal} holds {much(-spare, row.sort)} of {row.sort} more here than its rights "
+        "cover: this log had forgotten that they were given away"
+    )
+    return [Alarm("rights-overdrawn", sentence)]
 
 
 def _entry(row: RightsRow, total: int, at: Position | None, again: bool) -> RightsEntry:

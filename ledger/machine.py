@@ -14,7 +14,7 @@ An owner is in one of five states, and `standing` says which (standings.py):
 What an open owner does is in desk.py and visits.py; recovery.py puts a log together again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 
 from ledger.blocks import Writer
@@ -27,7 +27,7 @@ from ledger.desk import Desk
 from ledger.effects import Alarm, Fence, LedgerEffect, Rebase, Reply, StandingChanged
 from ledger.enlisted import heard
 from ledger.entries import BookingsOpened, EraOpened, OpenedBy
-from ledger.escrow import heed, restore
+from ledger.escrow import restore
 from ledger.holds import Token
 from ledger.later import Later
 from ledger.limits import REASON_CHARS_MAX, Limits
@@ -147,7 +147,7 @@ class Ledger(Readable):
             return [*effects, visit.turn_away(command.id, refused)]
         effects += visit.answer(command)
         if isinstance(command, Issue):  # whoever has rights now may spend them now
-            self.later.escrow.open_if_allowed(self._desk, self._chains)
+            effects += self.later.escrow.open_if_allowed(self._desk, self._chains)
         return effects
 
     def report(self, observation: Observation, now: Instant) -> list[LedgerEffect]:
@@ -170,9 +170,8 @@ class Ledger(Readable):
             case Heritage():
                 assert self._is_open, "promises are taken over by who may make them"
                 effects.extend(take_over(self._desk, observation, now))
-            case RightsTold() | RightsWord():  # as above; of what is read everything is told again
-                if self._is_open and not self._short:
-                    heed(self._desk, observation)
+            case RightsTold() | RightsWord():
+                effects.extend(self._hear_of_rights(observation))
             case PeersKnown():
                 self._gate.peers = observation
             case DiskSeen(short):
@@ -182,6 +181,15 @@ class Ledger(Readable):
             case TwinLives(reason):
                 effects.extend(self._close(reason, now))
         return [*effects, *self._progress(now)]
+
+    def _hear_of_rights(self, told: RightsTold | RightsWord) -> Sequence[LedgerEffect]:
+        """Whatever is read is told again, so what can't be written now is passed over; not so a
+        person's word."""
+        if isinstance(told, RightsWord):
+            self.later.escrow.word = told.reason[:REASON_CHARS_MAX]
+            return []
+        may = self._is_open and not self._short
+        return self.later.escrow.hear(self._desk, told) if may else []
 
     def wake(self, now: Instant) -> list[LedgerEffect]:
         """Time has passed."""
@@ -231,7 +239,7 @@ class Ledger(Readable):
             effects.extend(self._settle(quarantine, readings, now))
         if self._is_open:
             self._gate.open_if_allowed(self._desk, now)
-            self.later.escrow.open_if_allowed(self._desk, self._chains)
+            effects.extend(self.later.escrow.open_if_allowed(self._desk, self._chains))
             effects.extend(self._desk.planner.wake(self._desk, now))
         return [*effects, *self._tell()]
 
@@ -310,8 +318,7 @@ class Ledger(Readable):
     def _take_late(self, now: Instant) -> list[LedgerEffect]:
         """A part of our log that an era cut off turned up: its bookings count, once."""
         chains = self._chains()
-        restore(self._desk, chains)
-        effects = end_what_ended(self._desk, chains, now)
+        effects = [*restore(self._desk, chains), *end_what_ended(self._desk, chains, now)]
         return [*effects, *take_back_lost(self._desk, {}, chains, self._remaining, now)]
 
     # Eras and bookings -------------------------------------------------------------------------

@@ -27,6 +27,12 @@ class Readable:
     _readings: dict[str, PoolReading] | None
     _gate: BookingGate
     _short: str
+    _told: tuple[str, str] | None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it was booted: before that it neither grants nor knows that it may not."""
+        return self._told is not None
 
     @property
     def _is_open(self) -> bool:

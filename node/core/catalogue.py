@@ -74,6 +74,9 @@ KINDS: Final[Mapping[str, str]] = {
     "alarm.would-not-end": "what runs under a hold could not be ended; its room stays taken",
     "alarm.hold-superseded": "an old hold turned up whose room was granted again since: closed",
     "alarm.hold-broken": "a hold we promised turned up after its room was lost",
+    "alarm.rights-overdrawn": (
+        "this log had forgotten that rights were given away: more is held here than they cover"
+    ),
     "alarm.contested": ("another node says that a pool of ours is its own: neither grants on it"),
     "pool.settled": ("nobody else says so any more"),
     "alarm.plan-late": (

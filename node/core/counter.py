@@ -18,7 +18,7 @@ from node.core.reachability.reach import unreached
 from node.core.requests import Refused, Request
 from node.core.requests.gangs import WhereGang
 from node.core.requests.quotas import QuotaList
-from node.core.rights.table import quotas
+from node.core.rights.table import quotas, unspent
 from node.core.trust import keyholders, naming, trusting
 from node.core.trust.inviting import USES_MAX, Wish
 
@@ -105,7 +105,7 @@ def warnings(knowledge: Knowledge) -> list[str]:
         *knowledge.outcasts,
         *_debts(knowledge),
     ]
-    return [*ours, *unreached(knowledge), *keys, *names]
+    return [*ours, *unreached(knowledge), *keys, *names, *unspent(knowledge)]
 
 
 def _debts(knowledge: Knowledge) -> list[str]:

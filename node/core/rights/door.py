@@ -60,6 +60,8 @@ class RightsDoor:
 
     def read(self, author: NodeId | None, now: Instant) -> list[Effect]:
         """The log of `author` says something new; None: look at all of them again."""
+        if not self._agent.ledger.has_begun:
+            return []  # all of it is read when the books say how they stand
         for node in self._knowledge.mesh.roll.revoked:
             self.moving.gone_since.setdefault(node, now)
         told = self._reading.all() if author is None else self._reading.of(author)

@@ -107,6 +107,17 @@ def _place(knowledge: Knowledge, node: NodeId) -> str:
     return f"{knowledge.name_of(node)}, not heard of for {age // SECOND} s"
 
 
+def unspent(knowledge: Knowledge) -> list[str]:
+    """That nothing is held by rights here yet, where anybody holds by rights."""
+    escrow, books = knowledge.ledger.later.escrow, knowledge.ledger.books
+    if books.rights_open or not (escrow.governed or books.entitled):
+        return []
+    silent = escrow.silent(escrow.parties(books))
+    many = "some node has" if silent is None else f"{silent} more nodes have"
+    way_out = "`holdfast quota open --reason TEXT` ends the wait"
+    return [f"rights are not spent here until {many} shown the copy of our log ({way_out})"]
+
+
 def quotas(knowledge: Knowledge, principal: str = "") -> dict[str, Any]:
     """Every quota that any log knows, or those of one principal."""
     keys = {key: None for _, books in logs(knowledge) for key in books.entitled}

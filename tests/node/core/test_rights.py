@@ -152,3 +152,9 @@ def test_what_lay_at_a_node_that_is_gone_stays_out_until_it_is_written_off() -> 
     row = quota(world, "ann")
     assert (row["issued"], row["spare"], row["lost"]) == (4 * GIB, 4 * GIB, 0)
     assert "0 B of ram rights of alice were lost" in world.answer("ann", off).body["sentence"]
+    world.crash("ann", power=True)
+    world.start("ann")  # who is gone is read from its disk before its books are awake
+    world.run(60 * SECOND)
+    ann = world.hosts["ann"].alive.ledger.books
+    assert ann.rights_open
+    assert ann.is_barred(world.hosts["cyd"].id)

@@ -96,7 +96,7 @@ def test_a_disk_that_forgot_what_it_gave_and_spends_it_is_caught(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Copies, "unheard", lambda *_: 0)
-    monkeypatch.setattr(escrow, "restore", lambda *_: None)
+    monkeypatch.setattr(escrow, "restore", lambda *_: [])
     evening = shared()
     with pytest.raises(PromiseBroken, match=r"^G5: .* alice has ann"):
         set_back(evening)
