@@ -228,31 +228,23 @@ def test_the_other_flags_reach_the_agent(state: Path, run: Run) -> None:
         run("where", "--ram", "1GiB", "--all", "--for", "2h")
         run("where", "--ram", "1GiB", "--brief", "--prefer", "bob", "--engine", "vllm")
         run("release", HOLD_ID)
+    assert agent.heard[4].pop("asked_at_ms") > 0, "a question about a time says when it is asked"
     assert agent.heard == [
         {"type": "holds", "ended": True, "waiting": False},
         {"type": "invite", "ttl_ms": 600_000, "uses": 1},
         {"type": "facts", "node": "bob"},
         {"type": "ledger_show", "node": "bob", "last": 7},
         {
-            "type": "where",
-            "ask": {"ram": "1GiB", "for": "2h"},
-            "list_all": True,
-            "brief": False,
-            "without": [],
-            "plus": [],
-            "freed": [],
+            "type": "where", "ask": {"ram": "1GiB", "for": "2h"}, "list_all": True, "brief": False,
+            "without": [], "plus": [], "freed": [], "start_at_ms": None,
         },
         {
-            "type": "where",
-            "ask": {"ram": "1GiB", "prefer": ["bob"], "engines": ["vllm"]},
-            "list_all": False,
-            "brief": True,
-            "without": [],
-            "plus": [],
-            "freed": [],
+            "type": "where", "ask": {"ram": "1GiB", "prefer": ["bob"], "engines": ["vllm"]},
+            "list_all": False, "brief": True, "without": [], "plus": [], "freed": [],
+            "asked_at_ms": None, "start_at_ms": None,
         },
         {"type": "release", "id": HOLD_ID},
-    ]
+    ]  # fmt: skip
 
 
 def test_a_hold_says_how_to_confirm_it(state: Path, run: Run) -> None:
