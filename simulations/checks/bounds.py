@@ -57,7 +57,7 @@ from mesh.strangers import STRANGERS_MAX
 from mesh.suspicion import CONFIRMATIONS
 from mesh.twins import AGAIN_AFTER, KNOCKED_MAX
 from node.core.gangs.gang import GANGS_UNDER_WAY_MAX, TRIED_MAX
-from node.core.gangs.places import PLACES_MAX
+from node.core.gangs.places import PLACES_MAX, SPARE_LINES_MAX
 from node.core.history import ROWS_MAX as ARCHIVE_ROWS_MAX
 from node.core.machine import Agent
 from node.core.picture.dangers import RAISED_MAX
@@ -184,6 +184,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Gang.shunned": _members,
     "Gang.tried": TRIED_MAX,
     "Ganging._gangs": GANGS_UNDER_WAY_MAX, "Places._places": PLACES_MAX,
+    "Places._of": PLACES_MAX, "Places._of[]": GANG_MEMBERS_MAX + SPARE_LINES_MAX,
     "GangLeases._gangs": GANGS_MAX, "_Leased.leases": GANG_MEMBERS_MAX,
     "Gathered._bases": BASES_MAX,
     "Gathered._blocks": GATHERED_BLOCKS_MAX,

@@ -95,6 +95,8 @@ class Places:
         self._number = number
         self._session_of = session_of
         self._places: dict[int, Place] = {}
+        self._of: dict[int, list[int]] = {}
+        """Gang → its places: thousands stand, and each answer looks at those of one gang."""
         self._calls: dict[int, int] = {}
         """Call → place."""
         self._last = 0
@@ -110,8 +112,8 @@ class Places:
 
     def of(self, key: int) -> list[Place]:
         """Where the gang `key` stands, in the order of joining."""
-        found = (self._places[number] for number in sorted(self._places))
-        return [place for place in found if place.key == key and not place.is_over]
+        found = (self._places[number] for number in self._of.get(key, ()))
+        return [place for place in found if not place.is_over]
 
     def ready(self, key: int, now: Instant) -> list[Place]:
         """Those whose owners say that it is its turn."""
@@ -141,15 +143,16 @@ class Places:
             session = self._session_of(choice.owner) or bytes(NONCE_BYTES)
             name = self._random.randbytes(HOLD_ID_BYTES)
             self._places[self._last] = Place(key, gang, choice, name, session)
+            self._of.setdefault(key, []).append(self._last)
             effects.append(self._ask(self._last, now))
         return effects
 
     def leave(self, key: int) -> list[AskMember]:
         """Give up every place of the gang `key`."""
         effects: list[AskMember] = []
-        for number in sorted(self._places):
+        for number in tuple(self._of.get(key, ())):
             place = self._places[number]
-            if place.key == key and not place.is_over:
+            if not place.is_over:
                 place.is_over, place.ask_at = True, None
                 if not place.asked:
                     effects += self._void(number)
@@ -242,7 +245,7 @@ class Places:
     def _void(self, number: int) -> list[AskMember]:
         place = self._places[number]
         if place.leaving == VOID_SENDS_MAX or place.place is None:
-            del self._places[number]  # it has none; or it is lost by silence
+            self._forget(number)  # it has none; or it is lost by silence
             return []
         place.leaving += 1
         place.ask_at, place.asked = None, True
@@ -257,8 +260,14 @@ class Places:
         if answer is None or answer.outcome is Outcome.WRONG_SESSION:
             place.ask_at = now + ASK_EVERY
             return []
-        del self._places[number]
+        self._forget(number)
         return []
+
+    def _forget(self, number: int) -> None:
+        key = self._places.pop(number).key
+        self._of[key].remove(number)
+        if not self._of[key]:
+            del self._of[key]
 
 
 def _nodes(gang: Gang) -> int:
