@@ -1,4 +1,4 @@
-"""A full disk among invented machines: nothing is lost, nothing is said too soon, others do without."""
+"""A full disk among invented machines: nothing is lost or said too soon, and others do without."""
 
 from mesh.instant import SECOND
 from mesh.membership import Liveness
