@@ -54,6 +54,8 @@ class AmountError(ValueError):
 def parse_bytes(text: str) -> int:
     """`4GiB`, `1.5 TB` → bytes. Raises AmountError on anything that leaves room for doubt."""
     number, unit = _split(text, "4GiB")
+    if number == 0:
+        raise AmountError(f"{text!r} asks for nothing: leave it out, or write 4GiB")
     if unit.lower() in {"", "k", "m", "g", "t", "p", "ki", "mi", "gi", "ti", "pi"}:
         letter = (unit[:1] or "g").upper()
         raise AmountError(

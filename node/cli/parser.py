@@ -174,6 +174,8 @@ def _nearest(word: str, known: Sequence[str]) -> list[str]:
 
 
 def _reworded(message: str) -> str:
+    # WORDS may always be left out; argparse counts them among what is missing all the same.
+    message = message.removesuffix(", WORDS")
     found = _ARGUMENT.match(message)
     if found is None:
         return message

@@ -12,7 +12,7 @@ from mesh.identity import NodeId, id_text
 from mesh.instant import MILLISECOND
 from node.core.answers import leg, plain
 
-NODES: Final = ("holder", "by", "owner")
+NODES: Final = ("holder", "by", "owner", "to", "giver", "node")
 """Fields that name a node, where they are bytes: `by` is a word of what opened the bookings too."""
 TIMES: Final = {"term": "term_ms", "start": "starts_at_ms"}
 """Nanoseconds in the log."""
@@ -30,7 +30,7 @@ def entry_body(raw: bytes) -> dict[str, Any]:
 def mentioned(entries: Iterable[dict[str, Any]]) -> Iterator[str]:
     """What may be the id of a node in these bodies, as text."""
     for entry in entries:
-        yield from (entry[name] for name in ("holder", "by") if name in entry)
+        yield from (entry[name] for name in NODES if isinstance(entry.get(name), str))
         yield from (member["owner"] for member in entry.get("members", ()))
 
 

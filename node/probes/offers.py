@@ -93,9 +93,10 @@ def _parse_bytes(text: str) -> int:
 
 
 def _parse_cores(text: str) -> int:
-    if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text) is None:
+    found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)|([0-9]{1,9})m", text)
+    if found is None:
         raise ShareRefused(f"cores={text} is not a number of cores: write it like cores=1.5.")
-    millicores = int(Decimal(text) * 1000)
+    millicores = int(found[2]) if found[1] is None else int(Decimal(found[1]) * 1000)
     if not 0 < millicores <= CORES_MAX * 1000:
         raise ShareRefused(f"cores={text} is out of range: offer between 0.001 and {CORES_MAX}.")
     return millicores

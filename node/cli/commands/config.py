@@ -5,10 +5,11 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any, Final
 
+from mesh.instant import MILLISECOND
 from node.cli import client
 from node.cli.asking import show, warn
 from node.cli.exits import YES
-from node.cli.render import table
+from node.cli.render import span, table
 from node.cli.settings import settled, state_of
 from node.config import SETTINGS
 
@@ -44,7 +45,11 @@ def _state_origin(flags: Namespace) -> str:
 def _drawn(body: dict[str, Any], *, origins: bool) -> list[str]:
     variables = {setting.name: setting.variable for setting in SETTINGS}
     rows = [
-        [name, _written(entry["value"]), *_origin(name, entry["origin"], variables, shown=origins)]
+        [
+            name,
+            _value(name, entry["value"]),
+            *_origin(name, entry["origin"], variables, shown=origins),
+        ]
         for name, entry in body.items()
     ]
     return table(("SETTING", "VALUE", *(("ORIGIN",) if origins else ())), rows)
@@ -63,6 +68,13 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "principals"):  # who they are, and never what they are known by
         return sorted(value.principals)
     return [_plain(each) for each in value] if isinstance(value, tuple) else value
+
+
+def _value(name: str, value: Any) -> str:
+    """A setting as a person would write it: a time has its unit."""
+    if name == "history_for":
+        return span(value // MILLISECOND)
+    return _written(value)
 
 
 def _written(value: Any) -> str:

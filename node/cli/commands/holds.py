@@ -31,7 +31,7 @@ ENDED_HEADERS: Final = ("ID", "ON", "HOLDER", "ENDED AS", "AT")
 STATES: Final = {"pending": "held, not confirmed", "posted": "confirmed", "ending": "ending"}
 UNUSED: Final = "* nothing runs under it: an unused promise"
 NARROW: Final = "not shown in this width: {}"
-WHO_KNOWS: Final = "how long a booking still lasts, its owner knows: `holdfast holds --peer {}`"
+WHO_KNOWS: Final = "how long a booking still lasts, its owner knows: `holdfast holds --peer {}`{}"
 
 
 def run(flags: Namespace) -> int:
@@ -77,7 +77,8 @@ def _drawn(holds: list[dict[str, Any]], width: int | None) -> list[str]:
     notes = [UNUSED] if any(h["tied"] is False for h in holds) and "USED" not in dropped else []
     notes += [line for hold in holds for line in _warnings(hold)]
     untold = sorted({clean(h["owner"]["name"]) for h in holds if _only_its_owner_knows(h)})
-    notes += [WHO_KNOWS.format("|".join(untold))] if untold else []
+    others = f" (or {', '.join(untold[1:])})" if untold[1:] else ""
+    notes += [WHO_KNOWS.format(untold[0], others)] if untold else []
     notes += [NARROW.format(", ".join(dropped))] if dropped else []
     lines = [*lines, "", *gangs] if gangs else lines
     return [*lines, "", *notes] if notes else lines or ["nothing is held"]

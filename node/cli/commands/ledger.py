@@ -11,7 +11,7 @@ from node.cli.asking import answer, show
 from node.cli.commands.status import standing
 from node.cli.entry_lines import amount_of, entry_line
 from node.cli.exits import NO, YES, wrong_usage
-from node.cli.render import Ink, clean, or_unknown, short, span, table
+from node.cli.render import Ink, age, clean, or_unknown, short, table
 
 BLOCKS_SHOWN_MAX = 10_000
 
@@ -67,8 +67,8 @@ def _standing(body: dict[str, Any], ink: Ink) -> list[str]:
     """From where to where our copy goes, how old it is, and whether it adds up."""
     if "length" not in body:
         return []  # of an older agent
-    age = body["age_ms"]
-    heard = "not heard of since this agent began" if age is None else f"heard {span(age)} ago"
+    old = body["age_ms"]
+    heard = "not heard of since this agent began" if old is None else f"heard {age(old)}"
     begins = f"blocks {body['begins']} to {body['length'] - 1}" if body["length"] else "no block"
     said = [f"{begins}, {heard}"]
     return said if body["problem"] is None else [*said, ink.bad(clean(body["problem"]))]

@@ -216,6 +216,15 @@ class Knowledge:
         head = self.mesh.chains.head(author)
         return None if head is None else head.position
 
+    def fates(self) -> dict[bytes, str]:
+        """How the holds that are over ended, as far as we know: a word, and on whom."""
+        return {
+            hold.id: f"{hold.state.value} on {self.name_of(owner)}"
+            for owner in (self.us, *self.replicas.authors())
+            if (books := self.books(owner)) is not None
+            for hold in books.ended.values()
+        }
+
     def holds(self) -> dict[bytes, tuple[NodeId, HoldState]]:
         """Every live hold we know of → its owner, and where it stands."""
         known = {

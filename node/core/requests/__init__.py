@@ -346,6 +346,7 @@ REFUSALS: Final = {
     "refused": 1,
     "unknown": 1,
     "not_found": 1,
+    "ended": 1,
     "ambiguous": 2,
     "policy": 4,
     "timeout": 1,

@@ -63,7 +63,7 @@ def command(
 
 def _hold(knowledge: Knowledge, text: str) -> tuple[NodeId, bytes, bytes, HoldState]:
     known = knowledge.holds()
-    hold = find_hold(text, known)
+    hold = find_hold(text, known, knowledge.fates)
     owner, state = known[hold]
     session = knowledge.session_of(owner)
     if session is None:

@@ -1,8 +1,23 @@
 """How a wish ends in a no, in words: what happened, and what to do now."""
 
+from typing import Final
+
+from ledger.commands import Outcome
 from node.core.outlook import Choice
 from node.core.requests import Refused
 from node.core.reserving.wishes import Wish
+
+BY_POLICY: Final = frozenset(
+    outcome.value
+    for outcome in (
+        Outcome.NOT_TRUSTED, Outcome.NOT_PRINCIPAL, Outcome.MAY_NOT_FORCE, Outcome.NOT_FOR_YOU,
+        Outcome.TOO_FAST, Outcome.OVER_QUOTA, Outcome.RIGHTS_CLOSED, Outcome.NO_RIGHTS,
+    )
+)  # fmt: skip
+"""What rules forbid, however much room there is. More room would not help whoever asked."""
+
+NO_ANSWER: Final = "no answer"
+"""In the place of an outcome, where an owner was silent."""
 
 
 def unconfirmed(errand: Wish, choice: Choice) -> Refused:
@@ -35,6 +50,15 @@ def without_a_copy(errand: Wish, choice: Choice, *, given_up: bool) -> Refused:
 
 def all_refused(errand: Wish) -> Refused:
     """Nobody that could have granted it did."""
+    outcomes = {str(tried["outcome"]) for tried in errand.tried}
     told = "; ".join(f"{tried['node']}: {tried['detail']}" for tried in errand.tried)
     hint = "`holdfast where` with the same words shows the room that is left"
-    return Refused("refused", f"every candidate refused ({told})", hint)
+    code = "refused"
+    if outcomes and outcomes <= BY_POLICY:
+        code = "policy"
+        hint = "`holdfast quota` shows what is spare over the mesh; an owner may have rules too"
+    elif outcomes == {NO_ANSWER}:
+        hint = (
+            "nothing was booked: `holdfast peers` shows who is reachable, `--wait 5m` keeps trying"
+        )
+    return Refused(code, f"every candidate refused ({told})", hint)

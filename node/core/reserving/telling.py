@@ -123,6 +123,8 @@ class Telling:
             hint = "only its holder may: `holdfast holds` names the holder"
             if isinstance(errand.command, Release | Void):
                 hint = "only its holder and its owner may: `holdfast holds` names both"
+        if answer.outcome is Outcome.WRONG_STEP and isinstance(errand.command, Release):
+            hint = "`holdfast release --with-parts` gives back what was handed on as well"
         refused = Refused("refused", f"the owner refused: {detail}", hint)
         return [*over, _refusal(errand.token, refused, answer.outcome.value)]
 

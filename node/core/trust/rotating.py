@@ -212,12 +212,17 @@ class Rotating:
                 or primary not in held(self._knowledge, m.id).installed
                 or (m.id in left_out and order.key in held(self._knowledge, m.id).installed)
             ]  # fmt: skip
-            why, hint = "still need it", f"first `holdfast keys use {primary}`"
+            why, hint = "still need it", f"first `holdfast keys use {self._instead_of(order.key)}`"
         else:
             return
         if without:
             names = ", ".join(sorted(m.name for m in without))
             raise Refused("refused", f"{names}: {why}; nothing was changed", f"{hint}; or --force")
+
+    def _instead_of(self, key: str) -> str:
+        """The key to speak under if not under `key`: ours, unless it is that one itself."""
+        ids = [each.key_id.hex() for each in self._knowledge.keys.keys]
+        return next((each for each in ids if each != key), "KEY")
 
     def learned(self, fact: Fact) -> list[RotatingEffect]:
         """Somebody has said something."""

@@ -155,7 +155,7 @@ def tied_already(process: Process, hold: bytes) -> Refused:
 
 def _ours(knowledge: Knowledge, text: str) -> bytes:
     known = knowledge.holds()
-    hold = find_hold(text, known)
+    hold = find_hold(text, known, knowledge.fates)
     owner, state = known[hold]
     short = hold.hex()[:12]
     if owner != knowledge.us:

@@ -36,6 +36,8 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("where", "--ram", "4"), "has no unit: write 4GiB"),
     (("where", "--ram", "4G"), "has no unit"),
     (("where", "--ram", "0GiB"), "asks for nothing"),
+    (("where", "--ram", "0"), "asks for nothing"),
+    (("why-not", "--ram", "4GiB"), "required: NODE\n"),
     (("where", "--ram", "9999999PiB"), "more than any machine has"),
     (("where", "--ram", "nan"), "--ram: "),
     (("where", "--ram", ""), "say what is needed"),

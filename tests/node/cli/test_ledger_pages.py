@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from node.cli import ledger_pages
+from node.cli.entry_lines import entry_line
 from node.cli.exits import NO, YES
 from node.cli.ledger_pages import About, export, history
 
@@ -87,3 +88,10 @@ def test_a_table_has_the_same_columns_for_every_kind(tmp_path: Path) -> None:
     assert len(rows) == len(LOG)
     assert rows[1]["legs"] == "ram=5"
     assert rows[5]["why"] == "asked"
+
+
+def test_rights_are_told_with_their_unit_and_by_whom_they_were_given() -> None:
+    given = entry(6, "rights out", principal="ann", sort="ram", total=3 << 30, to=BOB["id"])
+    told = entry_line(given, {BOB["id"]: "bob"})
+    assert told.startswith("rights out  ram 3 GiB  principal ann")
+    assert "to bob (bbbbbbbbbb)" in told

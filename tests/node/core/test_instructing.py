@@ -105,6 +105,7 @@ def test_a_part_is_handed_on_to_another_node_that_gives_it_back_to_the_whole() -
         "not a step from here",
         True,
     )
+    assert "--with-parts" in refused.body["hint"]
     assert world.answer("cyd", requests.Release(part["id"])).ok
     assert row(world, hold)["legs"][0]["amount"] == 4 * GIB
     assert world.answer("ann", requests.Release(hold)).ok
@@ -119,7 +120,11 @@ def test_a_lease_elsewhere_lives_while_it_is_renewed_and_no_longer() -> None:
         assert (answer.body["state"], answer.body["remaining_ms"]) == ("renewed", 30_000)
     world.run(seconds(40))
     assert not world.answer("bob", requests.Holds()).body["holds"]
-    assert world.answer("ann", requests.Renew(hold)).body["code"] in ("not_found", "refused")
+    refused = world.answer("ann", requests.Renew(hold)).body
+    assert (refused["code"], refused["sentence"]) == (
+        "ended",
+        f"hold {hold[:10]} is over: reclaimed on bob",
+    )
 
 
 def test_a_booking_is_not_renewed_and_a_lease_is_not_extended() -> None:

@@ -66,6 +66,7 @@ def test_no_more_is_held_over_the_mesh_than_was_issued_and_a_refusal_says_where_
     assert not refused.ok
     assert "over the mesh alice holds 5 GiB of 6 GiB" in refused.body["sentence"]
     assert "1 GiB of its rights lie at ann" in refused.body["sentence"]
+    assert refused.body["code"] == "policy", "there is room, and a rule keeps it"
     assert reserve(world, "cyd", "cyd", 2, principal="bert").ok
 
 

@@ -119,6 +119,8 @@ def test_a_key_that_somebody_speaks_under_is_not_removed(world: World) -> None:
     done(world, "ann", "install", secret=NEXT.text)
     assert not change(world, "ann", "remove", key=old_key(world))["ok"]
     world.run(SECOND)
+    early = change(world, "ann", "remove", key=old_key(world))
+    assert f"keys use {NEW}" in early["hint"], "and not the one that is to go"
     done(world, "ann", "use", key=NEW, here=True)
     world.run(SECOND)
     assert "two keys" in warnings(world, "bob")

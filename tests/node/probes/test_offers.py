@@ -21,6 +21,7 @@ def test_an_offer_is_memory_and_cores_and_the_cards_it_names() -> None:
     assert parse_offer("ram=2GiB,cores=1") == Offer(2 * GIB, 1000)
     assert parse_offer(" cores = 1.5 , ram = 512MiB ") == Offer(512 * MIB, 1500)
     assert parse_offer("ram=2.5GB,cores=0.25") == Offer(2_500_000_000, 250)
+    assert parse_offer("ram=2GiB,cores=250m") == Offer(2 * GIB, 250), "as --cpu is written"
     offer = parse_offer("ram=1TiB,cores=8,gpu=GPU-b,gpu=GPU-a")
     assert offer == Offer(1024 * GIB, 8000, ("GPU-a", "GPU-b"))
 
