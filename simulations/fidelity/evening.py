@@ -33,6 +33,14 @@ EMPTY_SECONDS_MAX: Final = 120.0
 CLOSED_DOOR_SECONDS: Final = 0.5
 TERMS_MS: Final = (60_000, 600_000, 3_600_000, 3_600_000)
 PAUSES_SECONDS: Final = (0.0, 0.002, 0.02, 0.3, 1.0, 5.0)
+WAIT: Final = 0.15
+"""So many of those who reserve would wait for room."""
+PATIENCE_MS: Final = (0, 3_000, 12_000, 30_000)
+PRINCIPALS: Final = ("", "red", "blue")
+AHEAD_MS: Final = (2_000, 10_000, 40_000)
+GANG_TERM_MS: Final = 600_000
+LINES_EMPTY: Final[Duration] = seconds(60)
+"""The longest patience, and a place outlives its asker by some seconds."""
 BACK_SECONDS: Final = (0.01, 0.5, 1.0, 6.0, 20.0)
 """How long after its end a process is started again."""
 
@@ -52,6 +60,8 @@ class Evening:
         self.promises = Promises(village)
         self._seed = seed
         self._faults = faults
+        self._members: dict[str, list[str]] = {}
+        """Gang → the holds that it is made of."""
         self._asking = 0
         self._over = False
         village.on_start.append(self.promises.check_start)
@@ -145,6 +155,10 @@ class Evening:
                 await self._give_back(dice, mine)
             elif what < 0.6 and pending:
                 await self._confirm(dice, mine, dice.choice(pending))
+            elif what > 0.95:
+                await self._form(dice, mine)
+            elif what > 0.9:
+                await self._book_ahead(dice, mine)
             else:
                 await self._reserve(dice, mine)
 
@@ -154,9 +168,10 @@ class Evening:
         if dice.random() < 0.7:
             wanted["node"] = dice.choice(list(self.village.residents))
         hold_only = dice.random() < 0.25
+        later = waits(dice) if dice.random() < WAIT else {}
         asked_at = self.village.now
         answer = await self._ask(dice, "reserve", ask=wanted, term_ms=term_ms,
-            hold_only=hold_only, wait_for_opening=dice.random() < 0.5)  # fmt: skip
+            hold_only=hold_only, wait_for_opening=dice.random() < 0.5, **later)  # fmt: skip
         if answer is not None and answer.ok:
             hold = answer.body["id"]
             mine[hold] = term_ms, not hold_only
@@ -165,6 +180,36 @@ class Evening:
             self.promises.granted(
                 bytes.fromhex(hold), owner, amount, term, asked_at, posted=not hold_only
             )
+
+    async def _form(self, dice: Random, mine: dict[str, tuple[int, bool]]) -> None:
+        """A gang: each of its members is relied on when all of them were answered for."""
+        amount, term_ms = dice.randrange(GIB // 8, 3 * GIB), GANG_TERM_MS
+        asked_at = self.village.now
+        answer = await self._ask(
+            dice, "reserve_gang", ask={"ram": f"{amount} B"}, nodes=2, term_ms=term_ms,
+            wait_ms=dice.choice(PATIENCE_MS), wait_for_opening=False,
+        )  # fmt: skip
+        if answer is None or not answer.ok:
+            return
+        mine[answer.body["id"]] = term_ms, True
+        members = self._members[answer.body["id"]] = [one["id"] for one in answer.body["members"]]
+        for hold, one in zip(members, answer.body["members"], strict=True):
+            self.promises.granted(
+                bytes.fromhex(hold), one["owner"]["name"], amount, term_ms * MILLISECOND, asked_at,
+                posted=True,
+            )  # fmt: skip
+
+    async def _book_ahead(self, dice: Random, mine: dict[str, tuple[int, bool]]) -> None:
+        """Room for later: nobody relies on it before it has started."""
+        amount = dice.randrange(GIB // 8, 3 * GIB)
+        owner = dice.choice(list(self.village.residents.values()))
+        start = owner.now() // MILLISECOND + dice.choice(AHEAD_MS)
+        answer = await self._ask(
+            dice, "reserve", ask={"ram": f"{amount} B", "node": owner.name}, term_ms=60_000,
+            start_at_ms=max(1, start), wait_for_opening=False,
+        )  # fmt: skip
+        if answer is not None and answer.ok:
+            mine[answer.body["id"]] = 60_000, True
 
     async def _confirm(self, dice: Random, mine: dict[str, tuple[int, bool]], hold: str) -> None:
         asked_at, (term_ms, _) = self.village.now, mine[hold]
@@ -176,7 +221,8 @@ class Evening:
     async def _give_back(self, dice: Random, mine: dict[str, tuple[int, bool]]) -> None:
         hold = dice.choice(list(mine))
         del mine[hold]
-        self.promises.given_back(bytes.fromhex(hold))
+        for one in self._members.pop(hold, [hold]):
+            self.promises.given_back(bytes.fromhex(one))
         await self._ask(dice, "release", id=hold)
 
     async def _ask(self, dice: Random, kind: str, **plain: Any) -> Answer | None:
@@ -220,6 +266,7 @@ class Evening:
             helpers.cancel_scope.cancel()
         self.promises.check_now()
         await self._give_everything_back()
+        await self._must("V3", "the lines are empty", self._nobody_waits, LINES_EMPTY)
         await self._everybody_reserves()
         self.promises.check_logs()
 
@@ -235,12 +282,18 @@ class Evening:
             await trio.sleep(1)
 
     def _live_holds(self) -> list[tuple[Resident, str]]:
+        """Plans too: what they keep clear nobody else can have."""
         return [
-            (resident, hold.id.hex())
+            (resident, hold.hex())
             for resident in self.village.up
             if resident.app is not None
-            for hold in resident.app.agent.ledger.books.live_holds()
+            for books in [resident.app.agent.ledger.books]
+            for hold in [*books.live, *books.plans]
         ]
+
+    def _nobody_waits(self) -> bool:
+        apps = [resident.app for resident in self.village.up if resident.app is not None]
+        return not any(app.agent.ledger.waiting(app.agent.knowledge.now) for app in apps)
 
     async def _everybody_reserves(self) -> None:
         everyone = list(self.village.residents.values())
@@ -260,3 +313,11 @@ class Evening:
     ) -> None:
         if not await self.village.wait_for(done, limit):
             raise Stalled(promise, f"not within {limit / SECOND:g} s: {what}")
+
+
+def waits(dice: Random) -> dict[str, Any]:
+    """What a request says whose asker would stand in a line."""
+    return {
+        "wait_ms": dice.choice(PATIENCE_MS), "priority": dice.choice((0, 0, 5)),
+        "principal": dice.choice(PRINCIPALS),
+    }  # fmt: skip
