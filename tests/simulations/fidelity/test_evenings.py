@@ -27,7 +27,7 @@ from simulations.fidelity.vfs import DiskFiles
 from tests.architecture.source import ROOT
 
 CLEAN_SEEDS = range(8)
-SEEDS_MAX = 12
+SEEDS_MAX = 24
 """A planted fault that survives so many evenings made for it is not caught."""
 
 
