@@ -16,6 +16,7 @@ WHOLE = """
 token = "a long random word"
 peers = ["6LLNVFKX"]
 quota = { ram = "48GiB", cpu = "8 cores", slots = 2, disk = 0 }
+rights = ["ram", "gpu"]
 holds_per_minute = 6
 lease_max = "8h"
 pools = ["ram", "gpu:GPU-1"]
@@ -30,6 +31,7 @@ def test_a_section_says_all_that_a_principal_may() -> None:
     bob = policy.principals["bob"]
     assert (bob.key, bob.peers) == (key_of("a long random word"), ("6llnvfkx",))
     assert bob.quota == {"ram": 48 << 30, "cpu": 8000, "slots": 2, "disk": 0}
+    assert bob.rights == ("ram", "gpu")
     assert (bob.holds_per_minute, bob.lease_max, bob.may_force) == (6, 8 * HOUR, True)
     assert bob.pools == ("ram", "gpu:GPU-1")
     assert policy.rules_of("somebody") is policy.principals["default"]
@@ -44,6 +46,7 @@ def test_a_section_says_all_that_a_principal_may() -> None:
         ("[bob]\ntoken = 'short'", "token is text of 16"),
         ("[bob]\npeers = ['6llnvfkx']\nquotas = {}", "no setting 'quotas'"),
         ("[bob]\npeers = ['6llnvfkx']\nquota = { memory = '1GiB' }", "no kind of pool"),
+        ("[bob]\npeers = ['6llnvfkx']\nrights = ['memory']", "no kind of pool"),
         ("[bob]\npeers = ['6llnvfkx']\nquota = { ram = 48 }", "has no unit"),
         ("[bob]\npeers = ['6llnvfkx']\nquota = { ram = '1.5B' }", "fraction of a byte"),
         ("[bob]\npeers = ['6llnvfkx']\nquota = { slots = -1 }", "no number of slots"),
