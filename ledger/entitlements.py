@@ -57,6 +57,8 @@ class Entitlements(Checkpoints):
         """Whether a hold fits below what may be held, wherever that is laid down."""
         if not self.entitled:
             return None  # as in most meshes
+        if not self.entitled:
+            return None  # as in most logs
         if not any((principal, kind) in self.entitled for kind, _ in by_kind(legs)):
             return None
         if not self.rights_open:
