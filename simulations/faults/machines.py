@@ -66,12 +66,12 @@ def _shrink(scene: Scene, host: Host, dice: Random, _strength: float) -> End:
 def _card_gone(scene: Scene, host: Host, dice: Random, _strength: float) -> End | None:
     if not host.cards:
         return None
-    uuid = dice.choice(host.cards).uuid
-    host.lose_card(uuid)
+    card = dice.choice(host.cards)
+    card.present = False
     _look(scene, host)
 
     def back() -> None:
-        host.return_card(uuid)
+        card.present = True  # although the machine may have lost it for good meanwhile
         _look(scene, host)
 
     return back
