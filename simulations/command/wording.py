@@ -28,6 +28,7 @@ PROMISES: Final[dict[str, str]] = {
     "B13": "what was answered is kept",
     "B17": "what is planned starts",
     "B18": "nobody passes the first",
+    "B19": "a gang neither starves nor hoards",
     "G1": "no byte believed in twice",
     "G2": "what runs fits the machine",
     "G3": "copies are prefixes",
