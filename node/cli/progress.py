@@ -16,8 +16,8 @@ from node.shell import clock
 CLEAR_LINE: Final = "\r\x1b[K"
 REPEAT_SECONDS_MIN: Final = 10
 """A log is told as often that we still wait for the same thing."""
-COUNTED: Final = re.compile(r"[0-9]+ s more$")
-"""How a sentence ends that counts down by itself."""
+COUNTED: Final = re.compile(r"[0-9](?:[0-9dhm]*s|[0-9]* s|[0-9dh]*m) more")
+"""What a sentence says that counts down by itself: `9 s more`, `4m59s more`, `29m more`."""
 
 
 class ProgressLine:

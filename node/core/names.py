@@ -48,6 +48,6 @@ def find_hold(
     over = [(hold, how) for hold, how in sorted(ended().items()) if hold.hex().startswith(wanted)]
     if over:
         hold, how = over[-1]
-        told = f"hold {hold.hex()[:HOLD_CHARS]} is over: {how}"
+        told = f"{hold.hex()[:HOLD_CHARS]} is over: {how}"
         raise Refused("ended", told, "`holdfast holds --ended` lists what ended last")
     raise Refused("not_found", f"no live hold has the id {text!r}", "`holdfast holds` lists them")

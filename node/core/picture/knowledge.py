@@ -217,13 +217,15 @@ class Knowledge:
         return None if head is None else head.position
 
     def fates(self) -> dict[bytes, str]:
-        """How the holds that are over ended, as far as we know: a word, and on whom."""
-        return {
-            hold.id: f"{hold.state.value} on {self.name_of(owner)}"
-            for owner in (self.us, *self.replicas.authors())
-            if (books := self.books(owner)) is not None
-            for hold in books.ended.values()
-        }
+        """How the holds and gangs that are over ended, as far as we know: a word, and on whom."""
+        told: dict[bytes, str] = {}
+        for author in (self.us, *self.replicas.authors()):
+            books, name = self.books(author), self.name_of(author)
+            if books is not None:
+                over = [gang for gang in books.gangs.values() if not gang.live]
+                told |= {gang.id: f"the gang that {name} asked for has ended" for gang in over}
+                told |= {hold.id: f"{hold.state.value} on {name}" for hold in books.ended.values()}
+        return told
 
     def holds(self) -> dict[bytes, tuple[NodeId, HoldState]]:
         """Every live hold we know of → its owner, and where it stands."""

@@ -212,7 +212,7 @@ class Rotating:
                 or primary not in held(self._knowledge, m.id).installed
                 or (m.id in left_out and order.key in held(self._knowledge, m.id).installed)
             ]  # fmt: skip
-            why, hint = "still need it", f"first `holdfast keys use {self._instead_of(order.key)}`"
+            why, hint = "still need it", f"first {self._instead_of(order.key)}"
         else:
             return
         if without:
@@ -220,9 +220,12 @@ class Rotating:
             raise Refused("refused", f"{names}: {why}; nothing was changed", f"{hint}; or --force")
 
     def _instead_of(self, key: str) -> str:
-        """The key to speak under if not under `key`: ours, unless it is that one itself."""
-        ids = [each.key_id.hex() for each in self._knowledge.keys.keys]
-        return next((each for each in ids if each != key), "KEY")
+        """What has to be done before nobody needs `key`."""
+        ids = [each.key_id.hex() for each in self._knowledge.keys.keys]  # the primary first
+        other = next((each for each in ids if each != key), None)
+        if other is None:
+            return "another one: `holdfast keys generate`, `keys install` and `keys use`"
+        return f"`holdfast keys use {other}`"
 
     def learned(self, fact: Fact) -> list[RotatingEffect]:
         """Somebody has said something."""

@@ -60,6 +60,8 @@ class Trusting:
         return [*effects, Reply(token, ok=True, body=body)]
 
     def _why_not(self, node: NodeId) -> str | None:
+        if node in self._roll.revoked:
+            return "it is revoked, for good, and everywhere"
         member = self._roll.member(node)
         if member is None or not member.met:
             return "it has not been met yet"

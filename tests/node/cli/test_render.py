@@ -130,10 +130,10 @@ def test_a_countdown_in_a_log_is_repeated_every_ten_seconds_at_most() -> None:
     stream, seconds = io.StringIO(), iter(range(100))
     line = ProgressLine(stream, lambda: next(seconds) * SECOND)
     for left in range(25, 0, -1):
-        line({"sentence": f"oak waits: {left} s more", "remaining_ms": left * 1000})
+        line({"sentence": f"oak waits: {left} s more (elm now)", "remaining_ms": left * 1000})
     line({"sentence": "asking oak"})
     assert stream.getvalue().splitlines() == [
-        "oak waits: 25 s more", "oak waits: 15 s more", "oak waits: 5 s more", "asking oak",
+        *(f"oak waits: {left} s more (elm now)" for left in (25, 15, 5)), "asking oak",
     ]  # fmt: skip
 
 

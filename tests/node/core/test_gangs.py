@@ -82,6 +82,8 @@ def test_releasing_a_gang_ends_every_member_and_so_does_releasing_one_of_them() 
         assert given.ok, given.body
         assert live(world) == {}
         assert stage(world, "ann", body["id"]) is GangStage.ENDED
+    again = world.answer("ann", requests.Release(body["id"])).body
+    assert (again["code"], "the gang that ann asked for" in again["sentence"]) == ("ended", True)
 
 
 def test_only_its_asker_ends_a_gang() -> None:

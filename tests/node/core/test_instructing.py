@@ -123,7 +123,7 @@ def test_a_lease_elsewhere_lives_while_it_is_renewed_and_no_longer() -> None:
     refused = world.answer("ann", requests.Renew(hold)).body
     assert (refused["code"], refused["sentence"]) == (
         "ended",
-        f"hold {hold[:10]} is over: reclaimed on bob",
+        f"{hold[:10]} is over: reclaimed on bob",
     )
 
 

@@ -9,6 +9,7 @@ from mesh.identity import id_text
 from mesh.instant import SECOND
 from mesh.membership import Trust
 from mesh.rejections import Rejection
+from node.core import requests
 from node.core.requests import Holds, Release, Reserve, Revoke, Status
 from node.core.trust.revoking import REASON_CHARS_MAX, REVOKED_MAX, Revocation
 from simulations.network import Weather
@@ -48,6 +49,8 @@ def test_one_word_is_enough_and_reaches_everybody_with_its_author_and_reason(wor
     told = [event for event in world.hosts["cyd"].events if event.kind == "peer.revoked"]
     assert len(told) == 1
     assert "says ann: stolen" in told[0].sentence
+    trusted = world.answer("cyd", requests.Trust("eve")).body
+    assert (trusted["counts"], "revoked" in trusted["why_not"]) == (False, True)
     assert not any(h.alive.mesh.has_session(world.hosts["eve"].id) for h in world.up()[:3])
 
 
