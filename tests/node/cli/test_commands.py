@@ -1,13 +1,10 @@
 """Every command, against an agent that speaks the contract and nothing else."""
 
-import fcntl
 import json
 import os
 import socket
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -393,23 +390,3 @@ def test_plain_words_and_flags_go_together(state: Path, run: Run) -> None:
     where, reserve = agent.heard
     assert where["ask"] == {"words": "run ollama", "node": "bob", "for": "2h"}
     assert reserve["ask"] == {"words": "run ollama", "ram": "4GiB"}
-
-
-def test_leave_ends_when_the_agent_has_let_go_of_its_folder(state: Path, run: Run) -> None:
-    lock = state / "lock"
-    lock.write_text("1")
-    freed: list[float] = []
-    with FakeAgent(state), lock.open() as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-
-        def let_go() -> None:
-            freed.append(time.perf_counter())
-            fcntl.flock(held, fcntl.LOCK_UN)
-
-        timer = threading.Timer(0.3, let_go)
-        timer.start()
-        ran = run("leave")
-        ended = time.perf_counter()
-        timer.join()
-    assert (ran.status, ran.err) == (0, "")
-    assert ended >= freed[0], "`leave && up` is not told that an agent runs already"
