@@ -12,8 +12,9 @@ from ledger.holds import LiveHold
 from ledger.lifecycle import HoldState
 from ledger.limits import RATE_MARGIN_PERCENT
 from ledger.plans import Plan
+from mesh.identity import NODE_ID_BYTES
 from mesh.instant import SECOND, Duration, Instant
-from simulations.checks.archive import Reading
+from mesh.persistence import SPACE_BLOCK, Write
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
 from simulations.host import Host
@@ -68,9 +69,14 @@ class PlansStart(Check):
         if isinstance(entry, Started) and entry.id in self._plans:
             self._started(host, self._plans[entry.id][1])
 
-    def wrote(self, host: Host, readings: Sequence[Reading]) -> None:
-        for reading in readings:
-            for entry in reading.entries or ():
+    def durable(self, host: Host, writes: Sequence[Write]) -> None:
+        """Nobody has heard of a start before it is on disk, nor may rely on it."""
+        if not self._plans or host.agent is None:
+            return
+        rows = (w for w in writes if w.space == SPACE_BLOCK and w.key[:NODE_ID_BYTES] == host.id)
+        for row in rows:
+            reading = None if row.value is None else self.evidence.archive.read(row.value)
+            for entry in (reading.entries or ()) if reading is not None else ():
                 if isinstance(entry, Started) and entry.id in self._plans:
                     self.evidence.promises.began(host, entry.id, self.world.now)
 
