@@ -183,7 +183,8 @@ def _reworded(message: str) -> str:
     if problem.startswith("expected"):
         return f"{flag} needs a value (amounts are positive and carry a unit, as in 4GiB)"
     if problem.startswith("invalid choice"):
-        return f"{flag}: {problem.removeprefix('invalid choice: ')}"
+        said = problem.removeprefix("invalid choice: ")
+        return said if "|" in flag else f"{flag}: {said}"  # `a|b` says the choices already
     return f"{flag}: {problem}"
 
 

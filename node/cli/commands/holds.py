@@ -114,6 +114,8 @@ def _owner(owner: dict[str, Any]) -> str:
 def _used(hold: dict[str, Any]) -> str:
     if hold["tied"] is False:
         return "nothing *"
+    if hold.get("starts_at_ms") is not None:
+        return "-"  # it has no room yet
     known = [leg for leg in hold["legs"] if leg["used"] is not None]
     return " + ".join(amount(leg["used"], leg["unit"]) for leg in known) or UNKNOWN
 

@@ -45,7 +45,7 @@ def _amounts(flags: Namespace) -> dict[str, str]:
 
 def _list(flags: Namespace) -> int:
     body = answer(flags, {"type": "quota_list", "principal": flags.principal or ""})
-    show(flags, body, lambda ink: _drawn(body, ink))
+    show(flags, body, lambda ink: _drawn(body, ink, flags.principal or ""))
     if not body["open"] and body["quotas"]:
         silent = "every" if body["silent"] is None else str(body["silent"])
         warn([f"rights are not spent here yet: {silent} node(s) have not shown their copy"])
@@ -85,11 +85,15 @@ def _open(flags: Namespace) -> int:
     return YES
 
 
-def _drawn(body: Body, ink: Ink) -> list[str]:
+def _drawn(body: Body, ink: Ink, of: str = "") -> list[str]:
     lines: list[str] = []
     for quota in body["quotas"]:
         lines += [*_one(quota, ink), ""]
-    return lines[:-1] or ["nobody has issued any rights: every principal holds what there is"]
+    if lines:
+        return lines[:-1]
+    if of:
+        return [f"nobody has issued any rights for {clean(of)}: no quota of the mesh bounds it"]
+    return ["nobody has issued any rights: every principal holds what there is"]
 
 
 def _one(quota: dict[str, Any], ink: Ink) -> list[str]:

@@ -2,7 +2,9 @@
 
 import pytest
 
+from node.cli.commands.quota import _drawn
 from node.cli.main import main
+from node.cli.render import Ink
 
 
 @pytest.mark.parametrize(
@@ -24,3 +26,12 @@ def test_a_flag_that_another_word_needs_is_a_slip(
 ) -> None:
     assert main(["quota", *words.split()]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_a_principal_without_rights_is_not_told_that_nobody_has_any() -> None:
+    body = {"quotas": [], "open": True, "silent": 0}
+    ink = Ink(on=False)
+    assert _drawn(body, ink, "zed") == [
+        "nobody has issued any rights for zed: no quota of the mesh bounds it"
+    ]
+    assert "every principal" in _drawn(body, ink)[0]

@@ -187,3 +187,10 @@ def test_who_follows_is_told_when_the_agent_stops(state: Path, run: Run) -> None
     assert agent.heard == [{"type": "events", "since_ms": 0, "follow": True}]
     assert "peer.dead" in ran.out
     assert (ran.status, ran.err.splitlines()[0]) == (1, "holdfast: the agent has stopped")
+
+
+def test_a_kind_of_event_that_there_is_not_is_wrong_usage_and_not_an_empty_answer(run: Run) -> None:
+    ran = run("events", "--kind", "peers")
+    assert (ran.status, ran.out) == (2, "")
+    assert "'peers' is no kind of event" in ran.err
+    assert "peer" in ran.err.splitlines()[-1]
