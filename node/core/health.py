@@ -91,6 +91,10 @@ def _grants(knowledge: Knowledge) -> Check:
 
 def _peers_answer(knowledge: Knowledge) -> Check:
     known = _present(knowledge)
+    gone = knowledge.members()
+    if not known and gone:
+        sentence = f"nobody else is there: {len(gone)} said good-bye"
+        return Check("peers", None, sentence, "`holdfast up` there comes back")
     if not known:
         sentence = "no other node has joined yet"
         return Check("peers", None, sentence, "`holdfast invite` here, `holdfast join` there")

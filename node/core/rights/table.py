@@ -57,11 +57,14 @@ def shares(knowledge: Knowledge, principal: str, sort: str) -> list[Share]:
 
 
 def in_flight(knowledge: Knowledge, principal: str, sort: str) -> list[Flight]:
-    """What is nobody's just now: as far as our copies show."""
+    """What is nobody's just now: as far as our copies show. What was on its way to a node that is
+    kept out will never arrive: it is lost, and not under way."""
     flights: list[Flight] = []
     for giver, books in logs(knowledge):
         for row in sorted(books.rights, key=by_name):
             if row[:3] != (principal, sort, Side.GIVEN):
+                continue
+            if row.party in knowledge.mesh.roll.revoked:
                 continue
             taker = knowledge.books(NodeId(row.party))
             arrived = RightsRow(principal, sort, Side.TAKEN, giver)

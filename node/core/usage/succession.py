@@ -110,7 +110,8 @@ def _check(agent: "Agent", found: _Found, *, force: bool) -> None:
     member = knowledge.mesh.roll.member(node)
     assert member is not None, "who was found is on the roll"
     if member.trust is Trust.REVOKED:
-        raise Refused("refused", f"{name} is kept out already", "what it promised is over")
+        hint = "what a successor keeps of its bookings is in `holdfast holds`; the rest is over"
+        raise Refused("refused", f"{name} is kept out already", hint)
     if member.liveness in (Liveness.ALIVE, Liveness.SUSPECT):
         sentence = f"{name} lives: it keeps what it promised"
         raise Refused("refused", sentence, "stop its agent first, if it is to be replaced")

@@ -148,7 +148,8 @@ def test_what_lay_at_a_node_that_is_gone_stays_out_until_it_is_written_off() -> 
     world.run(30 * SECOND)
     slowly = QuotaWithdraw("alice", {"ram": "2GiB"}, gone="cyd", reason="its board burnt")
     assert "may last for" in world.answer("ann", slowly).body["sentence"]
-    assert quota(world, "ann")["lost"] == 2 * GIB
+    row = quota(world, "ann")
+    assert (row["lost"], row["in_flight"]) == (2 * GIB, 0), "what is lost is not under way as well"
     assert world.answer("ann", off).ok
     row = quota(world, "ann")
     assert (row["issued"], row["spare"], row["lost"]) == (4 * GIB, 4 * GIB, 0)
