@@ -12,7 +12,7 @@ from ledger.standings import QUARANTINED
 from mesh.effects import Call
 from mesh.instant import Instant
 from node.core import requests
-from node.core.effects import Effect
+from node.core.effects import Effect, Progress, Reply
 from node.core.errands import SERVICE_LEDGER
 from node.core.requests import Request
 from simulations.checks.check import Check
@@ -158,19 +158,40 @@ class OnlyTheHolder(Check):
 
 
 class SuspectsGetNothing(Check):
-    """No hold is first asked of an owner that its asker does not see alive (G8: placement)."""
+    """No hold is first asked of an owner that its asker does not see alive (G8: placement).
+
+    A runner-up was chosen when the picture was another: it is asked because somebody refused, and
+    that may be our own ledger, a moment after we have slept.
+    """
 
     promises = ("G8",)
 
+    def __init__(self, evidence: Evidence) -> None:
+        super().__init__(evidence)
+        self._asking: dict[str, dict[int, None]] = {}
+        """By host, the tokens of whoever has had somebody asked, and has not looked again since."""
+
+    def ended(self, host: Host, how: str) -> None:
+        self._asking.pop(host.name, None)
+
     def stepped(self, host: Host, cause: str, effects: Sequence[Effect]) -> None:
-        if cause not in ("ask", "wake"):
-            return  # A refusal's runner-up was chosen when the picture was another.
+        asking, runner_up = self._asking.setdefault(host.name, {}), False
+        chosen_now = cause in ("ask", "wake")
         for effect in effects:
-            if type(effect) is Call and effect.service == SERVICE_LEDGER:
+            if type(effect) is Reply:
+                asking.pop(effect.token, None)
+            elif type(effect) is Progress:
+                stage = effect.body.get("stage")
+                if stage == "holding":
+                    runner_up = effect.token in asking
+                    asking[effect.token] = None
+                elif stage in ("waiting", "in line"):
+                    asking.pop(effect.token, None)
+            elif type(effect) is Call and chosen_now and not runner_up:
                 self._check(host, effect)
 
     def _check(self, host: Host, call: Call) -> None:
-        told = self.evidence.command(call.body)
+        told = self.evidence.command(call.body) if call.service == SERVICE_LEDGER else None
         if told is None or not isinstance(told.command, Hold):
             return
         if self.evidence.promises.first_sent(told.command.id) != self.world.now:
