@@ -115,7 +115,7 @@ class Mesh:
         )  # fmt: skip
         self._table = SortingTable(
             self.id, self._intake, self._lookout, self._reconciler, self._gossip,
-            self._greeter, self._post, self.rejections, region,
+            self._greeter, self._post, self.sightings, self.rejections, region,
         )  # fmt: skip
         self._arrivals = Arrivals(
             self.id, self.roll, self.board, self.sightings, self._post,

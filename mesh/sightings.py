@@ -43,6 +43,8 @@ class Sight:
     """Who last reached it for us when we could not."""
     ping: tuple[int, Instant] | None = None
     """The newest ping to it: its number, and when it left."""
+    agreed: Instant | None = None
+    """When all that it keeps, its own log and facts among it, was last what we keep."""
 
     @property
     def silent_since(self) -> Instant | None:
@@ -105,6 +107,15 @@ class Sightings:
     def vouched(self, node: NodeId, helper: NodeId, now: Instant) -> None:
         """`helper` reached `node` when we could not."""
         self._sight(node).helper = (helper, now)
+
+    def agreed(self, node: NodeId, now: Instant) -> None:
+        """`node` said what its state adds up to, and so does ours."""
+        self._sight(node).agreed = now
+
+    def agreed_at(self, node: NodeId) -> Instant | None:
+        """Up to when we knew that our copies of what `node` says are what it says."""
+        sight = self._sights.get(node)
+        return None if sight is None else sight.agreed
 
     def last_beacon(self, node: NodeId) -> Instant | None:
         """When a beacon of `node` was last heard; None: not since we started."""

@@ -36,6 +36,7 @@ from mesh.novelties import Novelty
 from mesh.post import Post
 from mesh.reconcile import Reconciler
 from mesh.rejections import Rejection
+from mesh.sightings import Sightings
 from mesh.wire import decode
 
 GAP_PATIENCE: Final[Duration] = 50 * MILLISECOND
@@ -53,6 +54,7 @@ class SortingTable:
     gossip: Gossip
     greeter: Greeter
     post: Post
+    sightings: Sightings
     refused: Counter[Rejection | str]
     region: str
 
@@ -127,13 +129,13 @@ class SortingTable:
         match message:
             case Ping(seq, root, _, beat):
                 self.lookout.heard_beat(beat, now)
-                self.reconciler.heard_root(sender, root, now)
+                self._heard_root(sender, root, now)
                 ack = self.lookout.ack(seq, now)
                 return self.post.answer(sender, letter.source, ack, now, urgent=True)
             case Ack(seq, root, _, beat):
                 self.lookout.heard_beat(beat, now)
                 self.lookout.answered(sender, seq, now)
-                self.reconciler.heard_root(sender, root, now)
+                self._heard_root(sender, root, now)
             case ProbeFor(seq, target):
                 return self.lookout.errand(sender, seq, target, now)
             case ProbeResult(_, target, alive):
@@ -164,3 +166,9 @@ class SortingTable:
                 self.gossip.tell_fact(news, knows, now, scope)
             else:
                 self.gossip.tell_block(news, knows, now, wants_receipt=False, scope=scope)
+
+    def _heard_root(self, sender: NodeId, root: int, now: Instant) -> None:
+        """What all that `sender` keeps adds up to."""
+        self.reconciler.heard_root(sender, root, now)
+        if root == self.reconciler.root:
+            self.sightings.agreed(sender, now)

@@ -61,7 +61,10 @@ def explain(parser: argparse.ArgumentParser) -> None:
 
 
 def why_not(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("candidate", metavar="NODE", help="whose reasons to tell: a name or id")
+    parser.add_argument(
+        "candidate", nargs="?", metavar="NODE",
+        help="whose reasons to tell: a name or id (default: every node's)",
+    )  # fmt: skip
     request(parser)
     nodes(parser)
     suppose(parser)

@@ -325,9 +325,14 @@ class Knowledge:
         return max(0, standing.remaining_ms * MILLISECOND - passed)
 
     def age(self, node: NodeId, topic: str) -> Duration | None:
-        """How long ago we heard it; None when it came from our disk, from an earlier start."""
+        """How long ago we heard it; None when it came from our disk, from an earlier start.
+
+        A log that did not grow is heard as well: its author said that we keep all of it.
+        """
         heard = self._heard_at.get(node, {}).get(topic)
-        return None if heard is None else self.now - heard
+        agreed = self.mesh.sightings.agreed_at(node) if topic == "log" else None
+        newest = max((at for at in (heard, agreed) if at is not None), default=None)
+        return None if newest is None else self.now - newest
 
     def ages_ms(self) -> dict[str, dict[str, int | None]]:
         """Name → topic → age in milliseconds, for people; never part of a decision."""

@@ -37,7 +37,7 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("where", "--ram", "4G"), "has no unit"),
     (("where", "--ram", "0GiB"), "asks for nothing"),
     (("where", "--ram", "0"), "asks for nothing"),
-    (("why-not", "--ram", "4GiB"), "required: NODE\n"),
+    (("why-not", "--ram", "4GiB", "--nodes", "2"), "--nodes is asked of one NODE"),
     (("where", "--ram", "9999999PiB"), "more than any machine has"),
     (("where", "--ram", "nan"), "--ram: "),
     (("where", "--ram", ""), "say what is needed"),

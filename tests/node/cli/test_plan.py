@@ -28,6 +28,8 @@ def test_a_plan_says_how_to_take_it_and_a_batch_has_its_tokens_in_json(
         assert run("plan", "--jobs", str(tmp_path / "none.toml")).status == 2
         assert run("why-not", "bob", "--ram", "1GiB").status == 0
         assert run("why-not", "nobody", "--ram", "1GiB").status == 1
+        assert run("why-not", "--ram", "1GiB").out.startswith("it fits on bob\n")
+        assert run("why-not", "run ollama with a 7b model").status == 0
         assert run("explain", "--ram", "1GiB").status == 0
     assert run("profile", "match", "run", "go", "tests", "--json").status == 0
 
