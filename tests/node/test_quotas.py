@@ -49,12 +49,12 @@ def test_a_quota_holds_over_two_agents_and_its_rights_go_where_they_are_needed()
         until("bob has heard of it", partial(quota, bob), PATIENCE_SECONDS)
         reserve(bob, "40MiB")  # none of it lay there
         assert here(bob)["rights"] == here(bob)["held"] == 40 << 20
-        no = reserve(bob, "30MiB", status=1)
+        no = reserve(bob, "30MiB", status=4)
         assert "over the mesh alice holds 40 MiB of 64 MiB" in no
         assert "24 MiB of its rights lie at ann" in no
         typed(bob, "quota", "move", "alice", "--ram", "24MiB", "--from", "ann")
         until("they are there", lambda: here(bob)["rights"] == 64 << 20, PATIENCE_SECONDS)
-        assert "24 MiB of its rights lie at bob" in reserve(ann, "30MiB", status=1)
+        assert "24 MiB of its rights lie at bob" in reserve(ann, "30MiB", status=4)
         reserve(ann, "8MiB")  # and comes back from there by itself
         until("all is told", lambda: quota(ann)["held"] == 48 << 20, PATIENCE_SECONDS)
         row = quota(ann)

@@ -82,6 +82,7 @@ def test_a_leaf_is_what_the_library_would_write(seed: bytes, name: str) -> None:
     assert key_in(der) == node.public
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number which wasn't positive")
 @settings(max_examples=200)
 @given(st.data())
 def test_a_bent_certificate_shows_no_other_key_than_the_library_finds(data: st.DataObject) -> None:
