@@ -24,10 +24,7 @@ from tests.architecture.source import (
 )
 
 FILE_LINES_MAX: Final = 400
-LONGER_FILES: Final = {
-    "tests/node/shell/test_journal.py": 414,
-    "tests/node/shell/test_streams.py": 478,
-}
+LONGER_FILES: Final[dict[str, int]] = {}
 """File → the lines it has today."""
 
 FUNCTION_LINES_MAX: Final = 60

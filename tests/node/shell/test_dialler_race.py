@@ -8,7 +8,7 @@ from node.shell import dialler
 from node.shell.dialler import ADDRESSES_TRIED_MAX, Dialler, dial_tcp
 from node.shell.outcomes import Failure, StreamFailed
 from node.shell.tls import MeshTls
-from tests.node.shell.test_streams import CALLER, SEED, SERVER, Stage, stage
+from tests.node.shell.stage import CALLER, SEED, SERVER, Stage, stage
 
 
 def silent(number: int) -> Address:

@@ -4,7 +4,7 @@ import pytest
 import trio
 
 from node.shell import dialler as dialler_module
-from tests.node.shell.test_streams import stage, until
+from tests.node.shell.stage import stage, until
 
 
 async def test_a_line_that_only_reconciled_is_given_up_soon(

@@ -10,7 +10,7 @@ from node.shell.frames import FRAME_BYTES_MAX, Frame, Kind, encode
 from node.shell.outcomes import StreamFailed
 from node.shell.places import CONNECTIONS_PER_MEMBER_MAX, STRANGERS_PER_SOURCE_MAX, Cut, Places
 from node.shell.tls import MeshTls, pinned_context
-from tests.node.shell.test_streams import (
+from tests.node.shell.stage import (
     CALLER,
     SEED,
     assert_cut,

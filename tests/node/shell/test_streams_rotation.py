@@ -11,7 +11,7 @@ from node.shell.dialler import Dialler
 from node.shell.outcomes import StreamFailed
 from node.shell.streams import Server, StreamCounts
 from node.shell.tls import MeshTls
-from tests.node.shell.test_streams import CALLER, SEED, SERVER, STRANGE_SEED, echo, until
+from tests.node.shell.stage import CALLER, SEED, SERVER, STRANGE_SEED, echo, until
 
 
 @pytest.mark.parametrize(
