@@ -11,6 +11,7 @@ import msgspec
 
 from mesh.identity import NodeId, id_text
 from mesh.membership import Liveness, Member
+from mesh.record import TOPIC_NODE
 from mesh.rejections import Rejection
 from node.core.picture.knowledge import Knowledge
 from node.core.picture.topics import TOPIC_KEYS, KeysHeld, decode_keys
@@ -114,12 +115,14 @@ def _hears_only_another_key(knowledge: Knowledge) -> bool:
 
 
 def absent(knowledge: Knowledge) -> list[str]:
-    """Who was off while the key changed."""
+    """Who was off while the key changed. Of whom nothing was heard since our start, we do not know
+    what it has: what nodes say of their keys is not kept on our disk."""
     key = knowledge.keys.primary.key_id.hex()
     return [
         _was_off(member, key)
         for member in _members(knowledge, there=False)
-        if key not in held(knowledge, member.id).installed
+        if knowledge.age(member.id, TOPIC_NODE) is not None
+        and key not in held(knowledge, member.id).installed
     ]
 
 

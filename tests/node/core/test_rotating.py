@@ -210,6 +210,20 @@ def test_who_comes_back_with_no_memory_and_an_old_key_is_greeted_under_it(world:
     assert everybody_meets(world)
 
 
+def test_of_whom_nothing_was_heard_since_the_start_nobody_says_that_it_lacks_a_key(
+    world: World,
+) -> None:
+    for what, key in (("install", ""), ("use", NEW), ("remove", old_key(world))):
+        done(world, "ann", what, key=key, secret=NEXT.text if what == "install" else "")
+        world.run(SECOND)
+    for name in ("bob", "cyd"):
+        world.crash(name)
+    world.stop("ann")
+    world.start("ann")
+    world.run(5 * SECOND)
+    assert "was off when key" not in warnings(world, "ann")
+
+
 def test_who_slept_through_all_of_it_is_told_so_on_both_sides(world: World) -> None:
     world.crash("cyd")
     world.run(8 * SECOND)
