@@ -34,6 +34,7 @@ from ledger.tally import AuditError
 from mesh.logs import Era
 from tests.ledger import (
     test_changes,
+    test_gathering,
     test_machine,
     test_outcomes,
     test_policy,
@@ -142,7 +143,7 @@ FAULTS: dict[str, tuple[Patch, Test]] = {
     "a quarantine that is too short": (set_to(quarantine, "QUARANTINE", 10**9), lives),
     "bookings in copies are overlooked": (
         set_to(reopening, "lost_bookings", lambda *_: []),
-        test_recovery.test_what_turned_up_is_filed_once,
+        test_gathering.test_what_turned_up_is_filed_once,
     ),
     "peers' copies are ignored": (set_to(recovery.Gathered, "add", lambda *_: []), lives),
     "resumed leases are not taken back": (
@@ -184,7 +185,7 @@ FAULTS: dict[str, tuple[Patch, Test]] = {
     ),
     "the book limit is not kept": (
         set_to(Books, "fits", lambda *_: True),
-        test_recovery.test_a_booking_that_turns_up_too_late_to_fit_is_superseded_or_broken_and_told,
+        test_gathering.test_a_booking_that_turns_up_too_late_to_fit_is_superseded_or_broken_and_told,
     ),
     "an extension is not counted": (
         set_to(Desk, "lengthen", lambda *_: []),

@@ -7,7 +7,7 @@ import pytest
 
 from mesh.persistence import Write
 from node.shell.journal import Journal
-from tests.node.shell import test_journal
+from tests.node.shell import test_journal, test_journal_damage
 
 SAYS_TOO_SOON = """
 pending = []
@@ -31,7 +31,7 @@ def test_a_batch_that_is_written_in_pieces_is_noticed(
 
     monkeypatch.setattr(Journal, "commit", in_pieces)
     with pytest.raises(AssertionError):
-        test_journal.test_a_write_ahead_log_cut_anywhere_gives_whole_batches_only(
+        test_journal_damage.test_a_write_ahead_log_cut_anywhere_gives_whole_batches_only(
             tmp_path / "journal.sqlite3"
         )
 
