@@ -254,11 +254,11 @@ def _put_identity_aside(folder: StateFolder) -> None:
     words = _last_word(folder)
     if folder.journal_path.exists():
         set_aside(folder.journal_path)
-    if words:
-        with closing(Journal.open(folder.journal_path)) as journal:
-            journal.commit(words)
     if folder.key_path.exists():
         folder.key_path.replace(folder.key_path.with_suffix(".copied"))
+    if words:  # behind the key: the old identity must not find itself among its peers
+        with closing(Journal.open(folder.journal_path)) as journal:
+            journal.commit(words)
 
 
 def _last_word(folder: StateFolder) -> list[Write]:
