@@ -17,19 +17,15 @@ What an open owner does is in desk.py and visits.py; recovery.py puts a log toge
 from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 
-from ledger.blocks import Writer
-from ledger.bookings import BookingGate
-from ledger.capacity import readings_of
-from ledger.checking import checked
-from ledger.checkpointing import Checkpointer, prune, still_proven
+from ledger.books.holds import Token
 from ledger.commands import Answer, Asked
+from ledger.commands.rights import Issue
 from ledger.desk import Desk
+from ledger.desk.escrow import restore
+from ledger.desk.later import Later
 from ledger.effects import Alarm, Fence, LedgerEffect, Rebase, Reply, StandingChanged
-from ledger.enlisted import heard
 from ledger.entries import BookingsOpened, EraOpened, OpenedBy
-from ledger.escrow import restore
-from ledger.holds import Token
-from ledger.later import Later
+from ledger.granting.capacity import readings_of
 from ledger.limits import REASON_CHARS_MAX, Limits
 from ledger.observations import (
     CapacitySeen,
@@ -48,8 +44,12 @@ from ledger.observations import (
     RightsWord,
     TwinLives,
 )
-from ledger.quarantine import ELSEWHERE, Listener, Quarantine, ahead, is_elsewhere
-from ledger.readable import Readable
+from ledger.owner.bookings import BookingGate
+from ledger.owner.checkpointing import Checkpointer, prune, still_proven
+from ledger.owner.readable import Readable
+from ledger.owner.standings import refuse_more
+from ledger.owner.succession import take_over
+from ledger.proving.blocks import Writer
 from ledger.recovery import (
     Chain,
     Gathered,
@@ -59,7 +59,8 @@ from ledger.recovery import (
     next_era,
     sound_part,
 )
-from ledger.reopening import (
+from ledger.recovery.quarantine import ELSEWHERE, Listener, Quarantine, ahead, is_elsewhere
+from ledger.recovery.reopening import (
     carry_on,
     end_what_ended,
     forget_gone,
@@ -68,10 +69,9 @@ from ledger.reopening import (
     settle,
     take_back_lost,
 )
-from ledger.rights_commands import Issue
-from ledger.standings import refuse_more
-from ledger.succession import take_over
 from ledger.visits import Visit
+from ledger.visits.checking import checked
+from ledger.visits.enlisted import heard
 from mesh.identity import NONCE_BYTES, Epoch, Identity
 from mesh.instant import Duration, Instant
 from mesh.logs import Base, Block, Era

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ledger.gangs import GangEntry
-from ledger.rights import RightsRow
+from ledger.books.gangs import GangEntry
+from ledger.books.rights import RightsRow
 from mesh.identity import NodeId
 from mesh.logs import Base, Block, Position
 

@@ -7,7 +7,8 @@ machine of one's own; where it knows somebody, a name that it does not know is r
 could take a fresh one for each hold.
 
 The cap is local: so much on this machine. A quota over the whole mesh is made of rights that move
-between owners (`rights.py`); what is written here is only for whom, and of what, they are wanted.
+between owners (`books/rights.py`); what is written here is only for whom, and of what, they are
+wanted.
 """
 
 import hashlib
@@ -35,7 +36,7 @@ class Principal:
     quota: Mapping[str, int] = field(default_factory=dict)
     """Kind of pool (`ram`, `gpu` …) → the most that it may hold of all such pools at once."""
     rights: tuple[str, ...] = ()
-    """Kinds of pool of which it may hold only what its rights cover (`ledger/rights.py`)."""
+    """Kinds of pool of which it may hold only what its rights cover (`ledger/books/rights.py`)."""
     holds_per_minute: int | None = None
     lease_max: Duration | None = None
     pools: tuple[str, ...] = ()

@@ -27,8 +27,8 @@ from ledger.entries import (
     Transferred,
     decode_entry,
 )
-from ledger.gang_entries import GangCompleted, GangEnded
-from ledger.rights_entries import RightsGiven, RightsIssued, RightsOpened, RightsTaken
+from ledger.entries.gangs import GangCompleted, GangEnded
+from ledger.entries.rights import RightsGiven, RightsIssued, RightsOpened, RightsTaken
 from mesh.persistence import SPACE_BASE, SPACE_BLOCK, Write
 from mesh.rejections import Rejection
 from mesh.storage import block_key, parse_base

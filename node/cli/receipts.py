@@ -27,8 +27,8 @@ def run(flags: Namespace) -> int:
 
 
 def _verdict(raw: bytes) -> dict[str, Any]:
-    from ledger.blocks import ReceiptRefused, decode_receipt
     from ledger.entries import EntryRefused, decode_entry
+    from ledger.proving.blocks import ReceiptRefused, decode_receipt
     from mesh.identity import id_of, id_text
     from mesh.logs import check_receipt
 

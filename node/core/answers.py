@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 
-from ledger.blocks import ReceiptRefused, decode_receipt
 from ledger.commands import TTL_MAX, Answer, GrantKind, Leg, decode_answer
 from ledger.entries import (
     Adopted,
@@ -23,6 +22,7 @@ from ledger.entries import (
     decode_entry,
 )
 from ledger.pools import unit_of
+from ledger.proving.blocks import ReceiptRefused, decode_receipt
 from mesh.effects import Address
 from mesh.facts import Fact
 from mesh.identity import NodeId, id_text

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from ledger.checkpointing import proof_token
-from ledger.later import Later
+from ledger.desk.later import Later
 from ledger.limits import Limits
 from ledger.machine import Ledger
 from ledger.observations import Continuity
+from ledger.owner.checkpointing import proof_token
 from mesh.admission import Admission
 from mesh.chains import Chains
 from mesh.config import MeshConfig

@@ -27,7 +27,7 @@ from ledger.entries import (
     Voided,
     read_entry,
 )
-from ledger.gang_entries import GangCompleted, GangEnded
+from ledger.entries.gangs import GangCompleted, GangEnded
 from mesh.effects import PeerChange
 from mesh.identity import NodeId, id_text
 from mesh.instant import Instant

@@ -13,7 +13,7 @@ from ledger.limits import (
     PRIORITY_MAX,
     REASON_CHARS_MAX,
 )
-from ledger.standings import BOOKINGS_CLOSED
+from ledger.owner.standings import BOOKINGS_CLOSED
 from mesh.identity import NodeId, id_text, parse_id
 from mesh.instant import HOUR, MILLISECOND
 from node.core.names import find_node

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from ledger.books.gangs import Gang
 from ledger.commands import (
     Answer,
     Asked,
@@ -28,7 +29,6 @@ from ledger.commands import (
     encode_signed,
     sign_command,
 )
-from ledger.gangs import Gang
 from ledger.lifecycle import HoldState
 from mesh import effects as mesh_effects
 from mesh.identity import Identity, NodeId, PublicKey, id_of

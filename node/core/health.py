@@ -6,7 +6,7 @@ what to do about it. A peer's `problem` is the first thing that keeps it from be
 
 from typing import Any
 
-from ledger.standings import DISK_FULL, OPEN, QUARANTINED
+from ledger.owner.standings import DISK_FULL, OPEN, QUARANTINED
 from mesh.identity import id_text
 from mesh.instant import MILLISECOND, SECOND
 from mesh.membership import Liveness, Member, Trust

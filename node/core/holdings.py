@@ -9,11 +9,11 @@ from typing import Any, Final
 import msgspec
 
 from ledger.books import Books
+from ledger.books.holds import LiveHold
+from ledger.books.plans import Plan
 from ledger.commands import GrantKind, Leg
-from ledger.holds import LiveHold
 from ledger.leases import owner_span, warned_before
 from ledger.lifecycle import HoldState
-from ledger.plans import Plan
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, Duration
 from node.core import answers

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import msgspec
 
-from ledger.audit import verify_chain
-from ledger.beginnings import books_from
 from ledger.books import Books
+from ledger.proving.audit import verify_chain
+from ledger.proving.beginnings import books_from
 from mesh.identity import id_text
 from mesh.logs import Block
 from node.core.answers import ms, who

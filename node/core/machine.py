@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from ledger import effects as books_effects
 from ledger.observations import Fenced, OwnLogSeen, PeersKnown
-from ledger.standings import CLOSED, QUARANTINED
+from ledger.owner.standings import CLOSED, QUARANTINED
 from mesh import effects as mesh_effects
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, Instant, earliest

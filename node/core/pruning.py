@@ -1,6 +1,6 @@
 """Pruning: when our copy of a log is made to begin later.
 
-An author says in its checkpoints from where on its log may begin (`ledger/checkpointing.py`).
+An author says in its checkpoints from where on its log may begin (`ledger/owner/checkpointing.py`).
 Whoever folded the log up to there has reckoned the state that stands for all before; so every node
 prunes when it has folded that word, and all keep the same.
 """

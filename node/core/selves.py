@@ -30,8 +30,8 @@ from typing import Final, NamedTuple, TypeAlias
 import msgpack
 
 from ledger.observations import Override, TwinLives
-from ledger.quarantine import is_elsewhere
-from ledger.standings import CLOSED
+from ledger.owner.standings import CLOSED
+from ledger.recovery.quarantine import is_elsewhere
 from mesh.effects import Address, EpochBehind, FactLearned, MeshEffect, TwinSeen
 from mesh.identity import Epoch
 from mesh.persistence import SPACE_META, Persist, Write

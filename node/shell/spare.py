@@ -4,8 +4,8 @@ A full disk must not make us forget, and need not make us mute: what was promise
 confirmed, renewed, given back and shown, and all of that writes a little. So a file of eight
 megabytes lies beside the journal and means nothing. When a write finds no room, the file goes and
 the write is tried once more; from then on, and whenever less than SHORT_BYTES are left in any case,
-nothing more is promised (`ledger/standings.py`). With room again the file is made anew, and we go
-on.
+nothing more is promised (`ledger/owner/standings.py`). With room again the file is made anew, and
+we go on.
 
 That the first try wrote nothing is what makes the second one honest: `JournalFull` says so, and so
 does a file that is replaced and not rewritten. After a *failed sync* nobody knows, and nothing is

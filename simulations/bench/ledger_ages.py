@@ -14,12 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from ledger.beginnings import books_from
 from ledger.books import Books
 from ledger.commands import HOLD_ID_BYTES, TTL_MAX, GrantKind, Hold, Leg, Post
 from ledger.leases import owner_span
 from ledger.lifecycle import HoldState
 from ledger.limits import ENTRIES_MAX
+from ledger.proving.beginnings import books_from
 from mesh.instant import SECOND
 from mesh.logs import Base, Block
 from mesh.storage import load_blocks

@@ -3,7 +3,7 @@
 Fed by what agents hand to their disks and by what the disks say is durable, and by nothing an agent
 says of itself. Per machine there are two folds of its own log: as its agent has *signed* it, and as
 its disk has it *durable*; the difference is what a crash may take. Each is counted by the auditor's
-tally (`ledger.tally.Tally`), which shares no code with the books.
+tally (`ledger.proving.tally.Tally`), which shares no code with the books.
 """
 
 from collections import Counter
@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ledger.beginnings import books_from
 from ledger.entries import (
     Adopted,
     Closed,
@@ -27,9 +26,10 @@ from ledger.entries import (
     Voided,
     decode_entry,
 )
-from ledger.gang_entries import Enlisted, Settled
+from ledger.entries.gangs import Enlisted, Settled
 from ledger.lifecycle import HoldState
-from ledger.tally import AuditError, Tally
+from ledger.proving.beginnings import books_from
+from ledger.proving.tally import AuditError, Tally
 from mesh.identity import NodeId
 from mesh.instant import Instant
 from mesh.logs import NO_BLOCK, Block, Era, state_hash

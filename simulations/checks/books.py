@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from ledger.audit import check_books, verify_chain
-from ledger.beginnings import books_from
 from ledger.books import Books
 from ledger.entries import EraOpened
 from ledger.limits import QUARANTINE, RATE_MARGIN_PERCENT
-from ledger.standings import QUARANTINED
-from ledger.tally import AuditError
+from ledger.owner.standings import QUARANTINED
+from ledger.proving.audit import check_books, verify_chain
+from ledger.proving.beginnings import books_from
+from ledger.proving.tally import AuditError
 from mesh.chains import Chains
 from mesh.identity import NodeId
 from mesh.instant import Instant

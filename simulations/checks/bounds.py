@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from ledger.commands import GANG_MEMBERS_MAX
-from ledger.escrow import GOVERNED_MAX
+from ledger.desk.escrow import GOVERNED_MAX
+from ledger.granting.quotas import PACES_MAX
 from ledger.limits import (
     BASES_MAX,
     CHECKPOINT_ENTRIES,
@@ -27,7 +28,6 @@ from ledger.limits import (
     WAITING_MAX,
 )
 from ledger.policy import PRINCIPALS_MAX
-from ledger.quotas import PACES_MAX
 from mesh.admission import LISTED_MAX, PINS_MAX
 from mesh.allowance import SOURCES_MAX
 from mesh.arrivals import CLONES_TOLD_MAX

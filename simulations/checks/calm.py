@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from ledger.limits import BOOK_WAIT, QUARANTINE
-from ledger.standings import OPEN
+from ledger.owner.standings import OPEN
 from mesh.instant import MINUTE, SECOND, Duration, Instant, in_seconds
 from mesh.membership import Liveness
 from node.core import requests

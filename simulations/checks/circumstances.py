@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from ledger.standings import KEEPING, QUARANTINED
+from ledger.owner.standings import KEEPING, QUARANTINED
 from mesh.instant import Duration, Instant
 from node.core.effects import Effect
 from node.core.reserving.carrying import RENEW_EVERY

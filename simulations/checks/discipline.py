@@ -8,7 +8,7 @@ from ledger.commands import Answer, Hold, Inquire, Outcome, Post, Renew, Resume
 from ledger.leases import holder_span
 from ledger.lifecycle import HoldState
 from ledger.limits import PENDING_TTL
-from ledger.standings import QUARANTINED
+from ledger.owner.standings import QUARANTINED
 from mesh.effects import Call
 from mesh.instant import Instant
 from node.core import requests

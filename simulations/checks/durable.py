@@ -4,7 +4,6 @@ import base64
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from ledger.blocks import decode_receipt
 from ledger.commands import Answer, Outcome
 from ledger.entries import (
     Adopted,
@@ -17,6 +16,7 @@ from ledger.entries import (
     Transferred,
     decode_entry,
 )
+from ledger.proving.blocks import decode_receipt
 from mesh.identity import NodeId
 from mesh.logs import Receipt, check_receipt
 from mesh.persistence import SPACE_BASE, SPACE_BLOCK

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ledger.commands import Answer, decode_answer
-from ledger.tally import AuditError
+from ledger.proving.tally import AuditError
 from mesh.effects import Call
 from mesh.identity import NodeId
 from mesh.persistence import Write

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Final
 
+from ledger.books.gangs import GangStage
+from ledger.books.holds import LiveHold
+from ledger.books.plans import Plan
 from ledger.commands import Outcome
-from ledger.gangs import GangStage
-from ledger.holds import LiveHold
 from ledger.lifecycle import HoldState
-from ledger.plans import Plan
 from mesh.identity import NodeId
 from mesh.instant import SECOND, Duration
 from node.core.effects import Reply

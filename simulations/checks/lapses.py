@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
+from ledger.books.holds import LiveHold
 from ledger.commands import GrantKind, Outcome
 from ledger.entries import Adopted, Held, Posted
-from ledger.gang_entries import Parked, Settled
-from ledger.holds import LiveHold
+from ledger.entries.gangs import Parked, Settled
 from ledger.leases import owner_span
 from ledger.lifecycle import HoldState
 from ledger.limits import GANG_MAX, PENDING_TTL, RATE_MARGIN_PERCENT

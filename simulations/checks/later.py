@@ -6,12 +6,12 @@ Worked out here by plain counting, with none of the forecasts that owners make.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from ledger.books.holds import LiveHold
+from ledger.books.plans import Plan
 from ledger.desk import Desk
 from ledger.entries import Entry, Extended, Held, Planned, Started
-from ledger.holds import LiveHold
 from ledger.lifecycle import HoldState
 from ledger.limits import RATE_MARGIN_PERCENT
-from ledger.plans import Plan
 from mesh.identity import NODE_ID_BYTES
 from mesh.instant import SECOND, Duration, Instant
 from mesh.persistence import SPACE_BLOCK, Write

@@ -4,7 +4,7 @@ restart. B19: nor is the first of the gangs that wait, from where its asker clai
 Whether somebody pushed in cannot be told from a log: a grant makes its principal one with something
 running, ends make room a moment before or behind it, and a look at the machine changes what is
 free. So the judge stands beside the desk. It is shown every promise while line, books and counts
-are still as they were when that was decided (`ledger.later.Onlooker`), and works out by plain
+are still as they were when that was decided (`ledger.desk.later.Onlooker`), and works out by plain
 counting, with none of the forecasts that owners make, from when on the first in the line could run,
 with that promise and without it.
 """
@@ -12,17 +12,17 @@ with that promise and without it.
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from ledger.capacity import rooms_now
+from ledger.books.holds import LiveHold
 from ledger.commands import TTL_MAX, GrantKind, Leg
 from ledger.desk import Desk
+from ledger.desk.hall import KEPT
 from ledger.entries import Entry, Extended, Held, Owed, Planned
-from ledger.gang_entries import Enlisted
-from ledger.hall import KEPT
-from ledger.holds import LiveHold
+from ledger.entries.gangs import Enlisted
+from ledger.granting.capacity import rooms_now
 from ledger.leases import owner_span
 from ledger.lifecycle import HoldState
 from ledger.limits import ENDS_FORESEEN_MAX, GANG_AGED, GANG_MAX, PRIORITY_MAX, Limits
-from ledger.line import CLAIM_MOVES, Ticket, principal_of
+from ledger.waiting.line import CLAIM_MOVES, Ticket, principal_of
 from mesh.instant import SECOND, Duration, Instant
 from mesh.persistence import SPACE_LINE
 from node.core.effects import Effect

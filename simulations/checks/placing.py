@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ledger.standings import OPEN
+from ledger.owner.standings import OPEN
 from mesh.identity import parse_id
 from placement.decide import decide
 from placement.decision import Decision, decision_bytes

@@ -27,9 +27,9 @@ from ledger.commands import (
     decode_command,
     decode_signed,
 )
+from ledger.commands.gangs import Settle
 from ledger.entries import Entry
-from ledger.gang_commands import Settle
-from ledger.gang_entries import GangBegun, GangEnded
+from ledger.entries.gangs import GangBegun, GangEnded
 from ledger.leases import holder_span
 from ledger.limits import PENDING_TTL
 from mesh.identity import NodeId, PublicKey, id_of, id_text

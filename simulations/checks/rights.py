@@ -12,10 +12,10 @@ behind its last era), or that has forgotten since it said so, only what is held 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from ledger.books.rights import RightsRow, Side, kind_of
 from ledger.commands import Leg
 from ledger.entries import Adopted, EraOpened, Held, Planned, Replanned, Transferred
-from ledger.rights import RightsRow, Side, kind_of
-from ledger.rights_entries import RightsOpened
+from ledger.entries.rights import RightsOpened
 from mesh.identity import NodeId
 from mesh.instant import Instant
 from mesh.persistence import Write

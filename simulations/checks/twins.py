@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Final
 
-from ledger.standings import CLOSED
+from ledger.owner.standings import CLOSED
 from mesh.config import MeshConfig
 from mesh.datagram import read_header
 from mesh.effects import Address

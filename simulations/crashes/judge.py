@@ -6,8 +6,8 @@ from typing import Final
 
 import trio
 
-from ledger.audit import check_books
 from ledger.lifecycle import HoldState
+from ledger.proving.audit import check_books
 from mesh.identity import NodeId
 from mesh.instant import Duration, seconds
 from mesh.persistence import SPACE_BASE

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ledger.audit import verify_chain
 from ledger.entries import (
     Entry,
     Expired,
@@ -30,7 +29,8 @@ from ledger.entries import (
     Voided,
     decode_entry,
 )
-from ledger.gang_entries import Enlisted, GangBegun, GangCompleted, GangEnded, Settled
+from ledger.entries.gangs import Enlisted, GangBegun, GangCompleted, GangEnded, Settled
+from ledger.proving.audit import verify_chain
 from mesh.identity import NODE_ID_BYTES, NodeId
 from mesh.instant import MILLISECOND
 from mesh.logs import Block

@@ -13,11 +13,11 @@ from typing import Final
 
 import apsw
 
-from ledger.audit import check_books, verify_chain
 from ledger.books import Books
 from ledger.leases import holder_span
 from ledger.lifecycle import HoldState
-from ledger.tally import AuditError
+from ledger.proving.audit import check_books, verify_chain
+from ledger.proving.tally import AuditError
 from mesh.instant import SECOND, Duration, Instant
 from mesh.membership import check_roll
 from mesh.persistence import SPACE_BLOCK

@@ -9,8 +9,6 @@ from typing import Final
 
 import msgspec
 
-from ledger.audit import check_books
-from ledger.blocks import ReceiptRefused, decode_receipt, encode_receipt
 from ledger.books import Books
 from ledger.commands import (
     Answer,
@@ -32,9 +30,9 @@ from ledger.commands import (
     encode_signed,
     sign_command,
 )
+from ledger.commands.gangs import Park, Settle
 from ledger.entries import EntryRefused, decode_entry, encode_entry
-from ledger.gang_commands import Park, Settle
-from ledger.gang_entries import (
+from ledger.entries.gangs import (
     Enlisted,
     GangBegun,
     GangCommitted,
@@ -44,6 +42,8 @@ from ledger.gang_entries import (
     Parked,
     Settled,
 )
+from ledger.proving.audit import check_books
+from ledger.proving.blocks import ReceiptRefused, decode_receipt, encode_receipt
 from mesh.identity import PublicKey
 from mesh.logs import (
     BLOCK_TAG,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from ledger.standings import OPEN
+from ledger.owner.standings import OPEN
 from mesh.instant import SECOND
 from node.core import requests
 from simulations.scenarios.cluster import Asked, Booking, Cluster

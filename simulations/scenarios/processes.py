@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ledger.standings import CLOSED
+from ledger.owner.standings import CLOSED
 from mesh.config import MeshConfig
 from mesh.instant import SECOND
 from simulations.scenarios.cluster import Asked, Cluster

@@ -5,8 +5,6 @@ from collections import Counter
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from ledger.audit import check_books, verify_chain
-from ledger.beginnings import books_from
 from ledger.commands import (
     Enlisting,
     Extend,
@@ -29,6 +27,8 @@ from ledger.lifecycle import HoldState
 from ledger.limits import Limits
 from ledger.observations import CapacitySeen
 from ledger.policy import Policy, Principal
+from ledger.proving.audit import check_books, verify_chain
+from ledger.proving.beginnings import books_from
 from mesh.identity import id_text
 from mesh.instant import HOUR, MINUTE, SECOND
 from tests.ledger.naive import GANG_TERM, LEASE, QUOTAS, Naive, Promise

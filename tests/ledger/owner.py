@@ -7,9 +7,7 @@ answer may leave whose receipts are not of blocks already on the disk.
 from dataclasses import dataclass, field
 from random import Random
 
-from ledger.audit import check_books
-from ledger.blocks import decode_receipt
-from ledger.checkpointing import proof_token
+from ledger.books.holds import Token
 from ledger.commands import (
     Answer,
     Command,
@@ -25,9 +23,8 @@ from ledger.commands import (
     Void,
     sign_command,
 )
+from ledger.desk.later import Later
 from ledger.effects import Alarm, Append, Fence, LedgerEffect, Rebase, Reply, StandingChanged
-from ledger.holds import Token
-from ledger.later import Later
 from ledger.leases import decode_remaining
 from ledger.limits import Limits
 from ledger.machine import Ledger
@@ -40,6 +37,9 @@ from ledger.observations import (
     PeersKnown,
     PoolReading,
 )
+from ledger.owner.checkpointing import proof_token
+from ledger.proving.audit import check_books
+from ledger.proving.blocks import decode_receipt
 from mesh.identity import Epoch, Identity
 from mesh.instant import SECOND, Instant
 from mesh.logs import Base, Block, check_receipt

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.blocks import Pages, ReceiptRefused, decode_receipt, encode_receipt
 from ledger.limits import BLOCK_BYTES_MAX
-from ledger.proofs import Proofs
+from ledger.proving.blocks import Pages, ReceiptRefused, decode_receipt, encode_receipt
+from ledger.proving.proofs import Proofs
 from mesh.logs import (
     BLOCK_ENTRIES_MAX,
     ENTRY_BYTES_MAX,

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ledger.accounts import PoolState
-from ledger.audit import check_books, check_fold, verify_chain
 from ledger.books import Books
+from ledger.books.holds import Token
+from ledger.books.refusal import Refusal
 from ledger.commands import GrantKind, Leg
 from ledger.entries import (
     Adopted,
@@ -34,10 +35,7 @@ from ledger.entries import (
     WentOffline,
     encode_entry,
 )
-from ledger.holds import Token
-from ledger.lifecycle import HoldState
-from ledger.refusal import Refusal
-from ledger.rights_entries import (
+from ledger.entries.rights import (
     RightsBarred,
     RightsGiven,
     RightsIssued,
@@ -45,7 +43,9 @@ from ledger.rights_entries import (
     RightsTaken,
     RightsWithdrawn,
 )
-from ledger.tally import AuditError
+from ledger.lifecycle import HoldState
+from ledger.proving.audit import check_books, check_fold, verify_chain
+from ledger.proving.tally import AuditError
 from mesh.identity import Epoch
 from mesh.logs import NO_BLOCK, Block, Era, Position, seal_block
 from tests.ledger.owner import ALICE, OWNER, hold_id, opened

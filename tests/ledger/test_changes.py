@@ -1,6 +1,5 @@
 """Grants that change and go on: longer, smaller, or with a part of them handed on."""
 
-from ledger.audit import verify_chain
 from ledger.commands import (
     Answer,
     Extend,
@@ -16,6 +15,7 @@ from ledger.leases import owner_span
 from ledger.lifecycle import HoldState
 from ledger.limits import BOOKING_TERM_MAX
 from ledger.observations import Fenced
+from ledger.proving.audit import verify_chain
 from mesh.identity import Identity
 from mesh.instant import HOUR, MINUTE, SECOND
 from tests.ledger.owner import ALICE, BOB, OWNER, UNPROVEN, Owner, hold_id, opened, reading

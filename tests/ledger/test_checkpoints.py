@@ -5,14 +5,14 @@ from functools import cache
 import msgspec
 import pytest
 
-from ledger.blocks import encode_receipt
 from ledger.books import Books, Refusal
-from ledger.checkpointing import still_proven
+from ledger.books.holds import Token
+from ledger.books.state import StateRefused, decode_state, encode_state
 from ledger.effects import Append, Reply
 from ledger.entries import Checkpointed, decode_entry, encode_entry
-from ledger.holds import Token
 from ledger.limits import Limits
-from ledger.state import StateRefused, decode_state, encode_state
+from ledger.owner.checkpointing import still_proven
+from ledger.proving.blocks import encode_receipt
 from mesh.logs import Base, Block, Era, read_checkpoint, receipt_for, seal_block, state_hash
 from tests.ledger.owner import OWNER, Owner, opened
 

@@ -32,7 +32,7 @@ from ledger.entries import (
     decode_entry,
     encode_entry,
 )
-from ledger.gang_entries import (
+from ledger.entries.gangs import (
     Enlisted,
     GangBegun,
     GangCommitted,
@@ -42,7 +42,7 @@ from ledger.gang_entries import (
     Parked,
     Settled,
 )
-from ledger.rights_entries import (
+from ledger.entries.rights import (
     RightsBarred,
     RightsGiven,
     RightsIssued,

@@ -2,20 +2,20 @@
 
 import pytest
 
-from ledger.audit import verify_chain
-from ledger.blocks import encode_receipt
 from ledger.books import Books, Refusal
+from ledger.books.gangs import GangStage
+from ledger.books.holds import Token
+from ledger.books.state import decode_state, encode_state
 from ledger.commands import TTL_MAX, Answer, Enlisting, GrantKind, Hold, Leg, Outcome, Post, Release
+from ledger.commands.gangs import Park, Settle
 from ledger.entries import Entry, EraOpened, encode_entry
-from ledger.gang_commands import Park, Settle
-from ledger.gang_entries import GangBegun, GangCommitted, GangCompleted, GangEnded, GangMember
-from ledger.gangs import GangStage
-from ledger.holds import Token
+from ledger.entries.gangs import GangBegun, GangCommitted, GangCompleted, GangEnded, GangMember
 from ledger.leases import owner_span
 from ledger.lifecycle import HoldState
 from ledger.limits import GANG_MAX, GANGS_ENDED_MAX, GANGS_MAX
 from ledger.observations import GangSeen, GangStep
-from ledger.state import decode_state, encode_state
+from ledger.proving.audit import verify_chain
+from ledger.proving.blocks import encode_receipt
 from mesh.identity import Epoch, Identity
 from mesh.instant import HOUR, SECOND
 from mesh.logs import NO_BLOCK, Era, receipt_for, seal_block

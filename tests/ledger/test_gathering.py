@@ -3,11 +3,11 @@
 import pytest
 
 from ledger.accounts import PoolState
-from ledger.audit import verify_chain
 from ledger.commands import Outcome, Post, Release
 from ledger.leases import owner_span
 from ledger.limits import BOOK_WAIT
 from ledger.observations import Override, OwnLogSeen, PeersKnown
+from ledger.proving.audit import verify_chain
 from mesh.identity import Epoch
 from mesh.instant import HOUR, SECOND
 from mesh.logs import Block, Era, seal_block

@@ -13,12 +13,12 @@ from msgspec.structs import replace
 
 from ledger import books as fold
 from ledger.accounts import PoolState
-from ledger.audit import check_fold, verify_chain
 from ledger.books import Books
 from ledger.commands import Leg
 from ledger.entries import EndedBy, Entry, PoolStateSet, Posted, Provisioned, Released, Voided
 from ledger.lifecycle import HoldState, Step, after
-from ledger.tally import AuditError
+from ledger.proving.audit import check_fold, verify_chain
+from ledger.proving.tally import AuditError
 from mesh.logs import Block
 from tests.ledger.owner import ALICE, hold_id
 from tests.ledger.test_books import CHAIN, block_after, held, opening

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ledger.commands import Answer, GrantKind, Hold, Inquire, Leg, Outcome, Void, Wait
 from ledger.limits import AGE_STEP, LINE_PER_PRINCIPAL_MAX, LINE_SILENCE, Limits
-from ledger.line import decode_ticket
+from ledger.waiting.line import decode_ticket
 from mesh.identity import Identity
 from mesh.instant import HOUR, MINUTE, SECOND, Duration
 from tests.ledger.owner import (

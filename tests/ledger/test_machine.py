@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.accounts import PoolState
-from ledger.audit import verify_chain
 from ledger.commands import Leg, Outcome, Post, Release, SignedCommand, sign_command
 from ledger.effects import Append, Reply
 from ledger.leases import owner_span
 from ledger.observations import Fenced
+from ledger.proving.audit import verify_chain
 from mesh.instant import HOUR, MINUTE, SECOND
 from tests.ledger.owner import ALICE, OWNER, Owner, hold_id, opened, reading
 

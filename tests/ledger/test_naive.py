@@ -7,12 +7,14 @@ from random import Random
 import pytest
 from hypothesis import settings
 
-from ledger import admission, books, changes, desk, visits
+from ledger import books, desk, visits
+from ledger.books import changes
 from ledger.calendar import Calendar
 from ledger.desk import Desk
 from ledger.lifecycle import Step
-from ledger.line import Line
-from ledger.tally import AuditError
+from ledger.proving.tally import AuditError
+from ledger.visits import admission
+from ledger.waiting.line import Line
 from mesh.instant import HOUR, MINUTE, SECOND
 from tests.ledger.any_books import AnyBooks
 

@@ -5,32 +5,22 @@ from typing import Any
 
 import pytest
 
-from ledger import (
-    answers,
-    capacity,
-    changing,
-    desk,
-    granting,
-    guests,
-    machine,
-    quarantine,
-    recovery,
-    reopening,
-    visiting,
-    visits,
-)
+from ledger import desk, granting, machine, recovery, visits
 from ledger.accounts import Role
-from ledger.answers import Counter, Draft
 from ledger.books import Books
-from ledger.checking import checked
+from ledger.books.postings import step_postings
 from ledger.commands import Answer, Leg, Outcome, SignedCommand, decode_command
-from ledger.desk import Desk
+from ledger.desk import Desk, answers
+from ledger.desk.answers import Counter, Draft
+from ledger.desk.endings import Ending, Endings
 from ledger.effects import Fence, Reply
-from ledger.endings import Ending, Endings
+from ledger.granting import capacity, changing, guests
 from ledger.leases import Deadlines
 from ledger.lifecycle import Step
-from ledger.postings import step_postings
-from ledger.tally import AuditError
+from ledger.proving.tally import AuditError
+from ledger.recovery import quarantine, reopening
+from ledger.visits import visiting
+from ledger.visits.checking import checked
 from mesh.logs import Era
 from tests.ledger import (
     test_changes,
@@ -56,7 +46,7 @@ def lives() -> None:
 def for_every_step(bent: Any) -> Patch:
     def patch_both(patch: pytest.MonkeyPatch) -> None:
         patch.setattr("ledger.books.step_postings", bent)
-        patch.setattr("ledger.changes.step_postings", bent)
+        patch.setattr("ledger.books.changes.step_postings", bent)
 
     return patch_both
 

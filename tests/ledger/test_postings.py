@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.accounts import AccountId, Counters, Role, lease, pool_account, supply
+from ledger.books.postings import Phase, Posting, credited, debited, step_postings
 from ledger.commands import Leg
 from ledger.lifecycle import Step
-from ledger.postings import Phase, Posting, credited, debited, step_postings
 
 
 @pytest.mark.parametrize("amount", [0, -1, 2**63])

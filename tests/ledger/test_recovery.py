@@ -1,11 +1,11 @@
 """An owner that may have forgotten something: what it does before it grants again."""
 
 from ledger.accounts import PoolState
-from ledger.audit import verify_chain
-from ledger.blocks import encode_receipt
 from ledger.commands import Outcome
 from ledger.limits import QUARANTINE
 from ledger.observations import Fenced
+from ledger.proving.audit import verify_chain
+from ledger.proving.blocks import encode_receipt
 from mesh.instant import MINUTE, SECOND
 from mesh.logs import Era, receipt_for, seal_block
 from tests.ledger.owner import (

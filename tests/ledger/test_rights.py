@@ -5,17 +5,14 @@ from typing import Any
 
 import pytest
 
-from ledger.audit import verify_chain
 from ledger.books import Books
+from ledger.books.holds import Token
+from ledger.books.refusal import Refusal
+from ledger.books.rights import RightsRow, Side, barred
+from ledger.books.state import decode_state, encode_state
 from ledger.commands import Answer, GrantKind, Hold, Leg, Outcome, Shrink
-from ledger.holds import Token
-from ledger.limits import Limits
-from ledger.observations import RightsTold, RightsWord
-from ledger.policy import Policy, Principal, key_of
-from ledger.refusal import Refusal
-from ledger.rights import RightsRow, Side, barred
-from ledger.rights_commands import Give, Issue, RightsCommand, Withdraw, WriteOff
-from ledger.rights_entries import (
+from ledger.commands.rights import Give, Issue, RightsCommand, Withdraw, WriteOff
+from ledger.entries.rights import (
     RightsBarred,
     RightsEntry,
     RightsGiven,
@@ -24,7 +21,10 @@ from ledger.rights_entries import (
     RightsTaken,
     RightsWithdrawn,
 )
-from ledger.state import decode_state, encode_state
+from ledger.limits import Limits
+from ledger.observations import RightsTold, RightsWord
+from ledger.policy import Policy, Principal, key_of
+from ledger.proving.audit import verify_chain
 from mesh.identity import Identity
 from mesh.instant import HOUR
 from mesh.logs import Era, Position

@@ -4,12 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.books import Books
-from ledger.capacity import capacity_entries, room_now
+from ledger.books.holds import Token
 from ledger.commands import GrantKind, Leg
 from ledger.entries import EraOpened, Held
-from ledger.holds import Token
+from ledger.granting.capacity import capacity_entries, room_now
+from ledger.granting.room import room
 from ledger.observations import PoolReading
-from ledger.room import room
 from mesh.identity import Epoch
 from mesh.logs import Era
 

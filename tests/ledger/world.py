@@ -10,7 +10,6 @@ from random import Random
 
 import msgspec
 
-from ledger.audit import check_books, verify_chain
 from ledger.commands import (
     Answer,
     Command,
@@ -32,6 +31,7 @@ from ledger.entries import Expired, Reclaimed, Released, decode_entry
 from ledger.leases import holder_span
 from ledger.lifecycle import HoldState
 from ledger.observations import Fenced, PeersKnown
+from ledger.proving.audit import check_books, verify_chain
 from mesh.instant import MINUTE, SECOND, Instant
 from tests.ledger.owner import UNPROVEN, Disk, Owner, hold_id, reading
 

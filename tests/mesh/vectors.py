@@ -208,7 +208,7 @@ def logs() -> dict[str, Any]:
 
 
 def _receipt(index: int) -> bytes:
-    from ledger.blocks import encode_receipt
+    from ledger.proving.blocks import encode_receipt
 
     return encode_receipt(receipt_for(SECOND, index))
 

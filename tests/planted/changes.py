@@ -5,7 +5,7 @@ from typing import Any, Final
 import pytest
 from msgspec.structs import replace
 
-from ledger.changes import Changes
+from ledger.books.changes import Changes
 from ledger.lifecycle import Step
 from tests.planted.bug import Bug, Course
 from tests.planted.grants import moved

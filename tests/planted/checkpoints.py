@@ -5,10 +5,10 @@ from typing import Any, Final
 import pytest
 
 from ledger.books import Books
-from ledger.checkpointing import Checkpointer
-from ledger.checkpoints import Checkpoints
-from ledger.holds import Token
+from ledger.books.checkpoints import Checkpoints
+from ledger.books.holds import Token
 from ledger.lifecycle import HoldState, Step
+from ledger.owner.checkpointing import Checkpointer
 from simulations.checks.pruning import PrunedIsHeld
 from tests.planted.bug import CRASH, Bug, Course, set_to
 

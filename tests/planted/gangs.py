@@ -4,8 +4,9 @@ from typing import Any, Final
 
 import pytest
 
-from ledger import desk, turns
-from ledger.gang_entries import GangCompleted
+from ledger import desk
+from ledger.entries.gangs import GangCompleted
+from ledger.waiting import turns
 from node.core.gangs import books as gang_books
 from node.core.gangs.gang import Formed, Stage
 from node.core.gangs.ganging import Ganging

@@ -5,14 +5,15 @@ from typing import Any, Final
 
 import pytest
 
-from ledger import books, changes, desk, granting, visits
-from ledger.answers import Draft, Refusals
+from ledger import books, desk, granting, visits
+from ledger.books import changes
+from ledger.books.holds import EndedHold
+from ledger.books.postings import Posting, step_postings
 from ledger.commands import Outcome, Post, Renew
 from ledger.desk import Desk
+from ledger.desk.answers import Draft, Refusals
 from ledger.effects import Reply as BooksReply
-from ledger.holds import EndedHold
 from ledger.lifecycle import Step
-from ledger.postings import Posting, step_postings
 from ledger.visits import Visit
 from mesh.effects import Answer
 from mesh.persistence import Persist

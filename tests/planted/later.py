@@ -4,12 +4,15 @@ from typing import Any, Final
 
 import pytest
 
-from ledger import admission, planner, turns, visits
+from ledger import visits
 from ledger.commands import Hold, Outcome
+from ledger.desk import planner
+from ledger.desk.later import Later
+from ledger.desk.planner import in_the_way
 from ledger.granting import Refused
-from ledger.later import Later
-from ledger.line import Line
-from ledger.planner import in_the_way
+from ledger.visits import admission
+from ledger.waiting import turns
+from ledger.waiting.line import Line
 from tests.planted.bug import Bug, Course, set_to
 
 CROWDED: Final = Course(seconds=40, operations=24)

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import pytest
 
-from ledger import admission
+from ledger.visits import admission
 from node.core.processes import Process
 from node.core.usage import ties
 from node.core.usage.rivals import Rivals

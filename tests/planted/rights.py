@@ -4,11 +4,11 @@ from typing import Any, Final
 
 import pytest
 
-from ledger import rights
+from ledger.books import rights
+from ledger.books.entitlements import Entitlements
+from ledger.books.rights import Side
 from ledger.commands import Hold, Outcome, Wait, decode_command
-from ledger.entitlements import Entitlements
-from ledger.escrow import Escrow
-from ledger.rights import Side
+from ledger.desk.escrow import Escrow
 from node.core.rights.moving import Moving
 from simulations.checks.rights import RightsHold
 from tests.planted.bug import Bug, Course

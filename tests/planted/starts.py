@@ -4,14 +4,14 @@ from typing import Any, Final
 
 import pytest
 
-from ledger import machine, quarantine, reopening
+from ledger import machine
 from ledger.books import Books
 from ledger.commands import Answer, Outcome, Resume, SignedCommand, decode_command
 from ledger.effects import LedgerEffect
 from ledger.machine import Ledger
 from ledger.observations import Continuity, OwnLogSeen
-from ledger.quarantine import Quarantine
-from ledger.recovery import Gathered
+from ledger.recovery import Gathered, quarantine, reopening
+from ledger.recovery.quarantine import Quarantine
 from mesh.instant import SECOND
 from mesh.persistence import Write
 from node.core.continuity import kept_epoch

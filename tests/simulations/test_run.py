@@ -169,7 +169,7 @@ def test_an_agent_that_stops_itself_is_to_blame_and_not_the_simulator(
     monkeypatch.setattr(leases.Deadlines, "set", lambda self, key, at: self._at.pop(b"absent"))
     result = Run(options(faults=())).live()
     assert result.verdict == "violated"
-    assert result.violations[0].startswith("crash: KeyError at ledger/desk.py")
+    assert result.violations[0].startswith("crash: KeyError at ledger/desk/__init__.py")
 
 
 def test_the_canary_dies() -> None:

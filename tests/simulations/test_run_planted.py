@@ -5,11 +5,11 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from ledger import desk, machine, quarantine, reopening
+from ledger import desk, machine
 from ledger.books import Books
 from ledger.commands import Answer
 from ledger.observations import Continuity
-from ledger.recovery import Gathered
+from ledger.recovery import Gathered, quarantine, reopening
 from mesh.instant import SECOND
 from node.core.machine import Agent
 from node.core.reserving.custody import Answered, Custody

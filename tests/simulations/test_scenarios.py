@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from ledger import desk, granting, succession, turns
+from ledger import desk, granting
 from ledger.books import Books
 from ledger.observations import Continuity
+from ledger.owner import succession
 from ledger.recovery import Gathered
+from ledger.waiting import turns
 from mesh.instant import SECOND
 from node.core.usage.rivals import Rivals
 from simulations import machines

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from ledger.books.holds import LiveHold
+from ledger.books.plans import Plan
 from ledger.commands import TTL_MAX, Outcome
-from ledger.holds import LiveHold
-from ledger.plans import Plan
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND
 from node.core import answers

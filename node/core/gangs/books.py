@@ -9,14 +9,14 @@ our own gangs that stand we note when nothing is left of them.
 from dataclasses import dataclass
 
 from ledger.books import Books
-from ledger.gang_entries import GangEnded, GangMember
-from ledger.gangs import Gang, GangStage
-from ledger.holds import LiveHold
+from ledger.books.gangs import Gang, GangStage
+from ledger.books.holds import LiveHold
+from ledger.books.plans import Plan
+from ledger.entries.gangs import GangEnded, GangMember
 from ledger.lifecycle import HoldState
 from ledger.limits import GANGS_MAX
 from ledger.observations import GangSeen, GangStep
-from ledger.plans import Plan
-from ledger.standings import CLOSED, DISK_FULL, QUARANTINED
+from ledger.owner.standings import CLOSED, DISK_FULL, QUARANTINED
 from mesh.identity import NodeId
 from mesh.instant import Instant
 from node.core.picture.knowledge import Knowledge

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from ledger.books.gangs import Gang
 from ledger.commands import GANG_MEMBERS_MAX
-from ledger.gangs import Gang
 from mesh.identity import NodeId, parse_id
 from node.core import answers, choosing, planning
 from node.core.gangs.gang import is_leased

@@ -1,6 +1,6 @@
 """A gang as its asker lives through it: its stages, its members, and what is asked of the world.
 
-`ganging.py` moves it; what a log says of it, and why in these steps, is in `ledger/gangs.py`.
+`ganging.py` moves it; what a log says of it, and why in these steps, is in `ledger/books/gangs.py`.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any, Final, TypeAlias
 
 from ledger.commands import TTL_MAX, Answer, Command, Enlisting
-from ledger.gang_entries import GangMember
+from ledger.entries.gangs import GangMember
 from ledger.leases import holder_span
 from ledger.limits import GANG_MAX, PENDING_TTL
 from ledger.observations import GangSeen, GangStep

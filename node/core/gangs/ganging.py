@@ -21,11 +21,11 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from ledger.books.gangs import Gang as Told
+from ledger.books.gangs import GangStage
 from ledger.commands import HOLD_ID_BYTES, Answer, Command, Outcome, Post, Release
-from ledger.gang_commands import Park, Settle
-from ledger.gang_entries import GangCommitted, GangCompleted, GangEnded
-from ledger.gangs import Gang as Told
-from ledger.gangs import GangStage
+from ledger.commands.gangs import Park, Settle
+from ledger.entries.gangs import GangCommitted, GangCompleted, GangEnded
 from ledger.observations import GangStep
 from mesh.identity import short_id
 from mesh.instant import MILLISECOND, Instant

@@ -6,7 +6,7 @@ What moves them is in `ganging.py`.
 from random import Random
 from typing import Any, Final, Protocol
 
-from ledger.gangs import Gang as Told
+from ledger.books.gangs import Gang as Told
 from mesh.identity import NONCE_BYTES, NodeId
 from mesh.instant import MILLISECOND, Duration, Instant, earliest
 from mesh.persistence import SPACE_ASK, Persist, Write

@@ -8,7 +8,7 @@ when others than those have room.
 from collections.abc import Sequence
 
 from ledger.commands import HOLD_ID_BYTES, Answer
-from ledger.gang_entries import GangBegun
+from ledger.entries.gangs import GangBegun
 from ledger.observations import GangStep
 from mesh.identity import NONCE_BYTES
 from mesh.instant import SECOND, Duration, Instant, in_seconds

@@ -8,8 +8,8 @@ needs an agent, which is said beside the answer.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ledger.beginnings import books_from
 from ledger.books import Books
+from ledger.proving.beginnings import books_from
 from mesh.facts import Fact
 from mesh.identity import NodeId, PublicKey
 from mesh.logs import Base, Block

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from ledger.books import Books
+from ledger.books.holds import LiveHold
 from ledger.commands import TTL_MAX, GrantKind
-from ledger.holds import LiveHold
 from ledger.leases import owner_span
 from ledger.limits import GANG_MAX, PENDING_TTL
 from mesh.instant import Duration

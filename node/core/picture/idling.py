@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from ledger.holds import LiveHold
+from ledger.books.holds import LiveHold
 from mesh.instant import MILLISECOND, MINUTE, Duration, Instant
 from node.core.picture.dangers import is_attributed
 from node.core.picture.topics import Live

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import msgspec
 
 from ledger.books import Books
+from ledger.books.holds import LiveHold
 from ledger.commands import TTL_MAX, Answer
-from ledger.holds import LiveHold
 from ledger.leases import holder_span, owner_span
 from ledger.lifecycle import HoldState
 from ledger.machine import Ledger

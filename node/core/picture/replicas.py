@@ -8,8 +8,8 @@ frozen where it stopped and named: nothing is placed on what cannot be added up.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ledger.beginnings import books_from
 from ledger.books import Books
+from ledger.proving.beginnings import books_from
 from mesh.identity import NodeId
 from mesh.logs import Base, Block
 

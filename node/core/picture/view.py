@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ledger.books import Books
-from ledger.room import room
+from ledger.granting.room import room
 from mesh.facts import Fact
 from mesh.identity import NodeId, id_text
 from mesh.logs import Position

@@ -8,6 +8,7 @@ this node knows of the hold, and what goes out is what the hold shall be afterwa
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+from ledger.books.holds import LiveHold
 from ledger.commands import (
     AMOUNT_MAX,
     HOLD_ID_BYTES,
@@ -22,7 +23,6 @@ from ledger.commands import (
     Transfer,
     Void,
 )
-from ledger.holds import LiveHold
 from ledger.leases import holder_span
 from ledger.lifecycle import HoldState
 from ledger.pools import Unit, unit_of

@@ -6,11 +6,11 @@ People say "eight gigabytes to beta"; a log is told totals, because a command ma
 from collections.abc import Callable
 from typing import Any
 
+from ledger.books.rights import RightsRow, Side, is_sort
 from ledger.commands import AMOUNT_MAX, HOLD_ID_BYTES
+from ledger.commands.rights import Give, Issue, RightsCommand, Withdraw
 from ledger.limits import PRINCIPAL_CHARS_MAX, REASON_CHARS_MAX
 from ledger.pools import much, unit_of
-from ledger.rights import RightsRow, Side, is_sort
-from ledger.rights_commands import Give, Issue, RightsCommand, Withdraw
 from mesh.identity import NodeId
 from node.core.names import find_node
 from node.core.picture.knowledge import Knowledge

@@ -11,11 +11,11 @@ it is off need not wait. Only then does the issuer write them off, and may issue
 from typing import Final
 
 from ledger.books import Books
+from ledger.books.rights import RightsRow, Side
 from ledger.commands import HOLD_ID_BYTES
+from ledger.commands.rights import RightsCommand, WriteOff
 from ledger.limits import BOOKING_TERM_MAX, QUARANTINE
 from ledger.pools import much
-from ledger.rights import RightsRow, Side
-from ledger.rights_commands import RightsCommand, WriteOff
 from mesh.identity import NodeId
 from mesh.instant import MINUTE, Duration
 from node.core.names import find_node

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from ledger.books.rights import RightsRow, Side
 from ledger.commands import (
     HOLD_ID_BYTES,
     Answer,
@@ -22,8 +23,7 @@ from ledger.commands import (
     encode_signed,
     sign_command,
 )
-from ledger.rights import RightsRow, Side
-from ledger.rights_commands import Give, RightsCommand
+from ledger.commands.rights import Give, RightsCommand
 from mesh import effects as mesh_effects
 from mesh.identity import Identity, NodeId
 from mesh.instant import MILLISECOND, SECOND, Duration, Instant, earliest

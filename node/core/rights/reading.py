@@ -7,8 +7,8 @@ but because somebody on that way may lose its disk: whoever has the rights must 
 """
 
 from ledger.books import Books
+from ledger.books.rights import RightsRow, Side, by_name
 from ledger.observations import RightsTold
-from ledger.rights import RightsRow, Side, by_name
 from mesh.identity import NodeId
 from mesh.membership import Trust
 from node.core.picture.knowledge import Knowledge

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from ledger.books import Books
+from ledger.books.rights import RightsRow, Side, by_name
 from ledger.pools import much, unit_of
-from ledger.rights import RightsRow, Side, by_name
 from mesh.identity import NodeId
 from mesh.instant import SECOND
 from node.core import answers

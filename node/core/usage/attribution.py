@@ -4,7 +4,8 @@ The books know promises, the probes know use, and neither knows the other. Here 
 sample: which process belongs to which hold (`ties`), which promises the machine could not keep just
 now (`dangers`), which stand unused (`idling`), what such work took before (`remembering`); and
 whether another node says that it owns what we say we own (`rivals`). But for that last one nothing
-here changes what is granted: room is worked out from the probes' own figures (`ledger/room.py`).
+here changes what is granted: room is worked out from the probes' own figures, in
+`ledger/granting/room.py`.
 
 What endangers a hold is told twice, by its owner's agent and by its holder's: each works it out
 from the figures that it has, so that no alarm can be lost on the way.
@@ -17,7 +18,7 @@ from typing import Final
 import msgspec
 
 from ledger.observations import PoolReading
-from ledger.standings import KEEPING
+from ledger.owner.standings import KEEPING
 from mesh.effects import PeerChange
 from mesh.facts import Fact
 from mesh.identity import NodeId

@@ -1,9 +1,10 @@
 """Succession: this machine goes on with what it promised under a key that is lost.
 
-The rules are in `ledger/succession.py`; who may be meant is seen by `rivals.py`. Here a person's
-word is heard. It is asked for, and never guessed, because the signs may lie: cloned machines show
-one fingerprint, a card can move. And it is final: the old id is revoked, by a word that everybody
-hears and keeps, so that a disk that was not lost after all finds nobody who listens.
+The rules are in `ledger/owner/succession.py`; who may be meant is seen by `rivals.py`. Here a
+person's word is heard. It is asked for, and never guessed, because the signs may lie: cloned
+machines show one fingerprint, a card can move. And it is final: the old id is revoked, by a word
+that everybody hears and keeps, so that a disk that was not lost after all finds nobody who
+listens.
 
 Three things can show that the word is right. The hardware that the old id spoke for is ours; or the
 recovery key is at hand of which the old id had put the public half on record while it lived; or the
@@ -18,9 +19,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgpack
 
 from ledger.observations import Heritage
+from ledger.owner.standings import CLOSED, QUARANTINED
+from ledger.owner.succession import sign_succession
 from ledger.recovery import fold_longest
-from ledger.standings import CLOSED, QUARANTINED
-from ledger.succession import sign_succession
 from mesh.checked_text import Mistyped, NotThisText, read_checked, write_checked
 from mesh.identity import NODE_ID_BYTES, PUBLIC_KEY_BYTES, Identity, NodeId, id_text, short_id
 from mesh.instant import Instant, in_seconds

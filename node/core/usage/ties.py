@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
-from ledger.fields import HoldId
+from ledger.entries.fields import HoldId
 from ledger.lifecycle import HoldState
 from mesh.persistence import SPACE_TIE, Persist, Write
 from node.core import answers

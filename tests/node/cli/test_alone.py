@@ -8,7 +8,6 @@ from random import Random
 
 import pytest
 
-from ledger.blocks import encode_receipt
 from ledger.commands import GrantKind, Leg
 from ledger.entries import (
     BookingsOpened,
@@ -20,6 +19,7 @@ from ledger.entries import (
     Provisioned,
     encode_entry,
 )
+from ledger.proving.blocks import encode_receipt
 from mesh.identity import Epoch, Identity, id_text
 from mesh.logs import NO_BLOCK, Block, Era, receipt_for, seal_block
 from mesh.persistence import SPACE_BLOCK, Write

@@ -6,8 +6,8 @@ from typing import Final
 
 import pytest
 
+from ledger.books.gangs import GangStage
 from ledger.commands import Answer, Outcome
-from ledger.gangs import GangStage
 from ledger.limits import GANG_MAX
 from mesh.instant import SECOND
 from node.core import answers, requests

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pytest
 
-from ledger.gangs import GangStage
+from ledger.books.gangs import GangStage
 from ledger.lifecycle import HoldState
 from ledger.limits import GANG_MAX
 from mesh.instant import MILLISECOND, MINUTE, SECOND

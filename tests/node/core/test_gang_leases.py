@@ -5,8 +5,8 @@ from typing import Final
 
 import pytest
 
+from ledger.books.gangs import GangStage
 from ledger.commands import TTL_MAX
-from ledger.gangs import GangStage
 from mesh.instant import SECOND, Duration
 from node.core import requests
 from node.core.gangs.leases import GangLeases

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pytest
 
-from ledger import turns
+from ledger.waiting import turns
 from mesh.instant import SECOND
 from node.core import requests
 from node.core.effects import Reply

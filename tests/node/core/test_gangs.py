@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ledger.gangs import GangStage
+from ledger.books.gangs import GangStage
 from ledger.lifecycle import HoldState
 from mesh.instant import SECOND
 from node.core import requests

@@ -4,7 +4,7 @@ import pytest
 
 from ledger.lifecycle import HoldState
 from ledger.observations import TwinLives
-from ledger.standings import CLOSED, OPEN, QUARANTINED
+from ledger.owner.standings import CLOSED, OPEN, QUARANTINED
 from mesh.effects import Address, EpochBehind
 from mesh.identity import Epoch
 from mesh.instant import MILLISECOND, SECOND

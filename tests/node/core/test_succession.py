@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.accounts import PoolState
+from ledger.books.holds import Token
 from ledger.entries import Adopted, Replanned, Succeeded, decode_entry
-from ledger.holds import Token
 from ledger.lifecycle import HoldState
-from ledger.succession import proves_succession
+from ledger.owner.succession import proves_succession
 from mesh.identity import Identity
 from mesh.instant import MILLISECOND, SECOND, seconds
 from mesh.membership import Trust

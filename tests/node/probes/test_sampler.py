@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.room import room
+from ledger.granting.room import room
 from mesh.instant import SECOND
 from node.core.picture.topics import decode_live, encode
 from node.probes import sampler as sampler_module

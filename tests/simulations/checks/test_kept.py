@@ -6,9 +6,9 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from ledger import quarantine
 from ledger.accounts import Counters, pool_account, supply
 from ledger.books import Books
+from ledger.recovery import quarantine
 from mesh import chains
 from mesh.board import Board
 from mesh.facts import Fact, sign_fact

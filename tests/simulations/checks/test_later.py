@@ -2,7 +2,7 @@
 
 import pytest
 
-from ledger import admission
+from ledger.visits import admission
 from mesh.instant import MILLISECOND, SECOND
 from node.core import requests
 from simulations.checks.later import PlansStart

@@ -2,10 +2,12 @@
 
 import pytest
 
-from ledger import admission, planner, visits
-from ledger.later import Later
+from ledger import visits
+from ledger.desk import planner
+from ledger.desk.later import Later
 from ledger.limits import Limits
-from ledger.line import Line
+from ledger.visits import admission
+from ledger.waiting.line import Line
 from mesh.instant import MILLISECOND, SECOND
 from node.core import requests
 from simulations.checks.lines import LinesAreFair

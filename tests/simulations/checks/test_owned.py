@@ -3,8 +3,8 @@ where it is not."""
 
 import pytest
 
-from ledger import admission
 from ledger.limits import Limits
+from ledger.visits import admission
 from mesh.instant import SECOND
 from node.core import requests
 from node.core.effects import Reply

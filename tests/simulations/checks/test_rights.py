@@ -2,9 +2,10 @@
 
 import pytest
 
-from ledger import escrow, rights
-from ledger.entitlements import Entitlements
-from ledger.rights import Side
+from ledger.books import rights
+from ledger.books.entitlements import Entitlements
+from ledger.books.rights import Side
+from ledger.desk import escrow
 from mesh.instant import SECOND
 from node.core import requests
 from node.core.copies import Copies

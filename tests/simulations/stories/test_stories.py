@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger import quarantine
+from ledger.recovery import quarantine
 from simulations.stories.comparing import differences, shortfalls
 from simulations.stories.reading import read
 from simulations.stories.script import Outcome
