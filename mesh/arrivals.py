@@ -9,23 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from mesh.beaconing import Beaconing
-from mesh.board import Board
-from mesh.effects import (
-    Address,
-    FactLearned,
-    MeshEffect,
-    PeerChange,
-    PeerChanged,
-    RollFull,
-    Send,
-)
-from mesh.facts import Fact
-from mesh.greeter import Greeter
-from mesh.identity import NodeId
-from mesh.instant import SECOND, Duration, Instant
-from mesh.intake import Harvest, Intake, peer_writes
-from mesh.judgements import (
+from mesh.door.judgements import (
     CloneSeen,
     Established,
     HeardBeacon,
@@ -35,19 +19,35 @@ from mesh.judgements import (
     ToldStale,
     Verified,
 )
-from mesh.lookout import Lookout
-from mesh.membership import Liveness, Roll
-from mesh.messages import FactNews
+from mesh.door.post import Post
+from mesh.door.sightings import Sightings
+from mesh.effects import (
+    Address,
+    FactLearned,
+    MeshEffect,
+    PeerChange,
+    PeerChanged,
+    RollFull,
+    Send,
+)
+from mesh.exchange.intake import Harvest, Intake, peer_writes
+from mesh.exchange.reconcile import Reconciler
+from mesh.exchange.voice import Voice
+from mesh.facts import Fact
+from mesh.finding.beaconing import Beaconing
+from mesh.finding.greeter import Greeter
+from mesh.finding.twins import Twins
+from mesh.identity import NodeId
+from mesh.instant import SECOND, Duration, Instant
+from mesh.kept.board import Board
+from mesh.letters.messages import FactNews
+from mesh.letters.wire import encode, fact_bytes, parse_fact
 from mesh.persistence import Persist, Write
-from mesh.post import Post
-from mesh.reconcile import Reconciler
-from mesh.record import TOPIC_NODE
 from mesh.rejections import Rejection
-from mesh.sightings import Sightings
+from mesh.roll.membership import Liveness, Roll
+from mesh.roll.record import TOPIC_NODE
 from mesh.sorting import SortingTable
-from mesh.twins import Twins
-from mesh.voice import Voice
-from mesh.wire import encode, fact_bytes, parse_fact
+from mesh.watch.lookout import Lookout
 
 CLONES_TOLD_MAX: Final = 256
 SAID_AGAIN_EVERY: Final[Duration] = 30 * SECOND

@@ -22,7 +22,7 @@ class MeshConfig:
     """Asked in each of two waves."""
     suspicion: Duration = 4 * SECOND
     """The least silence between doubt and DEAD. Python, a swapping laptop and Wi-Fi pause for
-    seconds; 0 leaves it to what the news of a doubt needs to get around (`suspicion.py`)."""
+    seconds; 0 leaves it to what the news of a doubt needs to get around (`watch/suspicion.py`)."""
     suspicion_stretch: int = 3
     """So many times the least, where nobody confirms what we found."""
     lag_forgiven: Duration = SECOND

@@ -17,12 +17,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 from typing import Final
 
-from mesh.admission import Admission
 from mesh.arrivals import Arrivals
-from mesh.beaconing import Beaconing
-from mesh.board import Board
-from mesh.chains import Chains
 from mesh.config import MeshConfig
+from mesh.door.gate import Gate
+from mesh.door.passport import TOPIC_PASSPORT
+from mesh.door.post import Post
+from mesh.door.sightings import Sightings
+from mesh.door.strangers import Strangers
 from mesh.effects import (
     Address,
     Answer,
@@ -31,35 +32,34 @@ from mesh.effects import (
     MeshEffect,
     Send,
 )
+from mesh.exchange.gossip import Gossip
+from mesh.exchange.intake import Intake
+from mesh.exchange.novelties import Novelties
+from mesh.exchange.parcels import Item
+from mesh.exchange.reconcile import SERVICE_PUSH, SERVICE_SYNC, Reconciler
+from mesh.exchange.voice import Voice
 from mesh.facts import Fact
-from mesh.filed import Offered
-from mesh.fitness import LATE
-from mesh.gate import Gate
-from mesh.gossip import Gossip
-from mesh.greeter import Greeter
+from mesh.finding.beaconing import Beaconing
+from mesh.finding.greeter import Greeter
 from mesh.identity import Epoch, Identity, NodeId
 from mesh.instant import MILLISECOND, Instant, earliest
-from mesh.intake import Intake
-from mesh.keyring import Keyring
+from mesh.kept.board import Board
+from mesh.kept.chains import Chains
+from mesh.kept.filed import Offered
+from mesh.keys.keyring import Keyring
+from mesh.letters.messages import FactNews
+from mesh.letters.wire import block_bytes
 from mesh.logs import Base, Block
-from mesh.lookout import Footing, Lookout
-from mesh.membership import Roll
-from mesh.messages import FactNews
-from mesh.novelties import Novelties
-from mesh.parcels import Item
-from mesh.passport import TOPIC_PASSPORT
 from mesh.persistence import Persist, Write
-from mesh.post import Post
-from mesh.reconcile import SERVICE_PUSH, SERVICE_SYNC, Reconciler
-from mesh.record import TOPIC_NODE, Endpoint, NodeRecord
 from mesh.rejections import Rejection
-from mesh.restoring import restore_logs, restore_members
-from mesh.sightings import Sightings
+from mesh.roll.admission import Admission
+from mesh.roll.membership import Roll
+from mesh.roll.record import TOPIC_NODE, Endpoint, NodeRecord
+from mesh.roll.restoring import restore_logs, restore_members
+from mesh.roll.storage import forgotten_writes, writes_for
 from mesh.sorting import SortingTable
-from mesh.storage import forgotten_writes, writes_for
-from mesh.strangers import Strangers
-from mesh.voice import Voice
-from mesh.wire import block_bytes
+from mesh.watch.fitness import LATE
+from mesh.watch.lookout import Footing, Lookout
 
 LOOKED_AROUND_MAX: Final = 256
 """Pings that one question of a person may cause."""

@@ -9,16 +9,19 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
+from mesh.door.judgements import Verified
+from mesh.door.post import Post
+from mesh.door.sightings import Sightings
 from mesh.effects import BlockStored, MeshEffect
+from mesh.exchange.gossip import Gossip
+from mesh.exchange.intake import Harvest, Intake
+from mesh.exchange.novelties import Novelty
+from mesh.exchange.reconcile import Reconciler
 from mesh.facts import Fact
-from mesh.gossip import Gossip
-from mesh.greeter import Greeter
+from mesh.finding.greeter import Greeter
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, Duration, Instant
-from mesh.intake import Harvest, Intake
-from mesh.judgements import Verified
-from mesh.lookout import Lookout
-from mesh.messages import (
+from mesh.letters.messages import (
     Accuse,
     Ack,
     BlockNews,
@@ -32,12 +35,9 @@ from mesh.messages import (
     Stored,
     Unknown,
 )
-from mesh.novelties import Novelty
-from mesh.post import Post
-from mesh.reconcile import Reconciler
+from mesh.letters.wire import decode
 from mesh.rejections import Rejection
-from mesh.sightings import Sightings
-from mesh.wire import decode
+from mesh.watch.lookout import Lookout
 
 GAP_PATIENCE: Final[Duration] = 50 * MILLISECOND
 """Datagrams overtake each other: a missing block is asked for only when it stays missing."""

@@ -24,7 +24,7 @@ import trio
 from mesh.effects import Address, Call
 from mesh.identity import NodeId
 from mesh.instant import SECOND, Duration, Instant, in_seconds
-from mesh.keyring import Keyring
+from mesh.keys.keyring import Keyring
 from mesh.logs import Position
 from mesh.persistence import Write
 from node.config import UpOptions

@@ -69,7 +69,7 @@ class UpOptions:
     mesh_profile: str = "balanced"
     """How soon a silent machine is taken for dead: a name in `mesh.config.PROFILES`."""
     trust: str = TRUST_POLICIES[0]
-    """What it takes to count here: a value of `mesh.admission.Policy`."""
+    """What it takes to count here: a value of `mesh.roll.admission.Policy`."""
     trusted: tuple[str, ...] = ()
     """Nodes that count where only those listed do, beside those that a person has named since."""
     system_reserve: int | None = None

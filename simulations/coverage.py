@@ -29,10 +29,10 @@ from ledger.entries import (
 )
 from ledger.entries.gangs import GangCompleted, GangEnded
 from ledger.entries.rights import RightsGiven, RightsIssued, RightsOpened, RightsTaken
+from mesh.letters.wire import parse_block
 from mesh.persistence import SPACE_BASE, SPACE_BLOCK, Write
 from mesh.rejections import Rejection
-from mesh.storage import block_key, parse_base
-from mesh.wire import parse_block
+from mesh.roll.storage import block_key, parse_base
 from node.core.effects import Effect, Event, Reply, Stop
 from node.core.errands import SERVICE_LEDGER
 from node.core.machine import Agent

@@ -9,15 +9,15 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from mesh.admission import Policy
 from mesh.effects import Address
 from mesh.identity import Identity, NodeId
 from mesh.instant import SECOND, Duration, Instant
-from mesh.keyring import Keyring
+from mesh.keys.keyring import Keyring
+from mesh.letters.wire import parse_block
 from mesh.logs import Block, Position
 from mesh.persistence import SPACE_BLOCK
 from mesh.rejections import Rejection
-from mesh.wire import parse_block
+from mesh.roll.admission import Policy
 from node.core.continuity import Marker
 from node.core.effects import Effect, Event, Progress, Reply
 from node.core.machine import Agent

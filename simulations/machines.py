@@ -10,12 +10,12 @@ from random import Random
 from typing import Final
 
 from ledger.limits import Limits
-from mesh.admission import Admission
 from mesh.effects import Address
 from mesh.identity import Epoch
 from mesh.instant import MILLISECOND, SECOND, Duration, seconds
-from mesh.keyring import Keyring
-from mesh.secret import Secret
+from mesh.keys.keyring import Keyring
+from mesh.keys.secret import Secret
+from mesh.roll.admission import Admission
 from node.core.birth import Birth
 from node.core.continuity import continuity, epoch_row, next_counter
 from node.core.machine import Agent

@@ -9,8 +9,8 @@ Everything shared is frozen; and nothing of it can be told by any outcome, only 
 from typing import Final, TypeVar
 
 from mesh.facts import Fact
+from mesh.letters.wire import keep_with
 from mesh.logs import Block
-from mesh.wire import keep_with
 
 SIGNED_MAX: Final = 200_000
 ROWS_MAX: Final = 200_000

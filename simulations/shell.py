@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mesh.effects import Answer, Broadcast, Call, Send
 from mesh.instant import SECOND, Instant
+from mesh.letters.wire import parse_block
 from mesh.logs import Position
 from mesh.persistence import SPACE_BLOCK, Persist, Write
 from mesh.rejections import Rejection
-from mesh.wire import parse_block
 from node.core.continuity import Marker
 from node.core.effects import Doubt, Effect, Event, KeepKeys, Look, Progress, Reply, Stop, Watch
 from node.core.picture.reports import DiskRoom, WorkEnded

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ledger.commands import Answer, Command, decode_answer, encode_signed, sign_command
-from mesh.datagram import DATAGRAM_BYTES_MAX
 from mesh.effects import Address
 from mesh.instant import Duration, seconds
+from mesh.letters.datagram import DATAGRAM_BYTES_MAX
 from node.core.effects import Reply
 from node.core.errands import SERVICE_LEDGER
 from node.core.requests import Request

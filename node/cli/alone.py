@@ -13,7 +13,7 @@ import msgspec
 
 from mesh.identity import NodeId, id_text
 from mesh.logs import Base, Block
-from mesh.storage import Kept, load_blocks
+from mesh.roll.storage import Kept, load_blocks
 from node.cli.exits import Unable
 from node.cli.folders import explained
 from node.cli.settings import settled

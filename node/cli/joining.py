@@ -6,8 +6,8 @@ from node.cli.exits import NO, Unable
 from node.cli.render import clean, tell
 
 if TYPE_CHECKING:
-    from mesh.invite import Invite
-    from mesh.keyring import Keyring
+    from mesh.keys.invite import Invite
+    from mesh.keys.keyring import Keyring
     from node.shell.one_call import StreamFailed
 
 SERVICE: Final = "join"
@@ -53,7 +53,7 @@ def _redeemed(invite: "Invite", who: str) -> bytes:
 def _keys_in(answer: bytes, invite: "Invite") -> "Keyring":
     import msgspec
 
-    from mesh.keyring import Keyring
+    from mesh.keys.keyring import Keyring
     from node.core.trust.inviting import JoinAnswer
 
     try:

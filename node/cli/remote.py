@@ -21,7 +21,7 @@ from node.config import read_seed
 
 if TYPE_CHECKING:
     from mesh.effects import Address
-    from mesh.keyring import Keyring
+    from mesh.keys.keyring import Keyring
 
 SERVICE: Final = "query"
 PREFIX_CHARS_MIN: Final = 4
@@ -57,7 +57,7 @@ def _parsed(answer: bytes) -> client.Body:
 
 
 def _keys(flags: Namespace, state: Path) -> "Keyring":
-    from mesh.keyring import Keyring
+    from mesh.keys.keyring import Keyring
 
     named = flags.secret_file or os.environ.get("HOLDFAST_SECRET_FILE")
     if named:

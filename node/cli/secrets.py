@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Final
 from node.cli.exits import NO, Unable, wrong_usage
 
 if TYPE_CHECKING:
-    from mesh.secret import Secret
+    from mesh.keys.secret import Secret
 
 SECRET_FILE_BYTES_MAX: Final = 4096
 
 
 def understood(text: str) -> "Secret":
     """A secret's text, or a passphrase to be stretched. Raises Unable; never quotes the text."""
-    from mesh.passphrase import WeakPassphrase
-    from mesh.secret import MistypedSecret, NotASecret, Secret
+    from mesh.keys.passphrase import WeakPassphrase
+    from mesh.keys.secret import MistypedSecret, NotASecret, Secret
 
     stripped = text.strip()
     if not stripped:

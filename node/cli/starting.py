@@ -14,8 +14,8 @@ from node.cli.secrets import from_file
 from node.config import UpOptions
 
 if TYPE_CHECKING:
-    from mesh.keyring import Keyring
-    from mesh.secret import Secret
+    from mesh.keys.keyring import Keyring
+    from mesh.keys.secret import Secret
     from node.shell.state import StateFolder
 
 
@@ -73,7 +73,7 @@ def prepare(options: UpOptions, brought: Brought | None = None) -> Prepared:
 
 def one_secret(secret: "Secret") -> Brought:
     """A secret that was typed, or lies in a file."""
-    from mesh.keyring import Keyring
+    from mesh.keys.keyring import Keyring
 
     return Brought(Keyring.of(secret))
 
@@ -102,7 +102,7 @@ def _settled(folder: "StateFolder", options: UpOptions, brought: Brought | None)
 
 
 def _keys(folder: "StateFolder", brought: Brought | None) -> tuple["Keyring", str]:
-    from mesh.keyring import Keyring
+    from mesh.keys.keyring import Keyring
 
     kept = kept_keys(folder)
     if brought is None:
@@ -124,7 +124,7 @@ def _keys(folder: "StateFolder", brought: Brought | None) -> tuple["Keyring", st
 
 def _together(folder: "StateFolder", kept: "Keyring", brought: Brought) -> "Keyring":
     """What this folder has, and what was brought to it. Raises Unable."""
-    from mesh.keyring import KEYS_MAX, Keyring
+    from mesh.keys.keyring import KEYS_MAX, Keyring
 
     key_id = brought.keys.primary.key_id
     if brought.keys.mesh_id != kept.mesh_id:
@@ -145,8 +145,8 @@ def _together(folder: "StateFolder", kept: "Keyring", brought: Brought) -> "Keyr
 
 def kept_keys(folder: "StateFolder") -> "Keyring | None":
     """The secrets that this folder already has."""
-    from mesh.keyring import Keyring
-    from mesh.secret import MistypedSecret, NotASecret
+    from mesh.keys.keyring import Keyring
+    from mesh.keys.secret import MistypedSecret, NotASecret
 
     text = folder.read_secret()
     if text is None:
@@ -174,6 +174,6 @@ def other_mesh(folder: "StateFolder", kept: "Keyring") -> Unable:
 def _fresh_secret() -> "Secret":
     from random import SystemRandom
 
-    from mesh.secret import Secret
+    from mesh.keys.secret import Secret
 
     return Secret.generate(SystemRandom())

@@ -27,8 +27,8 @@ from mesh.effects import Address
 from mesh.facts import Fact
 from mesh.identity import NodeId, id_text
 from mesh.instant import MILLISECOND, Duration
-from mesh.keyring import Keyring
-from mesh.lookout import Footing
+from mesh.keys.keyring import Keyring
+from mesh.watch.lookout import Footing
 from node.core.birth import Birth
 from node.core.names import find_node
 from node.core.picture import throughputs

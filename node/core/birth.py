@@ -10,14 +10,14 @@ from ledger.limits import Limits
 from ledger.machine import Ledger
 from ledger.observations import Continuity
 from ledger.owner.checkpointing import proof_token
-from mesh.admission import Admission
-from mesh.chains import Chains
 from mesh.config import MeshConfig
 from mesh.effects import Address
 from mesh.identity import Epoch, Identity
 from mesh.instant import Duration
-from mesh.keyring import Keyring
+from mesh.kept.chains import Chains
+from mesh.keys.keyring import Keyring
 from mesh.persistence import SPACE_PROOF, SPACE_REMAINING
+from mesh.roll.admission import Admission
 from node.core.history import HISTORY_FOR
 from node.core.reachability.links import Self
 

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 from ledger.observations import Continuity
 from mesh.identity import NodeId
+from mesh.letters.wire import parse_block
 from mesh.logs import Position
 from mesh.persistence import SPACE_BLOCK, SPACE_META, Write
 from mesh.rejections import Rejection
-from mesh.wire import parse_block
 from node.core.birth import META_EPOCH
 
 HashAt = Callable[[int], bytes | None]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ledger.observations import PeersKnown
 from mesh.identity import NodeId
-from mesh.membership import Liveness, Trust
+from mesh.roll.membership import Liveness, Trust
 from node.core.picture.knowledge import Knowledge
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from mesh.effects import Address, Answer, Broadcast, Call, Send
 from mesh.identity import NodeId
-from mesh.keyring import Keyring
+from mesh.keys.keyring import Keyring
 from mesh.persistence import Persist
 
 

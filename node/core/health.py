@@ -9,7 +9,7 @@ from typing import Any
 from ledger.owner.standings import DISK_FULL, OPEN, QUARANTINED
 from mesh.identity import id_text
 from mesh.instant import MILLISECOND, SECOND
-from mesh.membership import Liveness, Member, Trust
+from mesh.roll.membership import Liveness, Member, Trust
 from node.core import answers, logbook
 from node.core.picture.knowledge import Knowledge
 from node.core.picture.reports import Check

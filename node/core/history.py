@@ -16,7 +16,7 @@ import msgpack
 
 from mesh.instant import HOUR, Duration, Instant
 from mesh.persistence import SPACE_ARCHIVE, SPACE_META, SPACE_SHELF, Persist, Write
-from mesh.storage import JUST_NOW, shelf_bytes
+from mesh.roll.storage import JUST_NOW, shelf_bytes
 
 HISTORY_FOR: Final[Duration] = 30 * 24 * HOUR
 HISTORY_BYTES_MAX: Final = 64 * 1024 * 1024

@@ -9,7 +9,7 @@ from mesh.identity import NodeId
 from mesh.instant import Instant
 from mesh.logs import Base
 from mesh.persistence import Persist
-from mesh.storage import writes_for
+from mesh.roll.storage import writes_for
 from node.core.history import History
 from node.core.picture.knowledge import Knowledge
 

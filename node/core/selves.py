@@ -35,8 +35,8 @@ from ledger.recovery.quarantine import is_elsewhere
 from mesh.effects import Address, EpochBehind, FactLearned, MeshEffect, TwinSeen
 from mesh.identity import Epoch
 from mesh.persistence import SPACE_META, Persist, Write
-from mesh.record import ADDRESSES_MAX, HOST_CHARS_MAX
-from mesh.storage import Remembered, peer_write
+from mesh.roll.record import ADDRESSES_MAX, HOST_CHARS_MAX
+from mesh.roll.storage import Remembered, peer_write
 from node.core.birth import META_EPOCH, Birth
 from node.core.bulletin import Bulletin
 from node.core.effects import Doubt, Effect, Stop

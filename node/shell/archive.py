@@ -13,7 +13,7 @@ import msgspec
 
 from mesh.identity import NodeId, parse_id
 from mesh.logs import Block
-from mesh.storage import archived
+from mesh.roll.storage import archived
 from node.core.logbook import entries_of
 from node.core.requests import LedgerHistory
 from node.shell.aside import Aside

@@ -15,10 +15,10 @@ import msgspec
 
 from mesh.effects import Address
 from mesh.identity import NodeId, id_text
-from mesh.keyring import Keyring
-from mesh.membership import Liveness
+from mesh.keys.keyring import Keyring
 from mesh.persistence import SPACE_PEER
-from mesh.storage import parse_peer
+from mesh.roll.membership import Liveness
+from mesh.roll.storage import parse_peer
 from node.config import UpOptions
 from node.shell.one_call import call_as_guest
 from node.shell.outcomes import StreamFailed

@@ -20,11 +20,11 @@ import trio
 from mesh.effects import Address, Answer, Broadcast, Call, Send
 from mesh.identity import NodeId
 from mesh.instant import SECOND, Instant
-from mesh.keyring import Keyring
+from mesh.keys.keyring import Keyring
+from mesh.letters.wire import parse_block
 from mesh.logs import Position
 from mesh.persistence import SPACE_BLOCK, Persist, Write
 from mesh.rejections import Rejection
-from mesh.wire import parse_block
 from node.core.effects import Doubt, Effect, Event, KeepKeys, Look, Progress, Reply, Stop, Watch
 from node.core.machine import Agent
 from node.core.picture.reports import Report

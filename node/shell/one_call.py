@@ -14,7 +14,7 @@ import trio
 
 from mesh.effects import Address
 from mesh.identity import Identity, NodeId
-from mesh.keyring import Keyring
+from mesh.keys.keyring import Keyring
 from node.shell.dialler import Dialler
 from node.shell.outcomes import Failure, StreamFailed
 from node.shell.tls import MeshTls, pinned_context

@@ -19,12 +19,12 @@ from typing import Final, Protocol
 from ledger.limits import Limits
 from ledger.observations import Continuity
 from ledger.policy import Policy as Holders
-from mesh.admission import Admission, Policy
 from mesh.config import PROFILES
 from mesh.identity import NONCE_BYTES, Epoch, Identity, NodeId, id_text, parse_id
-from mesh.keyring import Keyring
+from mesh.keys.keyring import Keyring
 from mesh.logs import Position
 from mesh.persistence import SPACE_META, SPACE_PEER, Write
+from mesh.roll.admission import Admission, Policy
 from node.config import VERSION, UpOptions
 from node.core.birth import Birth
 from node.core.continuity import Marker, Saved, continuity, epoch_row, next_counter

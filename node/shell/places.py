@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 
 import trio
 
-from mesh.allowance import Bucket
+from mesh.door.allowance import Bucket
 from mesh.identity import NodeId
 from mesh.instant import SECOND
 

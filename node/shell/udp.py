@@ -20,8 +20,8 @@ from typing import Final, Self
 
 import trio
 
-from mesh.datagram import DATAGRAM_BYTES_MAX
 from mesh.effects import Address
+from mesh.letters.datagram import DATAGRAM_BYTES_MAX
 from node.shell.beacons import (
     BEACON_PORT,
     AirCounts,

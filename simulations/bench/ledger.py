@@ -28,9 +28,9 @@ from pathlib import Path
 from typing import Final
 
 from ledger.books import Books
+from mesh.letters.wire import parse_block
 from mesh.logs import Block, check_block
 from mesh.persistence import SPACE_BLOCK
-from mesh.wire import parse_block
 from node.shell import collector
 from node.shell.journal import Journal
 from simulations.bench import ledger_ages, ledger_processes

@@ -22,7 +22,7 @@ from ledger.limits import ENTRIES_MAX
 from ledger.proving.beginnings import books_from
 from mesh.instant import SECOND
 from mesh.logs import Base, Block
-from mesh.storage import load_blocks
+from mesh.roll.storage import load_blocks
 from node.shell.journal import Journal, Spaces
 from simulations.bench.owner import Owner
 from simulations.bench.rows import Area, Declared, Row

@@ -19,17 +19,17 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from mesh.door.gate import Gate
+from mesh.door.judgements import Established, Judgement, Respond, Verified
+from mesh.door.sessions import SEALED_HEADER_BYTES
 from mesh.effects import Address
 from mesh.facts import Fact, check_fact, sign_fact, version_of
-from mesh.gate import Gate
 from mesh.identity import NONCE_BYTES, Epoch, Identity, verify
 from mesh.instant import SECOND, Instant
-from mesh.judgements import Established, Judgement, Respond, Verified
-from mesh.keyring import Keyring
-from mesh.notary import Notary
+from mesh.kept.notary import Notary
+from mesh.keys.keyring import Keyring
+from mesh.keys.secret import SECRET_BYTES, Secret
 from mesh.rejections import Rejection
-from mesh.secret import SECRET_BYTES, Secret
-from mesh.sessions import SEALED_HEADER_BYTES
 from simulations.bench import mesh_measures, mesh_sheet
 from simulations.bench.mesh_measures import Plan
 from simulations.bench.rows import LONG, Area, Declared, Row

@@ -31,12 +31,12 @@ from ledger.observations import CapacitySeen, Continuity, Fenced, PoolReading
 from mesh.config import lan
 from mesh.effects import MeshEffect
 from mesh.identity import NONCE_BYTES, Epoch, Identity
-from mesh.keyring import Keyring
+from mesh.keys.keyring import Keyring
+from mesh.keys.secret import SECRET_BYTES, Secret
 from mesh.logs import Base, Block
 from mesh.machine import Mesh
 from mesh.persistence import Persist, Write
-from mesh.secret import SECRET_BYTES, Secret
-from mesh.storage import writes_for
+from mesh.roll.storage import writes_for
 from node.shell import clock
 from node.shell.journal import Journal, Spaces
 

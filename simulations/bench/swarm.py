@@ -23,9 +23,9 @@ from mesh.config import MeshConfig
 from mesh.effects import PeerChange
 from mesh.identity import Identity, NodeId
 from mesh.instant import Instant, in_seconds
-from mesh.keyring import Keyring
-from mesh.membership import Liveness
-from mesh.secret import SECRET_BYTES, Secret
+from mesh.keys.keyring import Keyring
+from mesh.keys.secret import SECRET_BYTES, Secret
+from mesh.roll.membership import Liveness
 from node.shell import clock, collector
 from simulations.bench.bee import Bee, Heard, Told
 

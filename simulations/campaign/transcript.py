@@ -17,9 +17,9 @@ from typing import Final
 from mesh.effects import Address, Call
 from mesh.identity import NodeId, short_id
 from mesh.instant import Instant, in_seconds
+from mesh.letters.wire import parse_block
 from mesh.persistence import SPACE_BLOCK, Write
 from mesh.rejections import Rejection
-from mesh.wire import parse_block
 from node.core.effects import Doubt, Effect, Event, Reply, Stop
 from node.core.errands import SERVICE_LEDGER
 from node.core.requests import Request

@@ -22,8 +22,8 @@ from ledger.commands import (
 )
 from ledger.entries import Closed, EntryRefused, EraOpened, PoolStateSet, decode_entry
 from ledger.pools import Unit, unit_of
-from mesh.datagram import Kind
 from mesh.instant import MILLISECOND, Duration, in_seconds
+from mesh.letters.datagram import Kind
 from mesh.logs import Block
 from node.core import requests
 from node.core.effects import Reply

@@ -32,6 +32,7 @@ from ledger.proving.beginnings import books_from
 from ledger.proving.tally import AuditError, Tally
 from mesh.identity import NodeId
 from mesh.instant import Instant
+from mesh.letters.wire import parse_block
 from mesh.logs import NO_BLOCK, Block, Era, state_hash
 from mesh.persistence import (
     SPACE_ATTIC,
@@ -41,8 +42,7 @@ from mesh.persistence import (
     Write,
 )
 from mesh.rejections import Rejection
-from mesh.storage import parse_base
-from mesh.wire import parse_block
+from mesh.roll.storage import parse_base
 from node.core.effects import Effect
 from simulations.host import Host
 

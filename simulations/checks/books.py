@@ -9,9 +9,9 @@ from ledger.owner.standings import QUARANTINED
 from ledger.proving.audit import check_books, verify_chain
 from ledger.proving.beginnings import books_from
 from ledger.proving.tally import AuditError
-from mesh.chains import Chains
 from mesh.identity import NodeId
 from mesh.instant import Instant
+from mesh.kept.chains import Chains
 from mesh.logs import check_block
 from node.core.effects import Effect
 from simulations.checks.archive import Reading

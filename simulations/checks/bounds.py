@@ -28,34 +28,34 @@ from ledger.limits import (
     WAITING_MAX,
 )
 from ledger.policy import PRINCIPALS_MAX
-from mesh.admission import LISTED_MAX, PINS_MAX
-from mesh.allowance import SOURCES_MAX
 from mesh.arrivals import CLONES_TOLD_MAX
-from mesh.budgets import News
-from mesh.challenges import CHALLENGES_MAX
 from mesh.config import MeshConfig
-from mesh.docket import ACCUSERS_MAX
-from mesh.docket import LEAST as ACCUSED_LEAST
-from mesh.docket import SHARE as ACCUSED_SHARE
-from mesh.epochs import PEERS_MAX
-from mesh.hints import HINTS_MAX
-from mesh.intake import OWN_BLOCKS_REPORTED_MAX
-from mesh.keyring import KEYS_MAX, RETIRED_MAX
+from mesh.door.allowance import SOURCES_MAX
+from mesh.door.challenges import CHALLENGES_MAX
+from mesh.door.epochs import PEERS_MAX
+from mesh.door.sessions import SESSIONS_PER_PEER_MAX
+from mesh.door.sightings import BEACON_SOURCES_MAX, SIGHTINGS_MAX
+from mesh.door.strangers import STRANGERS_MAX
+from mesh.exchange.budgets import News
+from mesh.exchange.intake import OWN_BLOCKS_REPORTED_MAX
+from mesh.exchange.novelties import PEERS_MAX as NOVEL_PEERS_MAX
+from mesh.exchange.novelties import Novelty
+from mesh.finding.hints import HINTS_MAX
+from mesh.finding.twins import AGAIN_AFTER, KNOCKED_MAX
+from mesh.kept.notary import REMEMBERED_MAX as FACTS_VOUCHED_MAX
+from mesh.keys.keyring import KEYS_MAX, RETIRED_MAX
 from mesh.logs import BLOCK_ENTRIES_MAX, LOG_BLOCKS_MAX
-from mesh.membership import CONFLICTS_MAX, Liveness
-from mesh.notary import REMEMBERED_MAX as FACTS_VOUCHED_MAX
-from mesh.novelties import PEERS_MAX as NOVEL_PEERS_MAX
-from mesh.novelties import Novelty
-from mesh.patience import PEERS_MAX as PATIENCE_PEERS_MAX
-from mesh.patience import PINGS_MAX
-from mesh.probing import ERRANDS_MAX as PROBE_ERRANDS_MAX
-from mesh.probing import KNOCKS_MAX, LOOKS_MAX
 from mesh.rejections import Rejection
-from mesh.sessions import SESSIONS_PER_PEER_MAX
-from mesh.sightings import BEACON_SOURCES_MAX, SIGHTINGS_MAX
-from mesh.strangers import STRANGERS_MAX
-from mesh.suspicion import CONFIRMATIONS
-from mesh.twins import AGAIN_AFTER, KNOCKED_MAX
+from mesh.roll.admission import LISTED_MAX, PINS_MAX
+from mesh.roll.membership import CONFLICTS_MAX, Liveness
+from mesh.watch.docket import ACCUSERS_MAX
+from mesh.watch.docket import LEAST as ACCUSED_LEAST
+from mesh.watch.docket import SHARE as ACCUSED_SHARE
+from mesh.watch.patience import PEERS_MAX as PATIENCE_PEERS_MAX
+from mesh.watch.patience import PINGS_MAX
+from mesh.watch.probing import ERRANDS_MAX as PROBE_ERRANDS_MAX
+from mesh.watch.probing import KNOCKS_MAX, LOOKS_MAX
+from mesh.watch.suspicion import CONFIRMATIONS
 from node.core.gangs.gang import GANGS_UNDER_WAY_MAX, TRIED_MAX
 from node.core.gangs.places import PLACES_MAX, SPARE_LINES_MAX
 from node.core.history import ROWS_MAX as ARCHIVE_ROWS_MAX

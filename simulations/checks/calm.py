@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from ledger.limits import BOOK_WAIT, QUARANTINE
 from ledger.owner.standings import OPEN
 from mesh.instant import MINUTE, SECOND, Duration, Instant, in_seconds
-from mesh.membership import Liveness
+from mesh.roll.membership import Liveness
 from node.core import requests
 from node.core.effects import Reply
 from simulations.checks.circumstances import physical

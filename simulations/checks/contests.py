@@ -7,7 +7,7 @@ import msgspec
 
 from ledger.entries import Held
 from mesh.instant import SECOND, Duration, Instant
-from mesh.membership import Liveness
+from mesh.roll.membership import Liveness
 from node.core.picture.topics import TOPIC_INVENTORY, decode_inventory
 from simulations.checks.archive import Reading
 from simulations.checks.check import Check

@@ -2,9 +2,10 @@
 
 Every machine's roll is watched from outside, and what it may conclude is worked out from what could
 have reached it. Time runs for a suspect from the first moment at which anybody doubted it, and how
-much it has depends on how many *others* doubted it with their own eyes (`mesh/suspicion.py` says
-why): none, the longest; enough of them, the least. So a doubt that is counted twice, an accuser who
-is believed without a look, a last look that is left out: each buries somebody before its time.
+much it has depends on how many *others* doubted it with their own eyes (why: see
+`mesh/watch/suspicion.py`): none, the longest; enough of them, the least. So a doubt that is counted
+twice, an accuser who is believed without a look, a last look that is left out: each buries somebody
+before its time.
 """
 
 from collections import deque
@@ -15,8 +16,8 @@ from typing import Final
 from mesh.effects import Address
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, SECOND, Duration, Instant
-from mesh.membership import Liveness
-from mesh.suspicion import CONFIRMATIONS, FREEZE, FREEZE_MEMBERS_MIN, FREEZE_PERIODS
+from mesh.roll.membership import Liveness
+from mesh.watch.suspicion import CONFIRMATIONS, FREEZE, FREEZE_MEMBERS_MIN, FREEZE_PERIODS
 from node.core.effects import Effect
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence

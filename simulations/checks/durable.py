@@ -20,7 +20,7 @@ from ledger.proving.blocks import decode_receipt
 from mesh.identity import NodeId
 from mesh.logs import Receipt, check_receipt
 from mesh.persistence import SPACE_BASE, SPACE_BLOCK
-from mesh.storage import block_key, parse_base
+from mesh.roll.storage import block_key, parse_base
 from node.core.effects import Reply
 from node.core.errands import SERVICE_LEDGER
 from simulations.checks.archive import Ending, Reading

@@ -6,7 +6,7 @@ from typing import Final
 from mesh.facts import Fact
 from mesh.identity import NodeId
 from mesh.persistence import SPACE_FORGOTTEN, Persist
-from mesh.record import TOPIC_NODE
+from mesh.roll.record import TOPIC_NODE
 from node.core.effects import Effect
 from node.core.picture.topics import (
     TOPIC_FORGOTTEN,

@@ -5,13 +5,13 @@ from typing import Final
 
 import msgspec
 
-from mesh.datagram import read_header
 from mesh.effects import Address
 from mesh.identity import NodeId
-from mesh.lineage import label
-from mesh.membership import Liveness, Trust
+from mesh.kept.lineage import label
+from mesh.letters.datagram import read_header
 from mesh.persistence import SPACE_FORGOTTEN, Persist, Write
 from mesh.rejections import Rejection
+from mesh.roll.membership import Liveness, Trust
 from node.core.effects import Effect
 from node.core.trust.forgetting import Tombstone
 from simulations.checks.check import Check

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from mesh.datagram import read_header
 from mesh.effects import Address
+from mesh.letters.datagram import read_header
 from mesh.rejections import Rejection
 from node.core.effects import Effect
 from simulations.checks.check import Check

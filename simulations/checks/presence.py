@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from mesh.datagram import read_header
 from mesh.effects import Address
 from mesh.identity import NodeId
-from mesh.membership import Liveness
-from mesh.record import TOPIC_NODE, parse_record
+from mesh.letters.datagram import read_header
 from mesh.rejections import Rejection
+from mesh.roll.membership import Liveness
+from mesh.roll.record import TOPIC_NODE, parse_record
 from node.core.effects import Effect
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence

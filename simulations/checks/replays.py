@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from mesh.datagram import HEADER_BYTES, TAG_BYTES, Kind
+from mesh.door.sessions import SEALED_HEADER_BYTES, SESSION_TAG_BYTES
 from mesh.effects import Address
-from mesh.sessions import SEALED_HEADER_BYTES, SESSION_TAG_BYTES
+from mesh.letters.datagram import HEADER_BYTES, TAG_BYTES, Kind
 from node.core.effects import Effect
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence

@@ -13,9 +13,9 @@ from typing import Final
 
 from ledger.owner.standings import CLOSED
 from mesh.config import MeshConfig
-from mesh.datagram import read_header
 from mesh.effects import Address
 from mesh.instant import SECOND, Duration, Instant
+from mesh.letters.datagram import read_header
 from mesh.rejections import Rejection
 from node.core.selves import META_TWIN
 from simulations.checks.archive import Reading

@@ -11,9 +11,9 @@ from typing import Final
 
 from ledger.entries import decode_entry
 from mesh.identity import NodeId
+from mesh.letters.wire import parse_block
 from mesh.logs import Block
 from mesh.persistence import SPACE_BLOCK, Write
-from mesh.wire import parse_block
 from node.app import App
 from node.cli.main import main
 

@@ -33,10 +33,10 @@ from ledger.entries.gangs import Enlisted, GangBegun, GangCompleted, GangEnded, 
 from ledger.proving.audit import verify_chain
 from mesh.identity import NODE_ID_BYTES, NodeId
 from mesh.instant import MILLISECOND
+from mesh.letters.wire import parse_block
 from mesh.logs import Block
 from mesh.persistence import SPACE_ARCHIVE, SPACE_ATTIC, SPACE_BASE, SPACE_BLOCK
-from mesh.storage import archived, parse_base
-from mesh.wire import parse_block
+from mesh.roll.storage import archived, parse_base
 from simulations.verdicts import PromiseBroken
 
 SEAL_BYTES: Final = 8

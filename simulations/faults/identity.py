@@ -8,15 +8,15 @@ import dataclasses
 from random import Random
 from typing import Final
 
+from mesh.exchange.parcels import Item, parcel_bytes
+from mesh.exchange.reconcile import SERVICE_PUSH
 from mesh.identity import id_text
 from mesh.instant import SECOND
-from mesh.keyring import Keyring
-from mesh.membership import Liveness
-from mesh.parcels import Item, parcel_bytes
-from mesh.reconcile import SERVICE_PUSH
-from mesh.record import TOPIC_NODE, parse_record, record_body
-from mesh.secret import SECRET_BYTES, Secret, derive
-from mesh.wire import block_bytes, fact_bytes
+from mesh.keys.keyring import Keyring
+from mesh.keys.secret import SECRET_BYTES, Secret, derive
+from mesh.letters.wire import block_bytes, fact_bytes
+from mesh.roll.membership import Liveness
+from mesh.roll.record import TOPIC_NODE, parse_record, record_body
 from node.core.requests import ChangeKeys, Forget, Revoke
 from simulations.faults.fault import End, Fault, over
 from simulations.faults.machines import LEFT_MIN

@@ -8,8 +8,8 @@ from typing import Final
 
 import trio
 
-from mesh.datagram import DATAGRAM_BYTES_MAX
 from mesh.effects import Address
+from mesh.letters.datagram import DATAGRAM_BYTES_MAX
 from node.shell.beacons import AirCounts, NetworkWarning
 from node.shell.interfaces import Interface
 from node.shell.sockets import is_literal

@@ -19,10 +19,10 @@ from ledger.lifecycle import HoldState
 from ledger.proving.audit import check_books, verify_chain
 from ledger.proving.tally import AuditError
 from mesh.instant import SECOND, Duration, Instant
-from mesh.membership import check_roll
+from mesh.letters.wire import parse_block
 from mesh.persistence import SPACE_BLOCK
 from mesh.rejections import Rejection
-from mesh.wire import parse_block
+from mesh.roll.membership import check_roll
 from node.app import App
 from node.core.continuity import Saved, own_positions
 from node.shell.journal import Journal

@@ -19,7 +19,7 @@ import trio
 from mesh.effects import Address
 from mesh.identity import Identity
 from mesh.instant import MILLISECOND, SECOND, Duration, Instant
-from mesh.secret import Secret
+from mesh.keys.secret import Secret
 from node.app import App
 from node.config import UpOptions
 from node.core.continuity import Marker

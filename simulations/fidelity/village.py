@@ -16,8 +16,8 @@ import trio
 
 from mesh.identity import Identity
 from mesh.instant import SECOND, Duration, Instant
-from mesh.membership import Liveness
-from mesh.secret import Secret
+from mesh.keys.secret import Secret
+from mesh.roll.membership import Liveness
 from node.app import App
 from simulations import hardware
 from simulations.fidelity.air import Air

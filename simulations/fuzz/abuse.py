@@ -12,17 +12,17 @@ from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import Any, Final
 
-from mesh.datagram import HEADER_BYTES, PROTOCOL_VERSION, Kind
+from mesh.door.sessions import SEALED_HEADER_BYTES
 from mesh.effects import Address, Send
 from mesh.facts import Fact, version_of
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, SECOND, Duration
-from mesh.keyring import Keyring
-from mesh.membership import Liveness
-from mesh.messages import Accuse, Ack, FactNews, Message, ProbeResult
-from mesh.secret import Secret
-from mesh.sessions import SEALED_HEADER_BYTES
-from mesh.wire import encode
+from mesh.keys.keyring import Keyring
+from mesh.keys.secret import Secret
+from mesh.letters.datagram import HEADER_BYTES, PROTOCOL_VERSION, Kind
+from mesh.letters.messages import Accuse, Ack, FactNews, Message, ProbeResult
+from mesh.letters.wire import encode
+from mesh.roll.membership import Liveness
 from node.core.machine import Agent
 from simulations.fuzz.invented import invented
 from simulations.fuzz.row import Row

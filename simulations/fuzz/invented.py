@@ -9,16 +9,16 @@ import time
 from random import Random
 from typing import Final
 
+from mesh.door.gate import Gate
+from mesh.door.judgements import Established
 from mesh.effects import Address, Send
 from mesh.facts import Fact, sign_fact
-from mesh.gate import Gate
 from mesh.identity import Epoch, Identity
 from mesh.instant import MILLISECOND
-from mesh.judgements import Established
-from mesh.messages import FactNews
-from mesh.notary import Notary
-from mesh.record import Endpoint, NodeRecord, record_body
-from mesh.wire import encode
+from mesh.kept.notary import Notary
+from mesh.letters.messages import FactNews
+from mesh.letters.wire import encode
+from mesh.roll.record import Endpoint, NodeRecord, record_body
 from simulations import signatures
 from simulations.checks.bounds import TABLES
 from simulations.checks.memory import tables

@@ -13,22 +13,22 @@ from typing import Final
 
 import msgspec
 
-from mesh.board import check_board
-from mesh.chains import check_chains
-from mesh.datagram import DATAGRAM_BYTES_MAX, TAG_BYTES, Kind, read_header, tagged
-from mesh.digest import BEGINNING, digest_of
+from mesh.door.handshake import write_stale
+from mesh.door.sessions import PAYLOAD_BYTES_MAX
 from mesh.effects import Address, Send
+from mesh.exchange.parcels import Item, items_for, parcel_bytes, question_bytes
+from mesh.exchange.reconcile import SERVICE_PUSH, SERVICE_SYNC
 from mesh.facts import sign_fact, version_of
-from mesh.handshake import write_stale
 from mesh.instant import MILLISECOND
-from mesh.membership import check_roll
-from mesh.parcels import Item, items_for, parcel_bytes, question_bytes
+from mesh.kept.board import check_board
+from mesh.kept.chains import check_chains
+from mesh.kept.digest import BEGINNING, digest_of
+from mesh.keys.secret import Secret, derive
+from mesh.letters.datagram import DATAGRAM_BYTES_MAX, TAG_BYTES, Kind, read_header, tagged
+from mesh.letters.wire import encode, fact_bytes
 from mesh.persistence import Persist
-from mesh.reconcile import SERVICE_PUSH, SERVICE_SYNC
 from mesh.rejections import Rejection
-from mesh.secret import Secret, derive
-from mesh.sessions import PAYLOAD_BYTES_MAX
-from mesh.wire import encode, fact_bytes
+from mesh.roll.membership import check_roll
 from node.core.effects import Effect, Stop
 from node.core.errands import SERVICE_LEDGER
 from node.core.picture.topics import TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_STANDING

@@ -10,13 +10,7 @@ from functools import partial
 from random import Random
 from typing import Final
 
-from mesh.beacon import Beacon, read_beacon, write_beacon
-from mesh.checked_text import read_checked, write_checked
-from mesh.datagram import TAG_BYTES, Header, Kind, read_header, tagged, write_header
-from mesh.digest import BEGINNING, digest_of
-from mesh.effects import Address
-from mesh.facts import Fact, sign_fact
-from mesh.handshake import (
+from mesh.door.handshake import (
     Ephemeral,
     Hello,
     read_hello,
@@ -27,11 +21,27 @@ from mesh.handshake import (
     write_stale,
     write_welcome,
 )
+from mesh.door.passport import Papers, read_passport
+from mesh.effects import Address
+from mesh.exchange.parcels import (
+    Item,
+    items_for,
+    parcel_bytes,
+    parse_parcel,
+    parse_question,
+    question_bytes,
+)
+from mesh.facts import Fact, sign_fact
 from mesh.identity import Epoch, Identity, NodeId, id_text, parse_id
-from mesh.invite import INVITE_PREFIX, Invite, MistypedInvite, NotAnInvite, parse_invite
-from mesh.keyring import Keyring
-from mesh.logs import NO_BLOCK, Block, Era, seal_block
-from mesh.messages import (
+from mesh.kept.digest import BEGINNING, digest_of
+from mesh.keys.checked_text import read_checked, write_checked
+from mesh.keys.invite import INVITE_PREFIX, Invite, MistypedInvite, NotAnInvite, parse_invite
+from mesh.keys.keyring import Keyring
+from mesh.keys.passphrase import estimated_bits
+from mesh.keys.secret import SECRET_PREFIX, MeshKeys, MistypedSecret, NotASecret, Secret, derive
+from mesh.letters.beacon import Beacon, read_beacon, write_beacon
+from mesh.letters.datagram import TAG_BYTES, Header, Kind, read_header, tagged, write_header
+from mesh.letters.messages import (
     Accuse,
     Ack,
     BlockNews,
@@ -44,21 +54,7 @@ from mesh.messages import (
     Stored,
     Unknown,
 )
-from mesh.parcels import (
-    Item,
-    items_for,
-    parcel_bytes,
-    parse_parcel,
-    parse_question,
-    question_bytes,
-)
-from mesh.passphrase import estimated_bits
-from mesh.passport import Papers, read_passport
-from mesh.record import Endpoint, NodeRecord, parse_record, record_body
-from mesh.rejections import Rejection
-from mesh.secret import SECRET_PREFIX, MeshKeys, MistypedSecret, NotASecret, Secret, derive
-from mesh.storage import Remembered, load_blocks, parse_peer, peer_write
-from mesh.wire import (
+from mesh.letters.wire import (
     block_bytes,
     decode,
     encode,
@@ -66,6 +62,10 @@ from mesh.wire import (
     parse_block,
     parse_fact,
 )
+from mesh.logs import NO_BLOCK, Block, Era, seal_block
+from mesh.rejections import Rejection
+from mesh.roll.record import Endpoint, NodeRecord, parse_record, record_body
+from mesh.roll.storage import Remembered, load_blocks, parse_peer, peer_write
 from simulations.fuzz.stage import KEY, the_stage
 from simulations.fuzz.target import COSTLY, Shape, Target
 

@@ -15,8 +15,8 @@ import msgspec
 
 from mesh.effects import Address
 from mesh.identity import NodeId, id_text
-from mesh.invite import Invite
-from mesh.secret import Secret, derive
+from mesh.keys.invite import Invite
+from mesh.keys.secret import Secret, derive
 from node.cli.exits import Unable
 from node.cli.joining import _keys_in
 from node.cli.settings import read_document

@@ -16,7 +16,7 @@ from ledger.commands import HOLD_ID_BYTES, GrantKind, Hold, Leg
 from ledger.lifecycle import HoldState
 from mesh.identity import NONCE_BYTES
 from mesh.instant import HOUR, SECOND, Duration, Instant, in_seconds
-from mesh.membership import Liveness
+from mesh.roll.membership import Liveness
 from node.core import requests
 from node.core.effects import Reply
 from simulations.checks import Checks, all_checks

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from mesh.membership import Liveness
+from mesh.roll.membership import Liveness
 from node.core import requests
 from node.core.requests import Refused, Request, read_request
 from simulations.scenarios.cluster import Asked

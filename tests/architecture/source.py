@@ -18,12 +18,12 @@ def files(*folders: str) -> list[Path]:
 
 
 def name_of(path: Path) -> str:
-    """As people write it: `mesh/gate.py`."""
+    """As people write it: `mesh/door/gate.py`."""
     return path.relative_to(ROOT).as_posix()
 
 
 def module_of(path: Path) -> str:
-    """As an import writes it: `mesh.gate`."""
+    """As an import writes it: `mesh.door.gate`."""
     return name_of(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 

@@ -15,7 +15,7 @@ from tests.architecture.source import ROOT
 _EVENING: Final = """
 import sys
 from mesh.instant import MILLISECOND, SECOND
-from mesh.membership import Roll
+from mesh.roll.membership import Roll
 from node.core import requests
 from simulations.network import Weather
 from simulations.world import World

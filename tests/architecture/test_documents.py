@@ -12,9 +12,9 @@ import pytest
 
 from ledger.commands import Outcome
 from ledger.lifecycle import TABLE
-from mesh import wire
-from mesh.datagram import Kind
 from mesh.effects import OurselvesChange, PeerChange
+from mesh.letters import wire
+from mesh.letters.datagram import Kind
 from mesh.rejections import Rejection
 from node.cli.parser import build, parse
 from node.core.catalogue import KINDS

@@ -3,9 +3,8 @@
 from dataclasses import dataclass, field
 from random import Random
 
-from mesh.effects import Address
-from mesh.gate import Gate
-from mesh.handshake import (
+from mesh.door.gate import Gate
+from mesh.door.handshake import (
     Ephemeral,
     Hello,
     agree,
@@ -13,13 +12,14 @@ from mesh.handshake import (
     welcome_core,
     write_welcome,
 )
+from mesh.door.judgements import Established, Judgement, Respond, Verified
+from mesh.effects import Address
 from mesh.identity import Epoch, Identity, NodeId
 from mesh.instant import MILLISECOND, Instant
-from mesh.judgements import Established, Judgement, Respond, Verified
-from mesh.keyring import Keyring
-from mesh.notary import Notary
+from mesh.kept.notary import Notary
+from mesh.keys.keyring import Keyring
+from mesh.keys.secret import MeshKeys, Secret
 from mesh.rejections import Rejection
-from mesh.secret import MeshKeys, Secret
 
 SECRET = Secret(bytes(range(32)))
 RING = Keyring.of(SECRET)

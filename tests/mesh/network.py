@@ -12,11 +12,11 @@ from mesh.config import MeshConfig, lan
 from mesh.effects import Address, Answer, Broadcast, Call, MeshEffect, Send
 from mesh.identity import Epoch, Identity, NodeId
 from mesh.instant import MILLISECOND, SECOND, Instant
-from mesh.keyring import Keyring
+from mesh.keys.keyring import Keyring
+from mesh.keys.secret import Secret
 from mesh.logs import NO_BLOCK, Block, Era, seal_block
 from mesh.machine import Mesh
 from mesh.persistence import Persist
-from mesh.secret import Secret
 
 PORT = 4653
 

@@ -1,6 +1,6 @@
 """So many hellos a second from one source and from all, and no more after a long silence."""
 
-from mesh.allowance import (
+from mesh.door.allowance import (
     ALL_HELLOS_BURST,
     HOST_HELLOS_BURST,
     SOURCE_HELLOS_BURST,

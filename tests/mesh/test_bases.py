@@ -2,9 +2,9 @@
 
 import msgpack
 
-from mesh.chains import Chains, check_chains
-from mesh.filed import Offered
 from mesh.identity import Identity
+from mesh.kept.chains import Chains, check_chains
+from mesh.kept.filed import Offered
 from mesh.logs import NO_BLOCK, Base, Block, Era, seal_block, state_hash
 
 ANNA = Identity(b"a" * 32)

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mesh.board import Board, Pinned, check_board, supersedes
 from mesh.facts import Fact, sign_fact
 from mesh.identity import Identity
+from mesh.kept.board import Board, Pinned, check_board, supersedes
 
 MESH_ID = b"mesh-id!"
 ANNA, BERT = Identity(b"a" * 32), Identity(b"b" * 32)

@@ -5,17 +5,17 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mesh.budgets import ROUND_BYTES_MAX, SHARES, News, Waiting, chosen, news_of, places
 from mesh.config import MeshConfig, lan
 from mesh.effects import Send
+from mesh.exchange.budgets import ROUND_BYTES_MAX, SHARES, News, Waiting, chosen, news_of, places
+from mesh.exchange.gossip import FLOOD, Gossip
 from mesh.facts import Fact, sign_fact
-from mesh.gossip import FLOOD, Gossip
 from mesh.identity import Identity, NodeId
 from mesh.instant import MILLISECOND, SECOND, Instant
+from mesh.letters.messages import BlockNews, FactNews
+from mesh.letters.wire import decode, encode
 from mesh.logs import NO_BLOCK, Block, Era, seal_block
-from mesh.membership import Liveness
-from mesh.messages import BlockNews, FactNews
-from mesh.wire import decode, encode
+from mesh.roll.membership import Liveness
 from tests.mesh.network import Network, Node
 
 ANNA = Identity(b"a" * 32)

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mesh.chains import Chains, Offered, check_chains
-from mesh.digest import start_for, summarise
 from mesh.identity import Identity
+from mesh.kept.chains import Chains, Offered, check_chains
+from mesh.kept.digest import start_for, summarise
 from mesh.logs import NO_BLOCK, Block, Era, seal_block
 
 ANNA = Identity(b"a" * 32)

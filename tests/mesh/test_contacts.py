@@ -1,10 +1,10 @@
 from itertools import pairwise
 from random import Random
 
-from mesh.beaconing import Beaconing
-from mesh.challenges import speaks_first
 from mesh.config import lan
-from mesh.contacts import OPEN_LEAST, Contacts
+from mesh.door.challenges import speaks_first
+from mesh.finding.beaconing import Beaconing
+from mesh.finding.contacts import OPEN_LEAST, Contacts
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, SECOND
 

@@ -7,13 +7,13 @@ import msgpack
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.deflated import DEFLATED_BYTES_MAX, DEFLATED_FROM_BYTES, deflate, inflate
 from mesh.facts import FACT_BODY_BYTES_MAX, sign_fact
 from mesh.identity import Identity
 from mesh.instant import SECOND
-from mesh.messages import FactNews
+from mesh.letters.deflated import DEFLATED_BYTES_MAX, DEFLATED_FROM_BYTES, deflate, inflate
+from mesh.letters.messages import FactNews
+from mesh.letters.wire import decode, encode
 from mesh.rejections import Rejection
-from mesh.wire import decode, encode
 from tests.mesh.network import Network
 
 CARDS = msgpack.packb([{"card": number, "value": None, "status": "asleep"} for number in range(60)])

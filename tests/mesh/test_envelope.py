@@ -9,8 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.beacon import Beacon, read_beacon, write_beacon
-from mesh.datagram import (
+from mesh.door.handshake import (
+    FIRST_COUNTERS_APART,
+    Ephemeral,
+    Hello,
+    agree,
+    read_hello,
+    write_hello,
+)
+from mesh.door.judgements import LowerEpoch, Respond
+from mesh.door.passport import SHARE_AGE_MAX, TOPIC_PASSPORT, Papers, read_passport
+from mesh.door.sessions import SEALED_HEADER_BYTES
+from mesh.facts import sign_fact, version_of
+from mesh.identity import Epoch, NodeId
+from mesh.letters.beacon import Beacon, read_beacon, write_beacon
+from mesh.letters.datagram import (
     DATAGRAM_BYTES_MAX,
     EPOCH_COUNTER_MAX,
     HEADER_BYTES,
@@ -20,22 +33,9 @@ from mesh.datagram import (
     tagged,
     write_header,
 )
-from mesh.facts import sign_fact, version_of
-from mesh.handshake import (
-    FIRST_COUNTERS_APART,
-    Ephemeral,
-    Hello,
-    agree,
-    read_hello,
-    write_hello,
-)
-from mesh.identity import Epoch, NodeId
-from mesh.judgements import LowerEpoch, Respond
-from mesh.passport import SHARE_AGE_MAX, TOPIC_PASSPORT, Papers, read_passport
+from mesh.letters.wire import fact_bytes
 from mesh.rejections import Rejection
-from mesh.sessions import SEALED_HEADER_BYTES
 from mesh.shares import Share
-from mesh.wire import fact_bytes
 from tests.mesh.border import KEYS, OTHER_KEYS, Road, Traveller, drawn, met
 
 HELLO_HEADER = Header(Kind.HELLO, KEYS.key_id, NodeId(b"n" * 16))

@@ -2,15 +2,15 @@
 
 import pytest
 
-from mesh.datagram import DATAGRAM_BYTES_MAX
-from mesh.identity import Epoch
-from mesh.judgements import (
+from mesh.door.judgements import (
     CloneSeen,
     Established,
     LowerEpoch,
     Respond,
     ToldStale,
 )
+from mesh.identity import Epoch
+from mesh.letters.datagram import DATAGRAM_BYTES_MAX
 from mesh.rejections import Rejection
 from tests.mesh.border import Road, Traveller, met
 

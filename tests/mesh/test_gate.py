@@ -6,24 +6,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.allowance import ALL_HELLOS_BURST
-from mesh.challenges import CHALLENGE_LIFE, CHALLENGES_MAX, REPEATED_FOR, speaks_first
-from mesh.confirming import CONFIRM_INTERVAL, CONFIRM_REPEATS_MAX
-from mesh.datagram import DATAGRAM_BYTES_MAX, Kind, read_header
-from mesh.effects import Address
-from mesh.epochs import PEERS_MAX
-from mesh.gate import Gate
-from mesh.handshake import read_hello
-from mesh.identity import Epoch, NodeId
-from mesh.instant import HOUR, SECOND
-from mesh.judgements import (
+from mesh.door.allowance import ALL_HELLOS_BURST
+from mesh.door.challenges import CHALLENGE_LIFE, CHALLENGES_MAX, REPEATED_FOR, speaks_first
+from mesh.door.confirming import CONFIRM_INTERVAL, CONFIRM_REPEATS_MAX
+from mesh.door.epochs import PEERS_MAX
+from mesh.door.gate import Gate
+from mesh.door.handshake import read_hello
+from mesh.door.judgements import (
     Established,
     HeardBeacon,
     Respond,
     Verified,
 )
+from mesh.door.sessions import PAYLOAD_BYTES_MAX, SESSIONS_PER_PEER_MAX
+from mesh.effects import Address
+from mesh.identity import Epoch, NodeId
+from mesh.instant import HOUR, SECOND
+from mesh.letters.datagram import DATAGRAM_BYTES_MAX, Kind, read_header
 from mesh.rejections import Rejection
-from mesh.sessions import PAYLOAD_BYTES_MAX, SESSIONS_PER_PEER_MAX
 from tests.mesh.border import KEYS, OTHER_RING, Road, Traveller, met, welcome_of
 
 

@@ -4,12 +4,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesh.config import MeshConfig, lan
+from mesh.exchange.gossip import FLOOD, Gossip, branches
 from mesh.facts import sign_fact
-from mesh.gossip import FLOOD, Gossip, branches
 from mesh.identity import Identity, NodeId
 from mesh.instant import MILLISECOND
-from mesh.messages import FactNews
-from mesh.wire import decode
+from mesh.letters.messages import FactNews
+from mesh.letters.wire import decode
 
 ANNA = Identity(b"a" * 32)
 MEMBERS = [NodeId(bytes([index]) * 16) for index in range(9)]

@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.effects import Address, MeshEffect, Send
-from mesh.hints import HINTS_MAX, WAITS, Hints
+from mesh.finding.hints import HINTS_MAX, WAITS, Hints
 from mesh.identity import NodeId
 from mesh.instant import MINUTE, SECOND, Instant
-from mesh.membership import Liveness
+from mesh.roll.membership import Liveness
 from tests.mesh.network import PORT, Network, Node
 
 THERE = Address("10.0.0.9", 4653)

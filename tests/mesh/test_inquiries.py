@@ -1,7 +1,7 @@
 """Inquiries: whom it is worth a stream to ask, and the tempo that says how long to wait first."""
 
+from mesh.exchange.inquiries import KEPT_PATIENCE, LOOKUP_PATIENCE, Inquiries, Inquiry
 from mesh.identity import NodeId
-from mesh.inquiries import KEPT_PATIENCE, LOOKUP_PATIENCE, Inquiries, Inquiry
 from mesh.instant import MILLISECOND, SECOND, Instant
 from mesh.tempo import ANSWER_TIMES, LONGEST, Tempo
 from tests.mesh.network import Network

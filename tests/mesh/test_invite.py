@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.checked_text import write_checked
 from mesh.effects import Address
 from mesh.identity import NodeId
-from mesh.invite import INVITE_PREFIX, Invite, MistypedInvite, NotAnInvite, parse_invite
+from mesh.keys.checked_text import write_checked
+from mesh.keys.invite import INVITE_PREFIX, Invite, MistypedInvite, NotAnInvite, parse_invite
 
 HOSTS = st.ip_addresses().map(str)
 ADDRESSES = st.builds(Address, HOSTS, st.integers(1, 65535))

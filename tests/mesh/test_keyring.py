@@ -4,15 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mesh.datagram import read_header
+from mesh.door.handshake import read_hello
+from mesh.door.judgements import HeardBeacon
 from mesh.effects import PeerChange, PeerChanged
-from mesh.handshake import read_hello
 from mesh.instant import MILLISECOND, SECOND
-from mesh.judgements import HeardBeacon
-from mesh.keyring import KEYS_MAX, RETIRED_MAX, Keyring
-from mesh.membership import Liveness
+from mesh.keys.keyring import KEYS_MAX, RETIRED_MAX, Keyring
+from mesh.keys.secret import NotASecret, Secret
+from mesh.letters.datagram import read_header
 from mesh.rejections import Rejection
-from mesh.secret import NotASecret, Secret
+from mesh.roll.membership import Liveness
 from tests.mesh.border import RING, Road, Traveller, met, welcome_of
 from tests.mesh.network import Network
 

@@ -5,10 +5,10 @@ import pytest
 from mesh.effects import MeshEffect, OurselvesChange, OurselvesChanged, PeerChange, PeerChanged
 from mesh.identity import NodeId
 from mesh.instant import SECOND, Instant
-from mesh.lookout import TOO_MANY, Lookout
-from mesh.membership import Liveness
-from mesh.messages import Accuse
-from mesh.suspicion import Due, Suspicions
+from mesh.letters.messages import Accuse
+from mesh.roll.membership import Liveness
+from mesh.watch.lookout import TOO_MANY, Lookout
+from mesh.watch.suspicion import Due, Suspicions
 from tests.mesh.network import Network, Node
 from tests.mesh.test_machine_failing import changes, liveness, settled
 
@@ -148,7 +148,7 @@ def test_who_cannot_send_looks_longer_for_a_while() -> None:
 
 
 def test_a_freeze_without_end_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mesh.suspicion.FREEZE", 1_000_000 * SECOND)
+    monkeypatch.setattr("mesh.watch.suspicion.FREEZE", 1_000_000 * SECOND)
     with pytest.raises(AssertionError):
         test_who_is_cut_off_alone_says_so_and_declares_nobody_dead_for_a_minute()
 

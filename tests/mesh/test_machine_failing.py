@@ -2,14 +2,14 @@
 
 import pytest
 
+from mesh.door.post import Post
 from mesh.effects import Address, MeshEffect, PeerChange, PeerChanged
 from mesh.identity import NodeId
 from mesh.instant import SECOND, Instant
-from mesh.lots import CONFIRMERS
-from mesh.membership import Liveness
-from mesh.messages import Accuse, Message
-from mesh.post import Post
-from mesh.record import parse_record
+from mesh.letters.messages import Accuse, Message
+from mesh.roll.membership import Liveness
+from mesh.roll.record import parse_record
+from mesh.watch.lots import CONFIRMERS
 from tests.mesh.network import Network, Node
 from tests.mesh.test_machine_joining import alive, all_agree, check
 

@@ -4,10 +4,7 @@ from collections import Counter
 
 import pytest
 
-from mesh.board import check_board
-from mesh.chains import check_chains
 from mesh.config import MeshConfig
-from mesh.datagram import Header, Kind, read_header
 from mesh.effects import (
     BlockStored,
     FactLearned,
@@ -17,7 +14,10 @@ from mesh.effects import (
     PeerChanged,
 )
 from mesh.instant import MILLISECOND, SECOND
-from mesh.membership import Liveness, Trust, check_roll
+from mesh.kept.board import check_board
+from mesh.kept.chains import check_chains
+from mesh.letters.datagram import Header, Kind, read_header
+from mesh.roll.membership import Liveness, Trust, check_roll
 from tests.mesh.network import Network, Node
 
 

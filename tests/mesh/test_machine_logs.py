@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 import pytest
 
-from mesh.chains import check_chains
 from mesh.effects import (
     BlockStored,
     EpochBehind,
@@ -16,13 +15,14 @@ from mesh.effects import (
     PeerChange,
     PeerChanged,
 )
+from mesh.exchange.parcels import Item, parcel_bytes
+from mesh.exchange.reconcile import SERVICE_PUSH
 from mesh.identity import Epoch
 from mesh.instant import MILLISECOND, SECOND
+from mesh.kept.chains import check_chains
+from mesh.letters.messages import Stored
+from mesh.letters.wire import block_bytes
 from mesh.logs import Block, Era, Position, seal_block
-from mesh.messages import Stored
-from mesh.parcels import Item, parcel_bytes
-from mesh.reconcile import SERVICE_PUSH
-from mesh.wire import block_bytes
 from tests.mesh.network import Network, Node, next_block
 from tests.mesh.test_machine_failing import settled
 

@@ -2,7 +2,7 @@
 
 from mesh.effects import PeerChange, PeerChanged, Send
 from mesh.instant import SECOND
-from mesh.membership import Liveness
+from mesh.roll.membership import Liveness
 from tests.mesh.network import PORT, Network, Node
 
 MINUTE = 60 * SECOND

@@ -6,11 +6,11 @@ cannot fail would prove nothing.
 
 import pytest
 
-from mesh.datagram import Header, Kind, read_header
+from mesh.door.gate import Gate
+from mesh.door.window import ReplayWindow
 from mesh.effects import Address, MeshEffect, Send
-from mesh.gate import Gate
 from mesh.instant import SECOND
-from mesh.window import ReplayWindow
+from mesh.letters.datagram import Header, Kind, read_header
 from tests.mesh.network import Network, Node
 from tests.mesh.test_machine_failing import settled
 

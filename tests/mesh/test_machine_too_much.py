@@ -4,9 +4,12 @@ from random import Random
 
 import msgpack
 
-from mesh.digest import Digest, Summary
 from mesh.effects import Answer
+from mesh.exchange.parcels import DIGEST_BYTES_MAX, Item, parcel_bytes, parse_parcel, within
+from mesh.exchange.reconcile import SERVICE_PUSH, SERVICE_SYNC
 from mesh.identity import Identity, NodeId
+from mesh.kept.digest import Digest, Summary
+from mesh.letters.wire import PACKED_BLOCK_BYTES_MAX, block_bytes
 from mesh.logs import (
     BLOCK_BYTES_MAX,
     BLOCK_TAG,
@@ -18,9 +21,6 @@ from mesh.logs import (
     merkle_root,
     seal_block,
 )
-from mesh.parcels import DIGEST_BYTES_MAX, Item, parcel_bytes, parse_parcel, within
-from mesh.reconcile import SERVICE_PUSH, SERVICE_SYNC
-from mesh.wire import PACKED_BLOCK_BYTES_MAX, block_bytes
 from node.shell.frames import BODY_BYTES_MAX
 from tests.mesh.network import Network
 from tests.mesh.test_machine_failing import settled

@@ -8,14 +8,14 @@ Which of the two depends on stamps, so each story is told under several seeds.
 import pytest
 
 from mesh.effects import Answer, EpochBehind, MeshEffect
+from mesh.exchange.intake import Intake
+from mesh.exchange.parcels import Item, parcel_bytes
+from mesh.exchange.reconcile import SERVICE_PUSH
 from mesh.facts import sign_fact, version_of
 from mesh.identity import Epoch
 from mesh.instant import SECOND
-from mesh.intake import Intake
-from mesh.membership import Liveness, Roll
-from mesh.parcels import Item, parcel_bytes
-from mesh.reconcile import SERVICE_PUSH
-from mesh.wire import fact_bytes
+from mesh.letters.wire import fact_bytes
+from mesh.roll.membership import Liveness, Roll
 from tests.mesh.network import Network, Node
 
 SEEDS = range(8)

@@ -7,8 +7,8 @@ from mesh.effects import Address, PeerChange
 from mesh.facts import Fact, sign_fact, version_of
 from mesh.identity import Epoch, Identity
 from mesh.instant import SECOND
-from mesh.membership import Liveness, Roll, Trust, check_roll
-from mesh.record import TOPIC_NODE, Endpoint, NodeRecord, record_body
+from mesh.roll.membership import Liveness, Roll, Trust, check_roll
+from mesh.roll.record import TOPIC_NODE, Endpoint, NodeRecord, record_body
 
 ANNA, BERT, CLEO = (Identity(bytes([seed]) * 32) for seed in (1, 2, 3))
 HERE = Address("10.0.0.2", 4653)

@@ -7,16 +7,16 @@ from typing import Any
 import msgpack
 import pytest
 
-from mesh import reconcile
-from mesh.datagram import PROTOCOL_VERSION, write_header
+from mesh.door.sessions import PAYLOAD_BYTES_MAX
 from mesh.effects import MeshEffect
+from mesh.exchange import reconcile
+from mesh.exchange.novelties import PEERS_MAX, Novelties, Novelty
+from mesh.exchange.parcels import Item, parcel_bytes, parse_parcel
 from mesh.instant import SECOND
-from mesh.messages import Further, Ping, Unknown
-from mesh.novelties import PEERS_MAX, Novelties, Novelty
-from mesh.parcels import Item, parcel_bytes, parse_parcel
+from mesh.letters.datagram import PROTOCOL_VERSION, write_header
+from mesh.letters.messages import Further, Ping, Unknown
+from mesh.letters.wire import decode, encode
 from mesh.rejections import Rejection
-from mesh.sessions import PAYLOAD_BYTES_MAX
-from mesh.wire import decode, encode
 from tests.mesh.network import Network, Node
 
 NEW_KIND = 77

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from mesh import notary
 from mesh.facts import Fact, check_fact, sign_fact
 from mesh.identity import Identity
-from mesh.notary import REMEMBERED_MAX, Notary
+from mesh.kept import notary
+from mesh.kept.notary import REMEMBERED_MAX, Notary
 
 MESH = b"meshmesh"
 ANN = Identity(bytes(range(32)))

@@ -5,11 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mesh.board import Board
-from mesh.digest import BEGINNING, Digest, brief, digest_of, lacking, marks_of, summarise
-from mesh.facts import sign_fact
-from mesh.identity import Identity
-from mesh.parcels import (
+from mesh.exchange.parcels import (
     Item,
     items_for,
     own_items,
@@ -18,7 +14,11 @@ from mesh.parcels import (
     parse_question,
     question_bytes,
 )
-from mesh.wire import block_bytes, fact_bytes
+from mesh.facts import sign_fact
+from mesh.identity import Identity
+from mesh.kept.board import Board
+from mesh.kept.digest import BEGINNING, Digest, brief, digest_of, lacking, marks_of, summarise
+from mesh.letters.wire import block_bytes, fact_bytes
 from tests.mesh.test_chains import ANNA, block, era, line, told
 
 MESH_ID = b"mesh-id!"

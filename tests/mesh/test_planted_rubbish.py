@@ -3,11 +3,12 @@
 import msgpack
 import pytest
 
-from mesh import beacon, handshake, wire
-from mesh.datagram import TAG_BYTES
-from mesh.messages import Message
+from mesh.door import handshake
+from mesh.door.sessions import Session
+from mesh.letters import beacon, wire
+from mesh.letters.datagram import TAG_BYTES
+from mesh.letters.messages import Message
 from mesh.rejections import Rejection
-from mesh.sessions import Session
 from tests.mesh import test_envelope, test_wire
 
 

@@ -1,7 +1,7 @@
 from mesh.config import lan
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, SECOND
-from mesh.probing import AskHelpers, Kind, Knock, NoAnswer, Prober, Report, Step
+from mesh.watch.probing import AskHelpers, Kind, Knock, NoAnswer, Prober, Report, Step
 
 MEMBERS = [NodeId(bytes([index]) * 16) for index in range(8)]
 BERT, CLEO, DORA, EMIL = MEMBERS[:4]

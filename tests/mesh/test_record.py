@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.effects import Address
-from mesh.record import (
+from mesh.roll.record import (
     ADDRESSES_MAX,
     RECORD_BYTES_MAX,
     Endpoint,

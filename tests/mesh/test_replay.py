@@ -6,11 +6,9 @@ session opened, no epoch learned. The last tests plant a fault and expect that j
 
 import pytest
 
-from mesh.datagram import Kind
-from mesh.gate import Gate
-from mesh.handshake import Hello
-from mesh.instant import MINUTE, SECOND
-from mesh.judgements import (
+from mesh.door.gate import Gate
+from mesh.door.handshake import Hello
+from mesh.door.judgements import (
     CloneSeen,
     Established,
     HeardBeacon,
@@ -19,8 +17,10 @@ from mesh.judgements import (
     ToldStale,
     Verified,
 )
+from mesh.door.window import ReplayWindow
+from mesh.instant import MINUTE, SECOND
+from mesh.letters.datagram import Kind
 from mesh.rejections import Rejection
-from mesh.window import ReplayWindow
 from tests.mesh.border import Packet, Road, Traveller, met
 
 BELIEVING = (Established, Verified, CloneSeen, ToldStale)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.checked_text import TEXT_CHARS_MAX
-from mesh.passphrase import WeakPassphrase, estimated_bits
-from mesh.secret import MeshKeys, MistypedSecret, NotASecret, Secret, derive
+from mesh.keys.checked_text import TEXT_CHARS_MAX
+from mesh.keys.passphrase import WeakPassphrase, estimated_bits
+from mesh.keys.secret import MeshKeys, MistypedSecret, NotASecret, Secret, derive
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 SAMPLE = Secret(Random(7).randbytes(32))

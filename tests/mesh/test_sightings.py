@@ -1,10 +1,10 @@
 """What a person may ask about a silent peer: its last beacon, its last answer."""
 
+from mesh.door.sightings import BEACON_SOURCES_MAX, SIGHTINGS_MAX, UNANSWERED_MIN, Sightings
+from mesh.door.strangers import STRANGERS_MAX, Strangers
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, SECOND
 from mesh.rejections import Rejection
-from mesh.sightings import BEACON_SOURCES_MAX, SIGHTINGS_MAX, UNANSWERED_MIN, Sightings
-from mesh.strangers import STRANGERS_MAX, Strangers
 from tests.mesh.network import Network
 
 ANN, BOB = NodeId(b"a" * 16), NodeId(b"b" * 16)

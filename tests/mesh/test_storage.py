@@ -1,12 +1,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.chains import Chains
 from mesh.effects import Address
 from mesh.facts import sign_fact
 from mesh.identity import Epoch, Identity
+from mesh.kept.chains import Chains
 from mesh.persistence import SPACE_PEER
-from mesh.storage import Remembered, load_blocks, parse_peer, peer_write, writes_for
+from mesh.roll.storage import Remembered, load_blocks, parse_peer, peer_write, writes_for
 from tests.mesh.test_chains import ANNA, block, era, line
 
 RECORD = sign_fact(ANNA, b"mesh-id!", "node", 5, b"body")

@@ -3,14 +3,14 @@
 import pytest
 
 from mesh.config import MeshConfig, balanced, fast
-from mesh.docket import LEAST, WINDOW, Docket
-from mesh.fitness import CALM, SCORE_MAX, Fitness
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, SECOND
-from mesh.patience import FIRST, MOST, PINGS_MAX, Patience
-from mesh.patience import LEAST as SHORTEST
-from mesh.suspicion import FREEZE, Due, Suspicions
 from mesh.tempo import Tempo
+from mesh.watch.docket import LEAST, WINDOW, Docket
+from mesh.watch.fitness import CALM, SCORE_MAX, Fitness
+from mesh.watch.patience import FIRST, MOST, PINGS_MAX, Patience
+from mesh.watch.patience import LEAST as SHORTEST
+from mesh.watch.suspicion import FREEZE, Due, Suspicions
 
 NODES = [NodeId(bytes([index]) * 16) for index in range(40)]
 BERT, CLEO, DORA, EMIL, FAYE = NODES[:5]

@@ -3,9 +3,9 @@
 import pytest
 
 from mesh.effects import EpochBehind, Send, TwinSeen
+from mesh.finding.twins import KNOCK_EVERY, KNOCKED_MAX
 from mesh.identity import Epoch
 from mesh.instant import MILLISECOND, SECOND
-from mesh.twins import KNOCK_EVERY, KNOCKED_MAX
 from tests.mesh.network import PORT, Network, Node
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.window import WINDOW_COUNTERS, ReplayWindow
+from mesh.door.window import WINDOW_COUNTERS, ReplayWindow
 
 
 def take(window: ReplayWindow, counter: int) -> bool:

@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.datagram import EPOCH_COUNTER_MAX
 from mesh.facts import Fact, check_fact, sign_fact
 from mesh.identity import Identity, NodeId, PublicKey
-from mesh.logs import NO_BLOCK, Block, Era, Position, check_block, seal_block
-from mesh.messages import (
+from mesh.letters.datagram import EPOCH_COUNTER_MAX
+from mesh.letters.messages import (
     Accuse,
     Ack,
     BlockNews,
@@ -27,8 +26,7 @@ from mesh.messages import (
     Stored,
     Unknown,
 )
-from mesh.rejections import Rejection
-from mesh.wire import (
+from mesh.letters.wire import (
     FACT_BYTES_MAX,
     PACKED_BLOCK_BYTES_MAX,
     PAYLOAD_MESSAGES_MAX,
@@ -39,6 +37,8 @@ from mesh.wire import (
     parse_block,
     parse_fact,
 )
+from mesh.logs import NO_BLOCK, Block, Era, Position, check_block, seal_block
+from mesh.rejections import Rejection
 
 NODES = st.binary(min_size=16, max_size=16).map(NodeId)
 KEYS = st.binary(min_size=32, max_size=32).map(PublicKey)

@@ -12,13 +12,7 @@ from typing import Any, Final
 import msgpack
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from mesh.beacon import Beacon, write_beacon
-from mesh.chains import Chains
-from mesh.datagram import Header, Kind, read_header
-from mesh.digest import BEGINNING, Digest, Summary
-from mesh.effects import Address
-from mesh.facts import sign_fact, version_of
-from mesh.handshake import (
+from mesh.door.handshake import (
     Ephemeral,
     Hello,
     agree,
@@ -29,10 +23,18 @@ from mesh.handshake import (
     write_stale,
     write_welcome,
 )
+from mesh.door.sessions import Session
+from mesh.effects import Address
+from mesh.exchange.parcels import Item, parcel_bytes, question_bytes
+from mesh.facts import sign_fact, version_of
 from mesh.identity import Epoch, Identity, id_text
-from mesh.invite import Invite
-from mesh.logs import NO_BLOCK, Era, header_bytes, receipt_for, seal_block
-from mesh.messages import (
+from mesh.kept.chains import Chains
+from mesh.kept.digest import BEGINNING, Digest, Summary
+from mesh.keys.invite import Invite
+from mesh.keys.secret import Secret, derive
+from mesh.letters.beacon import Beacon, write_beacon
+from mesh.letters.datagram import Header, Kind, read_header
+from mesh.letters.messages import (
     Accuse,
     Ack,
     BlockNews,
@@ -43,11 +45,9 @@ from mesh.messages import (
     ProbeResult,
     Stored,
 )
-from mesh.parcels import Item, parcel_bytes, question_bytes
-from mesh.record import Endpoint, NodeRecord, record_body
-from mesh.secret import Secret, derive
-from mesh.sessions import Session
-from mesh.wire import block_bytes, encode, fact_bytes
+from mesh.letters.wire import block_bytes, encode, fact_bytes
+from mesh.logs import NO_BLOCK, Era, header_bytes, receipt_for, seal_block
+from mesh.roll.record import Endpoint, NodeRecord, record_body
 from node.shell.frames import Frame
 from node.shell.frames import Kind as FrameKind
 from node.shell.frames import encode as frame_bytes

@@ -13,12 +13,12 @@ import pytest
 import trio
 
 from ledger.leases import owner_span
+from mesh.door.gate import Gate as MeshGate
+from mesh.door.window import ReplayWindow
 from mesh.effects import Address
-from mesh.gate import Gate as MeshGate
 from mesh.instant import SECOND
-from mesh.membership import Liveness
-from mesh.secret import Secret
-from mesh.window import ReplayWindow
+from mesh.keys.secret import Secret
+from mesh.roll.membership import Liveness
 from node.app import App, live
 from node.config import UpOptions
 from node.core import requests
@@ -194,7 +194,7 @@ async def test_a_peer_is_asked_over_tls_and_answers_only_questions(tmp_path: Pat
 
 async def test_an_invite_brings_the_secret_once(tmp_path: Path) -> None:
     async with village(tmp_path, "ann") as here:
-        from mesh.invite import parse_invite
+        from mesh.keys.invite import parse_invite
         from node.shell.one_call import call_pinned
 
         ann = here.apps["ann"]

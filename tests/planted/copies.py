@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from ledger.commands import Answer
-from mesh import chains, notary
+from mesh.kept import chains, notary
 from node.core.picture.replicas import Replicas
 from node.core.reserving.custody import Answered, Custody
 from simulations.checks.replicas import CopiesAreTrue

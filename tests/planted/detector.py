@@ -4,11 +4,11 @@ from typing import Any, Final
 
 import pytest
 
-from mesh.fitness import Fitness
 from mesh.identity import NodeId
-from mesh.lookout import Lookout
-from mesh.membership import Liveness
-from mesh.suspicion import Due, Suspicions
+from mesh.roll.membership import Liveness
+from mesh.watch.fitness import Fitness
+from mesh.watch.lookout import Lookout
+from mesh.watch.suspicion import Due, Suspicions
 from tests.planted.bug import Bug, Course, set_to
 
 DEATHS: Final = Course("slow-restart=15", 5, 40, 2)

@@ -7,9 +7,9 @@ import pytest
 
 from ledger.books import Books
 from mesh.effects import PeerChange, PeerChanged
-from mesh.intake import Harvest, Intake
-from mesh.membership import Liveness
-from mesh.record import TOPIC_NODE, parse_record
+from mesh.exchange.intake import Harvest, Intake
+from mesh.roll.membership import Liveness
+from mesh.roll.record import TOPIC_NODE, parse_record
 from node.core.machine import Agent
 from node.core.picture.knowledge import Knowledge
 from node.core.selves import Selves

@@ -4,11 +4,11 @@ from typing import Any, Final
 
 import pytest
 
-from mesh import board
-from mesh.board import Board
-from mesh.gate import Gate
-from mesh.sessions import Session
-from mesh.window import ReplayWindow
+from mesh.door.gate import Gate
+from mesh.door.sessions import Session
+from mesh.door.window import ReplayWindow
+from mesh.kept import board
+from mesh.kept.board import Board
 from tests.planted.bug import Bug, Course, set_to
 
 RAINY: Final = Course("duplication=10,late-replay=10", 3, 20, 4)

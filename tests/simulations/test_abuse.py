@@ -2,7 +2,7 @@
 
 import pytest
 
-from mesh.window import ReplayWindow
+from mesh.door.window import ReplayWindow
 from simulations.fuzz import abuse
 from simulations.fuzz.abuse import rows
 from simulations.fuzz.invented import invented

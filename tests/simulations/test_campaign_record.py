@@ -137,7 +137,7 @@ def test_it_is_of_one_code_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(origin, "source", lambda: "other code")
     with pytest.raises(Unfit, match="other code"):
         kept(path, resume=True)
-    monkeypatch.setattr(keeping, "uncommitted", lambda: ["mesh/gate.py"])
+    monkeypatch.setattr(keeping, "uncommitted", lambda: ["mesh/door/gate.py"])
     with pytest.raises(Unfit, match=r"mesh/gate\.py is in none"):
         kept(tmp_path / "other.json")
 

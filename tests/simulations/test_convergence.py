@@ -1,7 +1,7 @@
 """A mesh comes together, comes apart, and comes together again; in virtual time."""
 
 from mesh.instant import SECOND, in_seconds
-from mesh.membership import Liveness
+from mesh.roll.membership import Liveness
 from node.core import requests
 from simulations.checks import Checks, all_checks
 from simulations.network import Weather

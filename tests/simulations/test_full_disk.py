@@ -1,7 +1,7 @@
 """A full disk among invented machines: nothing is lost or said too soon, and others do without."""
 
 from mesh.instant import SECOND
-from mesh.membership import Liveness
+from mesh.roll.membership import Liveness
 from node.core import requests
 from tests.simulations.test_machines import liveness, mesh, standing, watched
 

@@ -6,7 +6,7 @@ from ledger.commands import Inquire
 from ledger.lifecycle import HoldState
 from mesh.effects import Address, EpochBehind
 from mesh.instant import MILLISECOND, SECOND, seconds
-from mesh.membership import Liveness
+from mesh.roll.membership import Liveness
 from node.core import requests
 from simulations.host import Host
 from simulations.observing import Observer

@@ -12,12 +12,12 @@ import pytest
 
 from ledger.lifecycle import HoldState
 from ledger.observations import Continuity
-from mesh import chains
-from mesh.greeter import Greeter
+from mesh.exchange.parcels import Item, parcel_bytes
+from mesh.exchange.reconcile import SERVICE_PUSH
+from mesh.finding.greeter import Greeter
 from mesh.instant import MILLISECOND, SECOND, seconds
-from mesh.parcels import Item, parcel_bytes
-from mesh.reconcile import SERVICE_PUSH
-from mesh.wire import block_bytes
+from mesh.kept import chains
+from mesh.letters.wire import block_bytes
 from node.core import planning, requests
 from node.core.machine import Agent
 from node.core.picture.replicas import Replicas

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from mesh.datagram import Kind
+from mesh.door.gate import Gate
+from mesh.door.window import ReplayWindow
 from mesh.effects import Address
-from mesh.gate import Gate
 from mesh.instant import SECOND
-from mesh.membership import Liveness
-from mesh.window import ReplayWindow
+from mesh.letters.datagram import Kind
+from mesh.roll.membership import Liveness
 from node.core import requests
 from simulations.world import PORT, World
 

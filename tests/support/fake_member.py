@@ -10,9 +10,9 @@ import trio
 from mesh.effects import Address, Answer
 from mesh.identity import Identity, NodeId
 from mesh.instant import HOUR
-from mesh.invite import Invite
-from mesh.keyring import Keyring
-from mesh.secret import Secret, derive
+from mesh.keys.invite import Invite
+from mesh.keys.keyring import Keyring
+from mesh.keys.secret import Secret, derive
 from node.core.requests import decode_request
 from node.core.trust.inviting import Inviting
 from node.shell.streams import StreamCounts, serve

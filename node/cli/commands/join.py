@@ -32,7 +32,7 @@ from node.cli.starting import (
 from node.config import UpOptions
 
 if TYPE_CHECKING:
-    from mesh.invite import Invite
+    from mesh.keys.invite import Invite
 
 
 def run(flags: Namespace) -> int:
@@ -60,7 +60,7 @@ def run(flags: Namespace) -> int:
 def _invite(text: str | None) -> "Invite | None":
     if text is None:
         return None
-    from mesh.invite import MistypedInvite, NotAnInvite, parse_invite
+    from mesh.keys.invite import MistypedInvite, NotAnInvite, parse_invite
 
     hint = "`holdfast invite` on a member prints one; paste the whole line"
     if text.strip().lower().startswith("hf1-"):

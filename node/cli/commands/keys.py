@@ -20,7 +20,7 @@ from node.cli.settings import state_of
 from node.cli.starting import kept_keys
 
 if TYPE_CHECKING:
-    from mesh.keyring import Keyring
+    from mesh.keys.keyring import Keyring
     from node.shell.state import StateFolder
 
 NEW_SECRET: Final = "new-secret"  # noqa: S105 - the name of a file
@@ -115,7 +115,7 @@ def _generate(flags: Namespace) -> int:
     """A fresh secret for this mesh, in a file of its own; nobody uses it yet."""
     from random import SystemRandom
 
-    from mesh.secret import Secret, derive
+    from mesh.keys.secret import Secret, derive
     from node.shell.state import write_atomically
 
     _check_watched(flags)
@@ -201,7 +201,7 @@ def _by_hand(flags: Namespace, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _key_named(keys: "Keyring", request: dict[str, Any]) -> bytes:
-    from mesh.secret import Secret, derive
+    from mesh.keys.secret import Secret, derive
 
     if "secret" in request:
         return derive(Secret.parse(request["secret"])).key_id
@@ -215,8 +215,8 @@ def _key_named(keys: "Keyring", request: dict[str, Any]) -> bytes:
 
 
 def _stepped(keys: "Keyring", key_id: bytes, request: dict[str, Any]) -> "Keyring":
-    from mesh.keyring import KEYS_MAX
-    from mesh.secret import Secret
+    from mesh.keys.keyring import KEYS_MAX
+    from mesh.keys.secret import Secret
 
     here = keys.named(key_id) is not None
     change = request["change"]

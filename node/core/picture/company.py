@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from mesh.instant import SECOND, Duration, Instant
-from mesh.membership import Liveness, Member, Roll
+from mesh.roll.membership import Liveness, Member, Roll
 from node.core.phrases import counted, listed
 
 GRACE: Final[Duration] = 30 * SECOND

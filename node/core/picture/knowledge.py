@@ -21,10 +21,10 @@ from mesh.effects import Address
 from mesh.facts import Fact
 from mesh.identity import NodeId, short_id
 from mesh.instant import MILLISECOND, Duration, Instant
-from mesh.keyring import Keyring
+from mesh.keys.keyring import Keyring
 from mesh.logs import Base, Block, Position
 from mesh.machine import Mesh
-from mesh.membership import Liveness, Member, Trust
+from mesh.roll.membership import Liveness, Member, Trust
 from node.core.picture.company import Company
 from node.core.picture.idling import TOPIC_USE, IdleFact, Idling, UseFact, decode_use
 from node.core.picture.past import TOPIC_HISTORY

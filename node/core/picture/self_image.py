@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mesh.instant import Instant
-from mesh.keyring import Keyring
+from mesh.keys.keyring import Keyring
 from node.core.picture.hysteresis import worth_publishing
 from node.core.picture.throughputs import TOPIC_THROUGHPUT, Timings
 from node.core.picture.topics import (

@@ -14,7 +14,7 @@ import msgspec
 
 from mesh.identity import NodeId, id_text
 from mesh.instant import MILLISECOND, Duration, Instant
-from mesh.membership import Liveness, Member
+from mesh.roll.membership import Liveness, Member
 from node.core.picture.evidence import NO_EVIDENCE, WORDS_MAX, Airway, Count, Evidence, Word
 from node.core.picture.knowledge import Knowledge
 from node.core.reachability.places import airway_of

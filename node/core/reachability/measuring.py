@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 from mesh.effects import Call
 from mesh.identity import NodeId, id_text
 from mesh.instant import SECOND, Duration, Instant
-from mesh.membership import Liveness
+from mesh.roll.membership import Liveness
 from node.core.effects import Progress, Reply
 from node.core.names import find_node
 from node.core.picture.knowledge import Knowledge

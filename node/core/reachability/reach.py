@@ -8,7 +8,7 @@ not arrive. That is a person's matter (a route, a firewall), so it is said.
 from typing import Final
 
 from mesh.instant import SECOND, Duration, Instant
-from mesh.membership import Liveness, Member
+from mesh.roll.membership import Liveness, Member
 from node.core.picture.knowledge import Knowledge
 
 DEAF_FOR_MIN: Final[Duration] = 5 * SECOND

@@ -12,7 +12,7 @@ from typing import Any, Final
 from mesh.effects import Call
 from mesh.identity import NodeId, id_text
 from mesh.instant import MILLISECOND, SECOND, Duration, Instant
-from mesh.membership import Liveness, Member, Trust
+from mesh.roll.membership import Liveness, Member, Trust
 from node.core.effects import Progress, Reply
 from node.core.picture.knowledge import Knowledge
 from node.core.reachability import links, measuring

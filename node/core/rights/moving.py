@@ -27,7 +27,7 @@ from ledger.commands.rights import Give, RightsCommand
 from mesh import effects as mesh_effects
 from mesh.identity import Identity, NodeId
 from mesh.instant import MILLISECOND, SECOND, Duration, Instant, earliest
-from mesh.membership import Liveness
+from mesh.roll.membership import Liveness
 from node.core.effects import Reply
 from node.core.errands import SERVICE_LEDGER, ToOurBooks
 from node.core.picture.knowledge import Knowledge

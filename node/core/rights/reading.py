@@ -10,7 +10,7 @@ from ledger.books import Books
 from ledger.books.rights import RightsRow, Side, by_name
 from ledger.observations import RightsTold
 from mesh.identity import NodeId
-from mesh.membership import Trust
+from mesh.roll.membership import Trust
 from node.core.picture.knowledge import Knowledge
 
 

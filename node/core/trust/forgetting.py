@@ -28,10 +28,10 @@ from mesh.effects import MeshEffect
 from mesh.facts import Fact
 from mesh.identity import NODE_ID_BYTES, NONCE_BYTES, NodeId, id_text, short_id
 from mesh.instant import SECOND, Duration, Instant
-from mesh.lineage import NO_ERA, label
-from mesh.member import Liveness, Member
+from mesh.kept.lineage import NO_ERA, label
 from mesh.persistence import SPACE_FORGOTTEN, Persist, Write
-from mesh.record import NAME_CHARS_MAX
+from mesh.roll.member import Liveness, Member
+from mesh.roll.record import NAME_CHARS_MAX
 from node.core.effects import Happened, Reply
 from node.core.names import find_node
 from node.core.phrases import counted, listed

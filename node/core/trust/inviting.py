@@ -18,9 +18,9 @@ import msgspec
 from mesh.effects import Address, Answer
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, MINUTE, Instant, earliest
-from mesh.invite import INVITE_ADDRESSES_MAX, TOKEN_BYTES
-from mesh.invite import Invite as InviteText
-from mesh.keyring import Keyring
+from mesh.keys.invite import INVITE_ADDRESSES_MAX, TOKEN_BYTES
+from mesh.keys.invite import Invite as InviteText
+from mesh.keys.keyring import Keyring
 from mesh.persistence import SPACE_INVITE, Persist, Write
 from node.core.effects import Reply
 from node.core.requests import Refused

@@ -10,9 +10,9 @@ from typing import Any, Final
 import msgspec
 
 from mesh.identity import NodeId, id_text
-from mesh.membership import Liveness, Member
-from mesh.record import TOPIC_NODE
 from mesh.rejections import Rejection
+from mesh.roll.membership import Liveness, Member
+from mesh.roll.record import TOPIC_NODE
 from node.core.picture.knowledge import Knowledge
 from node.core.picture.topics import TOPIC_KEYS, KeysHeld, decode_keys
 

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from mesh.admission import folded
 from mesh.identity import NodeId, short_id
-from mesh.membership import Liveness, Member
+from mesh.roll.admission import folded
+from mesh.roll.membership import Liveness, Member
 from node.core.phrases import listed
 from node.core.picture.knowledge import Knowledge
 

@@ -22,8 +22,8 @@ import msgspec
 
 from mesh.facts import Fact
 from mesh.identity import NODE_ID_BYTES, NodeId, id_text, short_id
-from mesh.membership import Trust
 from mesh.persistence import SPACE_REVOKED, Persist, Write
+from mesh.roll.membership import Trust
 from node.core.effects import Reply
 from node.core.names import find_node
 from node.core.picture.knowledge import Knowledge

@@ -24,9 +24,9 @@ from mesh.effects import Answer, Call
 from mesh.facts import Fact
 from mesh.identity import NodeId, id_text
 from mesh.instant import SECOND, Duration, Instant
-from mesh.keyring import KEYS_MAX, Keyring
-from mesh.membership import Member, Trust
-from mesh.secret import Secret, derive
+from mesh.keys.keyring import KEYS_MAX, Keyring
+from mesh.keys.secret import Secret, derive
+from mesh.roll.membership import Member, Trust
 from node.core.effects import Reply
 from node.core.names import find_node
 from node.core.picture.knowledge import Knowledge

@@ -1,7 +1,7 @@
 """Trusting: what a person says about whom this node counts on, and what its policy has pinned.
 
-The rule is the mesh's (`mesh/admission.py`); here are the words for it. All of it is about this
-node alone: whom others count on is for their own people to say.
+The rule is the mesh's (`mesh/roll/admission.py`); here are the words for it. All of it is about
+this node alone: whom others count on is for their own people to say.
 """
 
 from typing import Any, Final
@@ -17,9 +17,9 @@ from ledger.commands import (
     Void,
     decode_command,
 )
-from mesh.admission import LISTED_MAX, Policy, folded
 from mesh.effects import MeshEffect
 from mesh.identity import NodeId, PublicKey, id_of, id_text, parse_id
+from mesh.roll.admission import LISTED_MAX, Policy, folded
 from node.core.effects import Reply
 from node.core.names import find_node
 from node.core.picture.knowledge import Knowledge

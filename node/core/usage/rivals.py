@@ -28,7 +28,7 @@ from typing import Final
 from mesh.effects import PeerChange
 from mesh.identity import NodeId, short_id
 from mesh.instant import SECOND, Duration, Instant
-from mesh.membership import Liveness, Trust
+from mesh.roll.membership import Liveness, Trust
 from node.core.phrases import listed
 from node.core.picture.knowledge import Knowledge
 from node.core.picture.topics import Inventory, Metric

@@ -22,11 +22,11 @@ from ledger.observations import Heritage
 from ledger.owner.standings import CLOSED, QUARANTINED
 from ledger.owner.succession import sign_succession
 from ledger.recovery import fold_longest
-from mesh.checked_text import Mistyped, NotThisText, read_checked, write_checked
 from mesh.identity import NODE_ID_BYTES, PUBLIC_KEY_BYTES, Identity, NodeId, id_text, short_id
 from mesh.instant import Instant, in_seconds
-from mesh.membership import Liveness, Trust
+from mesh.keys.checked_text import Mistyped, NotThisText, read_checked, write_checked
 from mesh.persistence import SPACE_META, Persist, Write
+from mesh.roll.membership import Liveness, Trust
 from node.core import answers
 from node.core.effects import Effect, Happened, Reply
 from node.core.names import find_node

@@ -7,7 +7,7 @@ import pytest
 
 from mesh.effects import Address
 from mesh.identity import NodeId
-from mesh.invite import Invite, parse_invite
+from mesh.keys.invite import Invite, parse_invite
 from simulations.demo.nodes import Node, until
 from tests.node.bad_input.people import (
     House,

@@ -10,10 +10,10 @@ from random import Random
 
 import pytest
 
-from mesh.datagram import DATAGRAM_BYTES_MAX
 from mesh.identity import Identity
+from mesh.keys.secret import Secret, derive
+from mesh.letters.datagram import DATAGRAM_BYTES_MAX
 from mesh.rejections import Rejection
-from mesh.secret import Secret, derive
 from node.shell.frames import FRAME_BYTES_MAX, Frame, Kind, encode
 from node.shell.streams import Cut
 from node.shell.tls import MeshTls

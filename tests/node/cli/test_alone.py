@@ -21,9 +21,9 @@ from ledger.entries import (
 )
 from ledger.proving.blocks import encode_receipt
 from mesh.identity import Epoch, Identity, id_text
+from mesh.letters.wire import block_bytes
 from mesh.logs import NO_BLOCK, Block, Era, receipt_for, seal_block
 from mesh.persistence import SPACE_BLOCK, Write
-from mesh.wire import block_bytes
 from node.shell.journal import Journal
 from node.shell.state import StateFolder
 from tests.node.cli.conftest import Ran

@@ -10,7 +10,7 @@ import pytest
 
 import node
 from mesh.effects import Address
-from mesh.secret import Secret
+from mesh.keys.secret import Secret
 from node.cli import detached
 from node.cli.welcome import HINT, join_lines, welcome
 from node.config import UpOptions

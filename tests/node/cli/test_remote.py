@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from mesh.secret import Secret
+from mesh.keys.secret import Secret
 from tests.node.cli.conftest import Ran
 from tests.support.fake_agent import BODIES, FACTS, STATUS, FakeAgent, peer
 from tests.support.fake_member import FakeMember

@@ -10,8 +10,8 @@ from mesh.config import MeshConfig
 from mesh.effects import Address
 from mesh.identity import Epoch, NodeId, PublicKey, id_text
 from mesh.instant import SECOND
-from mesh.membership import Liveness, check_roll
 from mesh.rejections import Rejection
+from mesh.roll.membership import Liveness, check_roll
 from node.core.birth import Birth
 from node.core.requests import Forget, Forgotten, Holds, Reserve, Revoke
 from node.core.trust.forgetting import FORGOTTEN_MAX, NUMBER_LEAP_MAX, REASON_CHARS_MAX, Tombstone

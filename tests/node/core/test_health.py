@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
+from mesh.exchange.novelties import Novelty
 from mesh.identity import short_id
 from mesh.instant import SECOND, seconds
-from mesh.novelties import Novelty
 from node.core import requests
 from node.core.picture.reports import Check, ShellNews
 from simulations.world import World

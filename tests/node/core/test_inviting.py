@@ -8,10 +8,10 @@ import pytest
 from mesh.effects import Address, Answer
 from mesh.identity import NodeId
 from mesh.instant import MINUTE, SECOND
-from mesh.invite import parse_invite
-from mesh.keyring import Keyring
+from mesh.keys.invite import parse_invite
+from mesh.keys.keyring import Keyring
+from mesh.keys.secret import Secret
 from mesh.persistence import SPACE_INVITE, Persist
-from mesh.secret import Secret
 from node.core.requests import Refused
 from node.core.trust.inviting import INVITES_MAX, WRONG_TOKENS_PER_MINUTE_MAX, Inviting, JoinAnswer
 

@@ -2,8 +2,8 @@
 
 from ledger.lifecycle import HoldState
 from ledger.limits import Limits
-from mesh.chains import check_chains
 from mesh.instant import SECOND
+from mesh.kept.chains import check_chains
 from mesh.persistence import SPACE_ARCHIVE, SPACE_BASE, SPACE_BLOCK, SPACE_PROOF
 from node.core import requests
 from simulations.host import Host

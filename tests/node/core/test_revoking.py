@@ -7,8 +7,8 @@ import pytest
 
 from mesh.identity import id_text
 from mesh.instant import SECOND
-from mesh.membership import Trust
 from mesh.rejections import Rejection
+from mesh.roll.membership import Trust
 from node.core import requests
 from node.core.requests import Holds, Release, Reserve, Revoke, Status
 from node.core.trust.revoking import REASON_CHARS_MAX, REVOKED_MAX, Revocation

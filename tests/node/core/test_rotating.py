@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from mesh.instant import SECOND
-from mesh.keyring import KEYS_MAX
-from mesh.secret import Secret, derive
+from mesh.keys.keyring import KEYS_MAX
+from mesh.keys.secret import Secret, derive
 from node.core.requests import ChangeKeys, Doctor, Holds, Keys, Release, Reserve, Status
 from node.core.trust.rotating import SERVICE_KEYS, KeyOrder, KeyWord
 from simulations.network import Weather

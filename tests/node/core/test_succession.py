@@ -14,7 +14,7 @@ from ledger.lifecycle import HoldState
 from ledger.owner.succession import proves_succession
 from mesh.identity import Identity
 from mesh.instant import MILLISECOND, SECOND, seconds
-from mesh.membership import Trust
+from mesh.roll.membership import Trust
 from node.core import requests
 from node.core.requests import Refused
 from node.core.requests.succession import SetRecovery, Succeed

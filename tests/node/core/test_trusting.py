@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from mesh.admission import LISTED_MAX, Admission, Policy, check_admission
 from mesh.identity import NodeId, id_text
 from mesh.instant import SECOND
-from mesh.membership import Trust as Trusted
+from mesh.roll.admission import LISTED_MAX, Admission, Policy, check_admission
+from mesh.roll.membership import Trust as Trusted
 from node.core.requests import (
     Doctor,
     Forget,

@@ -19,7 +19,7 @@ import trio
 
 from mesh.effects import Address
 from mesh.identity import NodeId
-from mesh.membership import Liveness
+from mesh.roll.membership import Liveness
 from node.app import App, live
 from node.config import UpOptions
 from node.core.picture.reports import Found

@@ -7,12 +7,12 @@ import pytest
 import trio
 
 from ledger.limits import Limits
-from mesh.chains import Chains
 from mesh.identity import id_text
 from mesh.instant import HOUR
+from mesh.kept.chains import Chains
 from mesh.logs import Base
 from mesh.persistence import SPACE_ARCHIVE, SPACE_SHELF, Persist, Write
-from mesh.storage import block_key, writes_for
+from mesh.roll.storage import block_key, writes_for
 from node.core import history as keeping
 from node.core.history import History
 from node.core.logbook import entries_of
@@ -42,7 +42,7 @@ def pruned() -> tuple[Chains, tuple[Write, ...], int]:
 def test_a_log_is_read_page_by_page_across_its_archive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mesh.storage.ARCHIVE_ROW_BLOCKS", 4)
+    monkeypatch.setattr("mesh.roll.storage.ARCHIVE_ROW_BLOCKS", 4)
     chains, writes, begins = pruned()
     journal = Journal.open(tmp_path / "journal.sqlite3")
     journal.commit([Write("block", block_key(OWNER.id, 0), b"older"), *writes])

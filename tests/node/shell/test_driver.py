@@ -17,7 +17,7 @@ import trio
 import trio.lowlevel
 
 from mesh.effects import Address, Call, Send
-from mesh.keyring import Keyring
+from mesh.keys.keyring import Keyring
 from mesh.logs import Position
 from mesh.persistence import Persist, Write
 from node.core import requests

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from mesh.identity import NodeId
-from mesh.secret import Secret
+from mesh.keys.secret import Secret
 from node.shell.state import StateFolder
 from tests.node.shell.test_mdns import KEY, OTHER_KEY, THEM, US
 

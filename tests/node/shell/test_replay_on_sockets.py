@@ -11,9 +11,9 @@ import trio
 from mesh.config import lan
 from mesh.effects import Address, MeshEffect, Send
 from mesh.identity import Epoch, Identity
-from mesh.keyring import Keyring
+from mesh.keys.keyring import Keyring
+from mesh.keys.secret import Secret
 from mesh.machine import Mesh
-from mesh.secret import Secret
 from node.shell import clock
 from node.shell.udp import Gate
 from tests.node.shell.test_udp import until

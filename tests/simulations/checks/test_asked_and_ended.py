@@ -8,7 +8,7 @@ from ledger.granting import Refused
 from ledger.limits import PENDING_TTL
 from ledger.visits import Visit
 from mesh.instant import SECOND
-from mesh.membership import Liveness
+from mesh.roll.membership import Liveness
 from simulations.checks.ends import CopiesAreHeard
 from simulations.checks.lapses import NothingOverstays
 from simulations.checks.presence import NobodySpeaksForAnother

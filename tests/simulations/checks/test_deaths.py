@@ -3,8 +3,8 @@
 import pytest
 
 from mesh.instant import MILLISECOND, SECOND
-from mesh.lookout import Lookout
-from mesh.suspicion import Suspicions
+from mesh.watch.lookout import Lookout
+from mesh.watch.suspicion import Suspicions
 from simulations.checks.checks import Checks
 from simulations.checks.deaths import DeathsAreEarned
 from simulations.network import Weather

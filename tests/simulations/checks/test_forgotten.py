@@ -5,7 +5,7 @@ import pytest
 from mesh.effects import PeerChanged
 from mesh.identity import NodeId
 from mesh.instant import SECOND
-from mesh.membership import Roll
+from mesh.roll.membership import Roll
 from node.core.requests import Forget
 from node.core.trust.forgetting import Forgetting
 from simulations.checks.checks import Checks

@@ -9,15 +9,15 @@ import pytest
 from ledger.accounts import Counters, pool_account, supply
 from ledger.books import Books
 from ledger.recovery import quarantine
-from mesh import chains
-from mesh.board import Board
+from mesh.door.sessions import Session
+from mesh.door.window import ReplayWindow
+from mesh.exchange.parcels import Item, parcel_bytes
+from mesh.exchange.reconcile import SERVICE_PUSH
 from mesh.facts import Fact, sign_fact
 from mesh.instant import SECOND
-from mesh.parcels import Item, parcel_bytes
-from mesh.reconcile import SERVICE_PUSH
-from mesh.sessions import Session
-from mesh.window import ReplayWindow
-from mesh.wire import block_bytes
+from mesh.kept import chains
+from mesh.kept.board import Board
+from mesh.letters.wire import block_bytes
 from node.core import requests
 from node.core.picture import topics
 from node.core.picture.replicas import Replicas
@@ -204,7 +204,7 @@ def test_a_word_that_its_author_never_said_and_one_that_goes_back(
 
 
 def test_a_board_that_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mesh.board.supersedes", lambda *_: True)
+    monkeypatch.setattr("mesh.kept.board.supersedes", lambda *_: True)
     evening = Evening([FactsAreTheirAuthors])
     bob, cyd = evening.world.hosts["bob"], evening.world.hosts["cyd"]
     old = cyd.alive.mesh.board.fact(bob.id, topics.TOPIC_STANDING)

@@ -5,9 +5,9 @@ from random import Random
 
 import pytest
 
-from mesh.gate import Gate
+from mesh.door.gate import Gate
 from mesh.instant import SECOND
-from mesh.secret import Secret, derive
+from mesh.keys.secret import Secret, derive
 from node.core.requests import ChangeKeys, Revoke
 from simulations.checks.checks import Checks
 from simulations.checks.outcasts import OutcastsAreNotHeard

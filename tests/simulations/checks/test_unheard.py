@@ -6,10 +6,10 @@ import pytest
 
 from ledger.entries import BookingsOpened, OpenedBy, encode_entry
 from mesh.identity import NodeId
+from mesh.letters.wire import block_bytes
 from mesh.logs import seal_block
 from mesh.persistence import SPACE_BLOCK, Persist, Write
-from mesh.storage import block_key
-from mesh.wire import block_bytes
+from mesh.roll.storage import block_key
 from simulations.checks.durable import DisksKeep
 from simulations.host import Host
 from simulations.verdicts import PromiseBroken
