@@ -26,7 +26,7 @@ from ledger.books.gangs import (
     member_after,
     room_for_one,
 )
-from ledger.books.holds import EndedHold, LiveHold, Token
+from ledger.books.holds import EndedHold, LiveHold, Token, live_hold
 from ledger.books.plans import Plan, begun, member_of_later, moved, started
 from ledger.books.postings import Motion, Posting, affordable, capacity_posting, step_postings
 from ledger.books.refusal import Refusal
@@ -391,16 +391,3 @@ class Books(Changes):
         self.era, self.opening, self.eras = saved.era, saved.opening, saved.eras
         self.bookings_open, self.rights_open = saved.bookings_open, saved.rights_open
         self._met = None
-
-
-def live_hold(entry: Held | Adopted, state: HoldState, at: Token) -> LiveHold:
-    """What `entry`, standing at `at`, begins."""
-    posted = at if state is HoldState.POSTED else None
-    origin = at
-    if isinstance(entry, Adopted):
-        origin = min(at, Token(entry.origin.era.counter, entry.origin.height, 0))
-        # The lesser: of what was taken over, the number is another log's and says nothing here.
-    return LiveHold(
-        entry.id, state, entry.digest, entry.holder, entry.legs, entry.kind, entry.term,
-        entry.principal, entry.label, at, posted, origin,
-    )  # fmt: skip

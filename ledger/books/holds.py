@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from ledger.commands import GrantKind, Leg
+from ledger.entries import Adopted, Held
 from ledger.lifecycle import HoldState
 
 
@@ -99,3 +100,16 @@ class EndedHold(
     ended_at: Token
     recovered: bool = False
     """Whether it had been lost, and was found in a copy of the log or in its holder's hand."""
+
+
+def live_hold(entry: Held | Adopted, state: HoldState, at: Token) -> LiveHold:
+    """What `entry`, standing at `at`, begins."""
+    posted = at if state is HoldState.POSTED else None
+    origin = at
+    if isinstance(entry, Adopted):
+        origin = min(at, Token(entry.origin.era.counter, entry.origin.height, 0))
+        # The lesser: of what was taken over, the number is another log's and says nothing here.
+    return LiveHold(
+        entry.id, state, entry.digest, entry.holder, entry.legs, entry.kind, entry.term,
+        entry.principal, entry.label, at, posted, origin,
+    )  # fmt: skip

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from ledger.books import Books, live_hold
+from ledger.books import Books
 from ledger.books.gangs import member_after
-from ledger.books.holds import EndedHold, Token
+from ledger.books.holds import EndedHold, Token, live_hold
 from ledger.books.rights import row_of
 from ledger.entries import (
     Adopted,
