@@ -72,7 +72,7 @@ from ledger.entries.gangs import (
     Settled,
 )
 from ledger.entries.rights import RightsEntry, RightsOpened
-from ledger.lifecycle import HoldState, Step, after
+from ledger.lifecycle import Step, after
 from mesh.logs import ERAS_MAX, Block, Era, EraStart, Position, is_checkpoint
 
 _MOTIONS: Final[Mapping[type, Motion]] = {

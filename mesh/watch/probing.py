@@ -48,7 +48,8 @@ class _Shape(NamedTuple):
 
 
 _SHAPES: Final = {
-    Kind.CAREFUL: _Shape((0, 2, 5), (40, 60, 75), (40, 60), 90),
+    # The second wave's last no comes at 45 + NACK_AT: a tenth of a period is left for its way.
+    Kind.CAREFUL: _Shape((0, 2, 5), (30, 45, 60), (30, 45), 75),
     Kind.QUICK: _Shape((0, 2, 5), (40, 50), (), 60),
     Kind.GLANCE: _Shape((0,), (40,), (), 60),
 }

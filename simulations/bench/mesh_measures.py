@@ -43,6 +43,9 @@ FACT_SECONDS_MAX: Final = 5.0
 WHOLE_SECONDS_MAX: Final = 60.0
 DEATH_SECONDS_MAX: Final = 20.0
 RESTART_SECONDS_MAX: Final = 10.0
+CALM_SECONDS_MAX: Final = 30.0
+"""A mesh that has just joined or healed on one core has been late by its own fault, knows it, and
+looks more rarely for a while. Deaths are measured on one that has found its breath."""
 MB_PER_MIB: Final = 1.048576
 LAST_DATAGRAMS_SECONDS: Final = 1.0
 TOPIC: Final = "bench"
@@ -115,10 +118,10 @@ async def _balanced_days(sheet: Sheet, plan: Plan) -> None:
         quiet = await _idle(sheet, swarm, plan)
         await _facts(sheet, swarm, plan)
         await _restarts(sheet, swarm, plan)
+        await _lossy(sheet, swarm, plan, quiet)
         await _own_process(sheet, swarm, plan)
         if plan.agent:
             await _weigh(sheet, swarm)
-        await _lossy(sheet, swarm, plan, quiet)
         await _split(sheet, swarm, plan)
         await _deaths(sheet, swarm, plan, "balanced")
 
@@ -301,6 +304,7 @@ async def _split(sheet: Sheet, swarm: Swarm, plan: Plan) -> None:
 
 
 async def _deaths(sheet: Sheet, swarm: Swarm, plan: Plan, profile: str) -> None:
+    await swarm.until(lambda: swarm.is_fit, CALM_SECONDS_MAX)
     dice = Random(f"{SEED}/{profile}")
     victims = dice.sample(list(swarm.alive.values()), min(plan.kills, len(swarm.alive) - 2))
     swarm.told.clear()

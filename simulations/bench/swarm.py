@@ -91,6 +91,12 @@ class Swarm:
         """Whether all who live keep the same."""
         return len({bee.mesh.root for bee in self.alive.values()}) == 1
 
+    @property
+    def is_fit(self) -> bool:
+        """Whether nobody has cause to doubt itself (`mesh/watch/fitness.py`)."""
+        now = clock.now()
+        return not any(bee.mesh.footing(now).score for bee in self.alive.values())
+
     def everyone_sees(self, count: int) -> bool:
         """Whether each has `count` others alive."""
         return all(

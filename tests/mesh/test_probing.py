@@ -33,11 +33,11 @@ def knock_times(steps: list[tuple[int, Step]]) -> list[int]:
 def test_a_careful_look_knocks_as_fast_as_the_peer_answers_then_asks_helpers_twice() -> None:
     probe = looking()
     steps = until_quiet(probe)
-    assert knock_times(steps) == [0, 40, 100, 400, 600, 750]
-    assert [at for at, step in steps if isinstance(step, AskHelpers)] == [400, 600]
-    assert steps[-1] == (900, NoAnswer(BERT, Kind.CAREFUL, unheard=False))
+    assert knock_times(steps) == [0, 40, 100, 300, 450, 600]
+    assert [at for at, step in steps if isinstance(step, AskHelpers)] == [300, 450]
+    assert steps[-1] == (750, NoAnswer(BERT, Kind.CAREFUL, unheard=False))
     hello = [at for at, step in steps if isinstance(step, Knock) and step.hello]
-    assert hello == [400], "before any helper can vouch for it"
+    assert hello == [300], "before any helper can vouch for it"
     assert probe.next_wake is None
 
 
@@ -50,8 +50,8 @@ def test_a_quick_look_asks_nobody() -> None:
 
 def test_who_is_ill_itself_looks_longer() -> None:
     steps = until_quiet(looking(scale=3))
-    assert knock_times(steps) == [0, 40, 100, 1200, 1800, 2250]
-    assert steps[-1][0] == 2700
+    assert knock_times(steps) == [0, 40, 100, 900, 1350, 1800]
+    assert steps[-1][0] == 2250
 
 
 def test_any_word_from_the_target_ends_the_look_and_the_errands() -> None:
@@ -82,7 +82,7 @@ def test_nobody_can_vouch_or_deny_before_being_asked() -> None:
     probe.wake(0)
     assert not probe.vouched(BERT, CLEO)
     assert probe.denied(BERT, CLEO) == []
-    until_quiet(probe, 400 * MILLISECOND)
+    until_quiet(probe, 300 * MILLISECOND)
     probe.asked(BERT, (CLEO,))
     assert not probe.vouched(BERT, DORA)
     assert probe.vouched(BERT, CLEO)
@@ -91,10 +91,10 @@ def test_nobody_can_vouch_or_deny_before_being_asked() -> None:
 
 def test_the_look_is_over_when_the_last_helper_of_both_waves_has_said_no() -> None:
     probe = looking()
-    until_quiet(probe, 400 * MILLISECOND)
+    until_quiet(probe, 300 * MILLISECOND)
     probe.asked(BERT, (CLEO, DORA))
     assert probe.denied(BERT, CLEO) + probe.denied(BERT, DORA) == []  # one more wave
-    until_quiet(probe, 600 * MILLISECOND)
+    until_quiet(probe, 450 * MILLISECOND)
     probe.asked(BERT, (EMIL,))
     assert probe.denied(BERT, CLEO) == []
     assert probe.denied(BERT, EMIL) == [NoAnswer(BERT, Kind.CAREFUL, unheard=False)]
@@ -102,9 +102,9 @@ def test_the_look_is_over_when_the_last_helper_of_both_waves_has_said_no() -> No
 
 def test_a_look_that_not_even_a_helper_answers_says_so() -> None:
     probe = looking()
-    until_quiet(probe, 400 * MILLISECOND)
+    until_quiet(probe, 300 * MILLISECOND)
     probe.asked(BERT, (CLEO, DORA))
-    assert until_quiet(probe)[-1] == (900, NoAnswer(BERT, Kind.CAREFUL, unheard=True))
+    assert until_quiet(probe)[-1] == (750, NoAnswer(BERT, Kind.CAREFUL, unheard=True))
 
 
 def test_a_short_sleep_puts_off_what_runs_and_a_long_one_ends_it() -> None:
@@ -114,7 +114,7 @@ def test_a_short_sleep_puts_off_what_runs_and_a_long_one_ends_it() -> None:
     probe.slept(300 * MILLISECOND)
     steps = until_quiet(probe)
     assert knock_times(steps)[:3] == [340, 340, 400]
-    assert steps[-1][0] == 1200
+    assert steps[-1][0] == 1050
     probe.look(BERT, Kind.QUICK, PATIENCE, 0)
     probe.forget_all()
     assert probe.next_wake is None

@@ -15,7 +15,7 @@ until a sees c dead
   -> b peer.dead: c: no word from the node itself for 5 s
   -> c peer.suspect: b: it does not answer
   -> c peer.suspect: a: it does not answer
-  -> c peer.dead: b: no word from the node itself for 5 s
+  -> c peer.dead: b: no word from the node itself for 4 s
   -> d peer.suspect: b: it does not answer
   -> d peer.suspect: a: it does not answer
   -> d peer.dead: b: no word from the node itself for 5 s
