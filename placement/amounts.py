@@ -142,6 +142,8 @@ def format_amount(amount: int, unit: str, *, up: bool = False) -> str:
             return format_bytes(amount, up=up)
         case "millicores":
             return format_cores(amount)
+        case "slots":
+            return f"{amount} slot" if amount == 1 else f"{amount} slots"
         case "basis points":
             return f"{amount / 100:g} %"
         case _:

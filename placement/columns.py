@@ -26,6 +26,8 @@ from placement.view import ClusterView, NodeView
 BLOCK_ENTRIES: Final = 64
 BLOCK_ENTRIES_MAX: Final = 2 * BLOCK_ENTRIES
 FIGURED_MAX: Final = 16
+APART: Final = frozenset({"cpu", "disk", "slots"})
+"""Kinds of pools that no memory is drawn from."""
 COLUMNS_MAX: Final = 64
 """Sources remembered per picture; beyond that the oldest is forgotten and worked out again."""
 
@@ -317,12 +319,12 @@ def _changed_kinds(old: NodeView, new: NodeView) -> frozenset[str] | None:
 
 def _draws_on(source: Source, kinds: frozenset[str]) -> bool:
     """Whether a change in pools of these kinds can be seen through `source`."""
-    if source.kind in {"cpu", "disk"}:
+    if source.kind in APART:
         return source.kind in kinds
     if source.kind == "ram":
         return not kinds.isdisjoint(MAIN_MEMORY)
     # A card may draw on its own memory or on main memory; where that is RAM, somebody said so.
-    return not kinds <= {"cpu", "disk"}
+    return not kinds <= APART
 
 
 def _replace_words(words: dict[Word, int], old: NodeView, new: NodeView, bit: int) -> None:

@@ -120,7 +120,8 @@ def _pool_fits(placing: Placing) -> tuple[PoolFit, ...]:
 
 def _pool_fit(pool: PoolView, amount: int, left: int) -> PoolFit:
     room, label = left + amount, pool.label or pool.pool
-    return PoolFit(pool.pool, label, pool.unit, amount, room, left, verdict_of(room, left))
+    verdict = verdict_of(room, left, pool.unit)
+    return PoolFit(pool.pool, label, pool.unit, amount, room, left, verdict)
 
 
 def _metric(

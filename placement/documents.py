@@ -3,6 +3,7 @@
 ram = "8GiB"            gpus = ["nvidia:24GB..:2"]     disks = ["nvme:20GiB"]
 memory = "6GiB"         cpu = "2 cores"                 for = "2h"
 os = "linux"            tools = ["git"]                 labels = { room = "attic" }
+slots = { whisper = 2 } (or ["whisper:2"])
 """
 
 import difflib
@@ -13,8 +14,8 @@ import msgspec
 
 from placement.amounts import AmountError, parse_bytes, parse_cores, parse_duration
 from placement.near import parse_near
-from placement.request import Kind, Objective, Request, RequestError
-from placement.selectors import parse_disk, parse_gpu_selector
+from placement.request import Kind, Objective, Request, RequestError, SlotsNeed
+from placement.selectors import parse_disk, parse_gpu_selector, parse_slots, slots_count
 
 
 def request_from_document(document: Mapping[str, object], asker: str | None = None) -> Request:
@@ -70,6 +71,13 @@ def _labels(value: object) -> tuple[tuple[str, str], ...]:
     return tuple((_text(name), _text(wanted)) for name, wanted in value.items())
 
 
+def _slots(value: object) -> tuple[SlotsNeed, ...]:
+    if isinstance(value, Mapping):  # as the owner's own configuration has it
+        named = value.items()
+        return tuple(SlotsNeed(_text(name), slots_count(_text(count))) for name, count in named)
+    return tuple(parse_slots(item) for item in _list(value))
+
+
 def _yes_or_no(value: object) -> bool:
     if not isinstance(value, bool):
         raise RequestError("expected true or false")
@@ -92,6 +100,7 @@ _READERS: Final[dict[str, tuple[str, Callable[[object], Any]]]] = {
     "cpu": ("cpu_millicores", lambda value: _cores(_text(value))),
     "gpus": ("gpus", lambda value: tuple(parse_gpu_selector(item) for item in _list(value))),
     "disks": ("disks", lambda value: tuple(parse_disk(item) for item in _list(value))),
+    "slots": ("slots", _slots),
     "os": ("os", _text),
     "arch": ("arch", _text),
     "tools": ("tools", lambda value: tuple(_list(value))),

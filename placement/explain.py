@@ -12,6 +12,7 @@ from mesh.instant import MILLISECOND
 from placement.amounts import format_amount, format_bytes, format_duration
 from placement.decision import Change, Decision, Fit, PassedOver
 from placement.near import SIZE_UNKNOWN
+from placement.needs import SLOTS
 from placement.objectives import UNKNOWN
 from placement.reasons import Miss, Reason
 from placement.request import Objective
@@ -95,13 +96,33 @@ def miss_sentence(miss: Miss) -> str:
     return _SENTENCES[miss.reason.place](miss)
 
 
+def _no_room(miss: Miss) -> str:
+    if miss.unit != SLOTS:
+        return f"not enough room on {miss.subject} ({_figures(miss)})"
+    figures = f"needs {miss.need}, has {miss.have} free of {miss.total}"
+    return f"not enough slots called {miss.subject} ({figures})"
+
+
+def _no_pool(miss: Miss) -> str:
+    if miss.option != f"--{SLOTS}":
+        return _plainly(miss)
+    instead = f" ({miss.found} here)" if miss.found else ""
+    return f"no {miss.subject}{instead}"
+
+
+def _room_unknown(miss: Miss) -> str:
+    much, free = ("many", "are") if miss.unit == SLOTS else ("much", "is")
+    return f"room unknown: nobody can say how {much} {miss.subject} {free} free"
+
+
 def _plainly(miss: Miss) -> str:
     instead = f" ({miss.found} here)" if miss.found else ""
     return f"{miss.reason.value}: {miss.subject}{instead}"
 
 
 _SAID: Final[dict[Reason, Callable[[Miss], str]]] = {
-    Reason.NOT_ENOUGH_ROOM: lambda miss: f"not enough room on {miss.subject} ({_figures(miss)})",
+    Reason.POOL_MISSING: _no_pool,
+    Reason.NOT_ENOUGH_ROOM: _no_room,
     Reason.FAILED_BEFORE: lambda miss: (
         f"failed before: {miss.subject} {miss.found}, of late, at such work"
     ),
@@ -109,9 +130,7 @@ _SAID: Final[dict[Reason, Callable[[Miss], str]]] = {
     Reason.NOT_ENOUGH_DEVICES: lambda miss: (
         f"not enough devices: {miss.have} of {miss.need} {miss.subject}"
     ),
-    Reason.ROOM_UNKNOWN: lambda miss: (
-        f"room unknown: nobody can say how much {miss.subject} is free"
-    ),
+    Reason.ROOM_UNKNOWN: _room_unknown,
     Reason.NOT_TOGETHER: lambda miss: f"{miss.subject} fit one by one, but not at the same time",
     Reason.SUSPECT: lambda _: "suspect: it has stopped answering",
     Reason.QUARANTINED: lambda _: (
@@ -134,6 +153,8 @@ def change_sentence(change: Change) -> str:
     """`with --ram ≤ 12.3GiB on attic`: what to ask for, or to wait for, instead."""
     miss = change.miss
     match miss.reason:
+        case Reason.NOT_ENOUGH_ROOM if miss.unit == SLOTS:
+            return f"with {miss.option} {miss.subject}:{miss.have} on {change.name}"
         case Reason.NOT_ENOUGH_ROOM:
             return f"with {miss.option} ≤ {_typeable(miss)} on {change.name}"
         case Reason.QUARANTINED | Reason.BOOKINGS_CLOSED | Reason.CLOSED:

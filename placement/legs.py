@@ -2,9 +2,10 @@
 
 Needs can meet in one pool: a card and main memory on a machine with unified memory, two disks on
 one volume, two selectors after the same card. So the choice is a search: slots in order (cards,
-largest first, then memory, RAM, cores, disks), each trying its pools in the objective's order,
-stepping back when a later slot finds nothing left. Machines are small and needs few, so the first
-try is nearly always the answer; the search is bounded all the same, and giving up means no.
+largest first, then memory, RAM, cores, disks, named slots), each trying its pools in the
+objective's order, stepping back when a later slot finds nothing left. Machines are small and needs
+few, so the first try is nearly always the answer; the search is bounded all the same, and giving up
+means no.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from placement.view import NodeView, PoolView
 STEPS_MAX: Final = 4096
 """Pools looked at per node. Sixteen disks on sixteen equal volumes need 256 when they fit."""
 
-_SLOT_ORDER: Final = {"card": 0, "memory": 1, "ram": 2, "cpu": 3, "disk": 4}
+_SLOT_ORDER: Final = {"card": 0, "memory": 1, "ram": 2, "cpu": 3, "disk": 4, "slots": 5}
 
 
 class Taken(NamedTuple):

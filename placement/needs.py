@@ -18,6 +18,7 @@ MAIN_MEMORY = ("ram", "unified")
 """Unified memory is main memory that cards share: one pool, charged once."""
 
 
+SLOTS_SHOWN_MAX = 8
 SOURCES_REMEMBERED_MAX = 64
 """In words: as many as one picture keeps columns of."""
 
@@ -26,12 +27,14 @@ class Source(NamedTuple):
     """Where an amount may come from. `at_once`: from so many different devices."""
 
     kind: str
-    """ram | cpu | disk | card | memory (a card's or main memory, in one piece)"""
+    """ram | cpu | disk | slots | card | memory (a card's or main memory, in one piece)"""
     at_once: int = 1
     vendor: str | None = None
     model: str = ""
     total_max: int | None = None
     media: str | None = None
+    name: str = ""
+    """Of slots: what they are called."""
 
 
 class Need(NamedTuple):
@@ -66,6 +69,9 @@ class Supply(NamedTuple):
 NO_CARD = "no card"
 ANY_CARD = Source("card")
 RAM = Source("ram")
+SLOTS = "slots"
+UNITS = {"cpu": "millicores", SLOTS: "slots"}
+"""Kinds of sources that are not counted in bytes."""
 
 
 def needs_of(request: Request) -> tuple[Need, ...]:
@@ -80,7 +86,8 @@ def needs_of(request: Request) -> tuple[Need, ...]:
     disks = [
         Need(Source("disk", media=disk.disk_class), disk.amount, "--disk") for disk in request.disks
     ]
-    return (*needs, *disks)
+    slots = [Need(Source(SLOTS, name=one.name), one.count, "--slots") for one in request.slots]
+    return (*needs, *disks, *slots)
 
 
 def supply(source: Source, node: NodeView) -> Supply:
@@ -114,6 +121,10 @@ def offers_of(source: Source, node: NodeView) -> list[Offer]:
         case "disk":
             disks = [pool for pool in node.pools if pool.kind == "disk"]
             return [Offer(pool, "") for pool in disks if source.media in {None, pool.media}]
+        case "slots":
+            wanted = f"{SLOTS}:{source.name}"
+            named = [pool for pool in node.pools if pool.pool == wanted]
+            return [Offer(pool, "") for pool in named if pool.kind == SLOTS]
         case _:
             return [Offer(pool, "") for pool in node.pools if pool.kind == source.kind]
 
@@ -137,7 +148,8 @@ def need_misses(need: Need, node: NodeView, found: Supply | None = None) -> list
         states = sorted({offer.pool.state for offer in offers_of(need.source, node)})
         misses.append(Miss(Reason.POOL_NOT_OPEN, subject, " and ".join(states)))
     if found.best is None:
-        misses.append(Miss(Reason.ROOM_UNKNOWN, subject, need=need.amount, unit=_unit(need)))
+        unit = UNITS.get(need.source.kind, "bytes")
+        misses.append(Miss(Reason.ROOM_UNKNOWN, subject, need=need.amount, unit=unit))
     else:
         have = found.best.room or 0
         if have < need.amount:
@@ -182,6 +194,8 @@ def describe(source: Source) -> str:
             return " ".join(word for word in words if word)
         case "disk":
             return f"{source.media} disk" if source.media else "disk"
+        case "slots":
+            return f"slots called {source.name}"
         case _:
             return source.kind
 
@@ -193,7 +207,7 @@ def _is_known(pool: PoolView) -> bool:
 def _too_small(need: Need, pool: PoolView, have: int) -> Miss:
     return short_of(
         Reason.NOT_ENOUGH_ROOM,
-        pool.label or pool.pool,
+        need.source.name or pool.label or pool.pool,
         need.amount,
         have,
         pool.unit,
@@ -243,10 +257,6 @@ def _by_room(offer: Offer) -> tuple[int, str, str]:
     return offer.pool.room or 0, offer.device, offer.pool.pool
 
 
-def _unit(need: Need) -> str:
-    return "millicores" if need.source.kind == "cpu" else "bytes"
-
-
 def _instead(source: Source, node: NodeView) -> str:
     """What the node has where the asked-for thing is missing."""
     if source.kind == "card":
@@ -255,4 +265,7 @@ def _instead(source: Source, node: NodeView) -> str:
     if source.kind == "disk":
         media = sorted({pool.media or "unknown" for pool in node.pools if pool.kind == "disk"})
         return ", ".join(media) or "no disk"
+    if source.kind == SLOTS:
+        names = [pool.pool.partition(":")[2] for pool in node.pools if pool.kind == SLOTS]
+        return ", ".join(sorted(names)[:SLOTS_SHOWN_MAX])
     return ""

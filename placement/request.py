@@ -7,6 +7,7 @@ compare answers byte for byte.
 """
 
 import hashlib
+import re
 from copy import copy
 from enum import Enum
 from typing import Any, Final, Self
@@ -20,6 +21,10 @@ from placement.history import Scope
 GPU_COUNT_MAX: Final = 64
 GPU_SELECTORS_MAX: Final = 8
 DISKS_MAX: Final = 16
+SLOTS_NAMED_MAX: Final = 16
+"""Names of slots in one request."""
+SLOTS_MAX: Final = 1_000_000
+"""Of one name. Whoever counts more of a thing counts something that has a unit."""
 TOOLS_MAX: Final = 64
 LABELS_MAX: Final = 64
 GUESSES_MAX: Final = 16
@@ -32,6 +37,8 @@ REQUEST_BYTES_MAX: Final = 64 * 1024
 
 VENDORS: Final = ("amd", "apple", "intel", "nvidia")
 DISK_CLASSES: Final = ("hdd", "network", "nvme", "ssd")
+_SLOTS_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+"""No colon and no sign of equality: both stand before a number."""
 
 _OS_NAMES: Final = {"macos": "darwin", "mac": "darwin", "osx": "darwin", "win32": "windows"}
 _ARCH_NAMES: Final = {"amd64": "x86_64", "x64": "x86_64", "x86-64": "x86_64", "aarch64": "arm64"}
@@ -105,6 +112,18 @@ class DiskNeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             )
 
 
+class SlotsNeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """So many of the slots that a node has under one name."""
+
+    name: str
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        check_slots_name(self.name)
+        if not 1 <= self.count <= SLOTS_MAX:
+            raise RequestError(f"{self.count} slots: write a count from 1 to {SLOTS_MAX}")
+
+
 class Near(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Data to be near to: a path at `node` (a name or an id), or, where `node` is empty, a model
     in whatever store has it (in `store`, if that is named). `bytes` None: as large as those who
@@ -153,6 +172,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     gpus: tuple[GpuSelector, ...] = ()
     cpu_millicores: int | None = None
     disks: tuple[DiskNeed, ...] = ()
+    slots: tuple[SlotsNeed, ...] = ()
     os: str | None = None
     arch: str | None = None
     tools: tuple[str, ...] = ()
@@ -193,6 +213,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         for what, count, most in (
             ("gpu selectors", len(self.gpus), GPU_SELECTORS_MAX),
             ("disks", len(self.disks), DISKS_MAX),
+            ("names of slots", len(self.slots), SLOTS_NAMED_MAX),
             ("tools", len(self.tools), TOOLS_MAX),
             ("labels", len(self.labels), LABELS_MAX),
             ("guesses", len(self.guesses), GUESSES_MAX),
@@ -204,6 +225,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
                 raise RequestError(f"{count} {what}: {most} is the most that can be asked at once")
         if sum(selector.count for selector in self.gpus) > GPU_COUNT_MAX:
             raise RequestError(f"more than {GPU_COUNT_MAX} cards: no machine has them")
+        if len({slots.name for slots in self.slots}) != len(self.slots):
+            raise RequestError("slots of one name are asked for twice: write whisper:2")
         pairs = [word for label in self.labels for word in label]
         names: list[str | None] = [
             self.os,
@@ -231,6 +254,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         # Order and spelling carry no meaning, so equal questions must be equal bytes.
         msgspec.structs.force_setattr(self, "tools", tuple(sorted({*self.tools})))
         msgspec.structs.force_setattr(self, "labels", tuple(sorted({*self.labels})))
+        msgspec.structs.force_setattr(self, "slots", tuple(sorted(self.slots, key=_by_name)))
         msgspec.structs.force_setattr(self, "prefer", tuple(sorted({*self.prefer})))
         msgspec.structs.force_setattr(self, "avoid", tuple(sorted({*self.avoid})))
         msgspec.structs.force_setattr(self, "os", os_family(self.os))
@@ -286,6 +310,19 @@ def question(request: Request) -> bytes:
 def question_digest(request: Request) -> str:
     """SHA-256 of `question`, as hex: the name of a question in a decision."""
     return hashlib.sha256(question(request)).hexdigest()
+
+
+def check_slots_name(name: str) -> None:
+    """Raises RequestError for what slots cannot be called."""
+    if not _SLOTS_NAME.fullmatch(name):
+        raise RequestError(
+            f"{name[:80]!r} is no name of slots: use letters, digits, dots, dashes and "
+            "underscores, at most 63, beginning with a letter or digit"
+        )
+
+
+def _by_name(slots: SlotsNeed) -> str:
+    return slots.name
 
 
 def _check_amount(what: str, amount: int) -> None:

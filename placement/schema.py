@@ -15,6 +15,8 @@ from placement.request import (
     GPU_SELECTORS_MAX,
     LABELS_MAX,
     LEANINGS_MAX,
+    SLOTS_MAX,
+    SLOTS_NAMED_MAX,
     TOOLS_MAX,
     WORD_CHARS_MAX,
     Kind,
@@ -81,6 +83,17 @@ _KEYS: Final[dict[str, Any]] = {
     },
     "gpus": _list("cards, as in nvidia:24GB..:2", GPU_SELECTORS_MAX),
     "disks": _list("as in nvme:20GiB", DISKS_MAX),
+    "slots": {
+        "description": 'slots by their names: ["whisper:2"], or { whisper = 2 }',
+        "oneOf": [
+            _list("as in whisper:2", SLOTS_NAMED_MAX),
+            {
+                "type": "object",
+                "additionalProperties": {"type": "integer", "minimum": 1, "maximum": SLOTS_MAX},
+                "maxProperties": SLOTS_NAMED_MAX,
+            },
+        ],
+    },
     "os": _text("as in linux"),
     "arch": _text("as in x86_64"),
     "tools": _list("programs that must be on the PATH", TOOLS_MAX),

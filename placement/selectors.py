@@ -1,4 +1,4 @@
-"""`nvidia:24GB..:2`: cards in one word.
+"""`nvidia:24GB..:2`: cards in one word; and disks, and slots.
 
 Parts stand between colons, in any order, each at most once: a vendor, a memory (`24GB` or `24GB..`
 for at least so much room; `16GiB..32GiB` for a card with at most 32 GiB in all), a count, and
@@ -13,10 +13,12 @@ from placement.amounts import AmountError, parse_bytes
 from placement.request import (
     DISK_CLASSES,
     GPU_COUNT_MAX,
+    SLOTS_MAX,
     VENDORS,
     DiskNeed,
     GpuSelector,
     RequestError,
+    SlotsNeed,
 )
 
 SELECTOR_CHARS_MAX: Final = 120
@@ -58,6 +60,22 @@ def parse_disk(text: str) -> DiskNeed:
         known = ", ".join(DISK_CLASSES)
         raise RequestError(f"{text!r} names no disk class ({known}): write nvme:20GiB")
     return DiskNeed(amount=_bytes(amount), disk_class=disk_class or None)
+
+
+def parse_slots(text: str) -> SlotsNeed:
+    """`whisper` or `whisper:2`. Raises RequestError."""
+    if len(text) > SELECTOR_CHARS_MAX:
+        raise RequestError(f"slots of {len(text)} characters: write whisper:2")
+    name, colon, count = text.strip().partition(":")
+    return SlotsNeed(name, slots_count(count) if colon else 1)
+
+
+def slots_count(text: str) -> int:
+    """A number of slots as people write it. Raises RequestError."""
+    digits = text.strip()
+    if not digits.isascii() or not digits.isdigit() or len(digits) > len(str(SLOTS_MAX)):
+        raise RequestError(f"{text[:40]!r} is no number of slots: write whisper:2")
+    return int(digits)
 
 
 def _role(part: str) -> str:

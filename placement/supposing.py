@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from placement.amounts import AmountError, format_bytes, parse_bytes, parse_cores
 from placement.request import RequestError
-from placement.selectors import parse_gpu_selector
+from placement.selectors import parse_gpu_selector, parse_slots
 from placement.view import ClusterView, DeviceView, NodeView, PoolView
 
 SUPPOSED: Final = "supposed"
@@ -99,6 +99,8 @@ def _with_part(node: NodeView, part: str) -> NodeView:
             )
         if colon and kind == "disk":
             return _with_pool(node, "disk", parse_bytes(amount), "ssd")
+        if colon and kind == "slots":
+            return _with_slots(node, amount)
         return _with_cards(node, part)
     except AmountError as error:
         raise RequestError(f"--plus: {error}") from error
@@ -120,6 +122,20 @@ def _with_pool(node: NodeView, kind: str, amount: int, media: str) -> NodeView:
     name = f"supposed:{kind}:{len(node.pools)}"
     new = PoolView(name, kind, "bytes", amount, amount, "open", "a supposed disk", media)
     return replace(node, pools=(*node.pools, new))
+
+
+def _with_slots(node: NodeView, text: str) -> NodeView:
+    slots = parse_slots(text)
+    name = f"slots:{slots.name}"
+    pools = list(node.pools)
+    for at, pool in enumerate(pools):
+        if pool.pool == name:
+            room = None if pool.room is None else pool.room + slots.count
+            total = None if pool.total is None else pool.total + slots.count
+            pools[at] = replace(pool, room=room, total=total)
+            return replace(node, pools=tuple(pools))
+    new = PoolView(name, "slots", "slots", slots.count, slots.count, "open", slots.name)
+    return replace(node, pools=(*pools, new))
 
 
 def _with_cards(node: NodeView, part: str) -> NodeView:

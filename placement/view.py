@@ -27,9 +27,9 @@ class PoolView:
 
     pool: str
     kind: str
-    """ram | cpu | vram | unified | disk"""
+    """ram | cpu | vram | unified | disk | slots"""
     unit: str
-    """bytes | millicores"""
+    """bytes | millicores | slots"""
     total: int | None
     room: int | None
     state: str

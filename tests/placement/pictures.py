@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from placement.history import NOTHING, Failure, History, Observation, Scope
-from placement.request import DiskNeed, GpuSelector, Kind, Near, Objective, Request
+from placement.request import DiskNeed, GpuSelector, Kind, Near, Objective, Request, SlotsNeed
 from placement.view import ClusterView, DeviceView, LoadedModel, NodeView, PoolView
 
 GIB = 1 << 30
@@ -30,6 +30,10 @@ def cores(room, total=16_000):
 
 def disk(name, room, media="nvme"):
     return PoolView(name, "disk", "bytes", 1000 * GIB, room, "open", name, media)
+
+
+def slots(name, room, total=2, state="open"):
+    return PoolView(f"slots:{name}", "slots", "slots", total, room, state, name)
 
 
 def card(uuid, room, total=24 * GIB, state="open"):
@@ -94,6 +98,10 @@ def pools_and_devices(draw):
         pools.append(
             PoolView(f"d{place}", "disk", "bytes", 99 * GIB, draw(rooms), draw(states), "", media)
         )
+    pools += [
+        slots(name, draw(st.sampled_from([0, 1, 2, 2, None])), 2, draw(states))
+        for name in draw(st.sampled_from([(), (), ("whisper",), ("licence", "whisper")]))
+    ]
     devices = []
     for place in range(draw(st.integers(0, 3))):
         vendor = draw(st.sampled_from(["nvidia", "amd"]))
@@ -173,6 +181,13 @@ wishes = {
     "gpus": st.lists(selectors, min_size=1, max_size=2).map(tuple),
     "cpu_millicores": st.sampled_from([500, 2000]),
     "disks": st.lists(disk_needs, min_size=1, max_size=2).map(tuple),
+    "slots": st.sampled_from(
+        [
+            (SlotsNeed("whisper"),),
+            (SlotsNeed("whisper", 2),),
+            (SlotsNeed("licence"), SlotsNeed("whisper", 2)),
+        ]
+    ),
     "os": st.just("linux"),
     "arch": st.just("arm64"),
     "tools": st.sampled_from([("git",), ("git", "go")]),

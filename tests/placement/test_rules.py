@@ -3,11 +3,24 @@
 import pytest
 
 from placement.reasons import Reason, Verdict
-from placement.request import DiskNeed, GpuSelector, Kind, Request
+from placement.request import DiskNeed, GpuSelector, Kind, Request, SlotsNeed
 from placement.rules import misses, verdict_of_misses
-from tests.placement.pictures import GIB, A, card, cores, device, disk, gpu_node, mac, node, ram
+from tests.placement.pictures import (
+    GIB,
+    A,
+    card,
+    cores,
+    device,
+    disk,
+    gpu_node,
+    mac,
+    node,
+    ram,
+    slots,
+)
 
 ONE_CARD = Request(gpus=(GpuSelector(8 * GIB, "nvidia"),))
+WHISPER = Request(slots=(SlotsNeed("whisper", 2),))
 HEAVY = Request(ram_bytes=4 * GIB)
 
 
@@ -34,6 +47,11 @@ HEAVY = Request(ram_bytes=4 * GIB)
             Reason.LABEL_DIFFERS,
         ),
         (Request(cpu_millicores=1), node(A), Reason.POOL_MISSING),
+        (WHISPER, node(A), Reason.POOL_MISSING),
+        (WHISPER, node(A, slots("whisper-large", 2)), Reason.POOL_MISSING),
+        (WHISPER, node(A, slots("whisper", 2, state="impaired")), Reason.POOL_NOT_OPEN),
+        (WHISPER, node(A, slots("whisper", None)), Reason.ROOM_UNKNOWN),
+        (WHISPER, node(A, slots("whisper", 1)), Reason.NOT_ENOUGH_ROOM),
         (HEAVY, node(A, ram(9 * GIB, state="draining")), Reason.POOL_NOT_OPEN),
         (HEAVY, node(A, ram(None)), Reason.ROOM_UNKNOWN),
         (HEAVY, node(A, ram(9 * GIB, state="unknown")), Reason.ROOM_UNKNOWN),
