@@ -23,6 +23,7 @@ class Unit(Enum):
     SLOTS = "slots"
 
 
+SLOTS: Final = "slots"
 POOLS_READ_MAX: Final = 4096
 """Ids, true or not, whose unit is not looked for twice. They are short, or they are not read."""
 _WHOLE: Final = {"ram": Unit.BYTES, "unified": Unit.BYTES, "cpu": Unit.MILLICORES}
@@ -30,7 +31,7 @@ _PREFIXED: Final = {
     "disk": Unit.BYTES,
     "gpu": Unit.BYTES,
     "mig": Unit.BYTES,
-    "slots": Unit.SLOTS,
+    SLOTS: Unit.SLOTS,
 }
 
 
@@ -57,4 +58,6 @@ def much(amount: int, kind: str) -> str:
         return f"{amount / _MIB:.0f} MiB" if small else f"{amount / _GIB:.1f} GiB"
     if unit is Unit.MILLICORES:
         return f"{amount / 1000:g} cores"
+    if unit is Unit.SLOTS:
+        return "1 slot" if amount == 1 else f"{amount} slots"
     return str(amount)

@@ -20,6 +20,8 @@ PORT_DEFAULT: Final = 4653
 PORT_MAX: Final = 65_535
 NAME_CHARS_MAX: Final = 63
 LABELS_MAX: Final = 64
+SLOT_NAMES_MAX: Final = 32
+"""Each is a pool, told to everyone with every look."""
 SEEDS_MAX: Final = 64
 TRUST_POLICIES: Final = ("secret", "tofu", "allow-list")
 TRUSTED_MAX: Final = 1024
@@ -59,6 +61,8 @@ class UpOptions:
     offer: str | None = None
     """`ram=2GiB,cores=1`, as `node.probes.shares` reads it. None: the whole machine."""
     labels: tuple[tuple[str, str], ...] = ()
+    slots: tuple[tuple[str, int], ...] = ()
+    """Name → how many of what no probe can count: licences, places at a server, hands."""
     seeds: tuple[tuple[str, int], ...] = ()
     interfaces: tuple[str, ...] = ()
     """Names of the interfaces to speak on. Empty: every usable one."""
@@ -261,6 +265,27 @@ def _read_labels(said: object) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(labels.items()))
 
 
+def read_slots(said: object) -> tuple[tuple[str, int], ...]:
+    """`NAME=N`, several; or a table. By name."""
+    from placement.request import SLOTS_MAX, check_slots_name
+
+    if isinstance(said, Mapping):
+        said = [f"{name}={count}" for name, count in said.items()]
+    slots: dict[str, int] = {}
+    for entry in _listed(said, SLOT_NAMES_MAX):
+        name, equals, count = (part.strip() for part in str(entry).rpartition("="))
+        digits = count.isascii() and count.isdigit() and len(count) <= len(str(SLOTS_MAX))
+        if not equals or not digits or int(count) > SLOTS_MAX:
+            raise ConfigError(
+                f"{str(entry)[:80]!r} is no number of slots: write NAME=N, as in whisper=2, "
+                f"with N from 0 to {SLOTS_MAX}"
+            )
+        check_slots_name(name)
+        if slots.setdefault(name, int(count)) != int(count):
+            raise ConfigError(f"slots called {name} are named twice: write one number of them")
+    return tuple(sorted(slots.items()))
+
+
 def _read_seeds(said: object) -> tuple[tuple[str, int], ...]:
     return tuple(dict.fromkeys(read_seed(entry) for entry in _listed(said, SEEDS_MAX)))
 
@@ -326,6 +351,7 @@ SETTINGS: Final = (
     Setting("name", read_name, None, "--name"),
     Setting("offer", _read_text, None, "--offer"),
     Setting("labels", _read_labels, (), "--label"),
+    Setting("slots", read_slots, (), "--slots"),
     Setting("seeds", _read_seeds, (), "--seed"),
     Setting("interfaces", _read_interfaces, (), "--interface"),
     Setting("mdns", read_flag, True, "--no-mdns"),

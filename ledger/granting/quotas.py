@@ -18,7 +18,7 @@ from ledger.commands import Hold, Leg, Outcome
 from ledger.granting import Refused
 from ledger.granting.guests import Guest
 from ledger.policy import Principal
-from ledger.pools import much
+from ledger.pools import SLOTS, much
 from mesh.instant import MINUTE, Duration, Instant
 
 PACES_MAX: Final = 1024
@@ -75,7 +75,8 @@ def over_quota(legs: tuple[Leg, ...], guest: Guest, books: Books) -> tuple[str, 
         more = sum(leg.amount for leg in wanted)
         has = books.held(guest.name, kind)
         if more and has + more > most:
-            told.append(f"{guest.name} holds {much(has, kind)} of {much(most, kind)} {kind} here")
+            what = "" if kind == SLOTS else f" {kind}"  # slots say themselves what they are
+            told.append(f"{guest.name} holds {much(has, kind)} of {much(most, kind)}{what} here")
             excess = together(excess, _last_of(wanted, has + more - most))
     return "; ".join(told), excess
 

@@ -163,9 +163,10 @@ def _probed(settings: dict[str, Settled]) -> tuple[Inventory, Live]:
     tools = instruments()
     reserve = settings["system_reserve"].value
     labels = dict(settings["labels"].value)
-    inventory = read_inventory(None, labels, reserve, tools, ask_versions=False)
+    slots = settings["slots"].value
+    inventory = read_inventory(None, labels, reserve, tools, ask_versions=False, slots=slots)
     onlooker = Onlooker(registry_folder(os.environ))
-    return inventory, Sampler(tools, onlooker, clock.now, reserve).sample(()).live
+    return inventory, Sampler(tools, onlooker, clock.now, reserve, slots).sample(()).live
 
 
 def _models() -> Models:

@@ -141,6 +141,7 @@ def _written(flags: Namespace) -> dict[str, Any]:
         "cpu": cores,
         "gpus": flags.gpus,
         "disks": flags.disks,
+        "slots": flags.slots,
         "os": flags.os,
         "arch": flags.arch,
         "tools": flags.tools,

@@ -159,6 +159,8 @@ def _pools(pools: Sequence[Mapping[str, Any]], live: Mapping[str, Any] | None) -
 def _use(kind: str, now: Mapping[str, Any], unit: str) -> tuple[str, str]:
     if kind in ("cpu", "disk"):
         return NOT_MEASURED, NOT_MEASURED
+    if kind == "slots":
+        return NOT_MEASURED, amount(now.get("foreign"), unit)
     used = sum(now["used"].values()) if "used" in now else None
     return amount(used, unit), amount(now.get("foreign"), unit)
 

@@ -231,6 +231,7 @@ def _up(parser: Parser) -> None:
     add("--port", help="UDP and TCP port (default 4653)")
     add("--offer", metavar="ram=..,cores=..", help="share only this much of the machine")
     add("--label", dest="labels", action="append", metavar="KEY=VALUE", help="may be repeated")
+    add("--slots", action="append", metavar="NAME=N", help="so many of them, as in whisper=2")
     add("--seed", dest="seeds", action="append", metavar="HOST:PORT", help="may be repeated")
     add("--interface", dest="interfaces", action="append", metavar="NAME", help="only these")
     add("--no-mdns", dest="mdns", action="store_false", default=None, help="beacons and seeds only")

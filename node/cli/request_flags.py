@@ -26,6 +26,7 @@ def request(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add("--cpu", metavar="CORES", help="as in 2 or 500m")
     add("--disk", dest="disks", action="append", metavar="[KIND:]AMOUNT", help="as in ssd:100GB")
+    add("--slots", action="append", metavar="NAME[:N]", help="as in whisper:2; may be repeated")
     add("--os", dest="os", metavar="NAME", help="as in linux")
     add("--arch", metavar="NAME", help="as in x86_64")
     add("--tool", dest="tools", action="append", metavar="NAME", help="may be repeated")

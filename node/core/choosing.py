@@ -59,7 +59,7 @@ def _understood(words: str, base: Request) -> Request:
     asked = reading.request
     wants = (
         asked.ram_bytes, asked.memory_bytes, asked.gpus, asked.cpu_millicores, asked.disks,
-        asked.tools, asked.labels, asked.os, asked.arch,
+        asked.slots, asked.tools, asked.labels, asked.os, asked.arch,
     )  # fmt: skip
     if reading.workload == NOT_UNDERSTOOD and not any(wants):
         hint = (

@@ -23,7 +23,7 @@ from node.probes.instruments import Instruments, instruments
 from node.probes.network import read_interfaces
 from node.probes.offers import Offer, offer_text
 from node.probes.pci import numa_of
-from node.probes.pools import disk_pool, look, pool_facts
+from node.probes.pools import Slots, disk_pool, look, pool_facts
 from node.probes.runtimes import read_runtimes
 from node.probes.sources import Roots
 from node.probes.tools import read_tools
@@ -37,6 +37,7 @@ def read_inventory(
     tools: Instruments | None = None,
     *,
     ask_versions: bool = True,
+    slots: Slots = (),
 ) -> Inventory:
     """This machine, or the share of it. `ask_versions`: start tools to ask for their version."""
     tools = tools or instruments()
@@ -52,7 +53,7 @@ def read_inventory(
         cores_logical=figure(cpu.cores_logical, "cores", "/proc/cpuinfo"),
         cores_physical=figure(cpu.cores_physical, "cores", "/proc/cpuinfo"),
         memory_total=figure(seen.memory.total, "bytes", seen.memory.source, seen.memory.note),
-        pools=pool_facts(seen, share, system_reserve),
+        pools=pool_facts(seen, share, system_reserve, slots),
         gpus=tuple(gpu_fact(card, numa_of(tools.roots, card.slot)) for card in seen.cards),
         volumes=tuple(_volume_fact(tools.roots, volume, share) for volume in seen.volumes),
         tools=read_tools(tools.path, tools.versions, tools.run_limited, ask_versions=ask_versions),

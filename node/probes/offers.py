@@ -39,11 +39,12 @@ class Offer(msgspec.Struct, frozen=True):
 
 
 class ShareRecord(msgspec.Struct, frozen=True):
-    """Line 1 of a share's file. `offer` None: the whole machine."""
+    """Line 1 of a share's file. `offer` None: the whole machine. `slots`: what they are called."""
 
     pid: int
     state_folder: str
     offer: Offer | None
+    slots: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +123,10 @@ def offer_text(offer: Offer) -> str:
 
 
 def check_claim(
-    offer: Offer | None, state_folder: str, capacity: Capacity, others: Iterable[ShareRecord]
-) -> None:
-    """Raises ShareRefused when `offer` cannot stand beside what the others offer."""
+    offer: Offer | None, state_folder: str, capacity: Capacity, others: Iterable[ShareRecord],
+    slots: tuple[str, ...] = (),
+) -> None:  # fmt: skip
+    """Raises ShareRefused when `offer`, or slots so called, cannot stand beside the others'."""
     others = tuple(others)
     for other in others:
         if other.state_folder == state_folder:
@@ -134,6 +136,7 @@ def check_claim(
             )
         if offer is None or other.offer is None:
             _refuse_whole(offer, other)
+        _check_slots(slots, other)
     if offer is not None:
         _check_cards(offer, capacity, others)
         _check_amount("ram", offer.ram, capacity.ram, others, lambda one: one.ram)
@@ -155,6 +158,17 @@ def _refuse_whole(offer: Offer | None, other: ShareRecord) -> None:
         f"{_who(other)} offers {offer_text(other.offer)} of this machine: stop it, or start this "
         "agent with an --offer of its own."
     )
+
+
+def _check_slots(slots: tuple[str, ...], other: ShareRecord) -> None:
+    # How many there are in all nobody can read, so one agent counts them. To share them out is not
+    # needed: whoever may ask one agent of a mesh may ask them all.
+    twice = [name for name in slots if name in other.slots]
+    if twice:
+        raise ShareRefused(
+            f"{_who(other)} has slots called {', '.join(twice)} already, and of one machine only "
+            "one agent may promise them: leave them to it, or declare them here and not there."
+        )
 
 
 def _check_cards(offer: Offer, capacity: Capacity, others: tuple[ShareRecord, ...]) -> None:

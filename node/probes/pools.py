@@ -4,11 +4,14 @@ readings cannot disagree.
 A share has what it offers and nothing else: so much RAM, so many cores, the cards it names. Disks
 belong to whole machines alone, because nothing keeps two shares apart on them. The reserve of the
 system is taken off a whole machine; shares are cut from what is left after it (`read_capacity`).
+
+Slots are what a person says that there is: no probe can count licences. They belong to the agent
+that declares them, whole machine or share, and on one machine to no other (`offers.py`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from node.core.picture.topics import PoolFact
 from node.probes import apple
@@ -21,6 +24,11 @@ from node.probes.offers import Capacity, Offer
 
 RAM: Final = "ram"
 CPU: Final = "cpu"
+SLOTS: Final = "slots"
+
+Slots: TypeAlias = Sequence[tuple[str, int]]
+"""(name, how many), as the configuration has them."""
+DECLARED: Final = "the configuration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +65,15 @@ def _memory(tools: Instruments) -> MemoryReading:
     return read_memory(tools.roots)
 
 
-def pool_facts(seen: Look, offer: Offer | None, system_reserve: int | None) -> tuple[PoolFact, ...]:
+def pool_facts(
+    seen: Look, offer: Offer | None, system_reserve: int | None, slots: Slots = ()
+) -> tuple[PoolFact, ...]:
     """The pools, ordered by name. `system_reserve` None: the default of a machine or a share."""
     pools = [_ram(seen, offer, system_reserve), _cpu(seen, offer)]
     pools += [_card(card) for card in seen.cards if not card.unified]
     if offer is None:
         pools += [_disk(volume) for volume in seen.volumes]
+    pools += [_slots(name, count) for name, count in slots]
     return tuple(sorted(pools, key=lambda fact: fact.pool))
 
 
@@ -90,6 +101,10 @@ def _cpu(seen: Look, offer: Offer | None) -> PoolFact:
 def _card(card: CardReading) -> PoolFact:
     reserve = card.memory_reserved
     return PoolFact(card.pool, "vram", "bytes", card.memory_total, reserve, card.model, card.source)
+
+
+def _slots(name: str, count: int) -> PoolFact:
+    return PoolFact(f"{SLOTS}:{name}", SLOTS, "slots", count, 0, name, DECLARED)
 
 
 def disk_pool(volume: Volume) -> str:

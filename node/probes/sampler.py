@@ -4,7 +4,7 @@ What a hold uses is read before *and* after what is free, and the smaller figure
 that was taken between the two readings would be seen as used and still as free, and promised twice.
 
 Cores are shared in time and not in space: a busy moment is not a promise broken, so a pool of cores
-is free as far as the books go, and its load is a metric beside it.
+is free as far as the books go, and its load is a metric beside it. So are slots, which nobody sees.
 
 In a share, `free` is the least of what the machine has free beyond the other shares' outstanding
 promises, and of what the share has not used up itself. `foreign` is what no hold explains: of a
@@ -24,7 +24,7 @@ from node.probes.card import CardReading
 from node.probes.cpu import CpuTicks, busy_metric, percent_busy, read_load, read_ticks
 from node.probes.instruments import Instruments
 from node.probes.memory import MIB
-from node.probes.pools import CPU, RAM, Look, disk_pool, look, pool_facts
+from node.probes.pools import CPU, DECLARED, RAM, SLOTS, Look, Slots, disk_pool, look, pool_facts
 from node.probes.pressure import read_pressure
 from node.probes.processes import Attributor, Tie, foreign_use
 from node.probes.shares import Onlooker
@@ -56,12 +56,14 @@ class Sampler:
         claim: Onlooker,
         clock: Callable[[], Instant],
         system_reserve: int | None = None,
+        slots: Slots = (),
     ) -> None:
         """`claim`: our share (or an `Onlooker`). `clock`: CLOCK_BOOTTIME in nanoseconds."""
         self._tools = tools
         self._claim = claim
         self._clock = clock
         self._system_reserve = system_reserve
+        self._slots = slots
         self._attributor = Attributor(tools.roots)
         self._foreign: tuple[ForeignFact, ...] = ()
         self._foreign_size = 0
@@ -82,7 +84,7 @@ class Sampler:
         self._claim.publish_use(sum(ram_used.values()), self._clock())
         readings = tuple(
             self._reading(fact, seen, ram_used, outstanding, matched)
-            for fact in pool_facts(seen, self._claim.offer, self._system_reserve)
+            for fact in pool_facts(seen, self._claim.offer, self._system_reserve, self._slots)
         )
         pools = {reading.pool: live_pool(reading, seen, unread) for reading in readings}
         foreign = self._foreign_rows(pools, seen, matched)
@@ -125,7 +127,7 @@ class Sampler:
         used: Mapping[bytes, int] = {}
         if fact.pool == RAM:
             free, used = self._ram_free(fact, seen, ram_used, outstanding), ram_used
-        elif fact.pool == CPU:
+        elif fact.pool == CPU or fact.kind == SLOTS:
             free = fact.total
         elif fact.kind == "vram":
             card = next(card for card in seen.cards if card.pool == fact.pool)
@@ -220,6 +222,8 @@ def live_pool(reading: PoolReading, seen: Look, unread: tuple[int, ...]) -> Pool
     if reading.total is not None and reading.free is not None and _attributed(reading.pool):
         system = reading.system if reading.pool != RAM else 0  # a card's is the driver's for good
         foreign = max(0, reading.total - system - reading.free - sum(used.values()))
+    elif reading.pool.startswith(f"{SLOTS}:"):
+        foreign = 0  # nobody takes of them but by the books
     return PoolLive(reading.free, used, foreign, _source(reading.pool, seen, unread))
 
 
@@ -230,6 +234,8 @@ def _attributed(pool: str) -> bool:
 def _source(pool: str, seen: Look, unread: tuple[int, ...]) -> str:
     if pool == CPU:
         return "the books"
+    if pool.startswith(f"{SLOTS}:"):
+        return DECLARED
     if pool.startswith("disk:"):
         notes = [found.note for found in seen.volumes if disk_pool(found) == pool and found.note]
         return "; ".join(["statvfs", *notes])

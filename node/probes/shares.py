@@ -5,7 +5,7 @@ sign of life: the kernel drops it with the process, however it ends, so nothing 
 and nothing waits for a time-out. Claims are made one at a time, under a lock on the folder itself.
 An agent without `--offer` claims the whole machine and stands alone.
 
-    line 1   the claim: offer, pid, state folder; written once, before the file gets its name
+    line 1   the claim: offer, slots, pid, state folder; written once, before the file gets its name
     line 2   how many bytes of RAM the share's own holds use now, with a check sum
 
 Two shares never count the same free byte: what another share has promised or may promise and has
@@ -36,7 +36,7 @@ USE_AGE_MAX: Final[Duration] = 30 * SECOND
 LOCK_TRIES_MAX: Final = 50
 LOCK_PAUSE_SECONDS: Final = 0.1
 SHARES_MAX: Final = 256
-CLAIM_BYTES_MAX: Final = 8192
+CLAIM_BYTES_MAX: Final = 16_384
 USE_LINE_BYTES: Final = 64
 
 
@@ -94,8 +94,11 @@ class Claim(Onlooker):
         os.close(self._descriptor)
 
 
-def claim_share(offer: Offer | None, capacity: Capacity, state_folder: Path, folder: Path) -> Claim:
-    """Claim a part of this machine (None: all of it), or raise ShareRefused."""
+def claim_share(
+    offer: Offer | None, capacity: Capacity, state_folder: Path, folder: Path,
+    slots: tuple[str, ...] = (),
+) -> Claim:  # fmt: skip
+    """Claim a part of this machine (None: all of it) and slots so called, or raise ShareRefused."""
     door = _open_folder(folder)
     try:
         _lock_folder(door, folder)
@@ -103,8 +106,8 @@ def claim_share(offer: Offer | None, capacity: Capacity, state_folder: Path, fol
         others = [record for record, _ in live_shares(folder, None)]
         if len(others) >= SHARES_MAX:
             raise ShareRefused(f"{SHARES_MAX} agents run on this machine already: stop one.")
-        check_claim(offer, resolved, capacity, others)
-        return _write_claim(folder, ShareRecord(os.getpid(), resolved, offer))
+        check_claim(offer, resolved, capacity, others, slots)
+        return _write_claim(folder, ShareRecord(os.getpid(), resolved, offer, slots))
     finally:
         os.close(door)
 

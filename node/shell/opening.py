@@ -274,9 +274,11 @@ def _claim(options: UpOptions, folder: StateFolder, environment: Mapping[str, st
     try:
         offer = None if options.offer is None else parse_offer(options.offer)
         capacity = read_capacity(instruments(), options.system_reserve)
-        return claim_share(offer, capacity, folder.path, registry_folder(environment))
+        slots = tuple(name for name, _ in options.slots)
+        return claim_share(offer, capacity, folder.path, registry_folder(environment), slots)
     except ShareRefused as refused:
-        raise StateError(str(refused).rstrip("."), "see --offer in `holdfast up --help`") from None
+        hint = "see --offer and --slots in `holdfast up --help`"
+        raise StateError(str(refused).rstrip("."), hint) from None
 
 
 def _journal(ground: Ground) -> tuple[Journal, Saved, list[str]]:

@@ -71,12 +71,14 @@ class MachineEyes:
         self._stored: tuple[StoredModel, ...] | None = None
         self._looks = 0
         self._coroner = Coroner(self._tools.roots)
-        self._sampler = Sampler(self._tools, claim, clock.now, options.system_reserve)
+        self._sampler = Sampler(
+            self._tools, claim, clock.now, options.system_reserve, options.slots
+        )
 
     def inventory(self, *, ask_versions: bool) -> Inventory:
         return read_inventory(
             self._claim.offer, dict(self._options.labels), self._options.system_reserve,
-            self._tools, ask_versions=ask_versions,
+            self._tools, ask_versions=ask_versions, slots=self._options.slots,
         )  # fmt: skip
 
     def models(self) -> Models:

@@ -74,6 +74,8 @@ def _value(name: str, value: Any) -> str:
     """A setting as a person would write it: a time has its unit."""
     if name == "history_for":
         return span(value // MILLISECOND)
+    if name == "slots" and value:
+        return ", ".join(f"{each[0]}={each[1]}" for each in value)
     return _written(value)
 
 

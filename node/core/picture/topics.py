@@ -50,9 +50,9 @@ class PoolFact(msgspec.Struct, frozen=True):
 
     pool: str
     kind: str
-    """ram | cpu | vram | unified | disk"""
+    """ram | cpu | vram | unified | disk | slots"""
     unit: str
-    """bytes | millicores"""
+    """bytes | millicores | slots"""
     total: int | None
     system_reserve: int
     """What is never promised: the operating system's own share."""

@@ -48,10 +48,12 @@ IMPOSSIBLE: Final = "impossible"
 TIB: Final = 1 << 40
 LARGEST: Final = {
     "ram": 256 * TIB, "unified": 256 * TIB, "vram": 16 * TIB, "disk": 1 << 60, "cpu": 1 << 25,
+    "slots": 1 << 20,
 }  # fmt: skip
 """Several times the largest single machine that can be bought, in the pool's own unit."""
 KINDS: Final = {
     "ram": ("ram", "unified"), "cpu": ("cpu",), "disk": ("disk",), "gpu": ("vram",),
+    "slots": ("slots",),
 }  # fmt: skip
 """What a pool may be, by the front of its name. Two kinds on one memory would sell it twice."""
 

@@ -7,7 +7,8 @@ What every node says of itself shows it. So each looks, for itself, whether anot
 
 - a card by the same UUID;
 - the same run of the same kernel (`boot`), where either speaks for the whole machine;
-- the same run of the same kernel, where the shares of all who name it are more than the machine.
+- the same run of the same kernel, where the shares of all who name it are more than the machine;
+- slots of one name on the same run of the same kernel: of a machine, one agent counts them.
 
 On what is contested neither grants; what was granted before stays promised. A node that is dead or
 has left counts for as long as its log shows live holds there: it may be dead to us alone, and what
@@ -35,6 +36,7 @@ from node.core.picture.topics import Inventory, Metric
 
 MILLICORES: Final = 1000
 CARD: Final = "gpu:"
+SLOTS: Final = "slots:"
 LIMITS: Final = ("memory.max", "memory.limit_in_bytes")
 """Where a figure of memory comes from that is no machine's."""
 UNMET_FOR: Final[Duration] = 5 * SECOND
@@ -99,7 +101,7 @@ def contested(ours: Claim, others: Mapping[NodeId, Claim]) -> dict[str, tuple[No
             if pool not in ours.pools:
                 continue
             whole = node in near and not (ours.share and theirs.share)
-            if pool.startswith(CARD) or whole:
+            if pool.startswith(CARD) or whole or (pool.startswith(SLOTS) and node in near):
                 rivals.setdefault(pool, {})[node] = None
     if ours.share:
         for pool in _oversold(ours, [others[node] for node in near]):
@@ -234,6 +236,8 @@ class Rivals:
         shares = self._ours is not None and self._ours.share
         if pool.startswith(CARD):
             way_out = "only one may promise it: stop one agent, or `up --offer` what is its own"
+        elif pool.startswith(SLOTS):
+            way_out = "of a machine one agent counts them: leave them out of the other's `[slots]`"
         elif shares and all(self._near[node].share for node in rivals):
             way_out = "together they offer more than the machine has: `up --offer` less"
         else:

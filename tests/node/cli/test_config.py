@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.pools import Unit, unit_of
 from mesh.config import PROFILES
 from node.cli.parser import build, parse
 from node.cli.settings import up_options
@@ -49,6 +50,46 @@ def test_lists_are_comma_separated_in_the_environment() -> None:
 
 def test_labels_may_be_a_table_in_the_file() -> None:
     assert settle({}, {}, {"labels": {"room": "attic"}})["labels"].value == (("room", "attic"),)
+
+
+def test_slots_are_a_table_in_the_file_and_pairs_everywhere_else() -> None:
+    wanted = (("licence-matlab", 1), ("whisper", 2))
+    document = {"slots": {"whisper": 2, "licence-matlab": 1}}
+    assert settle({}, {}, document)["slots"] == (wanted, Origin.FILE)
+    environment = {"HOLDFAST_SLOTS": "whisper=2, licence-matlab=1"}
+    assert settle({}, environment, {})["slots"] == (wanted, Origin.ENVIRONMENT)
+    assert settle({"slots": ["whisper=0"]}, environment, document)["slots"].value == (
+        ("whisper", 0),
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ({"whisper": -1}, "'whisper=-1' is no number of slots: write NAME=N"),
+        ({"whisper": 1.5}, "no number of slots"),
+        ({"whisper": True}, "no number of slots"),
+        ({"whisper": 1_000_001}, "with N from 0 to 1000000"),
+        ("whisper", "'whisper' is no number of slots"),
+        ("=2", "'' is no name of slots"),
+        ("two words=2", "'two words' is no name of slots"),
+        (["whisper=2", "whisper=3"], "slots called whisper are named twice"),
+        ({f"n{number}": 1 for number in range(33)}, "33 entries; 32 is the most"),
+        (7, "7 is not a list"),
+    ],
+)
+def test_slots_that_cannot_be_are_refused_with_a_sentence(said: object, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        settle({"slots": said}, {}, {})
+
+
+@given(st.one_of(st.text(), st.dictionaries(st.text(), st.integers())))
+def test_whatever_is_said_of_slots_is_read_or_refused(said: object) -> None:
+    try:
+        slots = settle({}, {}, {"slots": said})["slots"].value
+    except ConfigError:
+        return
+    assert all(unit_of(f"slots:{name}") is Unit.SLOTS and count >= 0 for name, count in slots)
 
 
 @pytest.mark.parametrize("name", ["first", "moved", "new_identity"])

@@ -103,6 +103,14 @@ def test_shares_of_one_machine_may_stand_side_by_side_until_they_overlap() -> No
     assert contested(share(1, 1, cards=(CARD,)), {B: share(1, 1, cards=(CARD,))}) == {CARD: (B,)}
 
 
+def test_of_slots_of_one_name_on_one_machine_neither_is_granted() -> None:
+    ours, same = (share(1, 1, cards=("slots:whisper",)) for _ in range(2))
+    assert contested(ours, {B: same}) == {"slots:whisper": (B,)}
+    elsewhere = share(1, 1, boot="other", cards=("slots:whisper",))
+    assert contested(ours, {B: elsewhere}) == {}, "every machine has its own"
+    assert contested(ours, {B: share(1, 1, cards=("slots:ffmpeg",))}) == {}
+
+
 def test_the_limit_of_a_container_is_no_machine() -> None:
     told = inventory("ann", 64, 8).inventory
     assert isinstance(told, Inventory)
@@ -115,7 +123,7 @@ claims = st.builds(
     Claim,
     st.sampled_from([None, "b", "c"]),
     st.booleans(),
-    st.dictionaries(st.sampled_from(["ram", "cpu", CARD, "disk:/"]), st.integers(0, 99)),
+    st.dictionaries(st.sampled_from(["ram", "cpu", CARD, "disk:/", "slots:x"]), st.integers(0, 99)),
     st.dictionaries(st.sampled_from(["ram", "cpu"]), st.integers(1, 99)),
 )
 

@@ -107,6 +107,14 @@ def test_a_card_belongs_to_one_share() -> None:
     assert "GPU-a" in sentence
 
 
+def test_slots_of_one_name_belong_to_one_agent_of_a_machine() -> None:
+    other = ShareRecord(41, "/state/other", Offer(GIB, 1000), ("licence", "whisper"))
+    check_claim(Offer(GIB, 1000), "/state/me", MACHINE, (other,), ("whisper-large",))
+    with pytest.raises(ShareRefused, match=r"pid 41 .* has slots called whisper already") as no:
+        check_claim(Offer(GIB, 1000), "/state/me", MACHINE, (other,), ("ffmpeg", "whisper"))
+    assert str(no.value).endswith("declare them here and not there.")
+
+
 def test_a_card_that_is_not_here_cannot_be_offered() -> None:
     assert "GPU-a, GPU-b" in _refusal(Offer(GIB, 1000, ("GPU-x",)))
 

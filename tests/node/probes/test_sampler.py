@@ -12,6 +12,7 @@ from node.core.picture.topics import decode_live, encode
 from node.probes import sampler as sampler_module
 from node.probes.card import CardReading
 from node.probes.instruments import instruments
+from node.probes.inventory import read_inventory
 from node.probes.memory import MIB
 from node.probes.offers import Capacity, Offer
 from node.probes.processes import Tie, started_of
@@ -87,6 +88,19 @@ def test_cores_are_free_as_far_as_the_books_go(tmp_path: Path) -> None:
     total, system, free, used = _pool(_alone(tmp_path).sample([]), "cpu")
     assert (system, used) == (0, {})
     assert free == total is not None
+
+
+def test_slots_are_as_many_as_somebody_declared_and_free_as_far_as_the_books_go(
+    tmp_path: Path,
+) -> None:
+    declared = (("whisper", 2),)
+    sampler = Sampler(box(tmp_path), Onlooker(tmp_path / "m"), lambda: NOW, slots=declared)
+    sample = sampler.sample([Tie(A)])
+    assert _pool(sample, "slots:whisper") == (2, 0, 2, {})
+    assert sample.live.pools["slots:whisper"].foreign == 0, "nobody takes of them unasked"
+    told = read_inventory(None, {}, tools=box(tmp_path), ask_versions=False, slots=declared)
+    (fact,) = (fact for fact in told.pools if fact.kind == "slots")
+    assert (fact.pool, fact.unit, fact.total) == ("slots:whisper", "slots", 2)
 
 
 def test_the_memory_of_a_card_is_charged_to_the_hold_of_the_process(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.instant import SECOND
+from node.config import SLOT_NAMES_MAX
 from node.probes.memory import MIB
 from node.probes.offers import Capacity, Offer, ShareRefused
 from node.probes.shares import (
@@ -111,6 +112,17 @@ def test_of_many_claims_at_once_only_as_many_win_as_fit(tmp_path: Path) -> None:
     assert len(outcomes) == 12
     for claimed in won:
         claimed.release()  # type: ignore[attr-defined]  # a winner is a Claim
+
+
+def test_the_longest_claim_of_slots_is_read_back_whole(tmp_path: Path) -> None:
+    names = tuple(f"{number:02}" + "x" * 61 for number in range(SLOT_NAMES_MAX))
+    cards = tuple(f"GPU-{number:02}" + "0" * 36 for number in range(64))
+    machine = Capacity(4 * GIB, 4000, cards)
+    ours = claim_share(Offer(GIB, 1000, cards), machine, tmp_path / "a", tmp_path / "m", names)
+    assert [record for record, _ in live_shares(tmp_path / "m", None)] == [ours.record]
+    with pytest.raises(ShareRefused, match="has slots called 31xxx"):
+        claim_share(Offer(GIB, 1000), machine, tmp_path / "b", tmp_path / "m", names[-1:])
+    ours.release()
 
 
 def test_what_the_others_have_not_used_yet_is_not_ours_to_promise(tmp_path: Path) -> None:
