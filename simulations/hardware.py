@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 from ledger.observations import PoolReading
 from node.core.picture.reports import InventoryRead, Sampled
@@ -10,6 +12,7 @@ from node.core.picture.topics import GpuFact, Inventory, Live, Metric, PoolFact,
 GIB = 1 << 30
 TOOLS = ("git", "python3", "ollama", "docker", "go", "ffmpeg")
 SOURCE = "simulation"
+NO_SLOTS: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -40,6 +43,7 @@ class Work:
 def inventory(
     name: str, ram: int, cores: int, tools: tuple[str, ...] = TOOLS[:2],
     cards: Sequence[Card] = (), boot: str = "", mark: str = "",
+    slots: Mapping[str, int] = NO_SLOTS,
 ) -> InventoryRead:  # fmt: skip
     """A machine of `ram` bytes, `cores` cores and the cards that its driver shows. `boot`: which
     run of which kernel, if not the only one of that name; `mark`: which machine, likewise."""
@@ -62,6 +66,10 @@ def inventory(
                     PoolFact(card.pool, "vram", "bytes", card.vram, 0, "invented card", SOURCE)
                     for card in shown
                 ),
+                *(
+                    PoolFact(f"slots:{name}", "slots", "slots", count, 0, name, SOURCE)
+                    for name, count in sorted(slots.items())
+                ),
             ),
             gpus=tuple(
                 GpuFact(card.uuid, "nvidia", "invented card", card.pool, card.vram, None, None)
@@ -82,6 +90,7 @@ def inventory(
 def sample(
     ram: int, cores: int, ram_foreign: int = 0, used: Mapping[bytes, int] | None = None,
     cards: Sequence[Card] = (), blind: Sequence[str] = (),
+    slots: Mapping[str, int] = NO_SLOTS,
 ) -> Sampled:  # fmt: skip
     """What the probes see: `ram_foreign` bytes taken by nobody's hold, `used` by holds.
 
@@ -97,8 +106,13 @@ def sample(
             for card in cards
             if card.present
         ),
+        *(
+            PoolReading(f"slots:{name}", count, 0, count, {})
+            for name, count in sorted(slots.items())
+        ),
     ]
     foreign: dict[str, int | None] = {"cpu": None, "ram": ram_foreign}
+    foreign.update((f"slots:{name}", 0) for name in slots)
     foreign.update({card.pool: card.foreign for card in cards})
     seen = [
         PoolReading(one.pool, one.total, one.system, None, {}) if one.pool in blind else one

@@ -115,6 +115,8 @@ class Host:
     """The run of a kernel that it says it is, if not one of its own: a container of another's."""
     ram_foreign: int = 0
     cards: list[Card] = field(default_factory=list)
+    slots: dict[str, int] = field(default_factory=dict)
+    """Name → how many its configuration says that there are; read at a start."""
     blind_pools: set[str] = field(default_factory=set)
     probes_hang: bool = False
     inventory_told: tuple[object, ...] = ()
@@ -188,8 +190,9 @@ class Host:
             return self.described.but(self.ram, self.cards).read()
         boot = self.kernel or f"boot of {self.name}"
         return hardware.inventory(
-            self.called, self.ram, self.cores, self.tools, self.cards, boot, self.fingerprint
-        )
+            self.called, self.ram, self.cores, self.tools, self.cards, boot, self.fingerprint,
+            self.slots,
+        )  # fmt: skip
 
     def wall(self, now: Instant) -> int:
         """What its wall clock shows."""
@@ -210,7 +213,7 @@ class Host:
             return now.sampled(foreign, used, frozenset(self.blind_pools))
         return hardware.sample(
             self.ram, self.cores, self.ram_foreign + loose, used, self.cards,
-            sorted(self.blind_pools),
+            sorted(self.blind_pools), self.slots,
         )  # fmt: skip
 
     def outline(self) -> tuple[object, ...]:

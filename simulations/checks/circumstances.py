@@ -153,6 +153,7 @@ def physical(host: Host) -> dict[str, int]:
         "ram": host.ram,
         "cpu": host.cores * 1000,
         **{card.pool: card.vram for card in host.cards if card.present},
+        **{f"slots:{name}": count for name, count in host.slots.items()},
     }
 
 

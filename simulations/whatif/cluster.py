@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
-from node.config import ConfigError, read_name
+from node.config import ConfigError, read_name, read_slots
 from node.core.picture.topics import (
     GpuFact,
     Inventory,
@@ -42,7 +42,7 @@ MACHINES_MAX: Final = 10_000
 CORES_MAX: Final = 65_536
 _KEYS: Final = (
     "name", "count", "ram", "ram_in_use", "system_reserve", "cores", "cards", "disks", "tools",
-    "labels", "offer", "region", "os", "arch", "models", "throughput",
+    "labels", "offer", "region", "os", "arch", "models", "throughput", "slots",
 )  # fmt: skip
 _LINK_KEYS: Final = ("delay", "jitter", "loss")
 
@@ -118,7 +118,7 @@ def _machine(table: Table, name: str) -> Described:
         pools = [_shared(pool, offer, table) for pool in pools]
     gpus = cards.gpus
     volumes, disks = _disks(table)
-    pools += [_vram(gpu) for gpu in gpus if not gpu.unified] + disks
+    pools += [_vram(gpu) for gpu in gpus if not gpu.unified] + disks + _slots(table)
     free = {pool.pool: pool.total for pool in pools} | dict.fromkeys(cards.unknown)
     free["ram"] = min(free["ram"] or 0, ram - in_use)
     tools = tuple(ToolFact(tool, f"/usr/bin/{tool}", None) for tool in sorted(table.texts("tools")))
@@ -162,6 +162,16 @@ def _shared(pool: PoolFact, offer: Offer, table: Table) -> PoolFact:
 def _vram(gpu: GpuFact) -> PoolFact:
     label = gpu.model or "card"
     return PoolFact(gpu.pool, "vram", "bytes", gpu.memory_total, 0, label, SOURCE)
+
+
+def _slots(table: Table) -> list[PoolFact]:
+    try:
+        slots = read_slots(table.values.get("slots", {}))
+    except ValueError as error:
+        raise table.wrong("slots", str(error)) from error
+    return [
+        PoolFact(f"slots:{name}", "slots", "slots", count, 0, name, SOURCE) for name, count in slots
+    ]
 
 
 def _disks(table: Table) -> tuple[tuple[VolumeFact, ...], list[PoolFact]]:

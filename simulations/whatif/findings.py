@@ -23,7 +23,7 @@ CSV_COLUMNS: Final = (
     "job", "number", "principal", "arrived_ms", "outcome", "waited_ms", "asks", "machine",
     "runs_ms", "done_ms", "took",
 )  # fmt: skip
-UNITS: Final = {"bytes": "byte_hours", "millicores": "millicore_hours"}
+UNITS: Final = {"bytes": "byte_hours", "millicores": "millicore_hours", "slots": "slot_hours"}
 
 
 def findings(study: Study) -> dict[str, Any]:
@@ -223,8 +223,11 @@ def _pool(use: PoolUse, horizon: Duration) -> dict[str, Any]:
     """Unknown is null: of room that was never known there is no mean."""
     known = use.room_known
 
-    def mean(total: int) -> int | None:
-        return total // known if known else None
+    def mean(total: int, of: Duration = known) -> int | float | None:
+        if not of:
+            return None
+        # Of two licences half a one is news; of a byte it is not.
+        return round(total / of, 2) if use.fact.unit == "slots" else total // of
 
     return {
         "machine": use.machine,
@@ -233,7 +236,7 @@ def _pool(use: PoolUse, horizon: Duration) -> dict[str, Any]:
         "label": use.fact.label,
         "unit": use.fact.unit,
         "total": use.fact.total,
-        "promised_mean": use.promised_sum // max(1, horizon),
+        "promised_mean": mean(use.promised_sum, max(1, horizon)),
         "promised_peak": use.peak,
         "free_mean": mean(use.room_sum),
         "free_least": use.room_least,

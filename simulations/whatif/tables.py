@@ -23,9 +23,9 @@ RETRY: Final = (
     "no waiting line yet: whoever found no room asks again after its `ask_again` (usually 1m), and "
     "the first to ask gets what came back, whoever came first."
 )
-KINDS: Final = ("vram", "ram", "unified", "cpu", "disk")
+KINDS: Final = ("vram", "ram", "unified", "cpu", "disk", "slots")
 CALLED: Final = {"vram": "cards", "ram": "memory", "unified": "unified", "cpu": "cores",
-                 "disk": "disks"}  # fmt: skip
+                 "disk": "disks", "slots": "slots"}  # fmt: skip
 
 
 LINE_CHARS: Final = 100
@@ -147,6 +147,8 @@ def _held(taken: Mapping[str, int]) -> str:
             told.append(f"{format_bytes(total)}·h {CALLED.get(kind, kind)}")
         elif unit == "millicore_hours":
             told.append(f"{total // 1000:,} core·h")
+        elif unit == "slot_hours":
+            told.append(f"{total:,} slot·h")
         else:
             told.append(f"{total:,} {unit}")
     return ", ".join(told) or "nothing"
@@ -186,7 +188,7 @@ def _sum(pools: Sequence[Mapping[str, Any]], name: str, unit: str) -> str:
     known = [pool[name] for pool in pools if pool[name] is not None]
     if not known:
         return "not asked for" if name == "stranded_mean" else "unknown"
-    total = sum(known)
+    total = round(sum(known), 2)
     text = format_cores(total // 10 * 10) if unit == "millicores" else format_amount(total, unit)
     missing = len(pools) - len(known)
     return text + (f" + {missing} unknown" if missing and name != "stranded_mean" else "")
