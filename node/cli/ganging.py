@@ -48,7 +48,12 @@ def reserve(flags: Namespace, said: Body, silence_seconds: float) -> int:
         request["start_at_ms"] = when.wall_ms(flags.start)
     if flags.split is not None:
         request["parts"] = _way(flags, ask)["asks"]
-    body = answer(flags, request, silence_seconds)
+    if request["wait_ms"]:
+        from node.cli import patience
+
+        body = patience.answer_in_time(flags, request, silence_seconds)
+    else:
+        body = answer(flags, request, silence_seconds)
     show(flags, body, lambda ink: drawn(body, ink, flags.pid))
     if not flags.json:
         warn(body["warnings"])

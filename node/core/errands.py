@@ -34,7 +34,7 @@ from mesh import effects as mesh_effects
 from mesh.identity import Identity, NodeId, PublicKey, id_of
 from mesh.instant import MILLISECOND, SECOND, Duration, Instant, earliest
 from mesh.logs import Position
-from mesh.persistence import SPACE_CARRY, SPACE_WISH, Persist
+from mesh.persistence import SPACE_CARRY, SPACE_GANG, SPACE_WISH, Persist
 from node.core import answers
 from node.core.continuity import Saved
 from node.core.effects import Effect, Look, Progress, Reply, Watch
@@ -145,7 +145,8 @@ class Errands:
         watches = self._carrying.restore(dict(rows), now)
         if unread := len(rows) - len(watches):
             self._knowledge.mesh.rejections["disk: a carried lease that cannot be read"] += unread
-        return [*watches, *self.kept.restore(saved.get(SPACE_WISH, {}), now)]
+        gangs = self.ganging.kept.restore(saved.get(SPACE_GANG, {}), now)
+        return [*watches, *self.kept.restore(saved.get(SPACE_WISH, {}), now), *gangs]
 
     def reserve(
         self, token: int, reserve: Reserve, look: Callable[[], Outlook], now: Instant

@@ -204,7 +204,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Inviting._kept": INVITES_MAX,
     "Inviting._over": OVER_REMEMBERED_MAX,
     "Inviting._wrong": WRONG_TOKENS_PER_MINUTE_MAX,
-    "KeptWishes._kept": ERRANDS_MAX,
+    "KeptWishes._kept": ERRANDS_MAX, "KeptGangs._kept": GANGS_UNDER_WAY_MAX,
     "Knowledge.running": ENTRIES_MAX,
     "Keyring.keys": KEYS_MAX,
     "Keyring.retired": RETIRED_MAX,

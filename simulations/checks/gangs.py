@@ -1,4 +1,5 @@
-"""B7: a gang is whole when somebody hears of it, and nothing of one that ended is kept."""
+"""B7: a gang is whole when somebody hears of it, nothing of one that ended is kept, and there are
+never two for one wish."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +12,7 @@ from mesh.identity import NodeId
 from mesh.instant import SECOND, Duration
 from node.core.effects import Reply
 from node.core.errands import SERVICE_LEDGER
+from node.core.gangs.kept import MARK_BYTES
 from simulations.checks.check import Check
 from simulations.host import Host
 
@@ -55,6 +57,7 @@ class GangsAreWhole(Check):
     def second(self, world: "World") -> None:
         for host in world.up():
             self._waits_with_empty_hands(host)
+            self._one_for_each_wish(host)
 
     def _waits_with_empty_hands(self, host: Host) -> None:
         """Whatever somebody who waits has tried is over in its own log, for all owners to read."""
@@ -65,6 +68,15 @@ class GangsAreWhole(Check):
         for one in tried:
             if one in gangs and gangs[one].live:
                 raise self.broken("B19", f"{host.name} waits, and keeps what {one.hex()[:8]} holds")
+
+    def _one_for_each_wish(self, host: Host) -> None:
+        """However often its asker's agent died, and whoever asked again."""
+        gangs = host.alive.ledger.books.gangs.values()
+        marks = [gang.id[-MARK_BYTES:] for gang in gangs if gang.live]
+        if marks:
+            self.looks("B7")
+        if len({*marks}) < len(marks):
+            raise self.broken("B7", f"{host.name} has two gangs for one wish")
 
     def _look(self, host: Host, name: str, hold: bytes, *, leased: bool) -> None:
         owner = next((one for one in self.world.hosts.values() if one.called == name), None)

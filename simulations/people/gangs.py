@@ -1,15 +1,17 @@
 """Gangs at a local door: several nodes at once, kept for a while, and given back as one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Final
 
 from msgspec.structs import replace
 
+from ledger.commands import HOLD_ID_BYTES
 from mesh.instant import MILLISECOND, SECOND, Duration
 from node.core import requests
+from node.core.effects import Reply
 from node.core.requests.gangs import ReserveGang
 from simulations.people.diary import Diary
-from simulations.people.steps import Script, ask, rest
+from simulations.people.steps import Heard, Script, Step, ask, rest
 from simulations.people.tastes import Tastes
 
 NODES: Final = (2, 2, 2, 3, 3, 4)
@@ -19,6 +21,9 @@ LEASED: Final = 0.25
 """So many stay gangs of leases, which their asker keeps up."""
 AHEAD: Final = (0, 0, 0, 0, 0, 5 * SECOND, 15 * SECOND, 60 * SECOND)
 """How far ahead one starts; 0: now."""
+ASKS_MAX: Final = 8
+"""How often somebody who waits asks again under one name, of an agent that died meanwhile."""
+BACK: Final[Duration] = 2 * SECOND
 GIVE_BACK_TRIES: Final = 3
 TRY_AGAIN: Final[Duration] = 4 * SECOND
 
@@ -42,7 +47,7 @@ def gang(tastes: Tastes, diary: Diary, wall: Callable[[], int]) -> Script:
     if ahead:
         start = (wall() + ahead) // MILLISECOND
         wanted = replace(wanted, start_at_ms=max(1, start), carried=False, wait_ms=0)
-    reply = yield from ask(wanted)
+    reply = yield from _patiently(wanted, tastes)
     diary.replied("gang", reply)
     if reply is None or not reply.ok or tastes.forgets():
         return
@@ -53,3 +58,16 @@ def gang(tastes: Tastes, diary: Diary, wall: Callable[[], int]) -> Script:
         if given is not None:
             return
         yield from rest(TRY_AGAIN)
+
+
+def _patiently(wanted: ReserveGang, tastes: Tastes) -> Generator[Step, Heard, Reply | None]:
+    """The answer; who waits asks again under one name when the agent died, as `reserve` does."""
+    if not wanted.wait_ms:
+        return (yield from ask(wanted))
+    named = replace(wanted, wish=tastes.dice.randbytes(HOLD_ID_BYTES).hex())
+    for _ in range(ASKS_MAX):
+        reply = yield from ask(named)
+        if reply is not None:
+            return reply
+        yield from rest(BACK)
+    return None

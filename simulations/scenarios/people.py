@@ -2,9 +2,11 @@
 
 from typing import Final
 
+from ledger.commands import HOLD_ID_BYTES
 from ledger.limits import PENDING_TTL
 from mesh.instant import SECOND
 from node.core import requests
+from node.core.gangs.gang import Stage
 from node.core.requests.gangs import ReserveGang
 from simulations.scenarios.cluster import RAM, Asked, Cluster
 from simulations.scenarios.scenario import Scenario
@@ -17,6 +19,18 @@ SHORT_MS: Final = 60_000
 HOUR_MS: Final = 3_600_000
 CROWD_MS: Final = 7_000
 GIB: Final = 1 << 30
+DIES_EVERY: Final = 2
+"""Seconds; the two take turns."""
+DYING_STAGES: Final = (
+    Stage.WAITING, Stage.HOLDING, Stage.POSTING, Stage.PARKING, Stage.SETTLING, Stage.SETTLING,
+)  # fmt: skip
+"""The last one twice: what was complete and not yet told is what may be granted twice."""
+DYING_EFFECTS: Final = 16
+"""About what an agent does in one stage of a gang."""
+CROWDING: Final = 1 / 6
+"""How probably somebody else asks a machine, each second."""
+SHARE: Final = RAM * 2 / 5 / GIB
+"""Two of these fit on a machine, and three do not."""
 
 
 def storm(cluster: Cluster) -> None:
@@ -96,6 +110,86 @@ def gang_hunger(cluster: Cluster) -> None:
     cluster.settle_down()
 
 
+def gang_returns(cluster: Cluster) -> None:
+    """Who waits asks again under one name, whenever its agent was killed."""
+    cluster.meet()
+    names = cluster.names
+    small: list[Asked] = []
+    askers = [_Returning(cluster, name) for name in names[:2]]
+    for moment, _ in enumerate(cluster.moments(SECOND)):
+        small += [
+            cluster.ask_for(host.name, SHARE, host.name, term_ms=CROWD_MS)
+            for host in cluster.up()
+            if cluster.dice.random() < CROWDING
+        ]
+        for one in askers:
+            one.go_on(more=True)
+        if moment % DIES_EVERY == 0:
+            askers[moment // DIES_EVERY % 2].dies()
+    cluster.wait(2 * SECOND)
+    cluster.switch_on()
+
+    def served() -> bool:
+        had = [one.go_on(more=False) for one in askers]
+        return all(had)
+
+    cluster.wait_for("V5", "whoever wants a gang has had it", served)
+    cluster.settle(small)
+    cluster.calm()
+    cluster.settle_down()
+
+
+class _Returning:
+    """Somebody who wants a part of every machine, gives it back, and wants it again."""
+
+    def __init__(self, cluster: Cluster, name: str) -> None:
+        self.name = name
+        self._cluster = cluster
+        self._back: Asked | None = None
+        self._ask_anew()
+
+    def _ask_anew(self) -> None:
+        wish = self._cluster.dice.randbytes(HOLD_ID_BYTES).hex()
+        nodes = len(self._cluster.names)
+        ask = {"ram": f"{round(SHARE * GIB)} B"}
+        self._wish = ReserveGang(ask, nodes, HOUR_MS, wait_ms=HOUR_MS, wish=wish)
+        self._asked = self._cluster.ask(self.name, self._wish, "gang")
+
+    def dies(self) -> None:
+        """Its agent is killed, at some effect of some stage of its gang, if that comes soon."""
+        stage = self._cluster.dice.choice(DYING_STAGES)
+
+        def there() -> bool:
+            agent = self._cluster.host(self.name).agent
+            gangs = () if agent is None else agent.errands.ganging.under_way
+            return any(one.stage is stage for one in gangs)
+
+        if self._cluster.world.run_until(there, SECOND):
+            self._cluster.fault("requester-dies")
+            after = self._cluster.dice.randrange(1, DYING_EFFECTS)
+            self._cluster.world.crash_at_effect(self.name, after)
+
+    def go_on(self, *, more: bool) -> bool:
+        """Start the agent again, ask again, or give back, whichever it is time for. Whether all
+        that was wanted was had, and is given back."""
+        if self._cluster.host(self.name).agent is None:
+            self._cluster.switch_on([self.name])
+            return False
+        if self._asked.unheard:
+            self._asked = self._cluster.ask(self.name, self._wish, "gang")
+        reply = self._asked.reply
+        if reply is None:
+            return False
+        self._cluster.must(reply.ok, "V5", f"{self.name} is refused: {self._asked.ending}")
+        if self._back is None or self._back.unheard:
+            release = requests.Release(reply.body["id"])
+            self._back = self._cluster.ask(self.name, release, "release")
+        if self._back.over and more:
+            self._back = None
+            self._ask_anew()
+        return self._back is not None and self._back.over
+
+
 SCENARIOS: Final = (
     Scenario(
         "storm", f"{ASKERS} people ask one machine at the same instant",
@@ -109,6 +203,12 @@ SCENARIOS: Final = (
     Scenario(
         "gang-hunger", "two want nearly all machines at once, and small requests never cease",
         "both are served, one behind the other, and neither ever holds a part", gang_hunger,
+        nodes=5, duration=50 * SECOND,
+    ),
+    Scenario(
+        "gang-returns",
+        "the agents of two who want a part of every machine are killed at any moment",
+        "each has its gang in the end, once, and nothing is ever left of another", gang_returns,
         nodes=5, duration=50 * SECOND,
     ),
 )  # fmt: skip

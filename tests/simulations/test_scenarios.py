@@ -11,11 +11,12 @@ from ledger.owner import succession
 from ledger.recovery import Gathered
 from ledger.waiting import turns
 from mesh.instant import SECOND
+from node.core.gangs.returning import ReturningGangs
 from node.core.usage.rivals import Rivals
 from simulations import machines
 from simulations.network import Network
 from simulations.options import Options
-from simulations.results import OK, VIOLATED
+from simulations.results import OK, STALLED, VIOLATED
 from simulations.scenarios.catalogue import SCENARIOS, UnknownScenario, find
 from simulations.scenarios.playing import BadSize, line_of, play
 from tests.architecture.source import ROOT
@@ -29,7 +30,7 @@ NAMED = (
     "cloned-identity", "clock-jump", "lossy-wifi", "one-way", "power-cut", "amnesia", "lost-disk",
     "lost-key",
     "storm", "requester-dies", "shrinking-machine", "foreign-memory", "flapping",
-    "sleepy-laptop", "gang-hunger", "night",
+    "sleepy-laptop", "gang-hunger", "gang-returns", "night",
 )  # fmt: skip
 
 
@@ -117,6 +118,9 @@ PLANTS: dict[tuple[str, str], tuple[str, Plant]] = {
     ),
     ("gang-hunger", "what is kept for a gang is given to whoever comes"): (
         VIOLATED, set_to(turns, "_claim", lambda *_: None),
+    ),
+    ("gang-returns", "nobody looks what was formed before a restart"): (
+        STALLED, set_to(ReturningGangs, "_earlier", lambda *_: None),
     ),
     ("requester-dies", "nothing ever lapses"): (
         VIOLATED, set_to(desk, "owner_span", lambda term: term * 1000),

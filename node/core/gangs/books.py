@@ -19,6 +19,7 @@ from ledger.observations import GangSeen, GangStep
 from ledger.owner.standings import CLOSED, DISK_FULL, QUARANTINED
 from mesh.identity import NodeId
 from mesh.instant import Instant
+from node.core.outlook import Choice
 from node.core.picture.knowledge import Knowledge
 from node.core.reserving.custody import Custody
 
@@ -75,6 +76,20 @@ class GangBooks:
         """One of ours that is not over, as our log tells of it."""
         known = self.knowledge.ledger.books.gangs.get(gang)
         return known if known is not None and known.live else None
+
+    def formed_for(self, mark: bytes) -> Gang | None:
+        """One of ours that is not over, and that was formed for the wish of that mark."""
+        ours = self.knowledge.ledger.books.gangs
+        return next((one for one in ours.values() if one.live and one.id.endswith(mark)), None)
+
+    def choice_of(self, member: GangMember) -> Choice | None:
+        """What `member` is, as its owner's log has it; None: nothing that lives."""
+        owner = NodeId(member.owner)
+        books = self.knowledge.books(owner)
+        hold = None if books is None else books.live.get(member.hold)
+        plan = None if books is None else books.plans.get(member.hold)
+        known = hold or plan
+        return None if known is None else Choice(owner, self.name_of(owner), known.legs)
 
     def is_leased(self, gang: Gang) -> bool:
         """Whether it is known to be a gang of leases."""

@@ -197,6 +197,15 @@ class Gang:
     """It ends because somebody asked for that."""
     gone: bool = False
     """Whoever asked has hung up."""
+    returned: bool = False
+    """What it tells again was complete before it was asked for here."""
+    kept_at: Instant = 0
+    """When its age was last put on disk."""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether a restart of ours is to find it: it has a name to ask for it again."""
+        return self.reserve is not None and bool(self.reserve.wish)
 
     @property
     def name(self) -> str:

@@ -16,19 +16,19 @@ one by one in the order of their ids, so that of two gangs one meets the other's
 leaves the rest alone; and the pause before it grows, with dice, so that they do not meet again.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final
 
 from msgspec.structs import replace
 
 from ledger.books.gangs import Gang as Told
 from ledger.books.gangs import GangStage
-from ledger.commands import HOLD_ID_BYTES, Answer, Command, Outcome, Post, Release
+from ledger.commands import Answer, Command, Outcome, Post, Release
 from ledger.commands.gangs import Park, Settle
 from ledger.entries.gangs import GangCommitted, GangCompleted, GangEnded
 from ledger.observations import GangStep
 from mesh.identity import short_id
-from mesh.instant import MILLISECOND, Instant
+from mesh.instant import Instant
 from node.core.gangs.gang import (
     COPY_WAIT,
     HOLD_SENDS_MAX,
@@ -48,11 +48,9 @@ from node.core.gangs.gang import (
     is_leased,
     one_of,
 )
+from node.core.gangs.returning import ReturningGangs
 from node.core.gangs.table import AT_ONCE_TRIES, forget, of_earlier
-from node.core.gangs.waiting import WaitingGangs
-from node.core.outlook import Outlook
 from node.core.requests import Refused
-from node.core.requests.gangs import ReserveGang
 from node.core.reserving.wishes import hold_of
 
 NEXT: Final = {
@@ -67,21 +65,10 @@ YES: Final = {
 }  # fmt: skip
 
 
-class Ganging(WaitingGangs):
+class Ganging(ReturningGangs):
     """All gangs of one asker that are under way."""
 
     # Doors -------------------------------------------------------------------------------------
-
-    def begin(
-        self, token: int, reserve: ReserveGang, look: Callable[[], Outlook], now: Instant
-    ) -> list[GangingEffect]:
-        """Form a gang for the surface request `token`. May raise Refused."""
-        self._check_room()
-        patience = now + reserve.wait_ms * MILLISECOND
-        gang = Gang(token, reserve, look, patience)
-        gang.wish, gang.since = self._random.randbytes(HOLD_ID_BYTES), now
-        gang.rank = self._books.beat(now)
-        return self._try(self._enter(gang), now)
 
     def disband(self, token: int, told: Told, now: Instant) -> list[GangingEffect]:
         """End a gang that stands, for the surface request `token`. May raise Refused."""
@@ -125,7 +112,7 @@ class Ganging(WaitingGangs):
             if gang.token != token or gang.asked_back:
                 continue
             gang.gone = True
-            if gang.stage is Stage.WAITING:
+            if gang.stage is Stage.WAITING or (gang.returned and gang.stage is Stage.SETTLING):
                 effects += self._drop(key)[1]
             elif gang.stage is not Stage.ENDING:
                 effects += self._end(key, "whoever asked has hung up", now)
@@ -134,7 +121,7 @@ class Ganging(WaitingGangs):
     def wake(self, now: Instant) -> list[GangingEffect]:
         """Try again, send again, whatever was put off until now."""
         renewed, lost = self._leases.wake(now)
-        effects: list[GangingEffect] = [*self._places.wake(now), *renewed]
+        effects: list[GangingEffect] = [*self.kept.wake(now), *self._places.wake(now), *renewed]
         effects += [one for gang, why in lost for one in self._lost(gang, why, now)]
         for key in sorted(self._gangs):
             gang = self._gangs[key]
@@ -330,6 +317,8 @@ class Ganging(WaitingGangs):
             # other's logs whether one of them gave up.
             del self._gangs[key]
             return []
+        if gang.returned and gang.stage is Stage.SETTLING:
+            return self._let_stand(key, member, answer, now)
         name = self._books.name_of(member.owner)
         outcome = "no answer" if answer is None else answer.outcome.value
         detail = "the owner did not answer" if answer is None else answer.detail or outcome

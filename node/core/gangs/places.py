@@ -15,14 +15,14 @@ order, which the number and the name of a wish give and which is therefore the s
 the first of all gangs stands behind no gang anywhere, so what it waits for ends without it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
 from msgspec.structs import replace
 
-from ledger.commands import HOLD_ID_BYTES, Answer, Command, Outcome, Void, Wait
+from ledger.commands import HOLD_ID_BYTES, Answer, Command, Inquire, Outcome, Void, Wait
 from ledger.limits import PATIENCE_MAX
 from mesh.identity import NONCE_BYTES, NodeId
 from mesh.instant import MILLISECOND, MINUTE, SECOND, Duration, Instant, earliest
@@ -72,6 +72,9 @@ class Place:
     """How often the void went out; 0: it is wanted."""
     is_over: bool = False
     """Nobody wants it any more."""
+    returns: bool = False
+    """It stood there before a restart, and its owner was not heard of since: it is only asked
+    whether it does, for whoever waits there anew would take back what it claimed."""
 
     def left(self, now: Instant) -> Duration | None:
         """How long until its turn, as far as that is known."""
@@ -139,12 +142,19 @@ class Places:
             if choice.owner in there or full or not choice.legs:
                 continue
             there.add(choice.owner)
-            self._last += 1
-            session = self._session_of(choice.owner) or bytes(NONCE_BYTES)
             name = self._random.randbytes(HOLD_ID_BYTES)
-            self._places[self._last] = Place(key, gang, choice, name, session)
-            self._of.setdefault(key, []).append(self._last)
-            effects.append(self._ask(self._last, now))
+            effects.append(self._ask(self._stand(key, gang, choice, name), now))
+        return effects
+
+    def rejoin(
+        self, key: int, gang: Gang, places: Sequence[tuple[Choice, bytes]], now: Instant
+    ) -> list[AskMember]:
+        """Stand where the gang stood before a restart, under the same ids."""
+        effects: list[AskMember] = []
+        for choice, name in places[: PLACES_MAX - len(self._places)]:
+            number = self._stand(key, gang, choice, name)
+            self._places[number].returns = True
+            effects.append(self._ask(number, now))
         return effects
 
     def leave(self, key: int) -> list[AskMember]:
@@ -183,23 +193,34 @@ class Places:
 
     # Small parts ---------------------------------------------------------------------------------
 
+    def _stand(self, key: int, gang: Gang, choice: Choice, name: bytes) -> int:
+        self._last += 1
+        session = self._session_of(choice.owner) or bytes(NONCE_BYTES)
+        self._places[self._last] = Place(key, gang, choice, name, session)
+        self._of.setdefault(key, []).append(self._last)
+        return self._last
+
     def _heard(self, place: Place, answer: Answer | None, now: Instant) -> None:
         place.turn_in, place.told_at, place.ask_at = None, now, now + ASK_EVERY
         if answer is None:
             place.place, place.told = None, "does not answer"
         elif answer.outcome is Outcome.WAITING:
             place.place, place.turn_in, place.told = answer.place, answer.remaining, ""
-            claim = self._claim(place, now)
+            # When all are heard of that it asked at once, it is known what to claim.
+            claim = 0 if place.returns else self._claim(place, now)
+            place.returns = False
             place.ask_at = now + min(
                 ASK_EVERY, max(ASK_SOON, ASK_EVERY if claim is None else claim)
             )
         elif answer.outcome is Outcome.WRONG_SESSION:
             place.ask_at = now  # it restarted since we last heard of it
+        elif place.returns and answer.outcome is Outcome.NOT_FOUND:
+            place.returns, place.ask_at = False, now  # it was silent for too long
         else:
             place.place, place.told = None, answer.detail or answer.outcome.value
             if answer.outcome not in NOT_NOW:
                 # That no is remembered under its name.
-                place.id = self._random.randbytes(HOLD_ID_BYTES)
+                place.id, place.returns = self._random.randbytes(HOLD_ID_BYTES), False
                 place.ask_at = now + AGAIN_AFTER if answer.outcome.may_change_on_retry else None
 
     def _wanted(self, key: int, now: Instant) -> list[Place]:
@@ -226,6 +247,8 @@ class Places:
         gang, reserve = place.gang, place.gang.reserve
         assert reserve is not None, "only what was asked for here waits"
         place.ask_at, place.asked = None, True
+        if place.returns:
+            return self._send(number, Inquire(place.id, place.session))
         hold = hold_of(one_of(reserve), place.choice, place.id, place.session)
         hold = replace(hold, gang=enlisting(reserve, gang.wish))
         patience = min(max(gang.patience - now, MILLISECOND), PATIENCE_MAX)

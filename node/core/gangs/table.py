@@ -7,13 +7,16 @@ from random import Random
 from typing import Any, Final, Protocol
 
 from ledger.books.gangs import Gang as Told
+from ledger.entries.gangs import GangMember
 from mesh.identity import NONCE_BYTES, NodeId
 from mesh.instant import MILLISECOND, Duration, Instant, earliest
 from mesh.persistence import SPACE_ASK, Persist, Write
 from node.core.effects import Progress, Reply
 from node.core.gangs.gang import GANGS_UNDER_WAY_MAX, Gang, GangingEffect, Member
+from node.core.gangs.kept import KeptGangs, over
 from node.core.gangs.leases import GangLeases
 from node.core.gangs.places import Places
+from node.core.outlook import Choice
 from node.core.requests import Refused
 
 AT_ONCE_TRIES: Final = 3
@@ -51,6 +54,12 @@ class Books(Protocol):
     def is_leased(self, gang: Told) -> bool:
         """Whether it is known to be a gang of leases."""
 
+    def formed_for(self, mark: bytes) -> Told | None:
+        """One of ours that is not over, and that was formed for the wish of that mark."""
+
+    def choice_of(self, member: GangMember) -> Choice | None:
+        """What `member` is, as its owner's log has it; None: nothing that lives."""
+
     def beat(self, now: Instant) -> int:
         """The mesh's count of time."""
 
@@ -67,15 +76,22 @@ class GangTable:
         self._last = 0
         self._places = Places(random, self._number, books.session_of)
         self._leases = GangLeases(self._number)
+        self.kept = KeptGangs()
 
     @property
     def next_wake(self) -> Instant | None:
         return earliest(
+            self.kept.next_wake,
             self._places.next_wake,
             self._leases.next_wake,
             *(gang.wake_at for gang in self._gangs.values()),
             *(member.wake_at for gang in self._gangs.values() for member in gang.members),
         )
+
+    @property
+    def under_way(self) -> tuple[Gang, ...]:
+        """Every gang that is on its way somewhere."""
+        return tuple(self._gangs.values())
 
     def _pause(self, gang: Gang) -> Duration:
         doublings = min(max(0, gang.attempts - AT_ONCE_TRIES), PAUSE_DOUBLINGS_MAX)
@@ -99,8 +115,9 @@ class GangTable:
         return [*left, Reply(gang.token, ok=False, body=body)]
 
     def _drop(self, key: int) -> tuple[Gang, list[GangingEffect]]:
-        """Take it off the table, and out of the lines in which it stands."""
-        return self._gangs.pop(key), [*self._places.leave(key)]
+        """Take it off the table, out of the lines in which it stands, and off the disk."""
+        gang = self._gangs.pop(key)
+        return gang, [*over(gang), *self._places.leave(key)]
 
     def _number(self) -> int:
         self._last += 1

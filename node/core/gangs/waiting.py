@@ -6,19 +6,25 @@ when others than those have room.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from ledger.commands import HOLD_ID_BYTES, Answer
 from ledger.entries.gangs import GangBegun
+from ledger.limits import REMAINING_EVERY
 from ledger.observations import GangStep
 from mesh.identity import NONCE_BYTES
 from mesh.instant import SECOND, Duration, Instant, in_seconds
 from mesh.persistence import SPACE_ASK, Persist, Write
+from node.core.gangs import kept
 from node.core.gangs.gang import GangingEffect, Member, Record, Stage
 from node.core.gangs.places import progress
 from node.core.gangs.table import GangTable
 from node.core.outlook import Choice, Outlook
 from node.core.requests import Refused
 from node.core.reserving.lines import roughly
+
+KEEP_EVERY: Final[Duration] = REMAINING_EVERY
+"""How often the age of one that waits is put on disk: as seldom as what is left of a booking."""
 
 
 class WaitingGangs(GangTable):
@@ -28,7 +34,7 @@ class WaitingGangs(GangTable):
     def tried_in_vain(self) -> list[bytes]:
         """The last try of each that waits: over, and nothing of it is kept."""
         waiting = [gang for gang in self._gangs.values() if gang.stage is Stage.WAITING]
-        return [gang.id for gang in waiting if gang.attempts]
+        return [gang.id for gang in waiting if gang.attempts and gang.id]
 
     def _try(self, key: int, now: Instant) -> list[GangingEffect]:
         gang = self._gangs[key]
@@ -45,7 +51,7 @@ class WaitingGangs(GangTable):
         """Ask all of `chosen` for holds; our log says so first."""
         gang = self._gangs[key]
         gang.attempts += 1
-        gang.id = self._random.randbytes(HOLD_ID_BYTES)
+        gang.id, gang.returned = kept.name_try(gang.wish, self._random), False
         gang.members = sorted(chosen, key=lambda member: member.owner)
         gang.stage, gang.wake_at = Stage.HOLDING, None
         names = ", ".join(self._books.name_of(member.owner) for member in gang.members)
@@ -96,7 +102,13 @@ class WaitingGangs(GangTable):
         gang = self._gangs[key]
         if gang.gone or now >= gang.patience:
             return []
-        return [*self._places.join(key, gang, outlook.lines, now)]
+        joined = self._places.join(key, gang, outlook.lines, now)
+        return [*(self._keep(key, now) if joined else ()), *joined]
+
+    def _keep(self, key: int, now: Instant) -> list[Persist]:
+        gang = self._gangs[key]
+        gang.kept_at = now
+        return kept.standing(gang, self._places.of(key), now)
 
     def _rest(self, key: int, why: str, now: Instant) -> list[GangingEffect]:
         """A try failed: pause, with dice, and then look again."""
@@ -108,13 +120,14 @@ class WaitingGangs(GangTable):
     def _wait(self, key: int, why: str, pause: Duration, now: Instant) -> list[GangingEffect]:
         gang = self._gangs[key]
         gang.stage, gang.members, gang.wake_at = Stage.WAITING, [], now + pause
+        aged = self._keep(key, now) if now - gang.kept_at >= KEEP_EVERY else []
         if places := self._places.of(key):
-            return [progress(gang, places, self._places.turn_in(key, now), why, now)]
+            return [*aged, progress(gang, places, self._places.turn_in(key, now), why, now)]
         left = max(0, gang.patience - now)
         sentence = f"{why}: nothing is held meanwhile"
         if left:
             sentence += f"; trying for {in_seconds(left):.0f} s more"
-        return [self._said(gang, "waiting", sentence)]
+        return [*aged, self._said(gang, "waiting", sentence)]
 
     def _told_in_line(
         self, call: int, answer: Answer | None, now: Instant

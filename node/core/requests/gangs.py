@@ -42,6 +42,10 @@ class ReserveGang(msgspec.Struct, frozen=True, tag="reserve_gang", forbid_unknow
     carried: bool = False
     pid: int | None = None
     pid_started: int | None = None
+    wish: str = ""
+    """A name for it, 16 bytes in hex that its asker drew. Who waits (`wait_ms`) may ask again under
+    it when the agent has restarted, and stands where it stood; what was formed for it meanwhile is
+    told again."""
 
 
 class GangWay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

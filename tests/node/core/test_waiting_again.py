@@ -10,7 +10,8 @@ from mesh.instant import MILLISECOND, MINUTE, SECOND
 from mesh.persistence import SPACE_ASK, SPACE_WISH
 from node.core import requests
 from node.core.reserving import kept
-from node.core.reserving.kept import KEPT_FOR, KeptWishes
+from node.core.reserving.kept import KeptWishes
+from node.core.reserving.unclaimed import KEPT_FOR
 from simulations.world import World
 from tests.node.core.test_waiting import HOUR_MS, fill, mesh, reserve
 
