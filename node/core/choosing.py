@@ -135,9 +135,9 @@ def _check_terms(reserve: Reserve) -> None:
 def _check_start(reserve: Reserve) -> None:
     if reserve.start_at_ms is None:
         return
-    if reserve.pid is not None or reserve.wait_ms:
-        sentence = "what starts later is a booking, and neither waits nor ends with a process"
-        raise Refused("bad_request", sentence, "leave out --pid and --wait")
+    if reserve.pid is not None:
+        sentence = "what starts later is a booking, and does not end with a process"
+        raise Refused("bad_request", sentence, "leave out --pid")
     if not 0 < reserve.start_at_ms * MILLISECOND <= AMOUNT_MAX:
         raise Refused("bad_request", "that is no time of day", "write --start 'tomorrow 14:00'")
 
@@ -150,7 +150,7 @@ def later(knowledge: Knowledge, request: Request) -> Outlook:
     there = {choice.owner for choice in fits}
     able = [choice for choice in lines(knowledge, request) if choice.owner not in there]
     if fits or able:
-        return Outlook((*fits, *able), "", "", None, None)
+        return Outlook((*fits, *able), "", "", None, None, (*fits, *able))
     why, hint = why_not(decision)
     return Outlook((), why, hint, None, None)
 

@@ -24,13 +24,10 @@ from typing import Final
 from ledger.commands import (
     HOLD_ID_BYTES,
     Answer,
-    Command,
     Inquire,
     Outcome,
-    Release,
     Void,
 )
-from ledger.commands import Post as PostCommand
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, SECOND, Duration, Instant, earliest
 from mesh.persistence import SPACE_ASK, Persist, Write
@@ -38,7 +35,7 @@ from node.core.effects import Progress, Reply
 from node.core.outlook import Choice, Outlook
 from node.core.processes import Process
 from node.core.requests import Refused, Reserve
-from node.core.reserving import kept
+from node.core.reserving import kept, later
 from node.core.reserving.lines import Lines, LinesEffect, Stand, Turned, Won, in_vain, progress
 from node.core.reserving.refusals import all_refused, unconfirmed, without_a_copy
 from node.core.reserving.wishes import (
@@ -52,9 +49,9 @@ from node.core.reserving.wishes import (
     AskingEffect,
     Stage,
     Wish,
+    command_of,
     forget,
     granted,
-    hold_of,
     tried,
     waiting_progress,
 )
@@ -171,7 +168,7 @@ class Asking:
         errand = self._errands[key]
         if errand.until is not None and now >= errand.until:
             return self._waited_in_vain(key, errand, now)
-        outlook = errand.look()
+        outlook, errand.looked_at = errand.look(), now
         # Where it stands in line it is served in its turn; it need not push in.
         passed = {stand.choice.owner for stand in self._lines.of(key)} | {*errand.hopeless}
         errand.lines = outlook.lines
@@ -214,21 +211,12 @@ class Asking:
         assert errand.choice is not None
         errand.sends += 1
         if errand.stage is not Stage.POSTING:
-            return [Ask(key, errand.choice.owner, self._command(errand, errand.choice))]
+            return [Ask(key, errand.choice.owner, command_of(errand, errand.choice))]
         until = errand.first_sent + BELIEF
         if now < until:
-            return [Ask(key, errand.choice.owner, self._command(errand, errand.choice), until)]
+            return [Ask(key, errand.choice.owner, command_of(errand, errand.choice), until)]
         # Nobody confirms what nobody may believe in; whether an earlier word arrived can be asked.
         return [Ask(key, errand.choice.owner, Inquire(errand.hold, errand.session))]
-
-    def _command(self, errand: Wish, choice: Choice) -> Command:
-        match errand.stage:
-            case Stage.POSTING:
-                return PostCommand(errand.hold, errand.session)
-            case Stage.RETURNING:
-                return Release(errand.hold, errand.session)
-            case Stage.HOLDING | Stage.WAITING | Stage.IN_LINE:
-                return hold_of(errand.reserve, choice, errand.hold, errand.session)
 
     def _hold_answered(
         self, key: int, errand: Wish, answer: Answer | None, now: Instant
@@ -331,6 +319,8 @@ class Asking:
         """Stand wherever it may be served some day. Nothing: it would not wait, or nowhere."""
         if errand.until is None:
             return []
+        if errand.reserve.start_at_ms is not None:
+            return [*later.wait(errand, now)]
         able = [one for one in errand.lines if one.owner not in errand.hopeless]
         joined = self._lines.join(key, errand.reserve, able, errand.until, now)
         stands = self._lines.of(key)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
-from ledger.commands import TTL_MAX, Answer, Command, GrantKind, Hold
+from ledger.commands import TTL_MAX, Answer, Command, GrantKind, Hold, Post, Release
 from ledger.leases import holder_span
 from ledger.limits import PENDING_TTL
 from ledger.policy import key_of, prove
@@ -90,6 +90,8 @@ class Wish:
     tried: list[dict[str, Any]] = field(default_factory=list)
     until: Instant | None = None
     """How long it waits for room at the most; None: it does not."""
+    looked_at: Instant = 0
+    """When it last looked whom to ask."""
     lines: tuple[Choice, ...] = ()
     """Owners that could serve it some day, as of the last look."""
     hopeless: list[NodeId] = field(default_factory=list)
@@ -111,6 +113,17 @@ def granted(errand: Wish, answer: Answer) -> Granted:
 def is_carried(reserve: Reserve) -> bool:
     """Whether what is asked for lasts only while somebody renews it."""
     return reserve.carried or reserve.pid is not None
+
+
+def command_of(errand: Wish, choice: Choice) -> Command:
+    """What is asked of the owner in `choice` at this stage."""
+    match errand.stage:
+        case Stage.POSTING:
+            return Post(errand.hold, errand.session)
+        case Stage.RETURNING:
+            return Release(errand.hold, errand.session)
+        case Stage.HOLDING | Stage.WAITING | Stage.IN_LINE:
+            return hold_of(errand.reserve, choice, errand.hold, errand.session)
 
 
 def hold_of(reserve: Reserve, choice: Choice, hold: bytes, session: bytes) -> Hold:

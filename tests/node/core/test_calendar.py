@@ -108,7 +108,6 @@ def test_what_cannot_start_later_is_said_before_anybody_is_asked() -> None:
     world = mesh("ann")
     ask = {"ram": "1GiB"}
     for wish in (
-        requests.Reserve(ask, TERM_MS, start_at_ms=1, wait_ms=1000),
         requests.Reserve(ask, TERM_MS, start_at_ms=1, pid=1, pid_started=1),
         requests.Reserve(ask, TERM_MS, start_at_ms=-5),
         requests.Reserve(ask, TERM_MS, start_at_ms=2**70),
