@@ -20,7 +20,7 @@ from simulations.whatif.cluster import Cluster
 from simulations.whatif.demand import Demand, Job, Kind
 from simulations.whatif.line import Line
 from simulations.whatif.shared_view import SharedView
-from simulations.whatif.usage import Usage
+from simulations.whatif.usage import Usage, sort_of
 from simulations.whatif.whole_mesh import WholeMesh
 
 SHARED_VIEW = "one shared view"
@@ -108,7 +108,7 @@ class _Idle:
             kinds = {pool for pool, _ in fit.legs}
             node = next(one for one in view.prepared().view.nodes if one.id == fit.node)
             alike = {p.pool for p in node.pools for q in node.pools if q.pool in kinds
-                     and (p.kind, p.unit) == (q.kind, q.unit)}  # fmt: skip
+                     and sort_of(p) == sort_of(q)}  # fmt: skip
             self.asked_for[fit.name] = self.asked_for.get(fit.name, frozenset()) | alike
 
 

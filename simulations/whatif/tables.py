@@ -188,7 +188,8 @@ def _sum(pools: Sequence[Mapping[str, Any]], name: str, unit: str) -> str:
     known = [pool[name] for pool in pools if pool[name] is not None]
     if not known:
         return "not asked for" if name == "stranded_mean" else "unknown"
-    total = round(sum(known), 2)
+    total = round(sum(known), 2)  # means of slots are hundredths
+    total = int(total) if total == int(total) else total
     text = format_cores(total // 10 * 10) if unit == "millicores" else format_amount(total, unit)
     missing = len(pools) - len(known)
     return text + (f" + {missing} unknown" if missing and name != "stranded_mean" else "")
@@ -221,8 +222,8 @@ def _share(pools: Sequence[Mapping[str, Any]]) -> str:
     return f"{told}, {_percent(sum(stranded), whole)}" if stranded else told
 
 
-def _percent(part: int, whole: int) -> str:
-    return f"{100 * part // whole} %"
+def _percent(part: float, whole: int) -> str:
+    return f"{int(100 * part // whole)} %"
 
 
 def _ms(milliseconds: int | None) -> str:

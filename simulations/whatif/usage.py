@@ -18,7 +18,7 @@ from placement.columns import Prepared
 from placement.legs import choose
 from placement.request import Request
 from placement.screening import Screening, screen
-from placement.view import NodeView
+from placement.view import NodeView, PoolView
 from simulations.described import Described
 
 
@@ -139,7 +139,7 @@ class Usage:
             for pool, use in machine.pools.items():
                 use.room = rooms.get(pool)
                 use.usable = use.room is not None and any(
-                    kind == use.fact.kind and amount <= use.room for kind, amount in shapes
+                    sort == sort_of(use.fact) and amount <= use.room for sort, amount in shapes
                 )
                 if promised is not None:
                     use.promised = promised.get(pool, 0)
@@ -151,14 +151,19 @@ class Usage:
         machine.since = at
 
 
+def sort_of(pool: PoolFact | PoolView) -> str:
+    """Pools of one sort can stand in for each other: two disks can, two licences cannot."""
+    return pool.pool if pool.kind == "slots" else pool.kind
+
+
 def _shapes(
     node: NodeView, at: int, screened: Sequence[tuple[Request, Screening]]
 ) -> list[tuple[str, int]]:
-    """What the kinds that fit on `node` now would take: (kind of pool, amount)."""
+    """What the kinds that fit on `node` now would take: (sort of pool, amount)."""
     shapes = []
     for request, screening in screened:
         placing = choose(request, node, screening.needs) if screening.fitting >> at & 1 else None
         if placing is not None:
             pools = {one.pool.pool: one.pool for one in placing.taken}
-            shapes += [(p.kind, (p.room or 0) - placing.left[p.pool]) for p in pools.values()]
+            shapes += [(sort_of(p), (p.room or 0) - placing.left[p.pool]) for p in pools.values()]
     return shapes
