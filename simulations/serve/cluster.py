@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ledger.limits import BOOK_WAIT, PENDING_TTL
 from mesh.instant import MINUTE, SECOND, Duration
+from node.config import read_slots
 from placement.amounts import AmountError, parse_bytes, parse_duration
 from simulations.campaign.transcript import Transcript
 from simulations.coverage import Coverage
@@ -78,9 +79,10 @@ class Served:
                 Card(f"{machine.name}-{number}", size(memory, "cards"))
                 for number, memory in enumerate(machine.cards)
             )
-            self.world.add(
+            host = self.world.add(
                 machine.name, size(machine.ram, "ram"), machine.cores, machine.tools, cards
             )
+            host.slots = slots(machine.slots)
             self.cluster.names.append(machine.name)
 
     def meet(self) -> None:
@@ -180,6 +182,14 @@ def size(text: str, field: str, *, least: int = 1) -> int:
     except AmountError as error:
         raise No("bad_value", f"{field}: {error}") from error
     return amount
+
+
+def slots(said: dict[str, int]) -> dict[str, int]:
+    """As a configuration has them. Raises No."""
+    try:
+        return dict(read_slots(said))
+    except ValueError as error:
+        raise No("bad_value", f"slots: {error}") from error
 
 
 def span(text: str, field: str, *, least: Duration = 1) -> Duration:

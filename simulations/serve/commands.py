@@ -35,13 +35,14 @@ class _AtNode(_Said, frozen=True, kw_only=True):
 
 
 class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One machine: its memory, its cores, the memory of each of its cards, its tools."""
+    """One machine: its memory, its cores, the memory of each card, its tools, its slots."""
 
     name: Name
     ram: Text = "8GiB"
     cores: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 8
     cards: Annotated[list[Text], msgspec.Meta(max_length=16)] = []
     tools: Annotated[tuple[Name, ...], msgspec.Meta(max_length=16)] = TOOLS[:2]
+    slots: dict[str, int] = {}
 
 
 # The cluster --------------------------------------------------------------------------------------

@@ -68,9 +68,9 @@ def holdfast_cluster(request: pytest.FixtureRequest, _holdfast: _Keeper) -> Iter
     """Makes simulated clusters: `c = holdfast_cluster(nodes=20, faults="lossy")`.
 
     `nodes`: how many alike, called n0, n1, …, or a list of `{"name", "ram", "cores", "cards",
-    "tools"}`; `ram`, `cores`, `cards` of those alike; `faults` that strike by themselves once all
-    have met, and `operations`: what people ask for meanwhile, per virtual second; `seed`; `scheme`:
-    "ed25519" for real signatures.
+    "tools", "slots"}`; `ram`, `cores`, `cards` of those alike; `faults` that strike by themselves
+    once all have met, and `operations`: what people ask for meanwhile, per virtual second; `seed`;
+    `scheme`: "ed25519" for real signatures.
     """
     made: list[Cluster] = []
     request.node.stash[CLUSTERS] = made

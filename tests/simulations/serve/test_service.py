@@ -54,6 +54,14 @@ def test_what_is_reserved_is_held_seen_by_everybody_and_given_back(service: Serv
     assert yes(service, "ask", node="n1", request=given)["answer"]["ok"]
 
 
+def test_a_machine_with_slots_grants_them_and_no_more() -> None:
+    made = Service()
+    yes(made, "new", seed=3, machines=[{"name": "a", "slots": {"whisper": 2}}, {"name": "b"}])
+    asking = RESERVE | {"ask": {"slots": ["whisper:2"]}}
+    assert yes(made, "ask", node="b", request=asking)["answer"]["ok"]
+    assert not yes(made, "ask", node="b", request=asking)["answer"]["ok"]
+
+
 def test_a_refusal_of_the_core_is_an_answer_and_not_an_error(service: Service) -> None:
     asking = RESERVE | {"ask": {"ram": "90GiB"}}
     answer = yes(service, "ask", node="n0", request=asking)["answer"]
@@ -223,6 +231,10 @@ def test_a_crash_of_the_simulator_is_called_one(service: Service) -> None:
         (
             "new", {"seed": 1, "cluster": "b", "machines": [{"name": "x"}, {"name": "x"}]},
             "bad_value", "two called x",
+        ),
+        (
+            "new", {"seed": 1, "cluster": "b", "machines": [{"name": "x", "slots": {"a b": 1}}]},
+            "bad_value", "slots: 'a b' is no name of slots",
         ),
         ("script", {"first": 500}, "not_found", "lines"),
     ],
