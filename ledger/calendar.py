@@ -35,8 +35,8 @@ class Calendar:
     def __init__(self, floor: int | None = None) -> None:
         """`floor`: what the wall showed when this was last written; a clock that shows less has
         gone back while we were away."""
-        self.suspended = "the time of day is not known yet"
-        """Why nothing starts; empty: everything starts in its time."""
+        self._closed = ""
+        self._doubt_of = "the time of day is not known yet"
         self.jumped_from: int | None = None
         """The offset before the jump that was believed at last: what it passed over is owed."""
         self._offset: int | None = None
@@ -51,6 +51,15 @@ class Calendar:
         """As an earlier start left it."""
         raw = rows.get(WALL, b"")
         return cls(int.from_bytes(raw, "big") if len(raw) == WALL_BYTES else None)
+
+    @property
+    def suspended(self) -> str:
+        """Why nothing starts; empty: everything starts in its time."""
+        return self._closed or self._doubt_of
+
+    def close(self, reason: str) -> None:
+        """Nothing that is planned starts here any more, whatever time it is."""
+        self._closed = reason
 
     def at(self, wall: int) -> Instant | None:
         """When it will be `wall`, on the clock that never steps; None: that is not known."""
@@ -77,7 +86,7 @@ class Calendar:
     def note(self, now: Instant) -> list[Write]:
         """For the journal."""
         wall = self.wall(now)
-        if wall is None or self.suspended or not 0 < wall < 1 << (8 * WALL_BYTES):
+        if wall is None or self._doubt_of or not 0 < wall < 1 << (8 * WALL_BYTES):
             return []
         return [Write(SPACE_CALENDAR, WALL, wall.to_bytes(WALL_BYTES, "big"))]
 
@@ -96,14 +105,14 @@ class Calendar:
     def _believe(self, offset: int) -> None:
         if self._other is not None:
             self._news.append((True, "what is planned starts by the clock again"))
-        self._offset, self._other, self.suspended, self._floor = offset, None, "", None
+        self._offset, self._other, self._doubt_of, self._floor = offset, None, "", None
 
     def _doubt(self, shown: int, now: Instant) -> None:
         self._other = (shown, now)
         if self._offset is None:
-            self.suspended = "the clock shows an earlier time than before this start"
+            self._doubt_of = "the clock shows an earlier time than before this start"
         else:
             by = in_seconds(shown - self._offset)
-            self.suspended = f"the clock jumped by {by:+.0f} s"
-        told = f"{self.suspended}: nothing that is planned starts until it is steady"
+            self._doubt_of = f"the clock jumped by {by:+.0f} s"
+        told = f"{self._doubt_of}: nothing that is planned starts until it is steady"
         self._news.append((False, told))

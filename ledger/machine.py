@@ -3,10 +3,11 @@
 Doors in: `boot` once, `ask` (a command), `report` (an observation), `wake`, and `seal` after each
 batch. Out: effects, whose order is the promise: a block before every answer that rests on it.
 
-An owner is in one of five states, and `standing` says which (standings.py):
+An owner is in one of six states, and `standing` says which (standings.py):
 
     quarantine        may have forgotten something: grants nothing, writes nothing (quarantine.py)
     bookings_closed   grants carried leases; new bookings wait for peers' copies of our log
+    outcast           keeps what it promised, and promises nothing more: its id was revoked
     disk_full         keeps what it promised, and promises nothing more until there is room
     open              grants
     closed            this log, or its key, is another machine's too: waits for a person's word
@@ -35,6 +36,7 @@ from ledger.observations import (
     GangSeen,
     GangStep,
     Heritage,
+    KeptOut,
     Observation,
     Override,
     OwnLogSeen,
@@ -47,7 +49,7 @@ from ledger.observations import (
 from ledger.owner.bookings import BookingGate
 from ledger.owner.checkpointing import Checkpointer, prune, still_proven
 from ledger.owner.readable import Readable
-from ledger.owner.standings import refuse_more
+from ledger.owner.standings import NoMore, refuse_more
 from ledger.owner.succession import take_over
 from ledger.proving.blocks import Writer
 from ledger.recovery import (
@@ -107,7 +109,7 @@ class Ledger(Readable):
         self._closed: str | None = None
         self._readings: dict[str, PoolReading] | None = None
         self._gate = BookingGate()
-        self._short = ""
+        self._no_more = NoMore()
         self.checkpointer = Checkpointer(limits)
         self._told: tuple[str, str] | None = None
 
@@ -142,7 +144,7 @@ class Ledger(Readable):
             reply = self._quarantine.ask(token, command, asked.public, self.books, now)
             return [*effects, reply]
         visit = Visit.of(self._desk, token, asked.public, now)
-        refused = refuse_more(self._desk, command, self._short, now)
+        refused = refuse_more(self._desk, command, self._no_more, now)
         if refused is not None:
             return [*effects, visit.turn_away(command.id, refused)]
         effects += visit.answer(command)
@@ -175,7 +177,10 @@ class Ledger(Readable):
             case PeersKnown():
                 self._gate.peers = observation
             case DiskSeen(short):
-                self._short = short
+                self._no_more.short = short
+            case KeptOut(reason):
+                self._no_more.outcast = reason
+                self.later.calendar.close(reason)
             case Override(reason):
                 self._take_override(reason, now)
             case TwinLives(reason):
@@ -188,7 +193,7 @@ class Ledger(Readable):
         if isinstance(told, RightsWord):
             self.later.escrow.word = told.reason[:REASON_CHARS_MAX]
             return []
-        may = self._is_open and not self._short
+        may = self._is_open and self._no_more.outcome is None
         return self.later.escrow.hear(self._desk, told) if may else []
 
     def wake(self, now: Instant) -> list[LedgerEffect]:
@@ -233,6 +238,8 @@ class Ledger(Readable):
 
     def _progress(self, now: Instant) -> list[LedgerEffect]:
         """Whatever has become possible: the end of the quarantine, new bookings."""
+        if not self.has_begun:
+            return []  # what was told before the start is taken note of, and said by it
         effects: list[LedgerEffect] = []
         quarantine, readings = self._quarantine, self._readings
         if quarantine is not None and quarantine.over(now) and readings is not None:

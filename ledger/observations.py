@@ -80,6 +80,13 @@ class DiskSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptOut:
+    """This id was revoked, for good. `reason`: a sentence that says what to do."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Override:
     """A person opens the books by name, and why. Recorded in the log."""
 
@@ -147,6 +154,7 @@ Observation: TypeAlias = (
     | OwnLogSeen
     | PeersKnown
     | DiskSeen
+    | KeptOut
     | Override
     | GangSeen
     | GangStep

@@ -16,7 +16,9 @@ from mesh.door.judgements import (
     Judgement,
     LowerEpoch,
     Respond,
+    ToldOutcast,
     ToldStale,
+    TurnedAway,
     Verified,
 )
 from mesh.door.post import Post
@@ -24,6 +26,7 @@ from mesh.door.sightings import Sightings
 from mesh.effects import (
     Address,
     FactLearned,
+    KeptOut,
     MeshEffect,
     PeerChange,
     PeerChanged,
@@ -91,6 +94,11 @@ class Arrivals:
                 return self._told_stale(record, now)
             case CloneSeen():
                 return self._name_clone(judged, now)
+            case TurnedAway(datagram):
+                self._rejections[Rejection.REVOKED] += 1
+                return [Send(source, datagram, urgent=True)]
+            case ToldOutcast(author, word):
+                return self._told_outcast(author, word)
             case Verified():
                 if self._roll.admits(judged.sender):
                     returns = self._was_dead(judged.sender)
@@ -194,6 +202,12 @@ class Arrivals:
         harvest = Harvest()
         self._intake.fact(fact, harvest)
         return self._table.reap(harvest, now)
+
+    def _told_outcast(self, author: NodeId, word: bytes) -> list[MeshEffect]:
+        if not self._roll.would_count(author):
+            self._rejections["outcast: by a node whose word does not count here"] += 1
+            return []
+        return [KeptOut(author, word)]
 
     def _name_clone(self, clone: CloneSeen, now: Instant) -> list[MeshEffect]:
         self._rejections[Rejection.CLONED] += 1

@@ -165,6 +165,14 @@ class TwinSeen:
     address: Address
 
 
+@dataclass(frozen=True, slots=True)
+class KeptOut:
+    """`author`, whose word about others counts here, has signed that it keeps us out: `word`."""
+
+    author: NodeId
+    word: bytes
+
+
 class PeerChange(Enum):
     """What happened to a member of the roll."""
 
@@ -228,6 +236,7 @@ Learned: TypeAlias = (
     | BlockStored
     | EpochBehind
     | TwinSeen
+    | KeptOut
     | PeerChanged
     | RollFull
     | OurselvesChanged

@@ -101,7 +101,7 @@ class Mesh:
         highest = restore_members(saved, self.roll, self.board, self.rejections)
         restore_logs(saved, self.id, self.roll, self.chains, self.rejections)
         gate = Gate(identity, epoch, keys, random, highest, self.board.notary)
-        gate.bar(self.roll.revoked)
+        gate.bar(self.roll.revoked, self.roll.words)
         self._post = Post(gate, self.roll, self.sightings)
         self._greeter = Greeter(self.id, config, self.roll, self._post)
         self._gossip = Gossip(self.id, config, random, Gate.payload_bytes_max)
@@ -162,10 +162,12 @@ class Mesh:
             effects += self._lookout.ping(member.id, now)
         return effects
 
-    def revoke(self, node: NodeId, detail: str, now: Instant) -> list[MeshEffect]:
-        """Hear `node` no more, and keep none of its words in sight: each of us had heard more or
-        less of them, and our roots would differ for ever. On disk its log stays, as a proof."""
-        changes = self.roll.revoke(node, detail)
+    def revoke(
+        self, node: NodeId, detail: str, word: bytes, said: Fact | None, now: Instant
+    ) -> list[MeshEffect]:
+        """Hear `node` no more, and keep none of its words in sight, or our roots would differ for
+        ever; its log stays on disk as a proof. It is shown what we `said`, then told `word`."""
+        changes = [*self._post.parting(node, said, now), *self.roll.revoke(node, detail, word)]
         self._post.gate.hang_up(node)
         self._greeter.gone(node, now)
         self.board.clear(node)
@@ -243,7 +245,7 @@ class Mesh:
         highest = self._post.gate.epochs()
         notary = self.board.notary
         self._post.gate = Gate(self._identity, epoch, self._keys, self._random, highest, notary)
-        self._post.gate.bar(self.roll.revoked)
+        self._post.gate.bar(self.roll.revoked, self.roll.words)
         self._voice.rise(epoch, self._post.gate.papers)
         self._reconciler.rise()
         effects: list[MeshEffect] = []

@@ -140,6 +140,7 @@ _SAID: Final[dict[Reason, Callable[[Miss], str]]] = {
     Reason.NOT_ALIVE: lambda miss: miss.reason.value,
     Reason.BOOKINGS_CLOSED: lambda miss: miss.reason.value,
     Reason.CLOSED: lambda miss: miss.reason.value,
+    Reason.OUTCAST: lambda _: "kept out: it was revoked, and grants nothing more",
     Reason.DISK_FULL: lambda _: "disk full: it keeps what it promised, and can write no more",
     Reason.PRESSURE: lambda miss: f"{miss.reason.value}: {miss.found}",
     Reason.BATTERY_LOW: lambda miss: f"{miss.reason.value}: {miss.found}",
@@ -159,6 +160,8 @@ def change_sentence(change: Change) -> str:
             return f"with {miss.option} ≤ {_typeable(miss)} on {change.name}"
         case Reason.QUARANTINED | Reason.BOOKINGS_CLOSED | Reason.CLOSED:
             return f"on {change.name} once its books open"
+        case Reason.OUTCAST:
+            return f"on {change.name} once it has joined anew under another id"
         case Reason.DISK_FULL:
             return f"on {change.name} once there is room on its disk"
         case Reason.NOT_ALIVE | Reason.SUSPECT:

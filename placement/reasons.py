@@ -19,6 +19,7 @@ class Reason(Enum):
     QUARANTINED = "quarantined"
     BOOKINGS_CLOSED = "bookings closed"
     CLOSED = "closed"
+    OUTCAST = "kept out"
     DISK_FULL = "disk full"
     STANDING_UNKNOWN = "standing unknown"
     SUSPECT = "suspect"

@@ -171,6 +171,7 @@ def _state_rules(request: Request) -> tuple[WordRule, ...]:
         WordRule(Reason.NOT_ALIVE, Word("liveness", "gone"), False),
         WordRule(Reason.QUARANTINED, Word("standing", "quarantine"), False),
         WordRule(Reason.CLOSED, Word("standing", "closed"), False),
+        WordRule(Reason.OUTCAST, Word("standing", "outcast"), False),
         WordRule(Reason.DISK_FULL, Word("standing", "disk_full"), False),
         WordRule(Reason.STANDING_UNKNOWN, Word("standing", "unknown"), False),
         WordRule(Reason.SUSPECT, Word("liveness", "suspect"), False),
@@ -227,7 +228,7 @@ def _liveness(node: NodeView) -> str:
 
 
 def _standing(node: NodeView) -> str:
-    known = {"open", "bookings_closed", "disk_full", "quarantine", "closed"}
+    known = {"open", "bookings_closed", "disk_full", "outcast", "quarantine", "closed"}
     return node.standing if node.standing in known else "unknown"
 
 

@@ -102,7 +102,7 @@ class NodeView:
     liveness: str
     """alive | suspect | dead | left"""
     standing: str
-    """open | bookings_closed | disk_full | quarantine | closed | unknown"""
+    """open | bookings_closed | disk_full | outcast | quarantine | closed | unknown"""
     os: str | None
     arch: str | None
     pools: tuple[PoolView, ...]

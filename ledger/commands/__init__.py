@@ -231,6 +231,7 @@ class Outcome(StrEnum):
     FOREIGN_RECEIPT = "another node's receipt"
     NOT_RESUMABLE = "not resumable"
     QUARANTINED = "quarantined"
+    OUTCAST = "kept out"
     DISK_FULL = "disk full"
     BOOKINGS_CLOSED = "bookings closed"
     ID_CONFLICT = "same id, other request"

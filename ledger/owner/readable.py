@@ -8,7 +8,7 @@ from ledger.desk.later import Later
 from ledger.granting.capacity import rooms_now
 from ledger.observations import PoolReading
 from ledger.owner.bookings import BookingGate
-from ledger.owner.standings import Stands, stands
+from ledger.owner.standings import NoMore, Stands, stands
 from ledger.recovery.quarantine import Quarantine
 from ledger.visits.entitling import lacking
 from mesh.identity import Epoch
@@ -26,7 +26,7 @@ class Readable:
     _closed: str | None
     _readings: dict[str, PoolReading] | None
     _gate: BookingGate
-    _short: str
+    _no_more: NoMore
     _told: tuple[str, str] | None
 
     @property
@@ -62,7 +62,7 @@ class Readable:
     def standing(self) -> Stands:
         """State, reason, and when it changes by itself."""
         waiting = self._gate.reason, self._desk.bookings_at
-        return stands(self.books, self._closed, self._quarantine, self._short, waiting)
+        return stands(self.books, self._closed, self._quarantine, self._no_more, waiting)
 
     @property
     def next_wake(self) -> Instant | None:
@@ -87,7 +87,7 @@ class Readable:
 
     def lacking(self, asked: Asked, now: Instant) -> tuple[str, list[tuple[str, int]]]:
         """For whom, and of what, rights are missing that would let us grant what is asked."""
-        may = self._is_open and not self._short
+        may = self._is_open and self._no_more.outcome is None
         return lacking(self._desk, asked, now) if may else ("", [])
 
     def remaining(self, hold: bytes, now: Instant) -> Duration | None:

@@ -1,5 +1,7 @@
 """How an owner stands: whether it grants, why not, and until when."""
 
+from dataclasses import dataclass
+
 from ledger.books import Books
 from ledger.commands import Command, Extend, Hold, Outcome, Transfer, Wait
 from ledger.commands.rights import Give, Issue
@@ -12,43 +14,69 @@ from mesh.instant import Instant
 OPEN = "open"
 BOOKINGS_CLOSED = "bookings_closed"
 DISK_FULL = "disk_full"
+OUTCAST = "outcast"
 QUARANTINED = "quarantine"
 CLOSED = "closed"
 
-KEEPING = (OPEN, BOOKINGS_CLOSED, DISK_FULL)
+KEEPING = (OPEN, BOOKINGS_CLOSED, DISK_FULL, OUTCAST)
 """In these an owner answers for its books, whether or not it promises more."""
+NO_MORE = (DISK_FULL, OUTCAST)
+"""In these it promises nothing more."""
 
 Stands = tuple[str, str, Instant | None]
 """The state, why, and when it changes by itself."""
 
 
+@dataclass(slots=True)
+class NoMore:
+    """Why nothing more is promised, in sentences that say what to do; "" where that is not so."""
+
+    outcast: str = ""
+    """This id is kept out of the mesh for good: who could be told of a promise would not hear it,
+    and what it promised may be somebody else's to keep by now."""
+    short: str = ""
+    """There is next to no room on the disk."""
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How whoever asks for more is refused; None: not for this."""
+        if self.outcast:
+            return Outcome.OUTCAST
+        return Outcome.DISK_FULL if self.short else None
+
+    @property
+    def reason(self) -> str:
+        return self.outcast or self.short
+
+
 def stands(
-    books: Books, closed: str | None, quarantine: Quarantine | None, short: str,
+    books: Books, closed: str | None, quarantine: Quarantine | None, no_more: NoMore,
     waiting: tuple[str, Instant | None],
 ) -> Stands:  # fmt: skip
-    """`short`: what is wrong with the disk, and what to do about it; "" while there is room.
-    `waiting`: why bookings are not open, and until when at the latest."""
+    """`waiting`: why bookings are not open, and until when at the latest."""
     if closed is not None:
         return CLOSED, closed, None
     if quarantine is not None:
         return QUARANTINED, quarantine.reason, quarantine.next_wake
-    if short:
-        return DISK_FULL, short, None
+    if no_more.outcome is not None:
+        state = OUTCAST if no_more.outcast else DISK_FULL
+        return state, no_more.reason, None
     if not books.bookings_open:
         return BOOKINGS_CLOSED, *waiting
     return OPEN, "", None
 
 
-def refuse_more(desk: Desk, command: Command, short: str, now: Instant) -> Refused | None:
-    """With next to no room on the disk nothing more is promised, and all that was is kept: whoever
-    confirms, renews or gives back is served from what little is left. A request that was answered
-    before is answered the same."""
-    if short and isinstance(command, Issue | Give):
-        return Refused(Outcome.DISK_FULL, short)
-    if not short or not isinstance(command, Hold | Wait | Extend | Transfer):
+def refuse_more(desk: Desk, command: Command, no_more: NoMore, now: Instant) -> Refused | None:
+    """Where nothing more is promised all that was is kept: whoever confirms, renews or gives back
+    is served. A request that was answered before is answered the same."""
+    if (outcome := no_more.outcome) is None:
+        return None
+    if isinstance(command, Issue | Give):
+        return Refused(outcome, no_more.reason)
+    if not isinstance(command, Hold | Wait | Extend | Transfer):
         return None
     desk.hall.line.hear(command.id, now)  # who waits keeps the place
-    return None if _was_answered(desk, command) else Refused(Outcome.DISK_FULL, short)
+    return None if _was_answered(desk, command) else Refused(outcome, no_more.reason)
 
 
 def _was_answered(desk: Desk, command: Hold | Wait | Extend | Transfer) -> bool:

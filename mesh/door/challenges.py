@@ -56,6 +56,7 @@ class Asked:
     said_at: Instant
     expires: Instant
     told_stale: bool = False
+    told_outcast: bool = False
     crossed: bool = False
 
     @property

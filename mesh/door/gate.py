@@ -26,7 +26,6 @@ from mesh.door.handshake import (
     Hello,
     Welcome,
     read_hello,
-    read_stale,
     read_welcome,
     write_stale,
 )
@@ -37,11 +36,12 @@ from mesh.door.judgements import (
     Judgement,
     LowerEpoch,
     Respond,
-    ToldStale,
     Verified,
 )
 from mesh.door.passport import Papers
 from mesh.door.sessions import PAYLOAD_BYTES_MAX, Session, Sessions, session_tag_of
+from mesh.door.told import judge_outcast, judge_stale
+from mesh.door.turned_away import Doorman
 from mesh.effects import Address, Outcasts, Send
 from mesh.identity import Epoch, Identity, NodeId
 from mesh.instant import Instant, earliest
@@ -80,7 +80,7 @@ class Gate:
         self._allowance = HelloAllowance()
         self._beacons_sent = 0
         self._primary_since: Instant | None = None
-        self._barred: Outcasts = {}
+        self._doorman = Doorman(identity, keys.mesh_id)
 
     # What we say ------------------------------------------------------------------------------
 
@@ -154,9 +154,10 @@ class Gate:
         since, key_id = self._primary_since, self._keys.primary.key_id
         return since is not None and best.opened_at < since and best.agreed.key_id != key_id
 
-    def bar(self, nodes: Outcasts) -> None:
-        """Whoever is in `nodes`, now or later, is not heard; only that it spoke is noted there."""
-        self._barred = nodes
+    def bar(self, nodes: Outcasts, words: Mapping[NodeId, bytes]) -> None:
+        """Whoever is in `nodes`, now or later, is not heard; only that it spoke is noted there, and
+        it is told what `words` has for it."""
+        self._doorman.bar(nodes, words)
 
     def change_keys(self, keys: Keyring, now: Instant) -> None:
         """From here on these secrets count. What was agreed under another one is over."""
@@ -195,9 +196,8 @@ class Gate:
             return header
         if (keys := self._keys.named(header.key_id)) is None:
             return Rejection.UNKNOWN_KEY
-        if header.sender in self._barred:
-            self._barred[header.sender] = source, now
-            return Rejection.REVOKED
+        if header.sender in self._doorman.barred:
+            return self._doorman.judge(keys, header, datagram, source, now)
         match header.kind:  # the usual one first
             case Kind.SEALED:
                 return self._judge_sealed(header, datagram, source, now)
@@ -210,7 +210,10 @@ class Gate:
             case Kind.CONFIRM:
                 return self._judge_confirm(header, datagram, source, now)
             case Kind.STALE:
-                return self._judge_stale(keys, datagram, now)
+                return judge_stale(self._challenges, self._identity.id, keys, datagram, now)
+            case Kind.OUTCAST:
+                own = self._identity.id
+                return judge_outcast(self._challenges, own, keys, header, datagram, now)
 
     def believes(self, hello: Hello) -> bool:
         """Whether a hello alone proves its sender. Never: it may be a recording.
@@ -349,21 +352,6 @@ class Gate:
             return payload
         self._confirmations.heard(session)
         return Verified(header.sender, session.agreed.epoch, payload, source)
-
-    def _judge_stale(self, keys: MeshKeys, datagram: bytes, now: Instant) -> Judgement | Rejection:
-        stale = read_stale(keys, datagram)
-        if isinstance(stale, Rejection):
-            return stale
-        if stale.to != self._identity.id:
-            return Rejection.NOT_FOR_US
-        entry = self._challenges.waiting_for(stale.echo, now)
-        if entry is None:
-            return Rejection.UNKNOWN_CHALLENGE
-        if entry.told_stale:
-            return Rejection.REPLAYED
-        # The handshake goes on: what we are shown is unsigned gossip until the caller has checked.
-        entry.told_stale = True
-        return ToldStale(stale.record)
 
     # Epochs -----------------------------------------------------------------------------------
 

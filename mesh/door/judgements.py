@@ -73,6 +73,23 @@ class ToldStale:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """Somebody whom we keep out has knocked. Send this back to where it came from, and count it as
+    `Rejection.REVOKED`."""
+
+    datagram: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ToldOutcast:
+    """`author` has signed that it keeps us out; `word` says by whose word, and why. Whether it
+    counts here is not yet asked."""
+
+    author: NodeId
+    word: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class CloneSeen:
     """Proven live: a second run of `peer` under the number of the one we know.
 
@@ -103,5 +120,13 @@ class Verified:
 
 
 Judgement: TypeAlias = (
-    HeardBeacon | Respond | Established | LowerEpoch | ToldStale | CloneSeen | Verified
+    HeardBeacon
+    | Respond
+    | Established
+    | LowerEpoch
+    | ToldStale
+    | TurnedAway
+    | ToldOutcast
+    | CloneSeen
+    | Verified
 )

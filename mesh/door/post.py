@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from mesh.door.gate import Gate
 from mesh.door.sightings import Sightings
 from mesh.effects import Address, MeshEffect, Send
+from mesh.facts import Fact
 from mesh.identity import NodeId
 from mesh.instant import Instant
-from mesh.letters.messages import Message
+from mesh.letters.messages import FactNews, Message
 from mesh.letters.wire import encode
 from mesh.roll.membership import Liveness, Member, Roll
 
@@ -60,6 +61,12 @@ class Post:
         there = member is not None and member.liveness is Liveness.ALIVE
         hellos = [self.gate.hello(to, now)] if there else self.gate.hellos(to, now)
         return [Send(address, hello, urgent=True) for hello in hellos for address in addresses]
+
+    def parting(self, to: NodeId, fact: Fact | None, now: Instant) -> list[MeshEffect]:
+        """The last letter to somebody, if it fits one datagram: it may be the first to hear."""
+        letter = b"" if fact is None else encode((FactNews(fact),))
+        fits = 0 < len(letter) <= self.gate.payload_bytes_max
+        return self.payload(to, letter, now, urgent=True) if fits else []
 
     def within_reach(self) -> tuple[Member, ...]:
         """Members that are worth a letter and that we can write to."""

@@ -39,6 +39,7 @@ class Kind(IntEnum):
     CONFIRM = 4
     SEALED = 5
     STALE = 6
+    OUTCAST = 7
 
 
 class Header(NamedTuple):

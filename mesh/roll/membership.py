@@ -54,6 +54,8 @@ class Roll:
         self.revoked: Outcasts = {}
         """Who does not count, whatever it proves, met or not; and from where, and when, something
         was last heard under its id all the same, which anybody may have written there."""
+        self.words: dict[NodeId, bytes] = {}
+        """What each of those is told when it knocks: by whose word it is kept out, and why."""
         self.forgotten: dict[NodeId, None] = {}
         """Who comes back by itself or not at all: what others pass on of it is not taken."""
 
@@ -86,6 +88,13 @@ class Roll:
         """Whether what `node` says of others counts here."""
         member = self._members.get(node)
         return member is not None and member.counts
+
+    def would_count(self, node: NodeId) -> bool:
+        """As above, of a node that may not have been met and has signed something just now."""
+        member = self._members.get(node)
+        if node in self.revoked or (member is not None and member.met):
+            return self.counts(node)
+        return not self.admission.objection(node, None)
 
     def count(self, liveness: Liveness) -> int:
         """How many members are so."""
@@ -130,9 +139,11 @@ class Roll:
         self._add(member)
         self._call(member)
 
-    def revoke(self, node: NodeId, detail: str) -> tuple[PeerChanged, ...]:
-        """From here on `node` is nobody to us. The caller bounds how many there are."""
+    def revoke(self, node: NodeId, detail: str, word: bytes = b"") -> tuple[PeerChanged, ...]:
+        """From here on `node` is nobody to us, and told `word` when it knocks. The caller bounds
+        how many there are."""
         self.revoked.setdefault(node, None)
+        self.words[node] = word
         member = self._members.get(node)
         if member is None or member.trust is Trust.REVOKED:
             return ()

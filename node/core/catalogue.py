@@ -18,8 +18,12 @@ KINDS: Final[Mapping[str, str]] = {
     "identity.twin": (
         "another machine that is up shows this node's key: neither grants until a person decides"
     ),
+    "identity.revoked": (
+        "this node heard that it was revoked, or succeeded: it grants nothing more; by whose word"
+    ),
     "standing": (
-        "whether we grant has changed: open, bookings_closed, disk_full, quarantine, closed"
+        "whether we grant has changed: open, bookings_closed, disk_full, outcast, quarantine, "
+        "closed"
     ),
     "disk.full": (
         "not even the spare room was enough: nothing is written or answered until there is some"

@@ -99,6 +99,7 @@ def warnings(knowledge: Knowledge) -> list[str]:
     alone = [missing] if missing else []
     keys, names = keyholders.warnings(knowledge), naming.warnings(knowledge)
     ours = [
+        *([knowledge.kept_out] if knowledge.kept_out else []),
         *knowledge.news.warnings,
         *alone,
         *knowledge.contests,
@@ -124,6 +125,8 @@ def check_openable(knowledge: Knowledge) -> None:
 
 def opening(knowledge: Knowledge, reserve: requests.Reserve) -> Callable[[], Outlook]:
     """A look at the picture of the moment on behalf of `reserve`. May raise Refused."""
+    if knowledge.kept_out:
+        raise Refused("refused", knowledge.kept_out)
     request = choosing.reserve_request(knowledge, reserve)
     if reserve.plan:
         request = planning.taken(knowledge, request, reserve.plan)

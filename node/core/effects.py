@@ -7,6 +7,7 @@ except a `Send` marked urgent.
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from ledger.observations import KeptOut, Override, TwinLives
 from mesh.effects import Address, Answer, Broadcast, Call, Send
 from mesh.identity import NodeId
 from mesh.keys.keyring import Keyring
@@ -37,6 +38,13 @@ class Event:
     kind: str
     sentence: str
     body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TellBooks:
+    """What the ledger has to know. It never leaves the agent."""
+
+    seen: TwinLives | Override | KeptOut
 
 
 @dataclass(frozen=True, slots=True)

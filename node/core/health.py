@@ -6,11 +6,12 @@ what to do about it. A peer's `problem` is the first thing that keeps it from be
 
 from typing import Any
 
-from ledger.owner.standings import DISK_FULL, OPEN, QUARANTINED
+from ledger.owner.standings import DISK_FULL, OPEN, OUTCAST, QUARANTINED
 from mesh.identity import id_text
 from mesh.instant import MILLISECOND, SECOND
 from mesh.roll.membership import Liveness, Member, Trust
 from node.core import answers, logbook
+from node.core.phrases import WAY_BACK
 from node.core.picture.knowledge import Knowledge
 from node.core.picture.reports import Check
 from node.core.reachability import matrix
@@ -81,7 +82,7 @@ def interfaces(knowledge: Knowledge) -> list[dict[str, Any]]:
 
 def _grants(knowledge: Knowledge) -> Check:
     state, reason, opens_at = knowledge.ledger.standing
-    hint = MAKE_ROOM if state == DISK_FULL else SECONDS_TO_OPEN
+    hint = {DISK_FULL: MAKE_ROOM, OUTCAST: WAY_BACK}.get(state, SECONDS_TO_OPEN)
     told = state.replace("_", " ")
     if state == QUARANTINED and opens_at is not None:
         left = max(0, opens_at - knowledge.now) // SECOND
@@ -201,6 +202,8 @@ def problem_of(knowledge: Knowledge, member: Member) -> str | None:
         return "it has not answered our hello: is its port open for UDP, has it the same secret?"
     if (wrong := trouble(knowledge, member)) is not None:
         return wrong
+    if knowledge.kept_out and not knowledge.mesh.has_session(member.id):
+        return "it does not hear this node, which was revoked"
     if member.liveness is Liveness.DEAD:
         return "it stopped answering: is it switched off, or cut off?"
     if member.liveness is Liveness.SUSPECT:

@@ -30,7 +30,7 @@ from node.core.asked import asked
 from node.core.birth import Birth
 from node.core.bulletin import Bulletin
 from node.core.copies import Copies
-from node.core.effects import Doubt, Effect, Happened, KeepKeys, Look, Reply
+from node.core.effects import Doubt, Effect, Happened, KeepKeys, Look, Reply, TellBooks
 from node.core.errands import SERVICE_LEDGER, ErrandEffect, Errands, ToOurBooks
 from node.core.gangs.gang import Record
 from node.core.history import History
@@ -42,10 +42,10 @@ from node.core.reachability.surveying import Surveying
 from node.core.reported import reported
 from node.core.requests import Refused, Request
 from node.core.rights.door import RightsDoor
-from node.core.selves import SayGoodBye, Selves, SelvesEffect, Suspect, TellBooks, last_word
+from node.core.selves import SayGoodBye, Selves, SelvesEffect, Suspect, last_word
 from node.core.trust.belonging import Belonging, BelongingEffect
 from node.core.trust.inviting import Inviting
-from node.core.trust.revoking import Bar
+from node.core.trust.revoking import Bar, keep_out
 from node.core.trust.rotating import SERVICE_KEYS, NewKeys, Rotating, RotatingEffect
 from node.core.usage.attribution import Attribution
 
@@ -255,8 +255,8 @@ class Agent:
                     out.append(self.bulletin.peer(peer, change, detail))
                     out += self.attribution.changed(change)
                     out += self._changed(peer, change, now)
-                case mesh_effects.RollFull(newcomer):
-                    out += self.from_policy(self.belonging.full(newcomer, now), now)
+                case mesh_effects.RollFull() | mesh_effects.KeptOut():
+                    out += self.from_policy(self.belonging.heard(effect, now), now)
                 case mesh_effects.OurselvesChanged(change, detail):
                     out.append(self.bulletin.event(f"mesh.{change.name.lower()}", detail))
         return out
@@ -352,10 +352,7 @@ class Agent:
                 out += self.from_mesh(self.mesh.change_keys(effect.keys, now), now)
                 out += self.publish(self.image.keys_are(effect.keys), now)
             elif isinstance(effect, Bar):
-                self.knowledge.outcast(effect.node)
-                out += self.from_mesh(self.mesh.revoke(effect.node, effect.sentence, now), now)
-                out += self.publish(self.image.keeps_out(effect.statement), now)
-                out += self.rights.read(None, now)
+                out += keep_out(self, effect, now)
             elif isinstance(effect, Suspect):
                 out += self.from_mesh(self.mesh.suspect_twin(effect.addresses, now), now)
             elif isinstance(effect, SayGoodBye):

@@ -39,7 +39,7 @@ from mesh.roll.record import ADDRESSES_MAX, HOST_CHARS_MAX
 from mesh.roll.storage import Remembered, peer_write
 from node.core.birth import META_EPOCH, Birth
 from node.core.bulletin import Bulletin
-from node.core.effects import Doubt, Effect, Stop
+from node.core.effects import Doubt, Effect, Stop, TellBooks
 from node.core.picture.knowledge import Knowledge
 
 META_TWIN: Final = b"twin"
@@ -56,12 +56,6 @@ class Suspect(NamedTuple):
     """Look whether a run of ours is up at these addresses."""
 
     addresses: tuple[Address, ...]
-
-
-class TellBooks(NamedTuple):
-    """What the ledger has to know."""
-
-    seen: TwinLives | Override
 
 
 class SayGoodBye(NamedTuple):

@@ -110,7 +110,7 @@ def _handshakes() -> Target:
     audience = _Audience()
     eve, ann = audience.stage.eve, audience.stage.ann
     gate = eve.alive.mesh._post.gate  # noqa: SLF001 - as above
-    tags = (Kind.BEACON, Kind.HELLO, Kind.WELCOME, Kind.STALE)
+    tags = (Kind.BEACON, Kind.HELLO, Kind.WELCOME, Kind.STALE, Kind.OUTCAST)
     heard = [d for d in audience.stage.datagrams_to("ann", each_kind_max=8) if d[3] in tags]
     stale = write_stale(audience.stage.world.keys.primary, eve.id, ann.id, bytes(16), bytes(200))
     examples = tuple(d[:-TAG_BYTES] for d in (*heard, gate.hello(ann.id, audience.now), stale))

@@ -54,6 +54,7 @@ from mesh.letters.messages import (
     Stored,
     Unknown,
 )
+from mesh.letters.outcast import Notice, read_outcast, sign_word, write_outcast
 from mesh.letters.wire import (
     block_bytes,
     decode,
@@ -140,6 +141,8 @@ def _tagged() -> list[Target]:
     assert isinstance(said, Hello), "an example is not taken"
     welcome = _welcome(other, said)
     stale = write_stale(KEYS, other.id, KEY.id, bytes(16), fact_bytes(RECORD_FACT))
+    signed = sign_word(other, KEYS.mesh_id, KEY.id, b"a word")
+    outcast = write_outcast(KEYS, Notice(KEY.id, bytes(16), other.public, signed, b"a word"))
     beacons = tuple(
         write_beacon(KEYS, Beacon(KEY.id, epoch, port, seq))
         for epoch, port, seq in ((1, 4653, 0), (2**30, 65535, 2**32 - 1), (0, 1, 77))
@@ -150,6 +153,7 @@ def _tagged() -> list[Target]:
         (Kind.HELLO, KEYS.handshake, (hello, anyone), read_hello),
         (Kind.WELCOME, KEYS.handshake, (welcome,), read_welcome),
         (Kind.STALE, KEYS.handshake, (stale,), _read_stale),
+        (Kind.OUTCAST, KEYS.handshake, (outcast,), read_outcast),
     ):
         name = kind.name.lower()
         made.append(Target(f"{name}, by a stranger", examples, partial(_read, reader)))

@@ -25,7 +25,7 @@ SIZES: Final = {"MiB": 1 << 20, "GiB": 1 << 30}
 DURATIONS: Final = {"ms": MILLISECOND, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND}
 CHOICES: Final = {
     "liveness": ("alive", "suspect", "dead", "left", "unknown"),
-    "standing": ("open", "bookings_closed", "disk_full", "quarantine", "closed"),
+    "standing": ("open", "bookings_closed", "disk_full", "outcast", "quarantine", "closed"),
     "state": ("pending", "posted", "ending", "gone"),
     "stages": ("shell", "processes"),
 }

@@ -301,7 +301,7 @@ class Sees:
 
 @dataclass(frozen=True, slots=True)
 class Stands:
-    """Whether a node grants: open, bookings_closed, disk_full, quarantine or closed."""
+    """Whether a node grants: open, bookings_closed, disk_full, outcast, quarantine or closed."""
 
     forms: ClassVar = ("{node:node} stands",)
     node: str

@@ -114,7 +114,10 @@ def test_no_bytes_from_a_stranger_are_more_than_refused(content: bytes) -> None:
     assert isinstance(bob.judge(content, ann.address, 0), Rejection)
 
 
-@given(st.binary(max_size=1160), st.sampled_from([Kind.HELLO, Kind.WELCOME, Kind.STALE]))
+HANDSHAKES = (Kind.HELLO, Kind.WELCOME, Kind.STALE, Kind.OUTCAST)
+
+
+@given(st.binary(max_size=1160), st.sampled_from(HANDSHAKES))
 def test_no_bytes_under_the_mesh_s_own_tag_are_more_than_refused(
     content: bytes, kind: Kind
 ) -> None:

@@ -265,16 +265,6 @@ def test_what_is_sealed_in_a_session() -> None:
             AESGCM(key).decrypt(nonce, datagram[40:], bent)
 
 
-def test_a_run_that_is_over_is_shown_its_own_later_record() -> None:
-    vector = load("handshake")
-    datagram = b(vector["stale"])
-    assert header(datagram)[0] == 6
-    said = untagged(b(KEYS["handshake_key"]), datagram)
-    assert said[24:40] == b(NODES["ann"]["id"])
-    assert said[40:56] == b(vector["hello"])[112:128]
-    assert check_fact(said[56:], b(KEYS["mesh_id"]))["author"] == b(NODES["ann"]["id"])
-
-
 # What travels in them ----------------------------------------------------------------------------
 
 KINDS: Final = {

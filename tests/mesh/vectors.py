@@ -45,6 +45,7 @@ from mesh.letters.messages import (
     ProbeResult,
     Stored,
 )
+from mesh.letters.outcast import Notice, sign_word, write_outcast
 from mesh.letters.wire import block_bytes, encode, fact_bytes
 from mesh.logs import NO_BLOCK, Era, header_bytes, receipt_for, seal_block
 from mesh.roll.record import Endpoint, NodeRecord, record_body
@@ -142,7 +143,13 @@ def handshake() -> dict[str, Any]:
         "session_tag": agreed.tag, "proof": agreed.proof,
         "sealed": _sealed(agreed),
         "stale": write_stale(KEYS, BOB.id, ANN.id, ours.nonce, fact_bytes(ANN_RECORD)),
+        "outcast": write_outcast(KEYS, _notice(ours.nonce)),
     }  # fmt: skip
+
+
+def _notice(echo: bytes) -> Notice:
+    word = msgpack.packb([ANN.id, BOB.id, "stolen"])
+    return Notice(ANN.id, echo, BOB.public, sign_word(BOB, KEYS.mesh_id, ANN.id, word), word)
 
 
 def _sealed(agreed: Any) -> list[dict[str, Any]]:

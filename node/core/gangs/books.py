@@ -16,7 +16,7 @@ from ledger.entries.gangs import GangEnded, GangMember
 from ledger.lifecycle import HoldState
 from ledger.limits import GANGS_MAX
 from ledger.observations import GangSeen, GangStep
-from ledger.owner.standings import CLOSED, DISK_FULL, QUARANTINED
+from ledger.owner.standings import CLOSED, NO_MORE, QUARANTINED
 from mesh.identity import NodeId
 from mesh.instant import Instant
 from node.core.outlook import Choice
@@ -46,7 +46,7 @@ class GangBooks:
         if live >= GANGS_MAX:
             return f"{GANGS_MAX} gangs of this node stand already"
         state, reason, _ = self.knowledge.ledger.standing
-        return reason if state == DISK_FULL else self.cannot_write()
+        return reason if state in NO_MORE else self.cannot_write()
 
     def completion(self, gang: bytes) -> bytes:
         """The receipt that it is complete, as our log has it."""

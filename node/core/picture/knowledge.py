@@ -95,6 +95,8 @@ class Knowledge:
     """Leases that we carry up to a latest end: when that is, and how long they last in all."""
     outcasts: Sequence[str] = ()
     """Sentences about ids that are kept out, and under which something speaks."""
+    kept_out: str = ""
+    """That we ourselves are, in a sentence; "" while nobody said so."""
     contests: Sequence[str] = ()
     """Sentences about pools of ours that another node says are its own."""
     now: Instant = 0

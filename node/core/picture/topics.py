@@ -194,7 +194,7 @@ class Standing(msgspec.Struct, frozen=True):
     """Whether this owner grants, published under TOPIC_STANDING."""
 
     state: str
-    """open | bookings_closed | disk_full | quarantine | closed"""
+    """open | bookings_closed | disk_full | outcast | quarantine | closed"""
     reason: str
     remaining_ms: int | None
     """Until the next change of state, counted from signing; None when not known."""

@@ -8,12 +8,12 @@ node's own affair (`trusting`).
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
-from mesh.effects import PeerChange
+from mesh.effects import KeptOut, PeerChange, RollFull
 from mesh.facts import Fact
 from mesh.identity import NodeId
 from mesh.instant import Instant
-from mesh.persistence import SPACE_FORGOTTEN, SPACE_REVOKED
-from node.core.effects import Happened, Reply
+from mesh.persistence import SPACE_FORGOTTEN, SPACE_META, SPACE_REVOKED
+from node.core.effects import Reply
 from node.core.picture.knowledge import Knowledge
 from node.core.picture.topics import TOPIC_FORGOTTEN, TOPIC_REVOKED
 from node.core.requests import Forget, Forgotten, Revoke, Trust
@@ -45,30 +45,33 @@ class Belonging:
         """Take up what an earlier start was told."""
         return [
             *self.revoking.restore(saved.get(SPACE_REVOKED, {})),
+            *self.revoking.ourselves.restore(saved.get(SPACE_META, {})),
             *self.forgetting.restore(saved.get(SPACE_FORGOTTEN, {}), now),
         ]
 
     def learned(self, fact: Fact, now: Instant) -> list[BelongingEffect]:
         """Somebody has said something."""
-        return [*self.revoking.learned(fact), *self.forgetting.learned(fact, now)]
+        return [*self.revoking.learned(fact, now), *self.forgetting.learned(fact, now)]
 
     def changed(self, node: NodeId, change: PeerChange, now: Instant) -> list[BelongingEffect]:
         """The roll says something else of `node` than before."""
         effects: list[BelongingEffect] = [*self.forgetting.settle(node, now)]
         if change in COUNTS_NOW:
             if (said := self._knowledge.fact(node, TOPIC_REVOKED)) is not None:
-                effects += self.revoking.heard(node, said.body)
+                effects += self.revoking.heard(node, said.body, now)
             if (said := self._knowledge.fact(node, TOPIC_FORGOTTEN)) is not None:
                 effects += self.forgetting.heard(node, said.body, now)
         return effects
 
-    def watch(self, now: Instant) -> list[Happened]:
+    def watch(self, now: Instant) -> list[BelongingEffect]:
         """Whether one of those who are kept out still speaks."""
-        return self._outcasts.look(now)
+        return [*self._outcasts.look(now), *self.revoking.ourselves.look(now)]
 
-    def full(self, newcomer: NodeId, now: Instant) -> list[ForgettingEffect]:
-        """Somebody has proven itself and found no place on the roll."""
-        return self.forgetting.make_place(newcomer, now)
+    def heard(self, sign: RollFull | KeptOut, now: Instant) -> list[BelongingEffect]:
+        """Somebody has proven itself and found no place on the roll; or we have no place."""
+        if isinstance(sign, RollFull):
+            return [*self.forgetting.make_place(sign.newcomer, now)]
+        return [*self.revoking.told(sign.author, sign.word, now)]
 
     def ask(self, token: int, word: Word, now: Instant) -> list[BelongingEffect]:
         """A person here says who belongs, or asks. May raise Refused."""

@@ -7,8 +7,9 @@ that is welcome again comes with a new identity.
 
 A revoked id is heard by nobody: its datagrams and streams are refused and counted, nothing it signs
 is taken in any more, nothing is placed on it and nothing is granted to it. What was granted to it
-before runs out by itself. Whoever knows the secret can come back under another id; against that
-only a change of secret helps, and both together are the whole remedy (`docs/guides/keys.md`).
+before runs out by itself. It is told so when it knocks (`kept_out.py`). Whoever knows the secret
+can come back under another id; against that only a change of secret helps, and both together are
+the whole remedy (`docs/guides/keys.md`).
 
 Two members who revoke each other are both gone for whoever hears both; who hears one first takes no
 second word from it. Nobody is asked to judge between them.
@@ -16,19 +17,24 @@ second word from it. Nobody is asked to judge between them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
 from mesh.facts import Fact
 from mesh.identity import NODE_ID_BYTES, NodeId, id_text, short_id
+from mesh.instant import Instant
 from mesh.persistence import SPACE_REVOKED, Persist, Write
 from mesh.roll.membership import Trust
-from node.core.effects import Reply
+from node.core.effects import Effect, Reply
 from node.core.names import find_node
 from node.core.picture.knowledge import Knowledge
 from node.core.picture.topics import TOPIC_REVOKED
 from node.core.requests import Refused, Revoke
+from node.core.trust.kept_out import KeptOutEffect, OurOwn
+
+if TYPE_CHECKING:
+    from node.core.machine import Agent
 
 REVOKED_MAX: Final = 64
 """Ids that a node keeps out. Who needs more needs another secret."""
@@ -51,9 +57,11 @@ class Bar:
     sentence: str
     by: NodeId
     statement: bytes
+    word: bytes
+    """What it is told itself."""
 
 
-RevokingEffect: TypeAlias = Persist | Bar | Reply
+RevokingEffect: TypeAlias = Persist | Bar | Reply | KeptOutEffect
 
 
 class Revoking:
@@ -62,6 +70,7 @@ class Revoking:
     def __init__(self, knowledge: Knowledge) -> None:
         self._knowledge = knowledge
         self.kept: dict[NodeId, Revocation] = {}
+        self.ourselves = OurOwn(knowledge)
 
     def restore(self, rows: Mapping[bytes, bytes]) -> list[RevokingEffect]:
         """Take up what an earlier start kept out."""
@@ -86,43 +95,58 @@ class Revoking:
             "id": id_text(node), "name": knowledge.name_of(node),
             "by": knowledge.name_of(NodeId(revocation.by)), "reason": revocation.reason,
         }  # fmt: skip
-        return [*self._take(revocation), Reply(token, ok=True, body=body)]
+        return [*self._keep_out(revocation), Reply(token, ok=True, body=body)]
 
     def retire(self, node: NodeId, reason: str) -> list[RevokingEffect]:
         """`node` has a successor here, and is nobody any more. The caller saw to it that there is
         room for one more."""
         words = " ".join(reason.split())[:REASON_CHARS_MAX]
-        return self._take(Revocation(node, self._knowledge.us, words))
+        return self._keep_out(Revocation(node, self._knowledge.us, words))
 
     @property
     def is_full(self) -> bool:
         """Whether no other node can be kept out."""
         return len(self.kept) >= REVOKED_MAX
 
-    def learned(self, fact: Fact) -> list[RevokingEffect]:
+    def learned(self, fact: Fact, now: Instant) -> list[RevokingEffect]:
         """Somebody has said something."""
         of_others = fact.topic == TOPIC_REVOKED and fact.author != self._knowledge.us
-        return self.heard(fact.author, fact.body) if of_others else []
+        return self.heard(fact.author, fact.body, now) if of_others else []
 
-    def heard(self, author: NodeId, body: bytes) -> list[RevokingEffect]:
+    def told(self, author: NodeId, word: bytes, now: Instant) -> list[RevokingEffect]:
+        """`author`, whose word about others counts here, says that we are kept out ourselves."""
+        try:
+            told = msgspec.msgpack.decode(word, type=Revocation)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return []
+        ours = told.node == self._knowledge.us and self._is_sound(told)
+        return self._take(told, author, now) if ours else []
+
+    def heard(self, author: NodeId, body: bytes, now: Instant) -> list[RevokingEffect]:
         """What a member says of others. Only a trusted one is believed, and only what is new."""
         member = self._knowledge.mesh.roll.member(author)
         if member is None or member.trust is not Trust.TRUSTED:
             return []
         try:
             told = msgspec.msgpack.decode(body, type=tuple[Revocation, ...])
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return []
         effects: list[RevokingEffect] = []
         for revocation in told[:REVOKED_MAX]:
-            effects += self._take(revocation) if self._is_sound(revocation) else []
+            if self._is_sound(revocation):
+                effects += self._take(revocation, author, now)
         return effects
 
     def _is_sound(self, told: Revocation) -> bool:
         whole = len(told.node) == len(told.by) == NODE_ID_BYTES
-        return whole and told.node != self._knowledge.us and len(told.reason) <= REASON_CHARS_MAX
+        return whole and len(told.reason) <= REASON_CHARS_MAX
 
-    def _take(self, revocation: Revocation) -> list[RevokingEffect]:
+    def _take(self, told: Revocation, author: NodeId, now: Instant) -> list[RevokingEffect]:
+        if told.node == self._knowledge.us:
+            return [*self.ourselves.told(NodeId(told.by), told.reason, author, now)]
+        return self._keep_out(told)
+
+    def _keep_out(self, revocation: Revocation) -> list[RevokingEffect]:
         node = NodeId(revocation.node)
         if node in self.kept or len(self.kept) >= REVOKED_MAX:
             return []
@@ -135,9 +159,18 @@ class Revoking:
         name = self._knowledge.name_of
         sentence = f"{name(node)} ({short_id(node)}) is revoked, says {name(by)}: {kept.reason}"
         statement = msgspec.msgpack.encode(tuple(self.kept[one] for one in sorted(self.kept)))
-        return Bar(node, sentence, by, statement)
+        return Bar(node, sentence, by, statement, msgspec.msgpack.encode(kept))
 
     def _nameable(self) -> dict[NodeId, str]:
         """Everyone on the roll, whatever we think of them: a name, an id or its start will do."""
         members = self._knowledge.mesh.roll.members()
         return {**self._knowledge.names(), **{member.id: member.name for member in members}}
+
+
+def keep_out(agent: "Agent", bar: Bar, now: Instant) -> list[Effect]:
+    """Say so first: who is kept out is the last to be shown it, in the session that ends here."""
+    agent.knowledge.outcast(bar.node)
+    effects = agent.publish(agent.image.keeps_out(bar.statement), now)
+    said = agent.mesh.board.fact(agent.identity.id, TOPIC_REVOKED)
+    barred = agent.mesh.revoke(bar.node, bar.sentence, bar.word, said, now)
+    return [*effects, *agent.from_mesh(barred, now), *agent.rights.read(None, now)]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgpack
 
 from ledger.observations import Heritage
-from ledger.owner.standings import CLOSED, QUARANTINED
+from ledger.owner.standings import CLOSED, OUTCAST, QUARANTINED
 from ledger.owner.succession import sign_succession
 from ledger.recovery import fold_longest
 from mesh.identity import NODE_ID_BYTES, PUBLIC_KEY_BYTES, Identity, NodeId, id_text, short_id
@@ -137,7 +137,7 @@ def _check(agent: "Agent", found: _Found, *, force: bool) -> None:
 
 def _check_standing(knowledge: Knowledge) -> None:
     state, reason, at = knowledge.ledger.standing
-    if state == CLOSED:
+    if state in (CLOSED, OUTCAST):
         raise Refused("refused", f"this node grants nothing: {reason}", "settle that first")
     if state == QUARANTINED:
         left = "" if at is None else f" {in_seconds(max(0, at - knowledge.now)):.0f} s more"

@@ -117,13 +117,15 @@ def test_an_impossible_wish_is_refused_with_what_to_do(world: World) -> None:
 def test_rubbish_from_a_member_keeps_nobody_out_and_the_list_is_bounded(world: World) -> None:
     revoking = world.hosts["ann"].alive.revoking
     ann, bob, eve = (world.hosts[name].id for name in ("ann", "bob", "eve"))
-    short, ours = Revocation(b"short", bob, "x"), Revocation(ann, bob, "x")
-    long = Revocation(eve, bob, "x" * (REASON_CHARS_MAX + 1))
-    assert revoking.heard(bob, b"\xff" * 20) == []
-    assert revoking.heard(bob, msgspec.msgpack.encode((short, ours, long))) == []
-    assert revoking.heard(b"s" * 16, msgspec.msgpack.encode((Revocation(eve, bob, "x"),))) == []
+    short, long = Revocation(b"short", bob, "x"), Revocation(eve, bob, "x" * (REASON_CHARS_MAX + 1))
+    ours = Revocation(ann, bob, "x" * (REASON_CHARS_MAX + 1))
+    now = world.now
+    assert revoking.heard(bob, b"\xff" * 20, now) == []
+    assert revoking.heard(bob, msgspec.msgpack.encode((short, ours, long)), now) == []
+    fine = msgspec.msgpack.encode((Revocation(eve, bob, "x"), Revocation(ann, bob, "x")))
+    assert revoking.heard(b"s" * 16, fine, now) == []
     many = tuple(Revocation(bytes([n]) * 16, bob, "x") for n in range(REVOKED_MAX + 9))
-    revoking.heard(bob, msgspec.msgpack.encode(many))
+    revoking.heard(bob, msgspec.msgpack.encode(many), now)
     assert len(revoking.kept) == REVOKED_MAX
     assert not revoke(world, "ann", "eve")["ok"]
 

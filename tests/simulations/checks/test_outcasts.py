@@ -68,6 +68,6 @@ def test_a_gate_that_still_takes_a_removed_secret_is_caught(
 
 
 def test_a_gate_that_still_hears_the_revoked_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Gate, "bar", lambda self, nodes: None)
+    monkeypatch.setattr(Gate, "bar", lambda self, nodes, words: None)
     with pytest.raises(PromiseBroken, match="revoked"):
         lived(revokes)

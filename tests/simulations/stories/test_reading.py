@@ -39,7 +39,7 @@ REFUSED = (
     (FIRST + "mend it", 2, "the end of the line", "`it`"),
     (
         FIRST + "until a stands up", 2,
-        "one of open, bookings_closed, disk_full, quarantine, closed", "`up`",
+        "one of open, bookings_closed, disk_full, outcast, quarantine, closed", "`up`",
     ),
     (FIRST + FIRST, 2, "`nodes` only once", "a second one"),
     ("nodes a a ram 1GiB", 1, "at most 9 names, each once", "a a"),
