@@ -50,7 +50,8 @@ class NothingContested(Check):
                 if card.present:
                     owners.setdefault(("", card.pool), []).append(host)
             if host.kernel:
-                owners.setdefault((host.kernel, "ram"), []).append(host)
+                for pool in ("ram", *(f"slots:{name}" for name in host.slots)):
+                    owners.setdefault((host.kernel, pool), []).append(host)
         for (_, pool), hosts in owners.items():
             if len({host.id: None for host in hosts}) > 1:
                 yield pool, hosts

@@ -45,7 +45,7 @@ from node.shell.state import StateError, key_text, parse_key
 from placement.amounts import AmountError, parse_bytes, parse_cores, parse_duration
 from placement.history import Failure, History, Observation, Scope, workloads_of
 from placement.request import RequestError
-from placement.selectors import parse_disk, parse_gpu_selector
+from placement.selectors import parse_disk, parse_gpu_selector, parse_slots
 from placement.words import read_words
 from simulations.fuzz.stage import KEY, the_stage
 from simulations.fuzz.target import COSTLY, Shape, Target
@@ -56,6 +56,7 @@ port = 4653
 seeds = ["10.0.0.5:4653", "[2001:db8::5]:4653"]
 offer = "ram=2GiB,cores=1"
 labels = { room = "attic" }
+slots = { whisper = 2 }
 mdns = false
 """
 NFT: Final = (
@@ -279,12 +280,22 @@ def _words() -> list[Target]:
     asks = tuple(
         msgspec.json.encode(ask)
         for ask in (
-            {"memory": "8GiB", "gpu": ["nvidia:24GB..:1..2"], "tools": ["git"], "os": "linux"},
+            {"memory": "8GiB", "gpus": ["nvidia:24GB..:2"], "tools": ["git"], "os": "linux"},
             {"words": "run ollama inference on a 7b model q4", "node": "ann"},
-            {"ram": "500MB", "cpu": "1.5", "disk": ["nvme:20GiB"], "objective": "pack"},
+            {"ram": "500MB", "cpu": "1.5", "disks": ["nvme:20GiB"], "objective": "pack"},
+            {"slots": ["whisper:2", "licence-matlab"], "labels": {"room": "attic"}},
+            {"slots": {"whisper": 2}},
         )
     )
-    amounts = (b"8GiB", b"1.5 GB", b"500m", b"1d12h", b"24GB..80GB", b"nvidia:24GB..:1..2")
+    amounts = (
+        b"8GiB",
+        b"1.5 GB",
+        b"500m",
+        b"1d12h",
+        b"24GB..80GB",
+        b"nvidia:24GB..:2",
+        b"whisper:2",
+    )
     words = (b"run ollama inference on a 7b model q4_k_m ctx 32k", b"train a resnet on two cards")
     return [
         Target("request document", asks, _document, Shape.JSON, COSTLY),
@@ -312,7 +323,7 @@ def _amount(data: bytes) -> bool:
     text, taken = _text(data), False
     for reader in (parse_bytes, parse_cores, parse_duration):
         taken |= _read(reader, AmountError, text)
-    for chooser in (parse_gpu_selector, parse_disk):
+    for chooser in (parse_gpu_selector, parse_disk, parse_slots):
         taken |= _read(chooser, RequestError, text)
     return taken
 

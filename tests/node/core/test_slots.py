@@ -9,6 +9,7 @@ from mesh.instant import SECOND
 from node.core import requests
 from node.core.effects import Reply
 from node.core.requests.gangs import ReserveGang
+from node.core.requests.quotas import QuotaIssue
 from simulations.world import World
 
 HOUR_MS = 3_600_000
@@ -136,3 +137,17 @@ def test_a_quota_of_slots_counts_all_names_together_and_says_so() -> None:
     no = taken(world, 1, ask={"slots": ["ffmpeg"]}, **named)
     assert (no.ok, no.body["code"]) == (False, "policy")
     assert "bob holds 1 slot of 1 slot here" in no.body["sentence"]
+
+
+def test_rights_to_slots_are_spent_over_the_whole_mesh_and_told_in_slots() -> None:
+    world = mesh(bob=2, cyd=2)
+    assert world.answer("ann", QuotaIssue("alice", {"slots": "3"})).ok
+    world.run(SECOND)
+    for owner in ("bob", "cyd"):
+        assert taken(world, 1, ask={"node": owner}, principal="alice").ok
+        world.run(SECOND)
+    assert taken(world, 1, ask={"node": "bob"}, principal="alice").ok
+    world.run(SECOND)
+    no = taken(world, 1, ask={"node": "cyd"}, principal="alice")
+    assert (no.ok, no.body["code"]) == (False, "policy")
+    assert "over the mesh alice holds 3 slots of 3 slots" in no.body["sentence"]

@@ -20,10 +20,11 @@ def lived() -> int:
         apart = name == "cyd"
         host = world.add(name, cards=() if apart else (Card("GPU-1", 24 * GIB),))
         host.kernel = "" if apart else "one kernel"
+        host.slots = {} if apart else {"whisper": 2}
         world.start(name, first=True)
     world.run(4 * SECOND)
     for owner in ("ann", "cyd"):
-        for ask in ({"gpus": ["nvidia:8GiB"]}, {"ram": "1GiB"}):
+        for ask in ({"gpus": ["nvidia:8GiB"]}, {"ram": "1GiB"}, {"slots": ["whisper"]}):
             world.answer("cyd", Reserve({**ask, "node": owner}, 3_600_000))
     return checks.evidence.looked["rival"]
 
