@@ -66,7 +66,7 @@ def _inside(flags: argparse.Namespace) -> int:
     verdict = (
         f"{len(report.violations)} promises broken"
         if report.violations
-        else "no double grant, no lost lease, every log verifies"
+        else "no double grant, no lost lease, no gang in part or twice, every log verifies"
     )
     sys.stdout.write(
         f"requests: {told}\ntrouble: {wrong}\n"

@@ -10,14 +10,20 @@ its first send. Two claims are then decided from outside, with no look at how th
 - *no lost lease*: an owner that was open before and after it showed its books has every grant in
   them that was surely relied on all the while.
 
+A gang is a grant on each of its nodes, from one answer and until one release. When all is calm two
+more are decided: *no part of a gang* stands without the rest, and *no second one* for a wish that
+was asked for again because its agent died.
+
 What ended unknown is relied on by nobody, and may or may not stand in the books.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from ledger.leases import holder_span
 from mesh.instant import SECOND, Duration, Instant
+from node.core.gangs.kept import MARK_BYTES
 
 FOREVER: Final[Instant] = 1 << 62
 LIVE: Final = frozenset({"pending", "posted", "ending"})
@@ -62,6 +68,16 @@ class Shown(NamedTuple):
     began: Instant
     ended: Instant
     states: Mapping[str, str]
+    gangs: Mapping[str, "Membership"] = MappingProxyType({})
+    """Of which gang a hold is one."""
+
+
+class Membership(NamedTuple):
+    """What an owner shows of the gang of one of its holds. `members`: how many there are; None:
+    it is over, as its asker's log says, or nothing is known of it."""
+
+    gang: str
+    members: int | None
 
 
 def beliefs(history: Iterable[Asked], pending_term: Duration) -> list[Belief]:
@@ -138,3 +154,23 @@ def revived(history: Iterable[Asked], at_the_end: Iterable[Shown]) -> Iterator[s
             if one is not None and one.ended < shown.began and state != "ending":
                 after = (shown.began - one.ended) / SECOND
                 yield f"{hold[:8]} was given back to {shown.owner}, and {after:.1f} s later {state}"
+
+
+def broken_gangs(at_the_end: Iterable[Shown]) -> Iterator[str]:
+    """A sentence for each gang of which only a part stands, and for each wish that has two."""
+    owners: dict[str, list[str]] = {}
+    members: dict[str, int | None] = {}
+    for shown in at_the_end:
+        for hold, (gang, count) in sorted(shown.gangs.items()):
+            if shown.states[hold] in LIVE - {"ending"}:
+                owners.setdefault(gang, []).append(shown.owner)
+                members[gang] = count
+    wishes: dict[str, list[str]] = {}
+    for gang, there in sorted(owners.items()):
+        wishes.setdefault(gang[-2 * MARK_BYTES :], []).append(gang)
+        if members[gang] != len(there):
+            of = "one that is over" if members[gang] is None else f"{members[gang]}"
+            yield f"of gang {gang[:8]} there stands {', '.join(there)}, and it is {of}"
+    for gangs in wishes.values():
+        if len(gangs) > 1:
+            yield f"two gangs stand for one wish: {', '.join(gang[:8] for gang in gangs)}"

@@ -8,8 +8,10 @@ from mesh.instant import SECOND
 from simulations.truth.history import (
     Asked,
     Belief,
+    Membership,
     Shown,
     beliefs,
+    broken_gangs,
     double_grants,
     lost_leases,
     revived,
@@ -102,6 +104,32 @@ def test_what_was_given_back_with_a_yes_stays_given_back() -> None:
     history = [asked("reserve", 0, 1), asked("release", 2, 3)]
     assert len([*revived(history, [shown(4, 5, h="posted")])]) == 1
     assert [*revived(history, [shown(4, 5, h="ending"), shown(2, 3, h="posted")])] == []
+
+
+def a_part(owner: str, gang: str, members: int | None, state: str = "posted") -> Shown:
+    """One owner's books at the end, with one hold in them."""
+    return Shown(owner, 0, 1, {"h": state}, {"h": Membership(gang, members)})
+
+
+def test_a_gang_stands_on_all_of_its_nodes_or_on_none() -> None:
+    gang, whole = "ab" * 16, [a_part(owner, "ab" * 16, 2) for owner in "ac"]
+    assert [*broken_gangs(whole)] == []
+    (sentence,) = broken_gangs(whole[:1])
+    assert sentence == "of gang abababab there stands a, and it is 2"
+    (sentence,) = broken_gangs([a_part("a", gang, None), a_part("c", gang, None)])
+    assert sentence == "of gang abababab there stands a, c, and it is one that is over"
+    assert [*broken_gangs([a_part("a", gang, 2, "ending")])] == []
+
+
+def test_two_gangs_for_one_wish_are_named() -> None:
+    # The last eight bytes of an id are the mark of its wish.
+    first, second, other = "01" * 8 + "ff" * 8, "02" * 8 + "ff" * 8, "03" * 8 + "ee" * 8
+    names = (first, second, other)
+    shown = [
+        a_part(owner, gang, 2)._replace(began=at) for at, gang in enumerate(names) for owner in "ac"
+    ]
+    (sentence,) = broken_gangs(shown)
+    assert sentence == "two gangs stand for one wish: 01010101, 02020202"
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 9), st.integers(1, 300)), max_size=8))

@@ -1,5 +1,6 @@
 """Real processes under real trouble; and that what they are judged by can fail."""
 
+import re
 import shlex
 import signal
 import subprocess
@@ -38,7 +39,9 @@ def test_killed_stopped_and_cut_off_no_answer_turns_out_false() -> None:
     done = truth("--for", "4s", "--seed", "1")
     assert done.returncode == 0, done.stderr
     last = done.stdout.splitlines()[-1]
-    assert last.startswith("truth: no double grant, no lost lease, every log verifies; 3 nodes")
+    told = "truth: no double grant, no lost lease, no gang in part or twice, every log verifies"
+    assert last.startswith(f"{told}; 3 nodes")
+    assert re.search(r"[1-9][0-9]* in gangs", done.stdout), done.stdout
 
 
 def test_an_owner_that_counts_too_fast_is_caught() -> None:
