@@ -34,12 +34,15 @@ class NothingContested(Check):
         self._since = {key: self._since.get(key, self.world.now) for key in self._known()}
 
     def _known(self) -> dict[tuple[str, str], None]:
-        """(owner, pool) of whom another, who is up, says the same, and it has heard that."""
+        """(owner, pool) of whom another, who is up, says the same, and it has heard that.
+
+        An owner whose probes hang has not seen yet what has become of its own machine."""
         return {
             (host.name, pool): None
             for pool, hosts in self._shared()
             for host in hosts
-            if any(_has_heard(host, other, pool) for other in hosts if other is not host)
+            if host.inventory_told == host.outline()
+            and any(_has_heard(host, other, pool) for other in hosts if other is not host)
         }
 
     def _shared(self) -> Iterator[tuple[str, list[Host]]]:

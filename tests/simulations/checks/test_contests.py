@@ -37,3 +37,27 @@ def test_an_owner_that_looks_at_nobody_is_caught(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Rivals, "look", lambda _: ([], []))
     with pytest.raises(PromiseBroken, match="granted on gpu:GPU-1, which another says it owns"):
         lived()
+
+
+def test_an_owner_whose_own_probe_hangs_has_not_seen_what_it_shares() -> None:
+    world = World(4)
+    world.observe(Checks(world, [NothingContested]))
+    for name in ("ann", "bob", "cyd"):
+        world.add(name)
+        world.start(name, first=True)
+    world.run(4 * SECOND)
+    ann, bob = world.hosts["ann"], world.hosts["bob"]
+    ann.hang_probes(True)
+    ann.kernel = bob.kernel = "one kernel"
+    request = Reserve({"ram": "1GiB", "node": "ann"}, 3_600_000)
+    look_and_let_it_be_heard(world)
+    assert world.answer("cyd", request).ok
+    ann.hang_probes(False)
+    look_and_let_it_be_heard(world)
+    assert not world.answer("cyd", request).ok, "it has looked, and both say so"
+
+
+def look_and_let_it_be_heard(world: World) -> None:
+    for name in ("ann", "bob"):
+        world.look(name)
+    world.run(4 * SECOND)
