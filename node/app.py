@@ -36,19 +36,18 @@ from node.core.picture.throughputs import TIMED_BYTES_MIN, StreamTimed
 from node.shell import full_disk, health, streams
 from node.shell.archive import history
 from node.shell.beacons import Trouble
+from node.shell.beforehand import check_interfaces, host_of
 from node.shell.chronicle import Chronicle, tell_all
 from node.shell.dialler import Dialler
 from node.shell.driver import Driver
 from node.shell.events import EventWriter
-from node.shell.interfaces import LOOPBACK, Interface, advertised, scan, unknown
+from node.shell.interfaces import Interface, advertised
 from node.shell.local import Body, Progress, TurnedAway, serve_local
 from node.shell.mdns import Mdns
 from node.shell.opening import Opened, opened
 from node.shell.outcomes import StreamFailed
 from node.shell.probing import Probing
 from node.shell.seeding import Seeding
-from node.shell.sockets import EVERYWHERE
-from node.shell.state import StateError
 from node.shell.surroundings import THIS_MACHINE, OurPort, Surroundings
 from node.shell.terrain import LOOK_EVERY_SECONDS, Terrain, evidence, moved
 from node.shell.tls import MeshTls
@@ -323,15 +322,8 @@ async def live(
 
     `started` with the app as soon as it may be told to stop.
     """
-    absent, present = unknown(options.interfaces)
-    if absent:
-        raise StateError(f"no interface is called {absent[0]}", f"there are: {', '.join(present)}")
-    seen = scan(options.interfaces)
-    # Told to stay on loopback, it does not even listen elsewhere. That nothing else is up just now
-    # is no such word: the cable may be plugged in a minute later.
-    on_loopback = bool(seen) and all(interface.loopback for interface in seen)
-    host = LOOPBACK if options.interfaces and on_loopback else EVERYWHERE
-    gate = await Gate.open(options.port, host, options.interfaces)
+    check_interfaces(options)
+    gate = await Gate.open(options.port, host_of(options), options.interfaces)
     try:
         with opened(options, environment, gate.port) as here:
             for sentence in here.said:

@@ -4,6 +4,7 @@ The folder is locked while we look and write, so two first starts at once cannot
 The agent takes the lock again for itself.
 """
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -57,6 +58,19 @@ def check_offer(options: UpOptions) -> None:
         parse_offer(options.offer)
     except ShareRefused as error:
         raise wrong_usage(f"--offer: {error}") from error
+
+
+def check_start(options: UpOptions) -> None:
+    """Raise Unable for whatever would keep an agent from starting with these options."""
+    from node.shell.beforehand import check_start as look
+    from node.shell.state import StateError
+    from node.shell.udp import PortTaken
+
+    try:
+        look(options, os.environ)
+    except (StateError, PortTaken) as error:
+        hint = f"{error.hint}; the invite was not used"
+        raise Unable("not_started", error.sentence, hint, NO) from error
 
 
 def prepare(options: UpOptions, brought: Brought | None = None) -> Prepared:

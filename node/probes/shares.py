@@ -102,14 +102,24 @@ def claim_share(
     door = _open_folder(folder)
     try:
         _lock_folder(door, folder)
-        resolved = str(state_folder.resolve())
-        others = [record for record, _ in live_shares(folder, None)]
-        if len(others) >= SHARES_MAX:
-            raise ShareRefused(f"{SHARES_MAX} agents run on this machine already: stop one.")
-        check_claim(offer, resolved, capacity, others, slots)
+        resolved = may_claim(offer, capacity, state_folder, folder, slots)
         return _write_claim(folder, ShareRecord(os.getpid(), resolved, offer, slots))
     finally:
         os.close(door)
+
+
+def may_claim(
+    offer: Offer | None, capacity: Capacity, state_folder: Path, folder: Path,
+    slots: tuple[str, ...] = (),
+) -> str:  # fmt: skip
+    """As above, of what others have claimed now, and claim nothing: the state folder's whole name,
+    or ShareRefused."""
+    resolved = str(state_folder.resolve())
+    others = [record for record, _ in live_shares(folder, None)]
+    if len(others) >= SHARES_MAX:
+        raise ShareRefused(f"{SHARES_MAX} agents run on this machine already: stop one.")
+    check_claim(offer, resolved, capacity, others, slots)
+    return resolved
 
 
 def _open_folder(folder: Path) -> int:

@@ -30,11 +30,10 @@ from node.core.birth import Birth
 from node.core.continuity import Marker, Saved, continuity, epoch_row, next_counter
 from node.core.selves import META_LAST_WORD
 from node.probes.host import read_host
-from node.probes.instruments import instruments
-from node.probes.offers import ShareRefused, parse_offer
-from node.probes.pools import read_capacity
+from node.probes.offers import ShareRefused
 from node.probes.shares import Claim, Onlooker, claim_share, registry_folder
 from node.probes.sources import Roots
+from node.shell.beforehand import share_refused, wanted
 from node.shell.copied import UsedElsewhere, peers_in
 from node.shell.files import ON_DISK, Files
 from node.shell.journal import Journal, JournalCorrupt, JournalError, read_only, set_aside
@@ -272,13 +271,11 @@ def _last_word(folder: StateFolder) -> list[Write]:
 
 def _claim(options: UpOptions, folder: StateFolder, environment: Mapping[str, str]) -> Claim:
     try:
-        offer = None if options.offer is None else parse_offer(options.offer)
-        capacity = read_capacity(instruments(), options.system_reserve)
+        offer, capacity = wanted(options)
         slots = tuple(name for name, _ in options.slots)
         return claim_share(offer, capacity, folder.path, registry_folder(environment), slots)
     except ShareRefused as refused:
-        hint = "see --offer and --slots in `holdfast up --help`"
-        raise StateError(str(refused).rstrip("."), hint) from None
+        raise share_refused(refused) from None
 
 
 def _journal(ground: Ground) -> tuple[Journal, Saved, list[str]]:

@@ -283,6 +283,17 @@ def _take(port: int, host: str) -> tuple[list[socket.socket], list[socket.socket
     return listening, own
 
 
+def check_free(port: int, host: str) -> None:
+    """Raises PortTaken when somebody has `port`; whoever is just leaving it is waited for by
+    `Gate.open`, and not here."""
+    try:
+        listening, own = _take(port, host)
+    except OSError as error:
+        raise _taken(port, error) from error
+    for one in (*listening, *own):
+        one.close()
+
+
 def _has(host: str) -> bool:
     """Whether this system speaks the IP version of `host`."""
     try:

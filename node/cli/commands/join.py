@@ -24,6 +24,7 @@ from node.cli.starting import (
     Brought,
     check_alone,
     check_offer,
+    check_start,
     kept_keys,
     one_secret,
     other_mesh,
@@ -85,14 +86,20 @@ def _from_invite(options: UpOptions, invite: "Invite") -> Brought:
         folder = StateFolder.open(options.state)
         kept = kept_keys(folder)
     if kept is None:
-        return Brought(fetch_keys(invite), whole=True)
+        return _bought(options, invite)
     if kept.mesh_id != invite.mesh_id:
         raise other_mesh(folder, kept)
     if has_moved_on(invite, kept):
         tell("this node is in that mesh already, but its secret has changed there")
-        return Brought(fetch_keys(invite), whole=True)
+        return _bought(options, invite)
     tell("this node is in that mesh already; the invite was not used")
     return Brought(kept, whole=True)
+
+
+def _bought(options: UpOptions, invite: "Invite") -> Brought:
+    """For the invite's token, which is good once: not before the agent could start."""
+    check_start(options)
+    return Brought(fetch_keys(invite), whole=True)
 
 
 def _with_doors(options: UpOptions, flags: Namespace, invite: "Invite | None") -> UpOptions:

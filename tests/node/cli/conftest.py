@@ -31,6 +31,7 @@ def state(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="hf-") as folder:
         os.chmod(folder, 0o700)  # noqa: PTH101
         monkeypatch.setenv("HOLDFAST_STATE", folder)
+        monkeypatch.setenv("HOLDFAST_MACHINE_DIR", f"{folder}/machine")
         yield Path(folder)
 
 

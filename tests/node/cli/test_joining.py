@@ -1,5 +1,6 @@
 """Joining by invite, over real TLS: each step said, and each way in which it does not work."""
 
+import socket
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -64,6 +65,27 @@ def test_an_invite_brings_the_secret_and_the_agent_starts(
         assert step in ran.err
     assert SECRET.text not in ran.out + ran.err
     assert member.guests == [None]
+
+
+def test_what_a_start_would_refuse_is_refused_before_the_invite_is_spent(
+    member: FakeMember, state: Path, run: Run, started: list[UpOptions]
+) -> None:
+    invite = member.invite()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for words, sentence in (
+            (("--offer", "ram=900TiB,cores=1"), "is more than"),
+            (("--offer", "ram=64MiB,cores=0.1,gpu=GPU-none"), "GPU-none"),
+            (("--port", str(port), "--offer", "ram=64MiB,cores=0.1"), str(port)),
+            (("--interface", "hf-none0"), "hf-none0"),
+        ):
+            ran = run("join", invite, *words)
+            assert ran.status == 1
+            assert sentence in ran.err
+            assert "the invite was not used" in ran.err
+    assert member.guests == []
+    assert not (state / "secret").exists()
+    assert run("join", invite, "--offer", "ram=64MiB,cores=0.1").status == 0
 
 
 def test_an_invite_works_once(
