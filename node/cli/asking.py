@@ -35,7 +35,7 @@ EXPECTED: Final = {
     "ledger_verify": ("logs", "ok"),
     "ledger_history": ("author", "entries", "next"),
     "open_bookings": ("standing",),
-    "succeed": ("predecessor", "denied", "kept", "broken", "planned", "silent"),
+    "succeed": ("predecessor", "denied", "already", "kept", "broken", "planned", "silent"),
     "set_recovery": ("public",),
     "quota_list": ("quotas", "open", "silent"),
     "quota_issue": ("did", "principal", "amounts", "quotas"),

@@ -23,7 +23,7 @@ def run(flags: Namespace) -> int:
     }  # fmt: skip
     body = answer(flags, request)
     show(flags, body, lambda ink: _drawn(body, ink))
-    if not flags.json and not body["denied"]:
+    if not flags.json and not body["denied"] and not body["already"]:
         tell("its old key is refused everywhere from now on; holders need to do nothing")
     return YES
 
@@ -33,6 +33,9 @@ def _drawn(body: Body, ink: Ink) -> list[str]:
     name = f"{clean(old['name'])} ({short(old['id'])})"
     if body["denied"]:
         return [ink.good("another machine"), *pairs([("not ours", name)])]
+    if body["already"]:
+        return [ink.good("done already"), *pairs([("goes on as", name)]),
+                "`holdfast holds` shows what is kept of its bookings"]  # fmt: skip
     rows = [
         ("goes on as", name),
         *(("kept", hold[:12]) for hold in body["kept"]),

@@ -9,8 +9,8 @@ class Succeed(msgspec.Struct, frozen=True, tag="succeed", forbid_unknown_fields=
     text, which says who it was if `node` is empty. `deny`: it was another machine. `force`: though
     its hardware was another, or peers are away that may know more of it.
 
-    → {predecessor: {id, name}, denied, kept: [hold…], broken: [hold…], planned: [hold…],
-    silent: [name…]}"""
+    → {predecessor: {id, name}, denied, already, kept: [hold…], broken: [hold…], planned: [hold…],
+    silent: [name…]}; `already`: it was said before, and nothing was done now"""
 
     node: str = ""
     reason: str = ""

@@ -14,10 +14,12 @@ Who takes over too early takes over too little: after the word the old log is cl
 peer that is away may have more of it. So every peer that may is waited for, unless that is forced.
 """
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgpack
+import msgspec
 
+from ledger.entries import Succeeded, read_entry
 from ledger.observations import Heritage
 from ledger.owner.standings import CLOSED, OUTCAST, QUARANTINED
 from ledger.owner.succession import sign_succession
@@ -27,7 +29,6 @@ from mesh.instant import Instant, in_seconds
 from mesh.keys.checked_text import Mistyped, NotThisText, read_checked, write_checked
 from mesh.persistence import SPACE_META, Persist, Write
 from mesh.roll.membership import Liveness, Trust
-from node.core import answers
 from node.core.effects import Effect, Happened, Reply
 from node.core.names import find_node
 from node.core.phrases import counted, listed
@@ -41,6 +42,10 @@ from node.core.usage.rivals import Rivals
 if TYPE_CHECKING:
     from node.core.machine import Agent
 
+RETIRED: Final = "succeeded by "
+"""How the word begins that retires an old id."""
+SUCCEEDED: Final = msgspec.msgpack.encode(Succeeded.__struct_config__.tag)
+"""How such an entry goes on behind its first byte."""
 RECOVERY_PREFIX: Final = "hfr1"
 RECOVERY_BYTES: Final = 32
 REASON_CHARS_MAX: Final = 80
@@ -69,21 +74,54 @@ def answered(
     Refused."""
     if isinstance(request, SetRecovery):
         return _put_on_record(agent, token, request.public, now)
-    found = _found(agent.knowledge, request)
+    found = _found(agent, request)
     reason = " ".join(request.reason.split())
     if not reason or len(reason) > REASON_CHARS_MAX:
         sentence = f"a reason has 1 to {REASON_CHARS_MAX} characters; everybody will read it"
         raise Refused("bad_request", sentence, "write --reason TEXT")
     if request.deny:
         return _deny(agent, token, found.node)
+    if _is_done(agent, found.node):
+        return [Reply(token, ok=True, body=_told(agent.knowledge, found.node, already=True))]
     _check(agent, found, force=request.force)
     return _go_on(agent, token, found, reason, now)
+
+
+def _is_done(agent: "Agent", node: NodeId) -> bool:
+    """Whether it was said before, here: by our log, or, where that begins later by now, by the
+    word that retired it."""
+    ledger, word = agent.ledger, agent.revoking.kept.get(node)
+    if word is None or word.by != agent.identity.id:
+        return False
+    pruned = ledger.chain[0].height > 0 if ledger.chain else False
+    said = any(entry.node == node for entry in _said_before(agent))
+    return said or (pruned and word.reason.startswith(RETIRED))
+
+
+def _said_before(agent: "Agent") -> list[Succeeded]:
+    """Every succession in our log. Few ever ask, so it is read for them."""
+    raws = (raw for block in agent.ledger.chain for raw in block.entries)
+    entries = (read_entry(raw) for raw in raws if raw.startswith(SUCCEEDED, 1))
+    return [entry for entry in entries if isinstance(entry, Succeeded)]
+
+
+def _told(
+    knowledge: Knowledge, node: NodeId, *, already: bool = False, denied: bool = False,
+    name: str = "",
+) -> dict[str, Any]:  # fmt: skip
+    """What is answered; with nothing to name yet."""
+    who = {"id": id_text(node), "name": name or knowledge.name_of(node)}
+    return {
+        "predecessor": who, "denied": denied, "already": already, "kept": [], "broken": [],
+        "planned": [], "silent": [],
+    }  # fmt: skip
 
 
 # Who is meant, and whether it may be -----------------------------------------------------------
 
 
-def _found(knowledge: Knowledge, request: Succeed) -> _Found:
+def _found(agent: "Agent", request: Succeed) -> _Found:
+    knowledge = agent.knowledge
     members = knowledge.mesh.roll.members()
     names = {member.id: member.name for member in members if member.public is not None}
     recovery = None if not request.recovery else read_recovery(request.recovery)
@@ -92,6 +130,8 @@ def _found(knowledge: Knowledge, request: Succeed) -> _Found:
             raise Refused("bad_request", "whose?", "write the old name or id, or --recovery-key")
         return _Found(find_node(request.node, names), None)
     known = {node for node in names if _recovery_of(knowledge, node) == recovery.public}
+    done = {NodeId(one.node) for one in _said_before(agent) if one.recovery == recovery.public}
+    known |= {node for node in done if node in names}  # retired, its word is on no board any more
     if not known:
         sentence = "no node that is known here has put that recovery key on record"
         raise Refused("not_found", sentence, "`holdfast peers` shows who is known")
@@ -112,7 +152,9 @@ def _check(agent: "Agent", found: _Found, *, force: bool) -> None:
     assert member is not None, "who was found is on the roll"
     if member.trust is Trust.REVOKED:
         hint = "what a successor keeps of its bookings is in `holdfast holds`; the rest is over"
-        raise Refused("refused", f"{name} is kept out already", hint)
+        word = agent.revoking.kept[node]
+        by = knowledge.name_of(NodeId(word.by))
+        raise Refused("refused", f"{name} is kept out already, says {by}: {word.reason}", hint)
     if member.liveness in (Liveness.ALIVE, Liveness.SUSPECT):
         sentence = f"{name} lives: it keeps what it promised"
         raise Refused("refused", sentence, "stop its agent first, if it is to be replaced")
@@ -167,7 +209,7 @@ def _go_on(agent: "Agent", token: int, found: _Found, reason: str, now: Instant)
     silent, name = silent_about(knowledge, node), knowledge.name_of(node)
     effects = agent.from_books(agent.ledger.report(heritage, now), now)
     effects += agent.seal(now)
-    retired = f"succeeded by {knowledge.our_name[:20]} ({short_id(knowledge.us)}): {reason}"
+    retired = f"{RETIRED}{knowledge.our_name[:20]} ({short_id(knowledge.us)}): {reason}"
     effects += agent.from_policy(agent.revoking.retire(node, retired), now)
     ours, bookings = knowledge.ledger.books, [one for one in theirs.live_holds() if one.is_booking]
     kept = [hold.id.hex() for hold in bookings if hold.id in ours.live]
@@ -178,10 +220,8 @@ def _go_on(agent: "Agent", token: int, found: _Found, reason: str, now: Instant)
         f"{len(broken)} broken, {len(planned)} planned; {reason}"
     )
     effects += agent.from_policy([Happened("succession.done", sentence, node)], now)
-    body = {
-        "predecessor": {"id": id_text(node), "name": name}, "denied": False, "kept": kept,
-        "broken": broken, "planned": planned, "silent": silent,
-    }  # fmt: skip
+    body = _told(knowledge, node, name=name)
+    body |= {"kept": kept, "broken": broken, "planned": planned, "silent": silent}
     return [*effects, Reply(token, ok=True, body=body)]
 
 
@@ -202,10 +242,7 @@ def _deny(agent: "Agent", token: int, node: NodeId) -> list[Effect]:
         raise Refused("refused", sentence, "`holdfast keys revoke NODE` retires one for good")
     rivals.denied[node] = None
     row = Write(SPACE_META, META_DENIED, msgpack.packb([*rivals.denied]))
-    body = {
-        "predecessor": answers.who(agent.knowledge, node), "denied": True, "kept": [],
-        "broken": [], "planned": [], "silent": [],
-    }  # fmt: skip
+    body = _told(agent.knowledge, node, denied=True)
     return [Persist((row,)), *agent.attribution.settled(), Reply(token, ok=True, body=body)]
 
 

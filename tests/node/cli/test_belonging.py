@@ -64,6 +64,21 @@ def test_what_is_written_wrongly_asks_nothing(
     assert agent.heard == []
 
 
+@pytest.mark.parametrize(("already", "shown"), [(False, "succeeded"), (True, "done already")])
+def test_a_succession_that_is_said_twice_ends_well_and_says_so(
+    already: bool, shown: str, state: Path, run: Run
+) -> None:
+    body = {
+        "predecessor": {"id": PEER_ID, "name": "oak"}, "denied": False, "already": already,
+        "kept": [], "broken": [], "planned": [], "silent": [],
+    }  # fmt: skip
+    with FakeAgent(state, {"succeed": body}):
+        ran = run("succeed", "oak", "--reason", "the disk broke")
+    assert ran.status == 0
+    assert shown in ran.out
+    assert ("its old key is refused" in ran.err) is not already
+
+
 def test_who_does_not_count_is_listed_with_the_reason_and_status_shows_the_policy(
     state: Path, run: Run
 ) -> None:

@@ -260,7 +260,8 @@ def test_who_lives_has_no_successor_and_nobody_has_two() -> None:
     assert world.answer("bob", Succeed("ann", " ")).body["code"] == "bad_request"
     lost(world)
     assert succeed(world)["ok"]
-    assert "kept out already" in succeed(world)["sentence"]
+    other = world.answer("bob", Succeed("ann", "it was bob"))
+    assert "kept out already, says anew: succeeded by anew" in other.body["sentence"]
 
 
 def test_a_neighbour_on_one_machine_that_was_met_is_no_ancestor() -> None:
@@ -290,6 +291,34 @@ def test_a_restart_before_the_word_grants_nothing_either_not_even_at_first() -> 
         assert not world.answer("anew", wish).ok
     assert set(states) == {PoolState.IMPAIRED}
     assert anew.alive.ledger.standing[0] == "open"
+
+
+@pytest.mark.parametrize("with_key", [False, True])
+def test_said_twice_it_is_done_once_and_said_so_after_a_restart_too(with_key: bool) -> None:
+    world = mesh("ann", "bob", "cyd")
+    if with_key:
+        assert world.answer("ann", SetRecovery(Identity(SEED).public.hex())).ok
+        world.run(SECOND)
+    hold = booked(world)
+    anew = lost(world, same=not with_key)
+    word = (
+        Succeed(reason="the disk broke", recovery=recovery_text(SEED))
+        if with_key
+        else Succeed("ann", "the disk broke")
+    )
+    first = world.answer("anew", word)
+    assert (first.body["already"], first.body["kept"]) == (False, [hold])
+    height = len(anew.alive.ledger.chain)
+    for _ in range(2):
+        again = world.answer("anew", word)
+        assert (again.ok, again.body["already"], again.body["kept"]) == (True, True, [])
+        assert again.body["predecessor"] == first.body["predecessor"]
+        assert len(anew.alive.ledger.chain) == height
+        world.crash("anew")
+        world.start("anew")
+        world.run(2 * SECOND)
+        height = len(anew.alive.ledger.chain)
+    assert held(anew, hold) is HoldState.POSTED
 
 
 def test_it_can_lose_its_log_in_turn_and_finds_what_it_took_over() -> None:
