@@ -113,6 +113,7 @@ class Bulletin:
                 sentence = f"forced, beyond what it may or the machine has: {reason}"
                 return self.event("hold.forced", sentence, hold=hold)
             case Released() | Reclaimed() | Expired() | Voided() | Closed():
+                self._knowledge.ends.heard(entry.id, self._knowledge.now)
                 return self.event("hold.ended", how_it_ended(entry), hold=entry.id)
             case GangCompleted() | GangEnded():
                 return self._of_gang(entry)
@@ -157,7 +158,7 @@ class Bulletin:
         problem = self._knowledge.log_extended(author, blocks, now)
         if problem is not None:
             return [self.frozen(author, problem)]
-        return self._over(self._abroad.ended(author, blocks))
+        return self._over(self._abroad.ended(author, blocks, now))
 
     def _over(self, ended: Sequence[Seen]) -> list[Event]:
         """Holds of ours elsewhere that are no more."""

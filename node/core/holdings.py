@@ -57,13 +57,15 @@ def foreign(knowledge: Knowledge) -> list[dict[str, Any]]:
 
 def ended(knowledge: Knowledge) -> list[dict[str, Any]]:
     """The holds that ended last, as far as this replica knows, the newest last."""
+    ends, now = knowledge.ends, knowledge.now
     rows = [
-        (hold.ended_at, node, hold)
+        (ends.ago(hold.id, now), hold.ended_at, node, hold)
         for node in sorted(knowledge.names())
         if (books := knowledge.books(node)) is not None
         for hold in books.ended.values()
     ]
-    rows.sort(key=lambda row: (row[0], row[1]))
+    # One log's heights say nothing of another's; so first by what we know of the time.
+    rows.sort(key=lambda row: (row[0] is not None, -(row[0] or 0), row[1], row[2]))
     return [
         {
             "id": hold.id.hex(),
@@ -71,8 +73,9 @@ def ended(knowledge: Knowledge) -> list[dict[str, Any]]:
             "state": hold.state.value,
             "holder": answers.who(knowledge, NodeId(hold.holder)),
             "ended_at": {"era": at.era, "height": at.height},
+            "heard_ms_ago": answers.ms(ago),
         }
-        for at, node, hold in rows[-ENDED_SHOWN_MAX:]
+        for ago, at, node, hold in rows[-ENDED_SHOWN_MAX:]
     ]
 
 

@@ -61,6 +61,7 @@ from node.core.gangs.places import PLACES_MAX, SPARE_LINES_MAX
 from node.core.history import ROWS_MAX as ARCHIVE_ROWS_MAX
 from node.core.machine import Agent
 from node.core.picture.dangers import RAISED_MAX
+from node.core.picture.ends import ENDS_REMEMBERED_MAX
 from node.core.picture.idling import IDLE_TOLD_MAX
 from node.core.picture.knowledge import GRANTS_REMEMBERED_MAX
 from node.core.picture.throughputs import PEERS_MAX as TIMED_PEERS_MAX
@@ -215,6 +216,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Knowledge.contests": POOLS_MAX,
     "Knowledge.outcasts": REVOKED_MAX,
     "Knowledge.granted": GRANTS_REMEMBERED_MAX,
+    "Ends._heard": ENDS_REMEMBERED_MAX + 1,
     "Ledger._proofs": 4 * ENTRIES_MAX,
     "Ledger._readings": POOLS_MAX,
     "Ledger._remaining": ENTRIES_MAX,

@@ -27,7 +27,7 @@ HEADERS: Final = (
 EXPENDABLE: Final = ("AS OF", "FOR", "KIND", "STATE", "USED", "HOLDER")
 """What a narrow terminal does without, the first first."""
 WAITING_HEADERS: Final = ("", "ID", "ASKER", "WHAT", "WAITED", "TURN IN", "PRIORITY", "FOR")
-ENDED_HEADERS: Final = ("ID", "ON", "HOLDER", "ENDED AS", "AT")
+ENDED_HEADERS: Final = ("ID", "ON", "HOLDER", "ENDED AS", "AT", "HEARD")
 STATES: Final = {"pending": "held, not confirmed", "posted": "confirmed", "ending": "ending"}
 UNUSED: Final = "* nothing runs under it: an unused promise"
 NARROW: Final = "not shown in this width: {}"
@@ -152,12 +152,18 @@ def _only_its_owner_knows(hold: dict[str, Any]) -> bool:
     return _lasting(hold) is None and hold["kind"] != "carried"
 
 
+def _heard(ms: int | None) -> str:
+    """No log says what time it was; the agent knows of what it heard itself."""
+    return "not known: before its start" if ms is None else age(ms)
+
+
 def _ended(holds: list[dict[str, Any]]) -> list[str]:
     rows = [
         [
             short(hold["id"]), _owner(hold["owner"]), clean(hold["holder"]["name"]),
             clean(hold["state"]),
             f"era {hold['ended_at']['era']}, height {hold['ended_at']['height']}",
+            _heard(hold.get("heard_ms_ago")),
         ]
         for hold in holds
     ]  # fmt: skip

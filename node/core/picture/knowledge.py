@@ -26,6 +26,7 @@ from mesh.logs import Base, Block, Position
 from mesh.machine import Mesh
 from mesh.roll.membership import Liveness, Member, Trust
 from node.core.picture.company import Company
+from node.core.picture.ends import Ends
 from node.core.picture.idling import TOPIC_USE, IdleFact, Idling, UseFact, decode_use
 from node.core.picture.past import TOPIC_HISTORY
 from node.core.picture.replicas import Replicas
@@ -84,6 +85,7 @@ class Knowledge:
     keys: Keyring
     replicas: Replicas = field(default_factory=Replicas)
     timings: Timings = field(default_factory=Timings)
+    ends: Ends = field(default_factory=Ends)
     news: ShellNews = NO_NEWS
     seen: Live | None = None
     """Our last look at this machine; what we published may be older, while it says the same."""

@@ -149,9 +149,9 @@ class Holds(msgspec.Struct, frozen=True, tag="holds", forbid_unknown_fields=True
     processes: [pid…]|null, alarms: [{sort, pool, amount, sentence}],
     idle: {held_ms, idle_ms, percent}|null, note}], foreign: [{node, user, pid, command, ram,
     vram}…] of every node, the largest first, and with `ended` also ended: [{id, owner, state,
-    holder, ended_at: {era, height}}…]}, and with `waiting` also waiting: [{id, owner, place, legs,
-    principal, label, holder, priority, waited_ms, turn_in_ms|null, gang|null}…], of our own line;
-    `gang`: the wish of which it is one
+    holder, ended_at: {era, height}, heard_ms_ago|null}…]}, and with `waiting` also waiting: [{id,
+    owner, place, legs, principal, label, holder, priority, waited_ms, turn_in_ms|null, gang|null}
+    …], of our own line; `gang`: the wish of which it is one
     What starts later has `starts_at_ms`, by its owner's wall clock, and the state planned (or
     pencilled, until confirmed).
     `used` null: the owner has not said. `tied` false: nothing runs under it, an unused promise.

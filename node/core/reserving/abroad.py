@@ -61,16 +61,18 @@ class Abroad:
     """Bookings whose end was told, and by which answer of their owner."""
     _look_at: Instant = 0
 
-    def ended(self, owner: NodeId, blocks: Iterable[Block]) -> list[Seen]:
-        """Blocks that were just folded: which holds of ours they end, unless we asked for it."""
-        books = self._knowledge.books(owner)
+    def ended(self, owner: NodeId, blocks: Iterable[Block], now: Instant) -> list[Seen]:
+        """Blocks that were just folded: which holds of ours they end, unless we asked for it. When
+        that was heard is noted of all."""
+        books, name = self._knowledge.books(owner), self._knowledge.name_of(owner)
         if books is None:
             return []
-        return [
-            Seen(owner, entry.id, f"on {self._knowledge.name_of(owner)}: {how_it_ended(entry)}")
-            for entry in _ends(blocks)
-            if self._is_news(books, entry)
-        ]
+        found = []
+        for entry in _ends(blocks):
+            self._knowledge.ends.heard(entry.id, now)
+            if self._is_news(books, entry):
+                found.append(Seen(owner, entry.id, f"on {name}: {how_it_ended(entry)}"))
+        return found
 
     def held(self, owner: NodeId) -> list[bytes]:
         """What we hold there, as far as its log shows."""

@@ -46,12 +46,14 @@ def test_a_narrow_terminal_is_told_which_columns_it_does_not_show(
 def test_the_holds_that_ended_last_stand_below_the_live_ones(state: Path, run: Run) -> None:
     ended = {
         "id": HOLD_ID, "owner": HOLD["owner"], "holder": HOLD["holder"], "state": "released",
-        "ended_at": {"era": 1, "height": 7},
+        "ended_at": {"era": 1, "height": 7}, "heard_ms_ago": None,
     }  # fmt: skip
-    with FakeAgent(state, {"holds": {"holds": [], "ended": [ended]}}):
+    later = {**ended, "ended_at": {"era": 1, "height": 8}, "heard_ms_ago": 180_000}
+    with FakeAgent(state, {"holds": {"holds": [], "ended": [ended, later]}}):
         shown = run("holds", "--ended").out
     assert "nothing is held" in shown
-    assert "released  era 1, height 7" in shown
+    assert "released  era 1, height 7  not known: before its start" in shown
+    assert "released  era 1, height 8  3 min ago\n" in shown
 
 
 def test_what_endangers_a_hold_and_that_nobody_uses_it_stands_below_the_table(

@@ -80,3 +80,26 @@ def test_a_holder_that_does_not_read_logs_is_noticed(monkeypatch: pytest.MonkeyP
     assert world.answer("bob", requests.Release(hold)).ok
     world.run(5 * SECOND)
     assert told(world, "ann", "hold.ended") == []
+
+
+def test_how_long_ago_a_hold_ended_is_known_by_who_heard_of_it_and_not_over_a_restart() -> None:
+    world = mesh("ann", "bob")
+    hold = world.answer("bob", reserve("1GiB", ask={"node": "ann"})).body["id"]
+    world.run(2 * SECOND)
+    assert world.answer("bob", requests.Release(hold)).ok
+    world.run(60 * SECOND)
+
+    def heard(name: str) -> dict[str, int | None]:
+        rows = world.answer(name, requests.Holds(ended=True)).body["ended"]
+        return {row["id"]: row["heard_ms_ago"] for row in rows}
+
+    for name in ("ann", "bob"):
+        assert 59_000 <= (heard(name)[hold] or 0) <= 61_000
+    world.crash("ann")
+    world.start("ann")
+    world.run(2 * SECOND)
+    again = world.answer("bob", reserve("1GiB", ask={"node": "ann"})).body["id"]
+    assert world.answer("bob", requests.Release(again)).ok
+    world.run(SECOND)
+    assert heard("ann")[hold] is None
+    assert [*heard("ann")] == [hold, again], "what was heard of last stands last"
