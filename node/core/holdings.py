@@ -23,6 +23,7 @@ from node.core.picture.idling import IdleFact, idle_sentence
 from node.core.picture.knowledge import Knowledge
 from node.core.picture.topics import Live
 
+SLOTS: Final = "slots:"
 MEASURED_BY_HOLD: Final = ("ram", "unified", "gpu:", "mig:")
 """Memory. Of cores and disks nobody can tell which hold's work uses how much."""
 ENDED_SHOWN_MAX: Final = 50
@@ -188,9 +189,12 @@ def _left(remaining: Duration, hold: LiveHold) -> int | None:
     return answers.ms(min(max(0, remaining - margin), hold.term))
 
 
-def _tied(live: Live, hold: LiveHold) -> bool:
-    """Whether anything was seen running under it, however little it uses."""
-    return any(hold.id.hex() in figures.used for figures in live.pools.values())
+def _tied(live: Live, hold: LiveHold) -> bool | None:
+    """Whether anything was seen running under it, however little it uses. Slots may be used by
+    what runs anywhere: of them alone nobody can say that they are not."""
+    seen = any(hold.id.hex() in figures.used for figures in live.pools.values())
+    only_slots = bool(hold.legs) and all(leg.pool.startswith(SLOTS) for leg in hold.legs)
+    return None if only_slots and not seen else seen
 
 
 def _used(live: Live | None, leg: Leg, hold: LiveHold) -> int | None:

@@ -117,6 +117,8 @@ def _used(hold: dict[str, Any]) -> str:
     if hold.get("starts_at_ms") is not None:
         return "-"  # it has no room yet
     known = [leg for leg in hold["legs"] if leg["used"] is not None]
+    if hold["legs"] and all(leg["unit"] == "slots" for leg in hold["legs"]):
+        return "not measured"  # whoever uses a licence, no probe sees it
     return " + ".join(amount(leg["used"], leg["unit"]) for leg in known) or UNKNOWN
 
 

@@ -74,6 +74,7 @@ def test_slots_are_granted_by_whoever_declares_them_and_come_back_when_released(
     (row,) = world.answer("bob", requests.Holds()).body["holds"]
     (leg,) = row["legs"]
     assert (leg["amount"], leg["unit"], leg["used"]) == (2, "slots", None)
+    assert (row["tied"], row["note"]) == (None, ""), "who uses a licence no probe can say"
 
 
 def test_fewer_slots_at_a_restart_keep_every_hold_and_admit_no_other_until_they_are_enough() -> (
