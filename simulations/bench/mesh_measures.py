@@ -45,7 +45,7 @@ DEATH_SECONDS_MAX: Final = 20.0
 RESTART_SECONDS_MAX: Final = 10.0
 CALM_SECONDS_MAX: Final = 30.0
 """A mesh that has just joined or healed on one core has been late by its own fault, knows it, and
-looks more rarely for a while. Deaths are measured on one that has found its breath."""
+looks more rarely for a while. What is measured next is measured when it has found its breath."""
 MB_PER_MIB: Final = 1.048576
 LAST_DATAGRAMS_SECONDS: Final = 1.0
 TOPIC: Final = "bench"
@@ -138,6 +138,7 @@ async def _settle(swarm: Swarm, plan: Plan) -> None:
     if not swarm.is_whole:
         say(f"the mesh is not whole after {took:.0f} s; what follows is measured on it as it is")
     await trio.sleep(SETTLE_SECONDS)
+    await swarm.until(lambda: swarm.is_fit, CALM_SECONDS_MAX)
 
 
 async def _idle(sheet: Sheet, swarm: Swarm, plan: Plan) -> float:
