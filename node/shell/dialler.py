@@ -33,7 +33,7 @@ from node.shell.frames import (
     encode,
 )
 from node.shell.outcomes import DialCounts, Failure, StreamFailed
-from node.shell.tls import DialContext, peer_of
+from node.shell.tls import DialContext, let_go, peer_of
 
 POOLED_LINES_MAX: Final = 64
 ADDRESSES_TRIED_MAX: Final = 8
@@ -273,6 +273,8 @@ class _Line:
             for waiting in self.waiting.values():
                 waiting.done.set()
             await _drop(self._stream)
+            if not self._writing.locked():  # else somebody has yet to learn of it, in the stream
+                let_go(self._stream)
 
     def hang_up(self) -> None:
         """End the connection; requests under way fail as cut off."""
@@ -282,6 +284,7 @@ class _Line:
     async def drop(self) -> None:
         """End a line on which nothing was said."""
         await _drop(self._stream)
+        let_go(self._stream)
 
     async def _listen(self) -> None:
         parser = FrameParser()
@@ -344,6 +347,7 @@ async def _connect(
         finally:
             if not greeted:
                 await _drop(stream)
+                let_go(stream)
     cause = Failure.SILENT if reached else Failure.UNREACHABLE
     raise StreamFailed(cause, f"{where}: no word within {DIAL_SECONDS_MAX} s")
 

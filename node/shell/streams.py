@@ -31,7 +31,7 @@ from node.shell.frames import (
     encode,
 )
 from node.shell.places import Cut, CutOff, Places, source_of
-from node.shell.tls import peer_of
+from node.shell.tls import let_go, peer_of
 
 IN_FLIGHT_REQUESTS_MAX: Final = 32
 WAITING_BYTES_MAX: Final = 8 * 1024 * 1024
@@ -125,7 +125,13 @@ class Server:
 
     async def _converse(self, raw: trio.abc.Stream) -> None:
         stream: Stream = trio.SSLStream(raw, self.context, server_side=True, https_compatible=True)
-        with self.places.stranger(source_of(raw)):
+        try:
+            await self._let_in(stream, source_of(raw))
+        finally:
+            let_go(stream)
+
+    async def _let_in(self, stream: Stream, source: str | None) -> None:
+        with self.places.stranger(source):
             peer = await _shake_hands(stream)
             if peer is None:
                 with _by(trio.current_time() + STRANGER_SECONDS_MAX, Cut.STRANGER_STAYED):

@@ -1,6 +1,7 @@
 """Streams between real ends on loopback: who is let in, and what a caller is told."""
 
 import contextlib
+import gc
 import ssl
 
 import pytest
@@ -60,6 +61,27 @@ async def test_a_slow_service_does_not_hold_up_its_neighbours() -> None:
             await at.dialler.call([at.address], SERVER.id, "slow", b"", 0.05)
         assert caught.value.cause is Failure.DEADLINE
         assert await at.ask() == b"hello"
+
+
+async def test_a_connection_that_is_over_leaves_nothing_for_the_collector_at_either_end() -> None:
+    async with stage() as at:
+        gc.collect()
+        gc.disable()
+        try:
+            before = _tls_ends()
+            assert await at.ask() == b"hello"
+            assert _tls_ends() == before + 2
+            with pytest.raises(StreamFailed):
+                await at.dialler.call([at.address], CALLER.id, "echo", b"", 5)  # not who is there
+            at.dialler.renew(MeshTls([SEED], CALLER).client)  # hangs up on whoever is idle
+            await until(lambda: _tls_ends() == before)
+            assert await at.ask() == b"hello"
+        finally:
+            gc.enable()
+
+
+def _tls_ends() -> int:
+    return sum(type(one) is ssl.SSLObject for one in gc.get_objects())
 
 
 async def test_somebody_else_at_the_address_is_named_and_the_next_address_tried() -> None:
