@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import Final, NamedTuple, NewType
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from mesh.shares import Share
@@ -48,10 +47,7 @@ class Identity:
     def __init__(self, private_bytes: bytes) -> None:
         """`private_bytes`: the 32 raw bytes of an Ed25519 private key."""
         self._key = Ed25519PrivateKey.from_private_bytes(private_bytes)
-        raw = self._key.public_key().public_bytes(
-            serialization.Encoding.Raw, serialization.PublicFormat.Raw
-        )
-        self.public = PublicKey(raw)
+        self.public = PublicKey(self._key.public_key().public_bytes_raw())
         self.id = id_of(self.public)
 
     @property

@@ -6,7 +6,6 @@ os = "linux"            tools = ["git"]                 labels = { room = "attic
 slots = { whisper = 2 } (or ["whisper:2"])
 """
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -40,6 +39,8 @@ def request_from_document(document: Mapping[str, object], asker: str | None = No
 
 
 def _unknown_key(key: object) -> str:
+    import difflib  # an agent reads a thousand documents for each that is misspelt
+
     near = difflib.get_close_matches(str(key)[:40], sorted(_READERS), n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(_READERS))}"
     return f"{str(key)[:40]!r} is no key of a request: {hint}"

@@ -54,10 +54,9 @@ def _stop_writing() -> None:
 
 
 def _dispatch(words: Sequence[str]) -> int:
-    parser = build()
-    flags = parse(parser, words)
+    flags = parse(build(), words)  # not kept: an agent would carry every flag of every command
     if flags.module is None:
-        parser.print_help()
+        build().print_help()
         return YES
     command = import_module(f"node.cli.commands.{flags.module}")
     status: int = command.run(flags)

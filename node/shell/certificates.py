@@ -11,6 +11,7 @@ whatever two readers could understand in two ways is no certificate here.
 """
 
 import hashlib
+from binascii import b2a_base64
 from typing import Final, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -62,6 +63,13 @@ def leaf_certificate(ca_key: Ed25519PrivateKey, issuer: str, name: str, node: Id
         _extension(_ISSUER_KEY, _sequence(_tlv(_KEY_ID, _digest(ca_key)))),
     )
     return _signed(ca_key, serial, issuer, name, node.private_key, extensions)
+
+
+def key_pem(key: Ed25519PrivateKey) -> bytes:
+    """The private key itself, as OpenSSL reads it (RFC 8410, section 7)."""
+    octets = _tlv(_OCTETS, _tlv(_OCTETS, key.private_bytes_raw()))
+    plain = _sequence(_tlv(_INTEGER, b"\x00"), _sequence(_ED25519), octets)
+    return b"-----BEGIN PRIVATE KEY-----\n%s-----END PRIVATE KEY-----\n" % b2a_base64(plain)
 
 
 def _signed(

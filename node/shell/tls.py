@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import trio
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from mesh.identity import Identity, NodeId, id_of, id_text
@@ -142,7 +142,7 @@ def _ca_name(public: Ed25519PublicKey) -> str:
 def _label(public: Ed25519PublicKey) -> str:
     """A mesh CA as a word that may stand in a host's place: its key's hash, behind a letter."""
     digest = hashes.Hash(hashes.SHA256())
-    digest.update(_raw(public))
+    digest.update(public.public_bytes_raw())
     return f"h{digest.finalize()[:8].hex()}"
 
 
@@ -154,18 +154,25 @@ def _harden(context: ssl.SSLContext) -> None:
 
 
 def _load_key(context: ssl.SSLContext, leaf: bytes, key: Ed25519PrivateKey) -> None:
-    password = secrets.token_bytes(PASSWORD_BYTES).hex()
-    in_memory = hasattr(os, "memfd_create")
-    encryption: serialization.KeySerializationEncryption = (
-        serialization.NoEncryption()
-        if in_memory
-        else serialization.BestAvailableEncryption(password.encode())
+    chain = ssl.DER_cert_to_PEM_cert(leaf).encode()
+    if hasattr(os, "memfd_create"):
+        with _memory_file(chain + certificates.key_pem(key)) as path:
+            context.load_cert_chain(path)
+    else:
+        password = secrets.token_bytes(PASSWORD_BYTES).hex()
+        with _temporary_file(chain + _encrypted(key, password)) as path:
+            context.load_cert_chain(path, password=password)
+
+
+def _encrypted(key: Ed25519PrivateKey, password: str) -> bytes:
+    # Nearly nobody needs it, and it brings all that a key may look like: a megabyte.
+    from cryptography.hazmat.primitives import serialization
+
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(password.encode()),
     )
-    pem = ssl.DER_cert_to_PEM_cert(leaf).encode() + key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
-    )
-    with _memory_file(pem) if in_memory else _temporary_file(pem) as path:
-        context.load_cert_chain(path, password=password)
 
 
 @contextlib.contextmanager
@@ -190,7 +197,3 @@ def _id_in(certificate: bytes) -> NodeId | None:
     # On a pinned dial the far end may show anything at all.
     public = certificates.key_in(certificate)
     return None if public is None else id_of(public)
-
-
-def _raw(public: Ed25519PublicKey) -> bytes:
-    return public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)

@@ -7,13 +7,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesh.identity import Identity
-from node.shell.certificates import ca_certificate, key_in, leaf_certificate
+from node.shell.certificates import ca_certificate, key_in, key_pem, leaf_certificate
 
 CA = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 NODE = Identity(bytes([7]) * 32)
@@ -138,3 +138,8 @@ def test_a_certificate_about_another_kind_of_key_is_nobodys(curve: ec.EllipticCu
         .sign(key, SHA256())
     )
     assert key_in(other.public_bytes(Encoding.DER)) is None
+
+
+def test_a_private_key_is_written_as_the_library_writes_it_but_for_the_lines() -> None:
+    theirs = CA.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    assert key_pem(CA).split() == theirs.split()
