@@ -238,10 +238,17 @@ class Archive:
 
     def has_copy(self, keeper: str, hold: bytes) -> bool:
         """Whether a grant of `hold` is on the disk of `keeper`, in a chain or beside it."""
-        shelf = self.shelves.get(keeper)
         # Before it is settled one of a gang's is a lease: a copy of that is none of the booking.
         told = self.settled_in if hold in self.of_gangs else self.granted_in
-        return shelf is not None and any(shelf.has(one) for one in told.get(hold, ()))
+        return self._has_one(keeper, told.get(hold, ()))
+
+    def has_post(self, keeper: str, hold: bytes) -> bool:
+        """Whether what an owner says when it posts `hold` is there, whatever comes of it then."""
+        return self._has_one(keeper, self.granted_in.get(hold, ()))
+
+    def _has_one(self, keeper: str, told: Iterable[bytes]) -> bool:
+        shelf = self.shelves.get(keeper)
+        return shelf is not None and any(shelf.has(one) for one in told)
 
     def whole(self, chain: Sequence[Reading]) -> list[Reading]:
         """`chain` with all that was before it, though its keeper has put that away or never had

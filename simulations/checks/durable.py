@@ -146,7 +146,7 @@ class CopiesAreThere(Check):
         self.looks("B13")
         for keeper in keepers:
             # A disk that lost it since is another story: the keeper had told the truth.
-            if archive.has_copy(keeper.name, hold):
+            if archive.has_post(keeper.name, hold):
                 continue
             forgot = archive.forgot.get(keeper.name)
             if forgot is not None and forgot.at >= self.evidence.circumstances.born(owner):
