@@ -84,6 +84,8 @@ def _grants(knowledge: Knowledge) -> Check:
     state, reason, opens_at = knowledge.ledger.standing
     hint = {DISK_FULL: MAKE_ROOM, OUTCAST: WAY_BACK}.get(state, SECONDS_TO_OPEN)
     told = state.replace("_", " ")
+    if state == OUTCAST:
+        reason = reason.removesuffix(f" {WAY_BACK}")  # said below it
     if state == QUARANTINED and opens_at is not None:
         left = max(0, opens_at - knowledge.now) // SECOND
         told, reason = f"quarantined {left} s more", f"{MAY_HAVE_FORGOTTEN} ({reason})"

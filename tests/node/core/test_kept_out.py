@@ -76,6 +76,8 @@ def test_who_was_away_is_told_when_it_comes_back_by_any_member_and_grants_nothin
     checks = world.answer("eve", Doctor(survey=False)).body["checks"]
     grants = next(check for check in checks if check["name"] == "grants")
     assert (grants["ok"], "--new-identity" in grants["hint"]) == (False, True)
+    assert "says ann: stolen" in grants["sentence"]
+    assert "--new-identity" not in grants["sentence"], "what to do is said once"
     assert len(told(world.hosts["eve"])) == 1, "one word is enough"
 
 
