@@ -28,6 +28,7 @@ from simulations.checks.facts import FactsAreTheirAuthors
 from simulations.checks.forgotten import TheForgottenComeBackByThemselves
 from simulations.checks.gangs import GangsAreWhole
 from simulations.checks.grants import NothingTwice
+from simulations.checks.kept_out import OutcastsGrantNothing
 from simulations.checks.lapses import NothingOverstays
 from simulations.checks.later import PlansStart
 from simulations.checks.lines import LinesAreFair
@@ -60,7 +61,7 @@ ALL: Final[tuple[type[Check], ...]] = (
     EndsInTime, AnswersAreKept, CopiesAreHeard, NothingOverstays,
     CopiesAreTrue, ForksAreSeen, TwinsAreNoticed, PrunedIsHeld,
     FactsAreTheirAuthors, NobodySpeaksForAnother, DeathsAreEarned,
-    OutcastsAreNotHeard, TwinsAreStopped, TheForgottenComeBackByThemselves,
+    OutcastsAreNotHeard, OutcastsGrantNothing, TwinsAreStopped, TheForgottenComeBackByThemselves,
     ReplaysChangeNothing, CountersAreUsedOnce,
     EqualPicturesEqualAnswers,
     TablesAreBounded,

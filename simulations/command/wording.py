@@ -53,6 +53,7 @@ PROMISES: Final[dict[str, str]] = {
     "quota": "nobody has more than allotted",
     "tie": "one process, one hold",
     "outcast": "outcasts are not heard",
+    "told": "who is kept out and told so grants nothing",
     "forgotten": "who is forgotten stays so",
     "facts": "facts only from their node",
     "bounds": "tables stay bounded",

@@ -110,6 +110,26 @@ def _revocation(scene: Scene, host: Host, dice: Random, _strength: float) -> End
     return over
 
 
+def _found_again(scene: Scene, host: Host, dice: Random, _strength: float) -> End | None:
+    """`host` was lost, and somebody revokes it; then it turns up, is switched on where it was, and
+    people there go on asking it, until somebody hears of that."""
+    others = [one for one in scene.world.up() if one is not host and one.name not in scene.gone]
+    known = [one for one in others if one.alive.mesh.roll.member(host.id) is not None]
+    left = len(scene.world.hosts) - len(scene.gone)
+    if host.agent is None or host.name in scene.gone or not known or left <= LEFT_MIN:
+        return None
+    scene.gone.add(host.name)
+    scene.world.crash(host.name, power=dice.random() < 0.5)
+    scene.world.ask(dice.choice(known).name, Revoke(id_text(host.id), "lost"))
+    scene.world.at(dice.choice(PAUSES), _switched_on, scene, host)
+    return lambda: _switched_off(scene, host)
+
+
+def _switched_on(scene: Scene, host: Host) -> None:
+    if host.agent is None and not scene.over:
+        scene.world.start(host.name)
+
+
 def _switched_off(scene: Scene, host: Host) -> None:
     if host.agent is not None:
         scene.world.crash(host.name, power=True)
@@ -165,6 +185,10 @@ FAULTS: Final = (
     Fault(
         "revocation", "identity", "a machine is stolen, and revoked while it runs", 2000 * SECOND,
         _revocation,
+    ),
+    Fault(
+        "found-again", "identity", "a lost machine is revoked, and turns up again", 2000 * SECOND,
+        _found_again, (10 * SECOND, 45 * SECOND),
     ),
     Fault(
         "cloned-identity", "identity", "a machine is copied, key and disk, and both run",

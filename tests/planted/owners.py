@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import pytest
 
+from ledger import machine
 from ledger.visits import admission
 from node.core.processes import Process
 from node.core.usage import ties
@@ -12,6 +13,7 @@ from node.core.usage.ties import Ties
 from tests.planted.bug import Bug, Course, set_to
 
 RIVALS: Final = Course("same-card=12,one-kernel=8", 4, 30, 8)
+FOUND_AGAIN: Final = Course("found-again=60", 4, 40)
 GREEDY: Final = Course("greed=40", 3, 20, 4)
 NUMBERS: Final = Course("pid-again=20", 3, 20, 4)
 NUMBERS_AND_DEATHS: Final = Course("pid-again=20,kill=10", 3, 30, 4)
@@ -59,5 +61,9 @@ BUGS: Final = (
     Bug(
         "ties-forgotten", "what ran under a hold runs under none after a restart", ("tie",),
         NUMBERS_AND_DEATHS, set_to(Ties, "restore", lambda *_: []),
+    ),
+    Bug(
+        "outcasts-grant-on", "who was told that it is kept out grants what it is asked for",
+        ("told",), FOUND_AGAIN, set_to(machine, "refuse_more", lambda *_: None),
     ),
 )  # fmt: skip

@@ -59,6 +59,8 @@ class Bar:
     statement: bytes
     word: bytes
     """What it is told itself."""
+    heard_of: NodeId | None = None
+    """Whose fact says so, which it is shown; None: none that is at hand."""
 
 
 RevokingEffect: TypeAlias = Persist | Bar | Reply | KeptOutEffect
@@ -95,13 +97,15 @@ class Revoking:
             "id": id_text(node), "name": knowledge.name_of(node),
             "by": knowledge.name_of(NodeId(revocation.by)), "reason": revocation.reason,
         }  # fmt: skip
-        return [*self._keep_out(revocation), Reply(token, ok=True, body=body)]
+        barred = self._keep_out(revocation, knowledge.us)
+        return [*barred, Reply(token, ok=True, body=body)]
 
     def retire(self, node: NodeId, reason: str) -> list[RevokingEffect]:
         """`node` has a successor here, and is nobody any more. The caller saw to it that there is
         room for one more."""
         words = " ".join(reason.split())[:REASON_CHARS_MAX]
-        return self._keep_out(Revocation(node, self._knowledge.us, words))
+        us = self._knowledge.us
+        return self._keep_out(Revocation(node, us, words), us)
 
     @property
     def is_full(self) -> bool:
@@ -144,22 +148,22 @@ class Revoking:
     def _take(self, told: Revocation, author: NodeId, now: Instant) -> list[RevokingEffect]:
         if told.node == self._knowledge.us:
             return [*self.ourselves.told(NodeId(told.by), told.reason, author, now)]
-        return self._keep_out(told)
+        return self._keep_out(told, author)
 
-    def _keep_out(self, revocation: Revocation) -> list[RevokingEffect]:
+    def _keep_out(self, revocation: Revocation, heard_of: NodeId) -> list[RevokingEffect]:
         node = NodeId(revocation.node)
         if node in self.kept or len(self.kept) >= REVOKED_MAX:
             return []
         self.kept[node] = revocation
         row = Write(SPACE_REVOKED, node, msgspec.msgpack.encode(revocation))
-        return [Persist((row,)), self._bar(revocation)]
+        return [Persist((row,)), self._bar(revocation, heard_of)]
 
-    def _bar(self, kept: Revocation) -> Bar:
+    def _bar(self, kept: Revocation, heard_of: NodeId | None = None) -> Bar:
         node, by = NodeId(kept.node), NodeId(kept.by)
         name = self._knowledge.name_of
         sentence = f"{name(node)} ({short_id(node)}) is revoked, says {name(by)}: {kept.reason}"
         statement = msgspec.msgpack.encode(tuple(self.kept[one] for one in sorted(self.kept)))
-        return Bar(node, sentence, by, statement, msgspec.msgpack.encode(kept))
+        return Bar(node, sentence, by, statement, msgspec.msgpack.encode(kept), heard_of)
 
     def _nameable(self) -> dict[NodeId, str]:
         """Everyone on the roll, whatever we think of them: a name, an id or its start will do."""
@@ -168,9 +172,10 @@ class Revoking:
 
 
 def keep_out(agent: "Agent", bar: Bar, now: Instant) -> list[Effect]:
-    """Say so first: who is kept out is the last to be shown it, in the session that ends here."""
+    """Say so, and show it who is kept out, in the session that ends here: the fact by which we know
+    it. Our own may be replaced within this very step, and is not to leave before that."""
     agent.knowledge.outcast(bar.node)
     effects = agent.publish(agent.image.keeps_out(bar.statement), now)
-    said = agent.mesh.board.fact(agent.identity.id, TOPIC_REVOKED)
+    said = None if bar.heard_of is None else agent.mesh.board.fact(bar.heard_of, TOPIC_REVOKED)
     barred = agent.mesh.revoke(bar.node, bar.sentence, bar.word, said, now)
     return [*effects, *agent.from_mesh(barred, now), *agent.rights.read(None, now)]
