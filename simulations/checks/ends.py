@@ -118,13 +118,26 @@ class AnswersAreKept(Check):
             self._look_at(host)
 
     def _look_at(self, host: Host) -> None:
-        if self.evidence.is_cloned(host) or not host.clock.honest:
+        if not host.clock.honest or not self.evidence.circumstances.is_open(host):
             return
-        if self.evidence.circumstances.is_open(host):
-            company = self.evidence.circumstances.companies.pop(host.name, None)
-            for promise in self.evidence.promises.relied_on(host, self.world.now):
-                self.looks("B13")
-                self._look(host, promise, None if company is None else company.lives)
+        cloned = self.evidence.is_cloned(host)
+        company = self.evidence.circumstances.companies.pop(host.name, None)
+        lives = None if company is None else company.lives
+        for promise in self.evidence.promises.relied_on(host, self.world.now):
+            if cloned:
+                self._forgive(host, promise, lives)
+                continue
+            self.looks("B13")
+            self._look(host, promise, lives)
+
+    def _forgive(self, host: Host, promise: Promise, company: dict[str, int] | None) -> None:
+        """Of a machine with a twin nothing is demanded, for both stand closed as soon as they know.
+        But one whose disk is lost as well knows of no twin, and has nobody to be told by."""
+        archive = self.evidence.archive
+        if company is None or archive.signed[host.name].state(promise.hold).live:
+            return
+        if not any(archive.has_copy(name, promise.hold) for name in company):
+            promise.excused = True
 
     def _look(self, host: Host, promise: Promise, company: dict[str, int] | None) -> None:
         state = self.evidence.archive.signed[host.name].state(promise.hold)

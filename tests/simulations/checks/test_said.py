@@ -311,6 +311,26 @@ def test_forgotten_with_every_copy_is_excused_and_with_one_in_reach_is_not() -> 
     assert story(keep_copy=False).checks.seen["forgotten with every copy that could be asked"]
 
 
+def test_forgotten_with_every_copy_is_excused_also_of_a_machine_with_a_twin_that_is_off() -> None:
+    evening = Evening([AnswersAreKept, NothingTwice])
+    world = evening.world
+    blank = {name: host.disk.snapshot() for name, host in world.hosts.items()}
+    evening.reserve("ann", "bob", "5GiB")
+    evening.run(1)
+    world.clone("bob", "bob again")
+    world.crash("bob", power=True)
+    world.start("bob again")
+    world.crash("bob again")
+    for name, before in blank.items():
+        if world.hosts[name].agent is not None:
+            world.crash(name, power=True)
+        world.hosts[name].disk.set_back(before)
+    for name in blank:
+        world.start(name)
+    evening.run(60)
+    evening.reserve("bob", "bob", "5GiB")
+
+
 def test_an_owner_that_does_not_listen_to_copies(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ledger.recovery.Gathered.add", lambda *_: [])
     evening = Evening([AnswersAreKept])
