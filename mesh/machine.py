@@ -24,14 +24,7 @@ from mesh.door.passport import TOPIC_PASSPORT
 from mesh.door.post import Post
 from mesh.door.sightings import Sightings
 from mesh.door.strangers import Strangers
-from mesh.effects import (
-    Address,
-    Answer,
-    Broadcast,
-    FactLearned,
-    MeshEffect,
-    Send,
-)
+from mesh.effects import Address, Answer, Broadcast, FactLearned, MeshEffect, Send
 from mesh.exchange.gossip import Gossip
 from mesh.exchange.intake import Intake
 from mesh.exchange.novelties import Novelties
@@ -95,6 +88,8 @@ class Mesh:
         self._running = False
         self._farewells: tuple[Instant, ...] = ()
         self._last_input: Instant = 0
+        self._planned: Instant | None = None
+        """What `next_wake` said, as long as nothing has come of it."""
         self._intake = Intake(self.id, self.roll, self.board, self.chains, self.rejections)
         record = NodeRecord(name, (), region, version, epoch.nonce)
         self._voice = Voice(identity, keys.mesh_id, record, self.board, self._intake)
@@ -145,11 +140,12 @@ class Mesh:
         """When `wake` next has something to do."""
         if not self._running:
             return None
-        return earliest(
+        self._planned = earliest(
             self._post.gate.next_wake, self._greeter.next_wake, self._lookout.next_wake,
             self._gossip.next_wake, self._beaconing.next_wake, self._reconciler.next_wake,
             self._arrivals.twins.next_wake,
         )  # fmt: skip
+        return self._planned
 
     def footing(self, now: Instant) -> Footing:
         """How far our own word about others may be trusted."""
@@ -330,7 +326,7 @@ class Mesh:
         """One datagram. Rubbish is counted and changes nothing."""
         if now - self._last_input > LATE:  # else it is for `wake` to notice
             self._forgive_lag(now)
-        self._last_input = now
+        self._last_input, self._planned = now, None
         judged = self._post.gate.judge(datagram, source, now)
         if isinstance(judged, Rejection):
             self.rejections[judged] += 1
@@ -341,7 +337,7 @@ class Mesh:
     def wake(self, now: Instant) -> list[MeshEffect]:
         """Whatever is due."""
         self._forgive_lag(now)
-        self._last_input = now
+        self._last_input, self._planned = now, None
         return self._due(now) if self._running else []
 
     def serve(
@@ -391,7 +387,7 @@ class Mesh:
         return [said for peer in few for said in self._reconciler.push(peer, item, now)]
 
     def _forgive_lag(self, now: Instant) -> None:
-        planned = self.next_wake
+        planned = self._planned or self.next_wake  # nobody has slept without asking
         if planned is not None and now > planned:
             self._lookout.late(now - planned, now)
 

@@ -47,6 +47,8 @@ class Roll:
         self._named: dict[str, list[NodeId]] = {}
         self._everyone: tuple[Member, ...] | None = None
         self._within_reach: tuple[Member, ...] | None = None
+        self._ids_within_reach: tuple[int, tuple[NodeId, ...]] = (-1, ())
+        """And at which of the `changes` that was."""
         self.changes = 0
         """Counts every change of who is reachable; a list made before is out of date."""
         self._counts: dict[Liveness, int] = dict.fromkeys(Liveness, 0)
@@ -77,6 +79,14 @@ class Roll:
             everyone = self.members()
             self._within_reach = tuple(one for one in everyone if one.liveness in talking)
         return self._within_reach
+
+    def reachable_ids(self) -> tuple[NodeId, ...]:
+        """Theirs, in the same order."""
+        at, ids = self._ids_within_reach
+        if at != self.changes:
+            ids = tuple(member.id for member in self.reachable())
+            self._ids_within_reach = self.changes, ids
+        return ids
 
     def admits(self, author: NodeId) -> bool:
         """Whether `author` may have facts and a log here: its key is known and not revoked."""

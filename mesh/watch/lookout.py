@@ -156,15 +156,16 @@ class Lookout:
     def _take_turn(self, now: Instant) -> None:
         assert self._turn is not None, "a time without a target"
         target, self._last_period = self._turn
-        if target in self._reachable():
+        if target in self._roll.reachable_ids():
             self._look(target, Kind.CAREFUL, now)
-        for member in self._roll.reachable():
+        suspects = self._roll.reachable() if self._roll.count(Liveness.SUSPECT) else ()
+        for member in suspects:
             if member.liveness is Liveness.SUSPECT:
                 self._look(member.id, Kind.GLANCE, now)
         self._plan(now)
 
     def _plan(self, now: Instant) -> None:
-        others = self._reachable()
+        others = self._roll.reachable_ids()
         if not others:
             self._turn = self._turn_at = None
             return
@@ -172,9 +173,6 @@ class Lookout:
         after = max(self._last_period, self._ring.period_of(beat) - 1) + self.fitness.score(now)
         turn = self._ring.next_turn(others, beat, after)
         self._turn, self._turn_at = (turn.target, turn.period), now + turn.wait
-
-    def _reachable(self) -> tuple[NodeId, ...]:
-        return tuple(member.id for member in self._roll.reachable())
 
     def _look(self, target: NodeId, kind: Kind, now: Instant, begin: Instant | None = None) -> None:
         patience = self._patience.of(target)

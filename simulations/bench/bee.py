@@ -80,6 +80,7 @@ class Bee:
         self.port: int = self._own.getsockname()[1]
         self._tls = MeshTls([swarm.keys.primary.ca_seed], identity)
         self._patience = trio.CancelScope()
+        self._wake_at: Instant | None = None
         self._life = trio.CancelScope()
         self._serving: dict[int, trio.MemorySendChannel[bytes]] = {}
         self._tokens = 0
@@ -142,14 +143,20 @@ class Bee:
 
     async def _live(self) -> None:
         while True:
-            wake_at = self.mesh.next_wake
-            with trio.CancelScope(deadline=_on_trios_clock(wake_at)) as self._patience:
-                await trio.lowlevel.wait_readable(self._own)
-            now = clock.now()
-            # Stirred meanwhile, it may be woken at another time than it said at first.
-            if self._patience.cancelled_caught or (wake_at is not None and wake_at <= now):
-                self.do(self.mesh.wake(now), now)
-            self._drain(now)
+            # One patience for as many datagrams as come before it ends: to make one is dear.
+            with trio.CancelScope() as self._patience:
+                while True:
+                    self.stirred()
+                    await trio.lowlevel.wait_readable(self._own)
+                    self._look()
+            self._look()
+
+    def _look(self) -> None:
+        """What is due, and what has come."""
+        now = clock.now()
+        if self._wake_at is not None and self._wake_at <= now:
+            self.do(self.mesh.wake(now), now)
+        self._drain(now)
 
     def _drain(self, now: Instant) -> None:
         for _ in range(DRAIN_MAX):
@@ -161,7 +168,8 @@ class Bee:
 
     def stirred(self) -> None:
         """Something was put to the machine from outside its loop: it may wake sooner."""
-        self._patience.deadline = _on_trios_clock(self.mesh.next_wake)
+        self._wake_at = self.mesh.next_wake
+        self._patience.deadline = _on_trios_clock(self._wake_at)
 
     # Hands ---------------------------------------------------------------------------------------
 
