@@ -66,6 +66,7 @@ from ledger.recovery.reopening import (
     carry_on,
     end_what_ended,
     forget_gone,
+    lengthen_old,
     open_era,
     over_and_done,
     settle,
@@ -277,6 +278,7 @@ class Ledger(Readable):
             effects.append(Rebase(base.blocks, base.base))
             self._damaged = 0
         self._gathered.written(base.blocks)
+        effects.extend(lengthen_old(self._remaining, self.books, base.books))
         self._quarantine = None
         self._desk = desk = self._desk_over(base)
         self._write_era(quarantine.reason, [era for one in chains for era in one.eras])

@@ -26,7 +26,7 @@ from ledger.entries import (
     Shrunk,
     Voided,
 )
-from ledger.leases import rearmed
+from ledger.leases import encode_remaining, owner_span, rearmed
 from ledger.lifecycle import HoldState
 from ledger.limits import REASON_CHARS_MAX
 from ledger.recovery import Chain, Claim, ended_anywhere, lost_bookings, lost_plans
@@ -200,6 +200,21 @@ def end_what_ended(desk: Desk, chains: Sequence[Chain], now: Instant) -> list[Le
         if hold.is_booking and hold.id in ended and hold.id not in desk.endings:
             effects.extend(desk.end(hold.id, EndedBy.ELSEWHERE, desk.owner, now))
     return [*effects, *catch_up(desk, {}, chains, now)]
+
+
+def lengthen_old(
+    remaining: dict[bytes, Duration], own: Books, books: Books
+) -> list[LedgerEffect]:  # fmt: skip
+    """Times of bookings are as old as our disk. Where `books`, out of a copy, know of an extension
+    that our `own` log has forgotten, its time was written before it: it comes on top, or whoever
+    was told of it would lose what it was told."""
+    writes = []
+    for hold in sorted(remaining):
+        before, after = own.live.get(hold), books.live.get(hold)
+        if before is not None and after is not None and after.term > before.term:
+            remaining[hold] += owner_span(after.term) - owner_span(before.term)
+            writes.append(Write(SPACE_REMAINING, hold, encode_remaining(remaining[hold])))
+    return [Persist(tuple(writes))] if writes else []
 
 
 def forget_gone(remaining: dict[bytes, Duration], books: Books) -> list[LedgerEffect]:

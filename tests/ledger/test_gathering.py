@@ -3,17 +3,18 @@
 import pytest
 
 from ledger.accounts import PoolState
-from ledger.commands import Outcome, Post, Release
+from ledger.commands import Extend, Outcome, Post, Release
 from ledger.leases import owner_span
 from ledger.limits import BOOK_WAIT
 from ledger.observations import Override, OwnLogSeen, PeersKnown
 from ledger.proving.audit import verify_chain
 from mesh.identity import Epoch
-from mesh.instant import HOUR, SECOND
+from mesh.instant import HOUR, MINUTE, SECOND
 from mesh.logs import Block, Era, seal_block
 from tests.ledger.owner import (
     ALICE,
     BOB,
+    PROVEN,
     UNPROVEN,
     Disk,
     Owner,
@@ -318,3 +319,25 @@ def test_a_restart_at_every_block_boundary_keeps_what_the_log_holds(continuity: 
         again.advance(40 * SECOND)
         assert again.free == 100 - 10 * len(after)
         assert verify_chain(again.disk.chain).ok
+
+
+def test_an_extension_that_a_copy_alone_remembers_lasts_as_long_as_was_told() -> None:
+    owner = opened()
+    owner.peer_answered()
+    owner.grant(1, booking=True, term=5 * MINUTE)
+    owner.advance(2 * MINUTE)
+    old = Disk(list(owner.disk.chain), dict(owner.disk.remaining))
+    answer = owner.ask(Extend(hold_id(1), owner.session, 40 * MINUTE))
+    assert answer.outcome is Outcome.EXTENDED
+    again = owner.restart(UNPROVEN, disk=old)
+    again.show(*owner.disk.chain[len(old.chain) :])
+    through_quarantine(again)
+    left = again.inquire(1).remaining
+    assert left is not None
+    assert left >= 38 * MINUTE - 33 * SECOND
+    # It is on disk with the log that says why: the next start knows as much.
+    once_more = again.restart(PROVEN)
+    once_more.see()
+    left = once_more.inquire(1).remaining
+    assert left is not None
+    assert left >= 38 * MINUTE - 40 * SECOND
