@@ -45,6 +45,7 @@ LIMITS = Limits(
             "red": Principal("red", {"ram": QUOTAS["red"]}, may_force=True, peers=ME),
             "blue": Principal("blue", {"ram": QUOTAS["blue"]}, peers=ME),
             "green": Principal("green", peers=ME),
+            "gold": Principal("gold", peers=ME),
         }
     ),
 )
@@ -110,6 +111,7 @@ class AnyBooks(RuleBasedStateMachine):
         command = Wait(hold.id, self.session, hold, HOUR, one.number % 10) if wait else hold
         answer = self.owner.ask(command)
         self.model.held(one, answer.outcome, bool(force), self.owner.now)
+        one.receipts = answer.receipts
         return answer.outcome
 
     @rule(
@@ -165,6 +167,7 @@ class AnyBooks(RuleBasedStateMachine):
     def do_post(self, one: Promise) -> None:
         answer = self.owner.ask(Post(one.id, self.session))
         assert answer.outcome is Outcome.POSTED, answer
+        one.receipts = answer.receipts
         self.model.posted(one, self.owner.now)
 
     def gang_step(self, one: Promise, *, settle: bool) -> None:
@@ -211,8 +214,10 @@ class AnyBooks(RuleBasedStateMachine):
         one = self.some(number, HoldState.POSTED)
         if one is not None and amount <= one.amount:
             legs = (Leg("ram", amount),)
-            if self.owner.ask(Shrink(one.id, self.session, legs)).outcome is Outcome.SHRUNK:
+            answer = self.owner.ask(Shrink(one.id, self.session, legs))
+            if answer.outcome is Outcome.SHRUNK:
                 self.model.shrunk(one, amount)
+                one.receipts = answer.receipts
                 one.owed = min(one.owed, amount)
 
     @rule(number=NUMBER, amount=AMOUNTS, carried=st.booleans())

@@ -5,7 +5,7 @@ was answered, and it says what that allows: a yes needs room by plain addition, 
 reason, and what is in the books ends by its holder's word or by its time and by nothing else.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ledger.books import Books
@@ -15,7 +15,9 @@ from mesh.instant import HOUR, MINUTE, SECOND, Duration, Instant
 from tests.ledger.owner import hold_id
 
 QUOTAS: Final = {"red": 40, "blue": 30}
-"""Principal → the most it may have. Red may force; green has no quota."""
+"""Principal → the most it may have here. Red may force; green has no quota, and gold one over the
+whole mesh (`naive_rights.py`)."""
+WHOSE: Final = (*QUOTAS, "green", "gold")
 PENDING: Final[Duration] = 30 * SECOND
 LEASE: Final[Duration] = 30 * SECOND
 PROBATION: Final[Duration] = MINUTE
@@ -44,6 +46,10 @@ class Promise:
     """It is over by then."""
     given_back: bool = False
     owed: int = 0
+    receipts: tuple[bytes, ...] = ()
+    """What its holder has in hand."""
+    returns: bool = False
+    """It came forward to an owner whose log may have forgotten it."""
     heard: Instant = 0
     """When who waits for it last asked."""
 
@@ -126,6 +132,8 @@ class Naive:
                 self.waiting[one.number] = one
             case Outcome.OVER_QUOTA:
                 assert excess, "refused over a quota that it keeps"
+            case Outcome.NO_RIGHTS:
+                pass  # whether it lacks any is for `naive_rights.py` to say
             case Outcome.MAY_NOT_FORCE:
                 assert forced
                 assert one.whose != "red" or one.start is not None, "who may force may not"
@@ -149,7 +157,7 @@ class Naive:
             return False
         (other,) = waiting
         free = self.total - self.taken
-        has = {name for name in QUOTAS | {"green": 0} if any(p.whose == name for p in self.live())}
+        has = {name for name in WHOSE if any(p.whose == name for p in self.live())}
         first = (other.whose in has) <= (one.whose in has)
         enough = other.amount <= free and other.amount > free - one.amount
         return other is not one and other.number != one.number and first and enough
@@ -175,9 +183,19 @@ class Naive:
 
     def extended(self, one: Promise, term: Duration, now: Instant) -> None:
         more = term - one.term
-        then = self.peak(one.until, one.until + more, one.number) if more else 0
-        assert then + one.amount <= max(self.total, self.taken), "it lasts into what is planned"
+        if more and one.parent is None:  # a part lasts within what it was carved out of
+            assert self._may_last(one, more), "it lasts into what is planned"
         one.term, one.until, one.latest = term, one.until + more, one.latest + more + more // 20
+
+    def _may_last(self, one: Promise, more: Duration) -> bool:
+        """Whether there is room for `more` of it, from whenever it would have ended."""
+        most = max(self.total, self.taken) - one.amount
+        plans = [(plan.start, plan.start + plan.term) for plan in self.ahead() if plan.start]
+        ends = [one.until, one.latest, *(at for begin, end in plans for at in (begin - more, end))]
+        return any(
+            self.peak(end, end + more, one.number) <= most
+            for end in ends if one.until <= end <= one.latest
+        )  # fmt: skip
 
     def looked(self, total: int) -> None:
         self.total, self.shut = total, self.taken > total
@@ -198,6 +216,26 @@ class Naive:
         for one in self.waiting.values():
             one.heard = now
 
+    def doubted(self, returning: list[Promise], now: Instant) -> None:
+        """The books are open again behind a quarantine, and this is what somebody remembers. Who
+        came forward goes on, whether it was remembered or not; every other lease is over."""
+        for one in returning:
+            before = self.promises.get(one.number)
+            known = before is not None and before.state.live
+            self.promises[one.number] = again = replace(one, returns=not known)
+            again.owed = before.owed if before is not None and known else 0
+            again.lasts(one.term if one.state is HoldState.POSTED else PENDING, now)
+        for one in self.live():
+            if one.carried or one.state is HoldState.PENDING:
+                continue
+            again = Promise(one.number, 0, "", 0)
+            again.lasts(PROBATION if one.gang == "parked" else one.term, now)
+            one.latest = max(one.latest, again.latest)
+            if one.gang == "parked":
+                one.until = max(one.until, again.until)
+        for one in self.waiting.values():
+            one.heard = now
+
     # Time ----------------------------------------------------------------------------------------
 
     def meet(self, books: Books, now: Instant) -> None:
@@ -210,9 +248,12 @@ class Naive:
         ]  # fmt: skip
         over = {one.number for one in gone}
         for one in gone:
-            ended = one.given_back or now >= one.until or self._ends_with(one, over)
+            unfit = one.returns and self.taken > self.total
+            ended = one.given_back or now >= one.until or self._ends_with(one, over) or unfit
             assert ended, f"{one} is over, and nobody ended it"
             self._over(one)
+        for one in self.live():
+            one.returns = False
         self._compare(books, now)
 
     def _begun(self, one: Promise, books: Books, now: Instant) -> None:
