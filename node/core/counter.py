@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from ledger.owner.standings import OUTCAST
 from mesh.instant import MILLISECOND
 from node.core import answers, choosing, health, holdings, logbook, planning, requests, waiting
 from node.core.gangs import counter as gang_counter
@@ -98,8 +99,9 @@ def warnings(knowledge: Knowledge) -> list[str]:
     missing = knowledge.company.warning(knowledge.now)
     alone = [missing] if missing else []
     keys, names = keyholders.warnings(knowledge), naming.warnings(knowledge)
+    shut = knowledge.kept_out if knowledge.ledger.standing[0] != OUTCAST else ""
     ours = [
-        *([knowledge.kept_out] if knowledge.kept_out else []),
+        *([shut] if shut else []),  # else the standing says so
         *knowledge.news.warnings,
         *alone,
         *knowledge.contests,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from ledger.owner.standings import OPEN
+from ledger.owner.standings import OPEN, OUTCAST
 from mesh.instant import SECOND
 from node.core import requests
 from simulations.scenarios.cluster import Asked, Booking, Cluster
@@ -13,6 +13,9 @@ SLOWER: Final = 200.0
 """Times as slow: some half a second per commit, as a dying disk or a card in a camera."""
 PROMPT: Final = 5 * SECOND
 """Within this a booking between two healthy machines is answered, whatever a third one does."""
+
+TOLD_WITHIN: Final = 3 * SECOND
+"""It greets all that it knows at its start, and any of them says so."""
 
 
 def _two_bookings(cluster: Cluster, owner: str) -> list[Booking]:
@@ -124,7 +127,24 @@ def lost_key(cluster: Cluster) -> None:
     cluster.settle([word])
     cluster.must(word.ok, "V1", f"{heir} may not go on as {owner}: {word.ending}")
     _asks_meanwhile(cluster, heir, asker)
+    _turns_up(cluster, owner)
     _end(cluster, [replace(booking, owner=heir) for booking in kept])
+
+
+def _turns_up(cluster: Cluster, owner: str) -> None:
+    """The old disk was not lost after all: it is started, and hears that somebody goes on with what
+    it had promised."""
+    cluster.world.start(owner)
+    cluster.wait(TOLD_WITHIN)
+    heard = any(event.kind == "identity.revoked" for event in cluster.host(owner).events)
+    cluster.must(heard, "told", f"{owner} was succeeded, and nobody told it")
+    shut = f"{owner} is through its quarantine, and stays shut"
+    cluster.wait_for("told", shut, lambda: _stands(cluster, owner) == OUTCAST)
+    asked = [cluster.ask_for(owner, 0.5, owner, wait=False) for _ in cluster.moments(2 * SECOND)]
+    cluster.settle(asked)
+    won = [one for one in asked if one.ok]
+    cluster.must(not won, "told", f"{owner} was succeeded, and granted {len(won)} times")
+    cluster.retire(owner)
 
 
 def _asks_meanwhile(cluster: Cluster, owner: str, asker: str) -> None:
@@ -202,7 +222,8 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "lost-key", "a disk is lost and the key with it; the machine comes back as somebody new",
-        "it sells nothing of what is believed in, and on a person's word keeps all of it", lost_key,
+        "it sells nothing of what is believed in, and on a person's word keeps all of it; the old "
+        "disk, should it turn up, hears so and grants nothing", lost_key,
         nodes=4, duration=20 * SECOND,
     ),
     Scenario(

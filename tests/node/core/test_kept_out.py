@@ -40,7 +40,11 @@ def standing(world: World, name: str) -> str:
 
 
 def warnings(world: World, name: str) -> str:
-    return " ".join(world.answer(name, Status()).body["warnings"])
+    """All that status says of how this node stands."""
+    body = world.answer(name, Status()).body
+    said = [body["standing"]["reason"], *body["warnings"]]
+    assert sum("was revoked, says" in sentence for sentence in said) <= 1, "it is said once"
+    return " ".join(said)
 
 
 def book(world: World, name: str, gib: int = 1) -> Any:
