@@ -325,6 +325,8 @@ class Agent:
             self._sure = False
             return [Doubt()]
         out = self.from_errands(self.errands.take_up_gangs(now, sure=self._sure), now)
+        # What was read while nothing could be written is read again.
+        out += self.from_errands(self.errands.read_of_gangs(), now)
         return out + self.rights.read(None, now)
 
     def from_errands(self, effects: Sequence[ErrandEffect], now: Instant) -> list[Effect]:

@@ -243,6 +243,20 @@ def release_lost(play: Play) -> None:
     assert play.holders() == []
 
 
+def release_in_quarantine(play: Play) -> None:
+    """Bob can read it long before he may write it, and then nothing new is read."""
+    play.ask()
+    play.world.run(5 * SECOND)
+    reply = play.world.hosts["ann"].replies[play.token]
+    play.world.crash("bob", power=True)
+    assert play.world.answer("ann", requests.Release(reply.body["id"])).ok
+    play.world.start("bob")
+    play.world.run(20 * SECOND)
+    assert play.holders() == ["bob"]
+    play.world.run(30 * SECOND)
+    assert play.holders() == []
+
+
 CELLS: Final[dict[str, Callable[[Play], None]]] = {
     "hold-lost": hold_lost,
     "one-refuses": one_refuses,
@@ -263,6 +277,7 @@ CELLS: Final[dict[str, Callable[[Play], None]]] = {
     "cut-from-one": cut_from_one,
     "two-gangs": two_gangs,
     "release-lost": release_lost,
+    "release-in-quarantine": release_in_quarantine,
 }
 
 
