@@ -94,7 +94,9 @@ def one_secret(secret: "Secret") -> Brought:
 
 def _settled(folder: "StateFolder", options: UpOptions, brought: Brought | None) -> Prepared:
     from mesh.identity import id_text, short_id
+    from node.shell.stepping_aside import step_aside
 
+    step_aside(folder, asked=False)  # what another start began, before anybody looks at the key
     # The secret first: a refusal must not leave a key behind in a folder that was never ours.
     fresh = brought is None and folder.read_secret() is None
     keys, said = _keys(folder, brought)

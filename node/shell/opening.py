@@ -9,7 +9,7 @@ or does not; the disk belongs to this machine; and this start's epoch is above e
 import fcntl
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -23,12 +23,11 @@ from mesh.config import PROFILES
 from mesh.identity import NONCE_BYTES, Epoch, Identity, NodeId, id_text, parse_id
 from mesh.keys.keyring import Keyring
 from mesh.logs import Position
-from mesh.persistence import SPACE_META, SPACE_PEER, Write
+from mesh.persistence import SPACE_META, Write
 from mesh.roll.admission import Admission, Policy
 from node.config import VERSION, UpOptions
 from node.core.birth import Birth
 from node.core.continuity import Marker, Saved, continuity, epoch_row, next_counter
-from node.core.selves import META_LAST_WORD
 from node.probes.host import read_host
 from node.probes.offers import ShareRefused
 from node.probes.shares import Claim, Onlooker, claim_share, registry_folder
@@ -36,11 +35,12 @@ from node.probes.sources import Roots
 from node.shell.beforehand import share_refused, wanted
 from node.shell.copied import UsedElsewhere, peers_in
 from node.shell.files import ON_DISK, Files
-from node.shell.journal import Journal, JournalCorrupt, JournalError, read_only, set_aside
+from node.shell.journal import Journal, JournalCorrupt, set_aside
 from node.shell.marker import find_marker, read_boot_id
 from node.shell.seeding import literal_seeds
 from node.shell.spare import Spare
 from node.shell.state import StateError, StateFolder, explained
+from node.shell.stepping_aside import step_aside
 
 META_FINGERPRINT: Final = b"fingerprint"
 
@@ -116,12 +116,13 @@ def opened(options: UpOptions, environment: Mapping[str, str], port: int) -> Ite
     with ExitStack() as held:
         held.enter_context(folder.locked())
         Spare(folder.path, ON_DISK).begin()
-        if options.new_identity:
-            _put_identity_aside(folder)
+        anew = step_aside(folder, asked=options.new_identity)
         claim = _claim(options, folder, environment)
         held.callback(claim.release)
         identity, fresh = folder.identity()
-        said = [f"a new identity was made and kept in {folder.key_path} (mode 0600)"] * fresh
+        said = [f"a new identity was made and kept in {folder.key_path} (mode 0600)"] * (
+            fresh or anew
+        )
         held.enter_context(_alone_with(identity.id, registry_folder(environment)))
         ground = _ground(environment, folder, claim, identity)
         yield held.enter_context(standing_on(ground, options, said))
@@ -243,30 +244,6 @@ def _check_machine(options: UpOptions, saved: Saved, ground: Ground) -> None:
         ground.identity.id,
         peers_in(saved),
     )
-
-
-def _put_identity_aside(folder: StateFolder) -> None:
-    """This folder is a copy: its key and its promises belong to the machine it was copied from.
-
-    The one thing that the new journal takes over is a good-bye that may have reached nobody yet.
-    """
-    words = _last_word(folder)
-    if folder.journal_path.exists():
-        set_aside(folder.journal_path)
-    if folder.key_path.exists():
-        folder.key_path.replace(folder.key_path.with_suffix(".copied"))
-    if words:  # behind the key: the old identity must not find itself among its peers
-        with closing(Journal.open(folder.journal_path)) as journal:
-            journal.commit(words)
-
-
-def _last_word(folder: StateFolder) -> list[Write]:
-    """The good-bye of the identity that goes, as the next one remembers a peer; or nothing."""
-    try:
-        row = read_only(folder.journal_path).get(SPACE_META, {}).get(META_LAST_WORD)
-    except JournalError:
-        return []  # damaged; it is put aside as it is
-    return [] if row is None else [Write(SPACE_PEER, folder.identity()[0].id, row)]
 
 
 def _claim(options: UpOptions, folder: StateFolder, environment: Mapping[str, str]) -> Claim:
