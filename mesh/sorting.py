@@ -148,6 +148,8 @@ class SortingTable:
 
     def _keep_wanted(self, messages: tuple[Message, ...], harvest: Harvest) -> None:
         """Rumours are acknowledged only where that was asked for: one death of a thousand acks."""
+        if not harvest.stored:
+            return
         wanted = {
             message.block.author
             for message in messages

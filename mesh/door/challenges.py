@@ -12,7 +12,6 @@ hellos cross, one of them is enough: who speaks first, which the ids say, lets t
 import hmac
 from collections.abc import Container
 from dataclasses import dataclass
-from itertools import takewhile
 from random import Random
 from typing import Final, NamedTuple, TypeVar
 
@@ -237,10 +236,10 @@ class Challenges:
 
     def expire(self, now: Instant) -> None:
         """Drop what nobody came back for."""
-        for asked in _lapsed(self._asked, now):
+        while (asked := next(iter(self._asked.values()), None)) and asked.expires <= now:
             self.settle(asked)
-        for answered in _lapsed(self._answered, now):
-            self.settle(answered)
+        while (known := next(iter(self._answered.values()), None)) and known.expires <= now:
+            self.settle(known)
 
     def _checked(self, said: Hello | Welcome) -> Fact | Rejection:
         """The passport that goes with what was `said`: stating this share, signed by this node."""
@@ -254,10 +253,6 @@ class Challenges:
         self._begun += 1
         share, passport = self._papers.at(now)
         return Ephemeral(share, passport, self._random.randbytes(NONCE_BYTES), first_counter)
-
-
-def _lapsed(table: dict[bytes, _Entry], now: Instant) -> list[_Entry]:
-    return list(takewhile(lambda entry: entry.expires <= now, table.values()))
 
 
 def _first_expiry(table: dict[bytes, _Entry]) -> Instant | None:

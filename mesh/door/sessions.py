@@ -83,7 +83,8 @@ class Session:
 
     def is_over(self, now: Instant) -> bool:
         """Whether it may no longer be used at all."""
-        return now - self.opened_at > SESSION_AGE_MAX or self.sent >= SESSION_DATAGRAMS_MAX
+        sent = self._next_out - self.agreed.first_out  # as below, for every datagram
+        return now - self.opened_at > SESSION_AGE_MAX or sent >= SESSION_DATAGRAMS_MAX
 
     def is_worn(self, now: Instant) -> bool:
         """Whether it is time to agree on the next one."""

@@ -106,6 +106,8 @@ class Intake:
         if fact.author == self._own:
             self._own_fact(fact, harvest)
             return
+        if self._board.fact(fact.author, fact.topic) == fact:
+            return  # gossip repeats itself, four times out of five as a mesh forms
         record = parse_record(fact.body) if fact.topic == TOPIC_NODE else None
         if fact.topic == TOPIC_PASSPORT:
             self._refused["fact: a passport belongs on no board"] += 1

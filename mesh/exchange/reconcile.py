@@ -164,7 +164,7 @@ class Reconciler:
     def wake(self, now: Instant) -> list[MeshEffect]:
         """Start the syncs that are due, as far as there are calls to spare."""
         effects: list[MeshEffect] = []
-        members = len(self._roll.members())
+        members = self._roll.size
         while True:
             calling = [sync.peer for sync in self._calls.values()]
             due = self._inquiries.next(calling, len(calling), self.root, members, now)

@@ -44,6 +44,8 @@ class Twins:
 
     @property
     def next_wake(self) -> Instant | None:
+        if not self._knocked:
+            return None
         return earliest(*(knock.again[0] for knock in self._knocked.values() if knock.again))
 
     def knock(self, addresses: Iterable[Address], now: Instant) -> list[MeshEffect]:

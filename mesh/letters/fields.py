@@ -11,6 +11,8 @@ from mesh.letters.messages import SCOPE_CHARS_MAX
 from mesh.logs import BLOCK_ENTRIES_MAX, ENTRY_BYTES_MAX
 
 FIELDS_MAX: Final = 32
+_NOTHING: Final[Any] = None
+"""Behind the last field, and of no kind that is asked for."""
 NUMBER_MAX: Final = 2**63 - 1
 """The largest version or height: what SQLite can hold."""
 
@@ -26,50 +28,46 @@ class Fields:
         if type(plain) is not list or not 1 <= len(plain) <= FIELDS_MAX:
             raise Refused
         self._rest = iter(plain)
-        self._left = len(plain)
 
     @property
     def more(self) -> bool:
         """Whether there are fields left: an older peer sends fewer of them."""
-        return self._left > 0
+        return length_hint(self._rest) > 0
 
     @property
     def left(self) -> int:
         """How many have not been taken."""
         return length_hint(self._rest)
 
-    def _next(self, kind: type) -> Any:
-        self._left -= 1
-        value = next(self._rest, None)
-        if type(value) is not kind:
-            raise Refused
-        return value
+    # Each field of each letter of a forming mesh comes through here: no call inside the call.
 
     def number(self, most: int = NUMBER_MAX) -> int:
-        value: int = self._next(int)
-        if not 0 <= value <= most:
+        value: int = next(self._rest, _NOTHING)
+        if type(value) is not int or not 0 <= value <= most:
             raise Refused
         return value
 
     def flag(self) -> bool:
-        value: bool = self._next(bool)
+        value: bool = next(self._rest, _NOTHING)
+        if type(value) is not bool:
+            raise Refused
         return value
 
     def exactly(self, length: int) -> bytes:
-        value: bytes = self._next(bytes)
-        if len(value) != length:
+        value: bytes = next(self._rest, _NOTHING)
+        if type(value) is not bytes or len(value) != length:
             raise Refused
         return value
 
     def bytes_up_to(self, length_max: int) -> bytes:
-        value: bytes = self._next(bytes)
-        if len(value) > length_max:
+        value: bytes = next(self._rest, _NOTHING)
+        if type(value) is not bytes or len(value) > length_max:
             raise Refused
         return value
 
     def text(self, chars_max: int, chars_min: int = 0) -> str:
-        value: str = self._next(str)
-        if not chars_min <= len(value) <= chars_max:
+        value: str = next(self._rest, _NOTHING)
+        if type(value) is not str or not chars_min <= len(value) <= chars_max:
             raise Refused
         return value
 
@@ -77,8 +75,8 @@ class Fields:
         return self.text(SCOPE_CHARS_MAX) if self.more else ""
 
     def entries(self) -> tuple[bytes, ...]:
-        value: list[Any] = self._next(list)
-        if not 1 <= len(value) <= BLOCK_ENTRIES_MAX:
+        value: list[Any] = next(self._rest, _NOTHING)
+        if type(value) is not list or not 1 <= len(value) <= BLOCK_ENTRIES_MAX:
             raise Refused
         if any(type(entry) is not bytes or len(entry) > ENTRY_BYTES_MAX for entry in value):
             raise Refused

@@ -72,6 +72,11 @@ class Roll:
             self._everyone = tuple(self._members[node] for node in self._order)
         return self._everyone
 
+    @property
+    def size(self) -> int:
+        """How many we know of."""
+        return len(self._members)
+
     def reachable(self) -> tuple[Member, ...]:
         """Those worth talking to: ALIVE or SUSPECT, by id."""
         if self._within_reach is None:
