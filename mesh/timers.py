@@ -44,10 +44,11 @@ class Timers(Generic[Key]):
     @property
     def next(self) -> Instant | None:
         """The earliest alarm."""
-        if not self._set:
-            self._heap.clear()
-            return None
         heap, current = self._heap, self._set
+        if not current:
+            if heap:
+                heap.clear()
+            return None
         while True:  # something is set, so its entry is in the heap
             at, count, key = heap[0]
             known = current.get(key)

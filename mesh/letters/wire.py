@@ -201,6 +201,14 @@ def _packed(plain: list[Any]) -> bytes:
 
 
 def _unpacked(content: bytes) -> list[Any]:
+    # One letter as a rule, and to make an Unpacker takes longer than to read it.
+    try:
+        return [_unpacked_one(content)] if content else []
+    except msgpack.ExtraData:
+        return _unpacked_several(content)
+
+
+def _unpacked_several(content: bytes) -> list[Any]:
     unpacker = msgpack.Unpacker(max_buffer_size=max(1, len(content)), **_LIMITS)
     unpacker.feed(content)
     values: list[Any] = []

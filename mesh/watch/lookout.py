@@ -88,7 +88,7 @@ class Lookout:
 
     @property
     def next_wake(self) -> Instant | None:
-        return earliest(self._turn_at, self._next_find)
+        return earliest(self._turn_at, self._prober.next_wake, self._suspicions.next_wake)
 
     def footing(self, now: Instant) -> Footing:
         """How far our own word about others may be trusted."""
