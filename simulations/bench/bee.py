@@ -81,6 +81,7 @@ class Bee:
         self._tls = MeshTls([swarm.keys.primary.ca_seed], identity)
         self._patience = trio.CancelScope()
         self._wake_at: Instant | None = None
+        """When `_patience` ends; None: never."""
         self._life = trio.CancelScope()
         self._serving: dict[int, trio.MemorySendChannel[bytes]] = {}
         self._tokens = 0
@@ -145,6 +146,7 @@ class Bee:
         while True:
             # One patience for as many datagrams as come before it ends: to make one is dear.
             with trio.CancelScope() as self._patience:
+                self._wake_at = None
                 while True:
                     self.stirred()
                     await trio.lowlevel.wait_readable(self._own)
@@ -168,8 +170,10 @@ class Bee:
 
     def stirred(self) -> None:
         """Something was put to the machine from outside its loop: it may wake sooner."""
-        self._wake_at = self.mesh.next_wake
-        self._patience.deadline = _on_trios_clock(self._wake_at)
+        wake_at = self.mesh.next_wake
+        if wake_at != self._wake_at:
+            self._wake_at = wake_at
+            self._patience.deadline = _on_trios_clock(wake_at)
 
     # Hands ---------------------------------------------------------------------------------------
 
