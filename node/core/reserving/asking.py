@@ -376,8 +376,10 @@ class Asking:
     # How an errand ends --------------------------------------------------------------------------
 
     def _granted(self, key: int, errand: Wish, answer: Answer) -> list[AskingEffect]:
+        # What is kept of it goes behind the answer: a crash between the two would have it granted
+        # once more to whoever asks again, having heard nothing.
         left = self._heard(self._lines.leave(key), 0)
-        return [*left, *self._drop(key), granted(errand, answer)]
+        return [granted(errand, answer), *left, *self._drop(key)]
 
     def _refuse(self, key: int, refused: Refused) -> list[AskingEffect]:
         errand = self._errands[key]

@@ -99,6 +99,26 @@ def test_without_a_note_of_what_is_confirmed_it_is_granted_twice(
     assert confirmed_and_cut_off(mesh("ann", "bob", "cyd")) == [HoldState.POSTED] * 2
 
 
+def test_wherever_its_agent_dies_what_was_waited_for_is_granted_once() -> None:
+    for effect in range(1, 40):
+        world = mesh("ann", "bob", "cyd")
+        wish = reserve(world, "ann", 0.5, wait_ms=HOUR_MS, wish=WISH, label="mine")
+        world.crash_at_effect("ann", effect)
+        token = world.ask("ann", wish)
+        world.run(3 * SECOND)
+        if token in world.hosts["ann"].replies:
+            assert effect > 5, "it was over before, and nobody asks again"
+            break
+        again(world)
+        token = world.ask("ann", wish)
+        world.run(40 * SECOND)
+        assert world.hosts["ann"].replies[token].ok
+        world.run(MINUTE)
+        assert ours(world) == [HoldState.POSTED], effect
+    else:
+        pytest.fail("it is never over")
+
+
 def test_what_nobody_claims_is_dropped_on_every_side() -> None:
     world = mesh("ann", "bob", "cyd")
     fill(world, "bob")

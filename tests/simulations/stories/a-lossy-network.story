@@ -7,7 +7,7 @@ a reserves 1GiB at c as x
   -> a peer has a copy
 b reserves 1GiB at c as y
   => granted
-  -> nobody has a copy
+  -> a peer has a copy
 a holds 2GiB at b as z
   => held
 a confirms z

@@ -8,7 +8,7 @@ c shows the holds
 kill a
 b reserves 5GiB at c as y
   => refused
-  -> Nowhere: none of 3 nodes fits now.
+  -> every candidate refused (c: not enough ram)
 also on shell processes
 until c shows x gone
   -> within 40 s
