@@ -56,8 +56,6 @@ class Entitlements(Checkpoints):
     def _covers(self, principal: str, legs: tuple[Leg, ...]) -> Refusal | None:
         """Whether a hold fits below what may be held, wherever that is laid down."""
         if not self.entitled:
-            return None  # as in most meshes
-        if not self.entitled:
             return None  # as in most logs
         if not any((principal, kind) in self.entitled for kind, _ in by_kind(legs)):
             return None
