@@ -180,7 +180,9 @@ class DeathsAreEarned(Check):
             raise self.broken("death", told)
 
     def _freeze(self, host: Host, eyes: _Eyes) -> None:
-        """More than half turned suspect in no time: it is the beholder who is cut off."""
+        """More than half turned suspect in no time: it is the beholder who is cut off. Of those who
+        were there when the last of them turned: that one was buried since makes no more than half
+        of who were not."""
         now, within = self.world.now, FREEZE_PERIODS * host.alive.birth.mesh_config.probe_period
         while eyes.turned and now - eyes.turned[0] > within:
             eyes.turned.popleft()
@@ -190,6 +192,8 @@ class DeathsAreEarned(Check):
             if 2 * suspects <= members:
                 eyes.spent, eyes.frozen = False, None
                 eyes.turned.clear()
+        elif eyes.turned and eyes.turned[-1] < now:
+            return
         elif members >= FREEZE_MEMBERS_MIN and 2 * min(suspects, len(eyes.turned)) > members:
             eyes.spent, eyes.frozen = True, now
 
