@@ -129,7 +129,8 @@ class Journal:
         On a JournalError it is closed.
         """
         try:
-            return _load(self._connection, self._path)
+            with self._reading:
+                return _load(self._connection, self._path)
         except JournalError:
             _close_untouched(self._connection)
             raise
@@ -175,7 +176,8 @@ class Journal:
 
     def quick_check(self) -> list[str]:
         """What SQLite finds wrong with the file; empty when nothing is."""
-        return _quick_check(self._connection)
+        with self._reading:
+            return _quick_check(self._connection)
 
     def close(self) -> None:
         """Fold the write-ahead log into the file and let go of it. Twice is fine."""

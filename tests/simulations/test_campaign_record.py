@@ -138,7 +138,7 @@ def test_it_is_of_one_code_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(Unfit, match="other code"):
         kept(path, resume=True)
     monkeypatch.setattr(keeping, "uncommitted", lambda: ["mesh/door/gate.py"])
-    with pytest.raises(Unfit, match=r"mesh/gate\.py is in none"):
+    with pytest.raises(Unfit, match=r"mesh/door/gate\.py is in none"):
         kept(tmp_path / "other.json")
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -229,6 +230,21 @@ def test_two_commits_at_once_are_a_bug_of_ours(path: Path) -> None:
     journal = Journal.open(path)
     with journal._one_at_a_time, pytest.raises(AssertionError):
         journal.commit([])
+    journal.close()
+
+
+@pytest.mark.parametrize("read", [Journal.load, Journal.quick_check])
+def test_who_reads_while_another_thread_commits_waits_its_turn(
+    path: Path, read: Callable[[Journal], object]
+) -> None:
+    journal = Journal.open(path)
+    reader = threading.Thread(target=read, args=(journal,))
+    with journal._reading:  # as a commit has it
+        reader.start()
+        reader.join(0.05)
+        assert reader.is_alive()
+    reader.join(10)
+    assert not reader.is_alive()
     journal.close()
 
 
