@@ -216,12 +216,8 @@ class Lookout:
             return []
         self._suspicions.doubt(target, accuser, now)
         if member.liveness is Liveness.ALIVE:
-            self._look(
-                target,
-                Kind.QUICK,
-                now,
-                now + self._lots.wait_for(member, len(self._roll.reachable())),
-            )
+            begin = now + self._lots.wait_for(member, len(self._roll.reachable()))
+            self._look(target, Kind.QUICK, now, begin)
         return self.wake(now)
 
     def accused_ourselves(
@@ -378,10 +374,12 @@ class Lookout:
 
     def _last_look(self, target: NodeId, now: Instant) -> None:
         member = self._roll.member(target)
-        if member is None or member.liveness is not Liveness.SUSPECT:
-            self._suspicions.close(target)
-        else:
+        if member is not None and member.liveness is Liveness.SUSPECT:
             self._look(target, Kind.GLANCE, now)
+        elif member is not None and self._prober.is_looking(target):
+            self._suspicions.put_off(target, now)  # others were sooner, and what they found counts
+        else:
+            self._suspicions.close(target)
 
     def _bury(self, target: NodeId, now: Instant) -> list[MeshEffect]:
         self._suspicions.close(target)

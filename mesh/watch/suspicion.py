@@ -31,6 +31,7 @@ NEWS_TIME: Final[Duration] = 100 * MILLISECOND
 """Gi: what one more round of telling takes, measured on a busy machine."""
 LAST_LOOK: Final = 60
 """Before the time is over, in hundredths of a period: as long as the look takes."""
+MOMENT: Final[Duration] = 100 * MILLISECOND
 FREEZE: Final[Duration] = 60 * SECOND
 FREEZE_PERIODS: Final = 2
 FREEZE_MEMBERS_MIN: Final = 4
@@ -118,6 +119,11 @@ class Suspicions:
                 case.last_look = True
                 self._timers.set(target, max(now + self._last_look, self._deadline(case)))
         return found
+
+    def put_off(self, target: NodeId, now: Instant) -> None:
+        """Our first look at `target` is not over: due again in a moment, or when that look is."""
+        self._cases[target].last_look = False
+        self._timers.set(target, now + MOMENT)
 
     def is_confirmed(self, target: NodeId) -> bool:
         """Whether one doubter more would change nothing."""

@@ -2,12 +2,14 @@
 
 import pytest
 
+from mesh.config import fast
 from mesh.effects import MeshEffect, OurselvesChange, OurselvesChanged, PeerChange, PeerChanged
 from mesh.identity import NodeId
 from mesh.instant import SECOND, Instant
 from mesh.letters.messages import Accuse
 from mesh.roll.membership import Liveness
 from mesh.watch.lookout import TOO_MANY, Lookout
+from mesh.watch.lots import Lots
 from mesh.watch.suspicion import Due, Suspicions
 from tests.mesh.network import Network, Node
 from tests.mesh.test_machine_failing import changes, liveness, settled
@@ -45,6 +47,26 @@ def test_a_death_is_known_to_the_first_within_two_seconds_and_to_all_within_six(
         assert 4 * SECOND < network.now - died < 6 * SECOND
         victim.start()
         network.run(5 * SECOND)
+
+
+def test_what_others_found_is_not_forgotten_before_who_looks_late_has_looked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # With 128 members half of them look in the rest of the period, and not in its first part.
+    monkeypatch.setattr(Lots, "wait_for", lambda lots, *_: SECOND * lots._own[0] // 256)
+    network = Network()
+    nodes = [network.node(name, fast()) for name in names(12)]
+    for node in nodes:
+        node.start()
+    network.run(10 * SECOND)
+    for victim in nodes[:4]:
+        victim.kill()
+        left = [node for node in nodes if node.up]
+        assert network.run_until(
+            lambda: all(liveness(one, victim) is Liveness.DEAD for one in left),  # noqa: B023
+            6 * SECOND,
+        )
+        network.run(20 * SECOND)
 
 
 def test_at_a_fifth_of_all_datagrams_lost_nobody_dies_and_hardly_anybody_is_doubted() -> None:
