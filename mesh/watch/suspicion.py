@@ -6,6 +6,7 @@ how many have looked for themselves and found nothing (Lifeguard's dynamic suspi
 confirmation the longest time, with enough of them the least, on a logarithm in between. Where there
 is nobody left who could confirm, the least is all there is. Shortly before its time is over each
 suspect gets a **last look**; nobody is declared dead but by who has just looked again.
+Others may be sooner than our own first look: then their words wait for it.
 
     least    max(floor, 3 · Gi · (log₄ n + 3)): three times what news needs to get around twice
     longest  β times the least
