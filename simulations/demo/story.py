@@ -146,15 +146,11 @@ def _questions(nodes: dict[str, Node]) -> None:
 
     _, took = until("their views are equal", equal_views, 10)
     held(f"their views are equal after {took:.2f} s")
-    micro = []
+    micro: list[float] = []
+    moved = 0
     for number, question in enumerate(QUESTIONS):
-        answers = []
-        for node in nodes.values():
-            began = time.perf_counter()
-            answers.append(node.granted(type="where", ask=question))
-            micro.append((time.perf_counter() - began) * 1e6)
-        if len({json.dumps(answer["view"], sort_keys=True) for answer in answers}) > 1:
-            raise StepFailed(f"the views moved apart during question {number + 1}: run it again")
+        answers, again = _on_one_view(nodes, question, micro)
+        moved += again
         if len({answer["bytes"] for answer in answers}) != 1:
             raise StepFailed(f"question {number + 1} has different answers: {answers}")
         chosen = answers[0]["decision"]["chosen"]
@@ -164,7 +160,34 @@ def _questions(nodes: dict[str, Node]) -> None:
     held(
         f"ten questions, thirty answers, ten digests; median {middle / 1000:.1f} ms with the socket"
     )
+    if moved:
+        held(f"asked again {moved} times: a fact was between two of them")
     held(f"the impossible one: {answers[0]['text'][0]}")
+
+
+def _on_one_view(
+    nodes: dict[str, Node], question: dict[str, Any], micro: list[float]
+) -> tuple[list[dict[str, Any]], int]:
+    """Everyone's answer to one question from one view, and how often it had to be asked again.
+
+    A fact that changes while the question goes round reaches one node before the next. The
+    promise is about equal views, so such a round says nothing either way.
+    """
+    rounds = 0
+
+    def ask_everyone() -> list[dict[str, Any]]:
+        nonlocal rounds
+        rounds += 1
+        answers = []
+        for node in nodes.values():
+            began = time.perf_counter()
+            answers.append(node.granted(type="where", ask=question))
+            micro.append((time.perf_counter() - began) * 1e6)
+        views = {json.dumps(answer["view"], sort_keys=True) for answer in answers}
+        return answers if len(views) == 1 else []
+
+    answers, _ = until(f"one view behind all three answers to {question}", ask_everyone, 10)
+    return answers, rounds - 1
 
 
 def _reserve_from_afar(anna: Node, carla: Node, unit: int) -> str:
