@@ -33,25 +33,26 @@ from node.core.effects import Effect, Event, Reply, Watch
 from node.core.machine import Agent
 from node.core.picture.reports import AddressesChanged, Check, ShellNews
 from node.core.picture.throughputs import TIMED_BYTES_MIN, StreamTimed
-from node.shell import full_disk, health, streams
-from node.shell.archive import history
-from node.shell.beacons import Trouble
+from node.shell import full_disk, health
 from node.shell.beforehand import check_interfaces, host_of
-from node.shell.chronicle import Chronicle, tell_all
-from node.shell.dialler import Dialler
+from node.shell.datagrams.beacons import Trouble
+from node.shell.datagrams.interfaces import Interface, advertised
+from node.shell.datagrams.mdns import Mdns
+from node.shell.datagrams.seeding import Seeding
+from node.shell.datagrams.terrain import LOOK_EVERY_SECONDS, Terrain, evidence, moved
+from node.shell.datagrams.udp import Gate
+from node.shell.disk.archive import history
 from node.shell.driver import Driver
-from node.shell.events import EventWriter
-from node.shell.interfaces import Interface, advertised
-from node.shell.local import Body, Progress, TurnedAway, serve_local
-from node.shell.mdns import Mdns
 from node.shell.opening import Opened, opened
-from node.shell.outcomes import StreamFailed
 from node.shell.probing import Probing
-from node.shell.seeding import Seeding
+from node.shell.streams import serving as streams
+from node.shell.streams.dialler import Dialler
+from node.shell.streams.outcomes import StreamFailed
+from node.shell.streams.tls import MeshTls
 from node.shell.surroundings import THIS_MACHINE, OurPort, Surroundings
-from node.shell.terrain import LOOK_EVERY_SECONDS, Terrain, evidence, moved
-from node.shell.tls import MeshTls
-from node.shell.udp import Gate
+from node.shell.telling.chronicle import Chronicle, tell_all
+from node.shell.telling.events import EventWriter
+from node.shell.telling.local import Body, Progress, TurnedAway, serve_local
 
 FIRST_LOOK_SECONDS_MAX = 5
 """How long the command's door waits for the first look at the hardware."""

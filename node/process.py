@@ -12,11 +12,11 @@ from node.app import App, live
 from node.config import UpOptions
 from node.shell import collector
 from node.shell.copied import as_a_copy
+from node.shell.datagrams.udp import PortTaken
+from node.shell.disk.state import StateError
 from node.shell.driver import AgentStopped
-from node.shell.events import EventWriter
-from node.shell.rolling import output_of
-from node.shell.state import StateError
-from node.shell.udp import PortTaken
+from node.shell.telling.events import EventWriter
+from node.shell.telling.rolling import output_of
 
 ANOTHER_OF_US = (
     "another machine shows this node's key and is ahead of us each time: is this state folder a "

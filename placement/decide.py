@@ -13,16 +13,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from placement.columns import Prepared, prepare
 from placement.decision import Change, Decision, Fit, Leg, Metric, PassedOver, PoolFit
-from placement.legs import Placing, choose
-from placement.needs import NO_CARD, RAM, Need, supply
-from placement.objectives import BY_FIGURE, NAMES, score_of
-from placement.ranking import best_first, nearest_first
+from placement.judging.columns import Prepared, prepare
+from placement.judging.legs import Placing, choose
+from placement.judging.needs import NO_CARD, RAM, Need, supply
+from placement.judging.objectives import BY_FIGURE, NAMES, score_of
+from placement.judging.ranking import best_first, nearest_first
+from placement.judging.rules import verdict_of_misses
+from placement.judging.screening import Screening, screen
 from placement.reasons import Miss, Reason, verdict_of, worst
 from placement.request import Objective, Request, question_digest
-from placement.rules import verdict_of_misses
-from placement.screening import Screening, screen
 from placement.view import ClusterView, PoolView
 
 TOLD_IN_FULL_NODES_MAX: Final = 64

@@ -11,9 +11,9 @@ from typing import Final
 from mesh.instant import MILLISECOND
 from placement.amounts import format_amount, format_bytes, format_duration
 from placement.decision import Change, Decision, Fit, PassedOver
-from placement.near import SIZE_UNKNOWN
-from placement.needs import SLOTS
-from placement.objectives import UNKNOWN
+from placement.judging.near import SIZE_UNKNOWN
+from placement.judging.needs import SLOTS
+from placement.judging.objectives import UNKNOWN
 from placement.reasons import Miss, Reason
 from placement.request import Objective
 

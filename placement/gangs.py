@@ -13,11 +13,11 @@ from typing import Final
 
 import msgspec
 
-from placement.columns import Prepared
 from placement.decide import Policy, decide, listed
 from placement.decision import Decision, Fit
 from placement.explain import change_sentence
-from placement.needs import needs_of
+from placement.judging.columns import Prepared
+from placement.judging.needs import needs_of
 from placement.reasons import Verdict, worst
 from placement.request import Request, RequestError, question_digest
 

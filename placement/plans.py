@@ -19,9 +19,9 @@ from typing import Final
 
 import msgspec
 
-from placement.columns import prepare, redraw
 from placement.decide import BRIEF, TELL_THE_NEAREST, Policy, decide
 from placement.decision import Decision, Fit, Leg
+from placement.judging.columns import prepare, redraw
 from placement.request import Kind, Request, RequestError, question_digest
 from placement.view import ClusterView, NodeView
 

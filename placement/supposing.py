@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Final, TypeAlias
 
 from placement.amounts import AmountError, format_bytes, parse_bytes, parse_cores
+from placement.asking.selectors import parse_gpu_selector, parse_slots
 from placement.request import RequestError
-from placement.selectors import parse_gpu_selector, parse_slots
 from placement.view import ClusterView, DeviceView, NodeView, PoolView
 
 SUPPOSED: Final = "supposed"

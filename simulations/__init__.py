@@ -4,14 +4,11 @@ The same agent core that runs on the wire, in a world with virtual time, a netwo
 delays, and disks that need a moment. Only the shell is replaced. One seed draws everything, so a
 night that went wrong can be lived through again from its number.
 
-Reading order: `world.py` (people and the wire), `machines.py` (what is switched on and off, what
-befalls it), `agenda.py` (time), `shell.py` (what surrounds an agent), `host.py`, `network.py`,
-`streams.py`, `disk.py`, `clock.py`, `hardware.py`; `observing.py` (who sees what happens) and
-`trace.py` (one hash of all of it); then `run.py` (one run, from `options.py` to `results.py`),
-which brings together `people/`, `faults/`, `checks/` and `coverage.py`; `races.py` (two askers, one
-room). `scenarios/` are bad days with a name, `campaign/` lives many seeds and makes what
-fails small, `command/` is `holdfast simulate`. `whatif/` asks who would wait on a
-person's own machines.
+Reading order: `invented/` (the world itself: `world.py` first), then `run.py` (one run, from
+`options.py` to `results.py`), which brings together `people/`, `faults/`, `checks/` and
+`coverage.py`; `races.py` (two askers, one room). `scenarios/` are bad days with a name, `campaign/`
+lives many seeds and makes what fails small, `command/` is `holdfast simulate`. `whatif/` asks who
+would wait on a person's own machines.
 
 Two more tiers stand above the world: `fidelity/` runs the whole agent, shell and SQLite included,
 in invented time, and `truth/` real processes in namespaces of its own; `stories/` are told on all

@@ -9,8 +9,8 @@ from random import Random
 
 from ledger.commands import HOLD_ID_BYTES
 from node.core.effects import Reply
-from simulations.host import Host
-from simulations.observing import Observer
+from simulations.invented.host import Host
+from simulations.invented.observing import Observer
 
 
 class Canary(Observer):

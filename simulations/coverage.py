@@ -37,8 +37,8 @@ from node.core.effects import Effect, Event, Reply, Stop
 from node.core.errands import SERVICE_LEDGER
 from node.core.machine import Agent
 from simulations.faults.catalogue import CATALOGUE
-from simulations.host import Host
-from simulations.observing import Observer
+from simulations.invented.host import Host
+from simulations.invented.observing import Observer
 
 RUNS_ENOUGH: Final = 500
 """Runs after which every state must have been reached at least once."""

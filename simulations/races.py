@@ -23,11 +23,11 @@ from mesh.instant import MILLISECOND, SECOND, seconds
 from node.core import requests
 from node.core.effects import Reply
 from simulations.checks import all_checks
-from simulations.hardware import GIB
-from simulations.host import Host
-from simulations.network import Weather
+from simulations.invented.hardware import GIB
+from simulations.invented.host import Host
+from simulations.invented.network import Weather
+from simulations.invented.world import World
 from simulations.verdicts import PromiseBroken, Stalled
-from simulations.world import World
 
 RACES_PER_WORLD = 20
 PATIENCE = seconds(90)

@@ -21,14 +21,14 @@ from simulations.checks import all_checks
 from simulations.coverage import Coverage
 from simulations.faults.nemesis import Injection, Nemesis
 from simulations.faults.scene import Scene
-from simulations.hardware import GIB, Card
-from simulations.observing import Observer
+from simulations.invented.hardware import GIB, Card
+from simulations.invented.observing import Observer
+from simulations.invented.world import CALM, World
 from simulations.options import Options
 from simulations.people.crowd import Crowd
 from simulations.people.spending import allotted
 from simulations.results import INTERNAL, OK, STALLED, VIOLATED, Result
 from simulations.verdicts import PromiseBroken, Stalled
-from simulations.world import CALM, World
 
 MEET_WAIT: Final[Duration] = 2 * MINUTE
 ANSWER_WAIT: Final[Duration] = QUARANTINE + BOOK_WAIT + 2 * MINUTE

@@ -31,11 +31,12 @@ from node.probes.models.stores import Stores
 from node.probes.models.telling import models_fact
 from node.probes.sampler import Sampler
 from node.probes.shares import Onlooker, registry_folder
-from node.shell import clock, terrain
-from node.shell.interfaces import scan
-from node.shell.journal import read_only
-from node.shell.privacy import state_folder
-from node.shell.state import StateFolder
+from node.shell import clock
+from node.shell.datagrams import terrain
+from node.shell.datagrams.interfaces import scan
+from node.shell.disk.journal import read_only
+from node.shell.disk.privacy import state_folder
+from node.shell.disk.state import StateFolder
 from placement.decide import Policy
 from placement.view import ClusterView
 

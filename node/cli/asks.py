@@ -1,7 +1,8 @@
-"""Flags become a request document: the same keys as a TOML or JSON table of `placement.documents`.
+"""Flags become a request document: the same keys as in a TOML or JSON file.
 
-Checked here by placement's own reader before anything is sent, so a mistyped amount is wrong usage
-(2) at once and with the same sentence everywhere, with or without an agent.
+Checked here by placement's own reader (`placement.asking.documents`) before anything is sent, so a
+mistyped amount is wrong usage (2) at once and with the same sentence everywhere, with or without an
+agent.
 """
 
 import os
@@ -198,7 +199,7 @@ def _labels(written: list[str]) -> dict[str, str]:
 
 
 def _check(written: dict[str, Any]) -> None:
-    from placement.documents import request_from_document
+    from placement.asking.documents import request_from_document
     from placement.request import RequestError
 
     try:
@@ -209,7 +210,7 @@ def _check(written: dict[str, Any]) -> None:
 
 
 def _flag_named(sentence: str) -> str:
-    from placement.documents import KEYS
+    from placement.asking.documents import KEYS
 
     key, colon, rest = sentence.partition(":")
     # What is wrong with the whole is said as it is.

@@ -18,7 +18,7 @@ from node.cli import client
 from node.cli.exits import NO, Unable
 from node.cli.render import clean
 from node.config import SETTINGS, UpOptions
-from node.shell.rolling import LOG_BYTES_MAX, LOG_NAME, make_room, open_log
+from node.shell.telling.rolling import LOG_BYTES_MAX, LOG_NAME, make_room, open_log
 
 THIS_COMMAND: Final = (sys.executable, "-P", "-m", "node.cli")
 """-P: the folder we happen to stand in must not lend us its `mesh`."""

@@ -9,7 +9,7 @@ from node.cli.exits import NO, Unable
 @contextmanager
 def explained() -> Iterator[None]:
     """Turn a StateError inside the block into the end of the command."""
-    from node.shell.state import StateError
+    from node.shell.disk.state import StateError
 
     try:
         yield

@@ -8,7 +8,7 @@ from node.cli.render import clean, tell
 if TYPE_CHECKING:
     from mesh.keys.invite import Invite
     from mesh.keys.keyring import Keyring
-    from node.shell.one_call import StreamFailed
+    from node.shell.streams.one_call import StreamFailed
 
 SERVICE: Final = "join"
 QUESTION_SERVICE: Final = "query"
@@ -31,7 +31,7 @@ def fetch_keys(invite: "Invite") -> "Keyring":
 
 
 def _redeemed(invite: "Invite", who: str) -> bytes:
-    from node.shell.one_call import PERHAPS_HEARD, StreamFailed, call_pinned
+    from node.shell.streams.one_call import PERHAPS_HEARD, StreamFailed, call_pinned
 
     try:
         answer, where = call_pinned(invite.addresses, invite.inviter, SERVICE, invite.token)
@@ -75,7 +75,7 @@ def _keys_in(answer: bytes, invite: "Invite") -> "Keyring":
 
 def has_moved_on(invite: "Invite", keys: "Keyring") -> bool:
     """Whether the inviter's mesh no longer takes the secrets that this node has of it."""
-    from node.shell.one_call import Failure, StreamFailed, call_as_guest
+    from node.shell.streams.one_call import Failure, StreamFailed, call_as_guest
 
     for address in invite.addresses:
         try:

@@ -68,7 +68,7 @@ def named(names: list[str], words: str) -> dict[str, Any]:
     name = next((one for one in names if one in estimating.catalogue()), None)
     if name is None:
         return {}
-    from placement.words import CONTEXT_TOKENS_DEFAULT, read_words
+    from placement.asking.words import CONTEXT_TOKENS_DEFAULT, read_words
 
     reading, heard = read_words(words), words.lower().split()
     running = reading.workload == "unknown" and any(verb in heard for verb in ACTING)

@@ -23,7 +23,7 @@ def make(flags: Namespace) -> int:
 
     from mesh.identity import Identity
     from node.core.usage.succession import RECOVERY_BYTES, recovery_text
-    from node.shell.state import write_atomically
+    from node.shell.disk.state import write_atomically
 
     if flags.out is None:
         hint = "`holdfast keys recovery --out /media/stick/oak.key`: on another disk than this one"

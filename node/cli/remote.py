@@ -29,7 +29,7 @@ PREFIX_CHARS_MIN: Final = 4
 
 def ask(flags: Namespace, request: client.Body) -> client.Body:
     """The peer's `ok` body. Raises Unable with its refusal, or with why it was not reached."""
-    from node.shell.one_call import StreamFailed, call_as_guest
+    from node.shell.streams.one_call import StreamFailed, call_as_guest
 
     state = state_of(flags)
     keys = _keys(flags, state)
@@ -63,7 +63,7 @@ def _keys(flags: Namespace, state: Path) -> "Keyring":
     if named:
         return Keyring.of(from_file(Path(named).expanduser()))
     with explained():
-        from node.shell.state import StateFolder
+        from node.shell.disk.state import StateFolder
 
         kept = kept_keys(StateFolder(state))
     if kept is None:

@@ -17,7 +17,7 @@ from node.config import UpOptions
 if TYPE_CHECKING:
     from mesh.keys.keyring import Keyring
     from mesh.keys.secret import Secret
-    from node.shell.state import StateFolder
+    from node.shell.disk.state import StateFolder
 
 
 class Brought(NamedTuple):
@@ -63,8 +63,8 @@ def check_offer(options: UpOptions) -> None:
 def check_start(options: UpOptions) -> None:
     """Raise Unable for whatever would keep an agent from starting with these options."""
     from node.shell.beforehand import check_start as look
-    from node.shell.state import StateError
-    from node.shell.udp import PortTaken
+    from node.shell.datagrams.udp import PortTaken
+    from node.shell.disk.state import StateError
 
     try:
         look(options, os.environ)
@@ -78,7 +78,7 @@ def prepare(options: UpOptions, brought: Brought | None = None) -> Prepared:
     if brought is None and options.secret_file is not None:
         brought = one_secret(from_file(options.secret_file))
     with explained():
-        from node.shell.state import StateFolder
+        from node.shell.disk.state import StateFolder
 
         folder = StateFolder.open(options.state)
         with folder.locked():
@@ -94,7 +94,7 @@ def one_secret(secret: "Secret") -> Brought:
 
 def _settled(folder: "StateFolder", options: UpOptions, brought: Brought | None) -> Prepared:
     from mesh.identity import id_text, short_id
-    from node.shell.stepping_aside import step_aside
+    from node.shell.disk.stepping_aside import step_aside
 
     step_aside(folder, asked=False)  # what another start began, before anybody looks at the key
     # The secret first: a refusal must not leave a key behind in a folder that was never ours.

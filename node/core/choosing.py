@@ -21,12 +21,12 @@ from node.core.outlook import Choice, Onlooker, Outlook, legs_of, work_of
 from node.core.picture.knowledge import Knowledge
 from node.core.requests import Refused, Reserve
 from node.core.reserving.wishes import is_carried
-from placement.columns import Prepared, prepare
+from placement.asking.documents import request_from_document
 from placement.decide import decide, listed
 from placement.decision import Decision
-from placement.documents import request_from_document
 from placement.explain import change_sentence, explain
 from placement.history import NOTHING, History
+from placement.judging.columns import Prepared, prepare
 from placement.request import Kind, Request, RequestError, Window
 from placement.supposing import suppose
 from placement.view import ClusterView
@@ -53,7 +53,7 @@ def _understood(words: str, base: Request) -> Request:
     """What `words` ask for on top of `base`. Words that say nothing are no question: every node
     would fit, and a script would take that for a yes. Raises Refused("bad_request")."""
     # Behind it lies all that is known of models: two megabytes, and most agents are never asked so.
-    from placement.words import read_words
+    from placement.asking.words import read_words
 
     reading = read_words(words, base)
     asked = reading.request

@@ -8,7 +8,7 @@ this disk lost nothing. Anything else (a reboot, no note, no such memory) proves
 start is assumed amnesiac.
 
 The rule lives here, so that the simulator's starts are judged by it too; where the note lies is the
-shell's affair (`node/shell/marker.py`).
+shell's affair (`node/shell/disk/marker.py`).
 """
 
 from collections.abc import Callable, Mapping

@@ -1,7 +1,7 @@
 """The logbook: what the logs that this node keeps say, block by block and entry by entry.
 
 `page` goes through a log from its beginning, as many entries at a time as make a handy answer; the
-process puts the archive before it (`node/shell/archive.py`), which the core never reads.
+process puts the archive before it (`node/shell/disk/archive.py`), which the core never reads.
 """
 
 from collections.abc import Iterable

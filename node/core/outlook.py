@@ -7,7 +7,7 @@ from ledger.books import Books
 from ledger.commands import Leg
 from mesh.identity import NodeId
 from mesh.instant import Duration
-from placement.columns import Prepared
+from placement.judging.columns import Prepared
 from placement.request import Request
 from placement.view import ClusterView
 

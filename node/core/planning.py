@@ -13,10 +13,10 @@ from node.core.names import find_hold
 from node.core.outlook import Onlooker
 from node.core.requests import Plan, Refused, Where
 from node.core.requests.gangs import WhereGang
-from placement.columns import prepare
 from placement.decide import Policy, decide
 from placement.decision import Decision, decision_bytes, digest
 from placement.explain import explain
+from placement.judging.columns import prepare
 from placement.plans import changed_since, node_of, plan_all, token_of
 from placement.request import Request, RequestError
 from placement.supposing import Freed, suppose

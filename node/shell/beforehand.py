@@ -12,10 +12,10 @@ from node.probes.instruments import instruments
 from node.probes.offers import Capacity, Offer, ShareRefused, parse_offer
 from node.probes.pools import read_capacity
 from node.probes.shares import may_claim, registry_folder
-from node.shell.interfaces import LOOPBACK, scan, unknown
-from node.shell.sockets import EVERYWHERE
-from node.shell.state import StateError
-from node.shell.udp import check_free
+from node.shell.datagrams.interfaces import LOOPBACK, scan, unknown
+from node.shell.datagrams.sockets import EVERYWHERE
+from node.shell.datagrams.udp import check_free
+from node.shell.disk.state import StateError
 
 SHARE_HINT = "see --offer and --slots in `holdfast up --help`"
 

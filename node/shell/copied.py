@@ -20,9 +20,9 @@ from mesh.persistence import SPACE_PEER
 from mesh.roll.membership import Liveness
 from mesh.roll.storage import parse_peer
 from node.config import UpOptions
-from node.shell.one_call import call_as_guest
-from node.shell.outcomes import StreamFailed
-from node.shell.state import IsTheCopy, StateError, StateFolder
+from node.shell.disk.state import IsTheCopy, StateError, StateFolder
+from node.shell.streams.one_call import call_as_guest
+from node.shell.streams.outcomes import StreamFailed
 
 PEERS_ASKED_MAX: Final = 8
 SERVICE: Final = "query"

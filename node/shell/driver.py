@@ -31,8 +31,8 @@ from node.core.picture.reports import Report
 from node.core.requests import Request
 from node.shell import clock
 from node.shell.aside import Aside, in_a_thread
-from node.shell.journal_errors import JournalFull
-from node.shell.state import IsTheCopy
+from node.shell.disk.journal_errors import JournalFull
+from node.shell.disk.state import IsTheCopy
 
 INBOX_MAX: Final = 4_096
 BATCH_MAX: Final = 256

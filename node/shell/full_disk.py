@@ -9,8 +9,8 @@ from node.core.effects import Event
 from node.core.health import MAKE_ROOM
 from node.core.picture.reports import DiskRoom
 from node.shell.aside import Aside
+from node.shell.disk.spare import Spare
 from node.shell.driver import Driver
-from node.shell.spare import Spare
 
 LOOK_EVERY_SECONDS: Final = 2
 STUCK: Final = "nothing is written or answered until there is; what was promised stands"

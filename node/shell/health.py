@@ -13,16 +13,16 @@ from typing import Final
 from node.core.picture.reports import Check
 from node.probes.nvidia import nvidia_slots
 from node.probes.sources import Roots, read_text
-from node.shell.beacons import BEACON_PORT, AirCounts, NetworkWarning, Trouble
 from node.shell.clock import CLOCK_NAME
-from node.shell.interfaces import Interface
-from node.shell.marker import filesystem_type
-from node.shell.mdns import MDNS_PORT, STILL_WORKS, Mdns
+from node.shell.datagrams.beacons import BEACON_PORT, AirCounts, NetworkWarning, Trouble
+from node.shell.datagrams.interfaces import Interface
+from node.shell.datagrams.mdns import MDNS_PORT, STILL_WORKS, Mdns
+from node.shell.datagrams.udp import GateCounts
+from node.shell.disk.marker import filesystem_type
+from node.shell.disk.privacy import state_folder
 from node.shell.opening import MarkerKeeper, Opened
-from node.shell.outcomes import DialCounts, Failure
-from node.shell.privacy import state_folder
-from node.shell.streams import StreamCounts
-from node.shell.udp import GateCounts
+from node.shell.streams.outcomes import DialCounts, Failure
+from node.shell.streams.serving import StreamCounts
 from placement.amounts import format_bytes, format_cores
 
 JOURNAL_ROOM_BYTES_MIN: Final = 256 << 20

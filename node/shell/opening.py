@@ -34,13 +34,13 @@ from node.probes.shares import Claim, Onlooker, claim_share, registry_folder
 from node.probes.sources import Roots
 from node.shell.beforehand import share_refused, wanted
 from node.shell.copied import UsedElsewhere, peers_in
-from node.shell.files import ON_DISK, Files
-from node.shell.journal import Journal, JournalCorrupt, set_aside
-from node.shell.marker import find_marker, read_boot_id
-from node.shell.seeding import literal_seeds
-from node.shell.spare import Spare
-from node.shell.state import StateError, StateFolder, explained
-from node.shell.stepping_aside import step_aside
+from node.shell.datagrams.seeding import literal_seeds
+from node.shell.disk.files import ON_DISK, Files
+from node.shell.disk.journal import Journal, JournalCorrupt, set_aside
+from node.shell.disk.marker import find_marker, read_boot_id
+from node.shell.disk.spare import Spare
+from node.shell.disk.state import StateError, StateFolder, explained
+from node.shell.disk.stepping_aside import step_aside
 
 META_FINGERPRINT: Final = b"fingerprint"
 
@@ -49,7 +49,7 @@ DICE: Final = SystemRandom()
 
 
 class MarkerKeeper(Protocol):
-    """Where the continuity marker lies: as `node.shell.marker.MarkerFile`."""
+    """Where the continuity marker lies: as `node.shell.disk.marker.MarkerFile`."""
 
     @property
     def path(self) -> Path:

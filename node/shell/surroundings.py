@@ -16,20 +16,21 @@ from mesh.instant import Instant
 from node.config import UpOptions
 from node.core.picture.reports import Check
 from node.probes.shares import Onlooker
-from node.shell import clock, health, terrain
+from node.shell import clock, health
 from node.shell.aside import Aside, in_a_thread
-from node.shell.beacons import NetworkWarning
-from node.shell.dialler import Dial, dial_tcp
-from node.shell.interfaces import Interface
-from node.shell.local import DoorOpener, open_door
+from node.shell.datagrams import terrain
+from node.shell.datagrams.beacons import NetworkWarning
+from node.shell.datagrams.interfaces import Interface
+from node.shell.datagrams.terrain import Terrain
+from node.shell.datagrams.udp import Changed, Deliver, GateCounts
 from node.shell.opening import DICE, Opened
 from node.shell.probing import Eyes, MachineEyes
-from node.shell.terrain import Terrain
-from node.shell.udp import Changed, Deliver, GateCounts
+from node.shell.streams.dialler import Dial, dial_tcp
+from node.shell.telling.local import DoorOpener, open_door
 
 
 class OurPort(Protocol):
-    """One port number, for streams and datagrams: as `node.shell.udp.Gate`."""
+    """One port number, for streams and datagrams: as `node.shell.datagrams.udp.Gate`."""
 
     counts: GateCounts
     interfaces: tuple[Interface, ...]

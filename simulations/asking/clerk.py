@@ -17,7 +17,7 @@ from node.cli.exits import refused
 from node.core import planning, requests
 from node.core.picture.view import Picture
 from node.core.requests import Refused, read_request
-from placement.columns import Prepared, prepare
+from placement.judging.columns import Prepared, prepare
 from placement.view import ClusterView
 from simulations.whatif.cluster import Cluster
 from simulations.whatif.owner import Owner

@@ -28,10 +28,11 @@ from mesh.identity import NONCE_BYTES, Epoch, Identity, NodeId
 from mesh.instant import Instant, in_seconds
 from mesh.machine import Mesh
 from mesh.persistence import Persist
-from node.shell import clock, streams
-from node.shell.dialler import Dialler
-from node.shell.outcomes import StreamFailed
-from node.shell.tls import MeshTls
+from node.shell import clock
+from node.shell.streams import serving as streams
+from node.shell.streams.dialler import Dialler
+from node.shell.streams.outcomes import StreamFailed
+from node.shell.streams.tls import MeshTls
 
 if TYPE_CHECKING:
     from simulations.bench.swarm import Swarm

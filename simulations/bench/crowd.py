@@ -20,9 +20,9 @@ from random import Random
 from typing import Final, TypedDict
 
 from mesh.instant import SECOND, Duration, in_seconds, seconds
-from simulations.host import Host
-from simulations.network import Weather
-from simulations.world import World
+from simulations.invented.host import Host
+from simulations.invented.network import Weather
+from simulations.invented.world import World
 
 SEED: Final = 20_260_104
 PAGE_BYTES: Final = 4096

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from node.shell.marker import VOLATILE_TYPES
+from node.shell.disk.marker import VOLATILE_TYPES
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from mesh.letters.wire import parse_block
 from mesh.logs import Block, check_block
 from mesh.persistence import SPACE_BLOCK
 from node.shell import collector
-from node.shell.journal import Journal
+from node.shell.disk.journal import Journal
 from simulations.bench import ledger_ages, ledger_processes
 from simulations.bench.disks import BareLog, EntryTable, PlainTable, disk_folder
 from simulations.bench.owner import Batch, Owner

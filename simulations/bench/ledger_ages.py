@@ -23,11 +23,11 @@ from ledger.proving.beginnings import books_from
 from mesh.instant import SECOND
 from mesh.logs import Base, Block
 from mesh.roll.storage import load_blocks
-from node.shell.journal import Journal, Spaces
+from node.shell.disk.journal import Journal, Spaces
 from simulations.bench.owner import Owner
 from simulations.bench.rows import Area, Declared, Row
 from simulations.bench.timing import NS_PER_SECOND, best_us, wall_ns
-from simulations.world import World
+from simulations.invented.world import World
 
 RESERVATIONS_A_ROUND: Final = 512
 IN_FLIGHT: Final = 64

@@ -33,12 +33,12 @@ from ledger.machine import Ledger
 from ledger.observations import CapacitySeen, Continuity, Fenced, PoolReading
 from mesh.identity import NONCE_BYTES, Epoch, id_text
 from mesh.instant import SECOND, Duration, Instant
-from placement.columns import Prepared, prepare, redraw
 from placement.decide import decide
+from placement.judging.columns import Prepared, prepare, redraw
 from placement.request import Request
 from placement.view import ClusterView, NodeView, PoolView
-from simulations.hardware import GIB
-from simulations.signatures import STAND_IN, StandIn, identity
+from simulations.invented.hardware import GIB
+from simulations.invented.signatures import STAND_IN, StandIn, identity
 
 POOL: Final = "ram"
 SIZES: Final = (16, 32, 64, 128, 256)

@@ -38,7 +38,7 @@ from mesh.machine import Mesh
 from mesh.persistence import Persist, Write
 from mesh.roll.storage import writes_for
 from node.shell import clock
-from node.shell.journal import Journal, Spaces
+from node.shell.disk.journal import Journal, Spaces
 
 SEED: Final = 20_260_102
 PORT: Final = 4653

@@ -16,9 +16,9 @@ from functools import partial
 from random import Random
 from typing import Any, Final
 
-from placement.columns import Prepared, prepare, redraw
 from placement.decide import BRIEF, Policy, decide
 from placement.explain import explain
+from placement.judging.columns import Prepared, prepare, redraw
 from placement.request import GpuSelector, Objective, Request
 from placement.view import ClusterView, DeviceView, NodeView, PoolView
 from simulations.bench.rows import Area, Declared, Row

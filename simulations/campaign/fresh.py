@@ -13,10 +13,10 @@ import msgspec
 from mesh.instant import SECOND
 from simulations.campaign.origin import source
 from simulations.campaign.transcript import EveryEvent
-from simulations.observing import Observer
+from simulations.invented.observing import Observer
+from simulations.invented.world import World
 from simulations.options import Options
 from simulations.run import Run
-from simulations.world import World
 
 LINES_MAX: Final = 1_000_000
 """Of one virtual second. A thousand nodes say less."""

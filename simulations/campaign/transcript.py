@@ -25,9 +25,9 @@ from node.core.errands import SERVICE_LEDGER
 from node.core.requests import Request
 from simulations.campaign import wording
 from simulations.faults.nemesis import Injection
-from simulations.host import Host
-from simulations.observing import Observer
-from simulations.world import World
+from simulations.invented.host import Host
+from simulations.invented.observing import Observer
+from simulations.invented.world import World
 
 LINES_MAX: Final = 200_000
 """Lines kept. The oldest go first: a failure is explained by what came just before it."""

@@ -44,7 +44,7 @@ from mesh.persistence import (
 from mesh.rejections import Rejection
 from mesh.roll.storage import parse_base
 from node.core.effects import Effect
-from simulations.host import Host
+from simulations.invented.host import Host
 
 Ending = Voided | Expired | Released | Reclaimed | Closed
 

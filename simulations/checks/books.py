@@ -17,8 +17,8 @@ from node.core.effects import Effect
 from simulations.checks.archive import Reading
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
-from simulations.host import Host
-from simulations.world import World
+from simulations.invented.host import Host
+from simulations.invented.world import World
 
 
 class BooksAddUp(Check):

@@ -81,12 +81,12 @@ from node.core.usage.attribution import FOLLOWED_MAX, HEARD_MAX
 from node.core.usage.remembering import WORKS_MAX
 from node.core.usage.succession import ANCESTORS_MAX, DENIED_MAX
 from node.core.usage.ties import TIES_MAX
-from placement.columns import COLUMNS_MAX, FIGURED_MAX
 from placement.history import RECORDS_MAX
+from placement.judging.columns import COLUMNS_MAX, FIGURED_MAX
 from simulations.checks.check import Check
 from simulations.checks.memory import tables
-from simulations.host import Host
-from simulations.world import World
+from simulations.invented.host import Host
+from simulations.invented.world import World
 
 Bound = int | Callable[[MeshConfig], int]
 CAUSES_MAX: Final = 64 + len(Rejection)

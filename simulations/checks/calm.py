@@ -16,11 +16,11 @@ from node.core.effects import Reply
 from simulations.checks.circumstances import physical
 from simulations.checks.evidence import Evidence
 from simulations.checks.gangs import left_over
-from simulations.host import Host
+from simulations.invented.host import Host
 from simulations.verdicts import PromiseBroken, Stalled
 
 if TYPE_CHECKING:
-    from simulations.world import World
+    from simulations.invented.world import World
 
 OPEN_WAIT: Final[Duration] = QUARANTINE + BOOK_WAIT + MINUTE
 """A quarantine, and the longest that bookings ever wait for copies."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from simulations.host import Host
-from simulations.observing import Observer
+from simulations.invented.host import Host
+from simulations.invented.observing import Observer
 from simulations.verdicts import PromiseBroken
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from simulations.checks.archive import Reading
     from simulations.checks.evidence import Evidence
     from simulations.checks.promises import Promise
-    from simulations.world import World
+    from simulations.invented.world import World
 
 
 class Check(Observer):

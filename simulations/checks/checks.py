@@ -44,13 +44,13 @@ from simulations.checks.requests import OneAnswerEach
 from simulations.checks.rights import RightsHold
 from simulations.checks.ties import TiesAreOnesOwn
 from simulations.checks.twins import TwinsAreStopped
-from simulations.host import Host
-from simulations.observing import EVENTS, Observer
+from simulations.invented.host import Host
+from simulations.invented.observing import EVENTS, Observer
 
 if TYPE_CHECKING:
     from ledger.desk import Desk
     from ledger.entries import Entry
-    from simulations.world import World
+    from simulations.invented.world import World
 
 ALL: Final[tuple[type[Check], ...]] = (
     BooksAddUp, FoldIsOne, LogsVerify, QuietInQuarantine,

@@ -15,10 +15,10 @@ from ledger.owner.standings import KEEPING, QUARANTINED
 from mesh.instant import Duration, Instant
 from node.core.effects import Effect
 from node.core.reserving.carrying import RENEW_EVERY
-from simulations.host import Host
+from simulations.invented.host import Host
 
 if TYPE_CHECKING:
-    from simulations.world import World
+    from simulations.invented.world import World
 
 LOSS_BEARABLE: Final = 0.25
 """Share of lost datagrams at which two machines still count as within reach of each other."""

@@ -12,7 +12,7 @@ from node.core.picture.topics import TOPIC_INVENTORY, decode_inventory
 from simulations.checks.archive import Reading
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
-from simulations.host import Host
+from simulations.invented.host import Host
 
 SOON: Final[Duration] = 2 * SECOND
 """From hearing a rival's word until it has been acted on: one more look at the machine."""

@@ -21,7 +21,7 @@ from mesh.watch.suspicion import CONFIRMATIONS, FREEZE, FREEZE_MEMBERS_MIN, FREE
 from node.core.effects import Effect
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
-from simulations.host import Host
+from simulations.invented.host import Host
 
 SHARES: Final = {1: (0.0, 1.0), 2: (0.0, 0.631, 1.0), 3: (0.0, 0.5, 0.792, 1.0)}
 """Confirmations wanted → how far from the longest time to the least after 0, 1, … of them."""

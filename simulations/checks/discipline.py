@@ -18,7 +18,7 @@ from node.core.requests import Request
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
 from simulations.checks.promises import Told
-from simulations.host import Host
+from simulations.invented.host import Host
 
 SERVED_MAX: Final = 64
 """Unanswered commands about one hold by one caller that are remembered; older ones give way."""

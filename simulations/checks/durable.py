@@ -26,7 +26,7 @@ from node.core.errands import SERVICE_LEDGER
 from simulations.checks.archive import Ending, Reading
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
-from simulations.host import Host
+from simulations.invented.host import Host
 
 
 class DurableBeforeAudible(Check):

@@ -14,8 +14,8 @@ from simulations.checks.archive import Reading
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
 from simulations.checks.promises import Promise, runs
-from simulations.host import Host
-from simulations.world import World
+from simulations.invented.host import Host
+from simulations.invented.world import World
 
 SILENCE_MIN = holder_span(TTL_MAX) - RENEW_EVERY
 """An agent that was never silent for so long has renewed what it carries."""

@@ -24,11 +24,11 @@ from node.core.requests import Request
 from simulations.checks.archive import Archive, Reading
 from simulations.checks.circumstances import Circumstances
 from simulations.checks.promises import Promise, Promises, Told, told_in
-from simulations.host import Host
+from simulations.invented.host import Host
 from simulations.verdicts import PromiseBroken
 
 if TYPE_CHECKING:
-    from simulations.world import World
+    from simulations.invented.world import World
 
 
 class Evidence:
@@ -76,7 +76,7 @@ class Evidence:
                 self._answer = (body, answer)
         return self._answer[1]
 
-    # Events, in the words of simulations/observing.py --------------------------------------------
+    # Events, in the words of simulations/invented/observing.py ----------------------------------
 
     def started(self, host: Host) -> None:
         machines = self.identities.setdefault(host.id, [])

@@ -20,8 +20,8 @@ from node.core.picture.topics import (
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
 from simulations.checks.rota import Rota
-from simulations.host import Host
-from simulations.world import World
+from simulations.invented.host import Host
+from simulations.invented.world import World
 
 FACTS_PER_LOOK: Final = 400
 SMALL: Final = 16

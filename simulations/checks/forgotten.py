@@ -16,7 +16,7 @@ from node.core.effects import Effect
 from node.core.trust.forgetting import Tombstone
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
-from simulations.host import Host
+from simulations.invented.host import Host
 
 LOOKED_AT: Final = (Liveness.ALIVE, Liveness.SUSPECT)
 

@@ -14,11 +14,11 @@ from node.core.effects import Reply
 from node.core.errands import SERVICE_LEDGER
 from node.core.gangs.kept import MARK_BYTES
 from simulations.checks.check import Check
-from simulations.host import Host
+from simulations.invented.host import Host
 
 if TYPE_CHECKING:
     from simulations.checks.evidence import Evidence
-    from simulations.world import World
+    from simulations.invented.world import World
 
 JUST_LOST: Final[Duration] = 30 * SECOND
 """An owner whose disk forgot something so lately may have forgotten a member that was settled."""

@@ -8,7 +8,7 @@ from simulations.checks.archive import Reading
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
 from simulations.checks.promises import Promise, runs
-from simulations.host import Host
+from simulations.invented.host import Host
 
 
 class NothingTwice(Check):

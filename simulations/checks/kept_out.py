@@ -24,12 +24,12 @@ from node.core.effects import Effect
 from node.core.trust.kept_out import META_KEPT_OUT, Word
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
-from simulations.host import Host
+from simulations.invented.host import Host
 
 if TYPE_CHECKING:
     from ledger.desk import Desk
     from ledger.entries import Entry
-    from simulations.world import World
+    from simulations.invented.world import World
 
 SHUT: Final = (OUTCAST, QUARANTINED, CLOSED)
 PROMISES: Final = (

@@ -15,8 +15,8 @@ from node.core.errands import SERVICE_LEDGER
 from simulations.checks.archive import Reading
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
-from simulations.host import Host
-from simulations.world import World
+from simulations.invented.host import Host
+from simulations.invented.world import World
 
 SLACK: Final[Duration] = 5 * SECOND
 """Between a deadline and its entry lies a turn of the agent, and our own look once a second."""

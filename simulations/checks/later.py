@@ -17,8 +17,8 @@ from mesh.instant import SECOND, Duration, Instant
 from mesh.persistence import SPACE_BLOCK, Write
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
-from simulations.host import Host
-from simulations.world import World
+from simulations.invented.host import Host
+from simulations.invented.world import World
 
 SLACK: Final[Duration] = 10 * SECOND
 """Between a start and its entry lies a turn of the agent, an end that is being seen to, and a look

@@ -28,7 +28,7 @@ from mesh.persistence import SPACE_LINE
 from node.core.effects import Effect
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
-from simulations.host import Host
+from simulations.invented.host import Host
 
 SLACK: Final[Duration] = SECOND
 """An owner works its line out anew every second, and whoever waits asks every two."""

@@ -8,7 +8,7 @@ from mesh.rejections import Rejection
 from node.core.effects import Effect
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
-from simulations.host import Host
+from simulations.invented.host import Host
 
 
 class OutcastsAreNotHeard(Check):

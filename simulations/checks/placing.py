@@ -4,16 +4,16 @@ from typing import Final
 
 from ledger.owner.standings import OPEN
 from mesh.identity import parse_id
+from placement.asking.documents import request_from_document
 from placement.decide import decide
 from placement.decision import Decision, decision_bytes
-from placement.documents import request_from_document
 from placement.request import Request
 from placement.view import ClusterView
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
 from simulations.checks.rota import Rota
-from simulations.host import Host
-from simulations.world import World
+from simulations.invented.host import Host
+from simulations.invented.world import World
 
 ASKER: Final = "aaaaaaaaaaaaaaaaaaaaaaaaaa"
 """The same one everywhere: who asks is part of the question."""

@@ -11,7 +11,7 @@ from mesh.roll.record import TOPIC_NODE, parse_record
 from node.core.effects import Effect
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
-from simulations.host import Host
+from simulations.invented.host import Host
 
 
 class NobodySpeaksForAnother(Check):

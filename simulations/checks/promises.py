@@ -39,7 +39,7 @@ from node.core import requests
 from node.core.effects import Effect, Reply
 from node.core.requests.gangs import ReserveGang
 from simulations.checks.parting import left_of
-from simulations.host import Host
+from simulations.invented.host import Host
 
 _YES = (Outcome.HELD, Outcome.POSTED, Outcome.TRANSFERRED, Outcome.RENEWED, Outcome.RESUMED)
 

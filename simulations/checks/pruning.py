@@ -8,7 +8,7 @@ from mesh.logs import read_checkpoint
 from simulations.checks.archive import Reading
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
-from simulations.host import Host
+from simulations.invented.host import Host
 
 
 class PrunedIsHeld(Check):

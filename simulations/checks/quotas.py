@@ -14,7 +14,7 @@ from mesh.instant import MINUTE, Instant
 from node.core.effects import Effect
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
-from simulations.host import Host
+from simulations.invented.host import Host
 
 BURST: Final = 2
 """A rate is refilled evenly: as many as a minute allows at once, and as many while it passes."""

@@ -10,7 +10,7 @@ from mesh.letters.datagram import HEADER_BYTES, TAG_BYTES, Kind
 from node.core.effects import Effect
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
-from simulations.host import Host
+from simulations.invented.host import Host
 
 KIND_AT: Final = 3
 """Where a datagram says what it is, behind magic and version."""

@@ -10,8 +10,8 @@ from simulations.checks.archive import Reading
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
 from simulations.checks.rota import Rota
-from simulations.host import Host
-from simulations.world import World
+from simulations.invented.host import Host
+from simulations.invented.world import World
 
 FORK_SEEN_AFTER: Final[Duration] = 40 * SECOND
 """T of G6: two pauses of a futile sync (10 s each), two deadlines of a call (5 s each), slack."""

@@ -10,7 +10,7 @@ from mesh.identity import NodeId
 from node.core.errands import SERVICE_LEDGER
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
-from simulations.host import Host
+from simulations.invented.host import Host
 
 REMEMBERED: Final = frozenset(
     {

@@ -21,11 +21,11 @@ from mesh.instant import Instant
 from mesh.persistence import Write
 from simulations.checks.archive import Fold, Reading
 from simulations.checks.check import Check
-from simulations.host import Host
+from simulations.invented.host import Host
 
 if TYPE_CHECKING:
     from simulations.checks.evidence import Evidence
-    from simulations.world import World
+    from simulations.invented.world import World
 
 Key = tuple[str, str]
 """A principal and a kind of pool."""

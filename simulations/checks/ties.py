@@ -15,7 +15,7 @@ from node.core.requests import Request
 from node.core.usage.ties import Tied
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
-from simulations.host import Host
+from simulations.invented.host import Host
 
 
 class TiesAreOnesOwn(Check):

@@ -21,8 +21,8 @@ from node.core.selves import META_TWIN
 from simulations.checks.archive import Reading
 from simulations.checks.check import Check
 from simulations.checks.evidence import Evidence
-from simulations.host import Host
-from simulations.world import World
+from simulations.invented.host import Host
+from simulations.invented.world import World
 
 NAMED_WITHIN: Final[Duration] = MeshConfig().beacon_shortest + SECOND // 4
 """A beacon may be the first that each hears of the other; then one exchange settles it."""

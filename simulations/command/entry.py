@@ -24,12 +24,12 @@ from simulations.command.swarming import swarm
 from simulations.command.wording import PHASES
 from simulations.faults.catalogue import faults_text
 from simulations.faults.nemesis import Injection
+from simulations.invented.world import World
 from simulations.options import Options
 from simulations.results import Result
 from simulations.run import Run
 from simulations.scenarios.playing import BadSize, line_of, play
 from simulations.serve.service import serve
-from simulations.world import World
 
 LINES_KEPT: Final = 1
 """Of a transcript that is told as it happens nothing need be kept."""

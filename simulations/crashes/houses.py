@@ -11,16 +11,16 @@ import trio
 
 from node.app import App
 from node.config import UpOptions
-from node.shell.events import EventWriter
-from node.shell.marker import MarkerFile
+from node.shell.disk.marker import MarkerFile
+from node.shell.disk.state import StateFolder
 from node.shell.opening import Ground, standing_on
-from node.shell.state import StateFolder
+from node.shell.telling.events import EventWriter
 from simulations.crashes.reaper import Reaper, SteppedFiles, SteppedHands, SteppedVfs
 from simulations.fidelity.air import PORT
 from simulations.fidelity.gate import InventedGate
 from simulations.fidelity.resident import Incarnation, InventedFolder, Resident
 from simulations.fidelity.village import Trace, Village, village
-from simulations.network import Weather
+from simulations.invented.network import Weather
 
 NAMES: Final = ("a", "b", "c")
 SEED: Final = "crashes"

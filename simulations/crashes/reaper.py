@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import apsw
 
-from node.shell.files import ON_DISK
+from node.shell.disk.files import ON_DISK
 
 REAL: Final = apsw.vfs_names()[0]
 """SQLite's own way to the disk, by name: the invented disks make themselves the default later."""

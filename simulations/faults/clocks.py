@@ -3,18 +3,18 @@
 The agent reads one clock, which runs through suspend and never steps back; the wall clock decides
 when a planned booking starts, and nothing else. Drift within the margin and a boot from which the
 clock begins anew are honest, and every promise holds under them. A clock that leaps is not
-(`simulations/clock.py` says why): it is here so that everything which does not rest on time is seen
-to hold all the same.
+(`simulations/invented/clock.py` says why): it is here so that everything which does not rest on
+time is seen to hold all the same.
 """
 
 from random import Random
 from typing import Final
 
 from mesh.instant import SECOND
-from simulations.clock import DRIFT_PPM_MAX
 from simulations.faults.fault import End, Fault, over
 from simulations.faults.scene import Scene
-from simulations.host import Host
+from simulations.invented.clock import DRIFT_PPM_MAX
+from simulations.invented.host import Host
 
 LEAPS: Final = (-30, -5, -1, 1, 5, 40)
 """Seconds."""

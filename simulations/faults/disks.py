@@ -8,7 +8,7 @@ from mesh.instant import MILLISECOND, SECOND, seconds
 from simulations.faults.fault import End, Fault, over
 from simulations.faults.processes import ANY, FAST, between
 from simulations.faults.scene import Scene
-from simulations.host import Host
+from simulations.invented.host import Host
 
 SYNC_LOOK: Final = 8 * SECOND
 """By then an agent whose disk failed has stopped, and somebody starts it again."""

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from mesh.instant import Duration
 from simulations.faults.scene import Scene
-from simulations.host import Host
+from simulations.invented.host import Host
 
 End: TypeAlias = Callable[[], None]
 """Mends what a fault did. Called once, at the latest when the calm begins."""

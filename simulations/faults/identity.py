@@ -21,7 +21,7 @@ from node.core.requests import ChangeKeys, Forget, Revoke
 from simulations.faults.fault import End, Fault, over
 from simulations.faults.machines import LEFT_MIN
 from simulations.faults.scene import Scene
-from simulations.host import Host
+from simulations.invented.host import Host
 
 SNAPSHOTS: Final = 0.5
 """Share of copies that have the marker too, as snapshots of running machines do: they need no

@@ -7,8 +7,8 @@ from mesh.instant import SECOND, seconds
 from simulations.faults.fault import End, Fault, over
 from simulations.faults.processes import ANY, between
 from simulations.faults.scene import Scene
-from simulations.hardware import Card
-from simulations.host import Host
+from simulations.invented.hardware import Card
+from simulations.invented.host import Host
 
 SHARES: Final = (0.05, 0.2, 0.5, 0.8, 1.0)
 """Of main memory: from a browser to everything there is."""

@@ -16,7 +16,7 @@ from mesh.instant import SECOND, Duration, Instant
 from simulations.faults.catalogue import CATALOGUE, Chosen
 from simulations.faults.fault import End, Fault
 from simulations.faults.scene import Scene
-from simulations.host import Host
+from simulations.invented.host import Host
 
 MESH: Final = "mesh"
 """Where a fault happens that is drawn once for all hosts."""

@@ -8,7 +8,7 @@ from typing import Final
 from mesh.instant import MILLISECOND, SECOND, Duration, seconds
 from simulations.faults.fault import End, Fault
 from simulations.faults.scene import Bend, Scene
-from simulations.host import Host
+from simulations.invented.host import Host
 
 SHARE_MAX: Final = 0.9
 """However strong: some datagrams get through, or nothing would be tested but silence."""

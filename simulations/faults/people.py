@@ -7,7 +7,7 @@ from mesh.instant import SECOND
 from simulations.faults.fault import End, Fault, over
 from simulations.faults.processes import FAST, between
 from simulations.faults.scene import Scene
-from simulations.host import Host
+from simulations.invented.host import Host
 from simulations.people.resending import Resend
 
 STORM: Final = range(20, 80)

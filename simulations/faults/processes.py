@@ -6,7 +6,7 @@ from typing import Final
 from mesh.instant import SECOND, Duration, seconds
 from simulations.faults.fault import End, Fault, over
 from simulations.faults.scene import Scene
-from simulations.host import Host
+from simulations.invented.host import Host
 
 FAST: Final[tuple[Duration, Duration]] = (seconds(0.001), seconds(0.3))
 """A supervisor's restart: peers have not noticed that anybody was away."""

@@ -11,12 +11,12 @@ from typing import Final, TypeAlias
 
 from mesh.instant import SECOND, Duration
 from mesh.persistence import Write
-from simulations.disk import Spaces
-from simulations.host import Host
-from simulations.network import Weather
-from simulations.observing import Observer
+from simulations.invented.disk import Spaces
+from simulations.invented.host import Host
+from simulations.invented.network import Weather
+from simulations.invented.observing import Observer
+from simulations.invented.world import World
 from simulations.people.crowd import Crowd
-from simulations.world import World
 
 Bend: TypeAlias = Callable[[Weather], Weather]
 """Makes one thing about a weather worse, and leaves the rest as it is."""

@@ -1,8 +1,8 @@
 """The air between invented machines: what leaves one, and when it reaches another.
 
 One pump and one heap for everything under way, not a task per packet. How late and in what state
-is the network's affair (`simulations/network.py`, the very one of the larger simulator); what a
-machine does that is off, or whose process has just died, is decided here.
+is the network's affair (`simulations/invented/network.py`, the very one of the larger simulator);
+what a machine does that is off, or whose process has just died, is decided here.
 """
 
 import heapq
@@ -17,7 +17,7 @@ import trio
 
 from mesh.effects import Address
 from mesh.instant import SECOND, Duration
-from simulations.network import Network
+from simulations.invented.network import Network
 
 PORT: Final = 4653
 SOCKET_DATAGRAMS_MAX: Final = 512

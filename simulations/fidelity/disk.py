@@ -7,7 +7,7 @@ first part of them survives. When the process alone dies (SIGKILL) nothing is lo
 the kernel's.
 
 A sync that fails leaves the pages readable and marks them clean: they are never written again,
-which is why asking once more would be answered with a lie (`node/shell/journal.py`).
+which is why asking once more would be answered with a lie (`node/shell/disk/journal.py`).
 """
 
 import errno

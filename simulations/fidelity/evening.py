@@ -19,8 +19,8 @@ from simulations.fidelity.people import Answer, ask
 from simulations.fidelity.promises import Promises
 from simulations.fidelity.resident import Resident
 from simulations.fidelity.village import Village
-from simulations.hardware import GIB
-from simulations.network import Weather
+from simulations.invented.hardware import GIB
+from simulations.invented.network import Weather
 from simulations.verdicts import Stalled
 
 CALM: Final = Weather()

@@ -15,8 +15,8 @@ import trio
 
 from mesh.instant import MILLISECOND, SECOND
 from simulations.fidelity.pipe import Pipe
-from simulations.hardware import GIB
-from simulations.network import Weather
+from simulations.invented.hardware import GIB
+from simulations.invented.network import Weather
 
 if TYPE_CHECKING:
     from simulations.fidelity.evening import Evening

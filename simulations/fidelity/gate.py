@@ -1,4 +1,4 @@
-"""The gate of an invented machine: `node.shell.udp.Gate` without a socket.
+"""The gate of an invented machine: `node.shell.datagrams.udp.Gate` without a socket.
 
 It keeps the same books (what was received, sent, too long, an echo of our own), since the agent's
 doctor reads them; `tests/simulations/fidelity/test_gate.py` puts both to one contract.
@@ -10,10 +10,10 @@ import trio
 
 from mesh.effects import Address
 from mesh.letters.datagram import DATAGRAM_BYTES_MAX
-from node.shell.beacons import AirCounts, NetworkWarning
-from node.shell.interfaces import Interface
-from node.shell.sockets import is_literal
-from node.shell.udp import DRAIN_DATAGRAMS_MAX, Changed, Deliver, GateCounts
+from node.shell.datagrams.beacons import AirCounts, NetworkWarning
+from node.shell.datagrams.interfaces import Interface
+from node.shell.datagrams.sockets import is_literal
+from node.shell.datagrams.udp import DRAIN_DATAGRAMS_MAX, Changed, Deliver, GateCounts
 from simulations.fidelity.air import PORT, Air, Station
 from simulations.fidelity.pipe import Doorway
 

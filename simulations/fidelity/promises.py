@@ -25,8 +25,8 @@ from mesh.rejections import Rejection
 from mesh.roll.membership import check_roll
 from node.app import App
 from node.core.continuity import Saved, own_positions
-from node.shell.journal import Journal
-from node.shell.journal_errors import JournalError
+from node.shell.disk.journal import Journal
+from node.shell.disk.journal_errors import JournalError
 from simulations.checks.books import begins
 from simulations.fidelity.disk import Disk
 from simulations.fidelity.resident import Resident

@@ -28,18 +28,18 @@ from node.core.picture.topics import How, Inventory
 from node.probes.processes import Tie
 from node.probes.sampler import Sample
 from node.probes.shares import Onlooker
+from node.shell.datagrams.terrain import Terrain
+from node.shell.disk.state import StateError, StateFolder
 from node.shell.driver import AgentStopped
-from node.shell.events import EventWriter
 from node.shell.opening import Ground, standing_on
-from node.shell.state import StateError, StateFolder
 from node.shell.surroundings import Surroundings
-from node.shell.terrain import Terrain
-from simulations import hardware
+from node.shell.telling.events import EventWriter
 from simulations.fidelity.air import PORT, Air, Station
 from simulations.fidelity.disk import Disk
 from simulations.fidelity.gate import InventedGate
 from simulations.fidelity.pipe import Doorway, dial
 from simulations.fidelity.vfs import DiskFiles, Platter
+from simulations.invented import hardware
 
 T = TypeVar("T")
 

@@ -199,7 +199,7 @@ class OpenFile:
 
 
 class DiskFiles:
-    """`node.shell.files.Files` on one of the disks, as one process has them."""
+    """`node.shell.disk.files.Files` on one of the disks, as one process has them."""
 
     def __init__(self, platter: Platter, disk: Disk) -> None:
         self._platter = platter

@@ -19,12 +19,12 @@ from mesh.instant import SECOND, Duration, Instant
 from mesh.keys.secret import Secret
 from mesh.roll.membership import Liveness
 from node.app import App
-from simulations import hardware
 from simulations.fidelity.air import Air
 from simulations.fidelity.disk import Disk
 from simulations.fidelity.resident import Incarnation, Resident
 from simulations.fidelity.vfs import Platter, platter
-from simulations.network import Network, Weather
+from simulations.invented import hardware
+from simulations.invented.network import Network, Weather
 
 _HEAD: Final = struct.Struct(">QI")
 

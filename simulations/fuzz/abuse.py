@@ -27,7 +27,7 @@ from node.core.machine import Agent
 from simulations.fuzz.invented import invented
 from simulations.fuzz.row import Row
 from simulations.fuzz.stage import ANN, BOB, EVE, Stage, staged
-from simulations.world import World
+from simulations.invented.world import World
 
 FLOOD: Final = 20_000
 INVENTED: Final = 3_000

@@ -19,11 +19,11 @@ from mesh.kept.notary import Notary
 from mesh.letters.messages import FactNews
 from mesh.letters.wire import encode
 from mesh.roll.record import Endpoint, NodeRecord, record_body
-from simulations import signatures
 from simulations.checks.bounds import TABLES
 from simulations.checks.memory import tables
 from simulations.fuzz.row import Row
 from simulations.fuzz.stage import Stage, staged
+from simulations.invented import signatures
 
 STEP: Final = 6 * MILLISECOND
 """Between two of them: under the rate at which hellos of new nodes are answered."""

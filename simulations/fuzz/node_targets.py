@@ -37,16 +37,16 @@ from node.core.trust.inviting import Inviting
 from node.probes.offers import ShareRefused, parse_offer
 from node.probes.shares import parse_use
 from node.probes.walls import iptables_drops_input, nft_drops_input
-from node.shell.frames import Frame, FrameError, FrameParser, Kind, encode
-from node.shell.interfaces import Interface
-from node.shell.local import parse_line
-from node.shell.mdns_records import SERVICE_TYPE, Standpoint, judge
-from node.shell.state import StateError, key_text, parse_key
+from node.shell.datagrams.interfaces import Interface
+from node.shell.datagrams.mdns_records import SERVICE_TYPE, Standpoint, judge
+from node.shell.disk.state import StateError, key_text, parse_key
+from node.shell.streams.frames import Frame, FrameError, FrameParser, Kind, encode
+from node.shell.telling.local import parse_line
 from placement.amounts import AmountError, parse_bytes, parse_cores, parse_duration
+from placement.asking.selectors import parse_disk, parse_gpu_selector, parse_slots
+from placement.asking.words import read_words
 from placement.history import Failure, History, Observation, Scope, workloads_of
 from placement.request import RequestError
-from placement.selectors import parse_disk, parse_gpu_selector, parse_slots
-from placement.words import read_words
 from simulations.fuzz.stage import KEY, the_stage
 from simulations.fuzz.target import COSTLY, Shape, Target
 

@@ -14,8 +14,8 @@ from mesh.effects import Address
 from mesh.identity import Identity
 from mesh.instant import SECOND, seconds
 from node.core import requests
-from simulations.host import Host
-from simulations.world import World
+from simulations.invented.host import Host
+from simulations.invented.world import World
 
 ANN, BOB, EVE = "ann", "bob", "eve"
 STAGE_SEED: Final = 4653

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from node.shell.events import wall_time
+from node.shell.telling.events import wall_time
 from simulations.demo.nodes import StepFailed, until
 from simulations.networks.cabling import UP_SECONDS_MAX, Machine, Site
 

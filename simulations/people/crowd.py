@@ -15,15 +15,15 @@ from mesh.instant import MILLISECOND, SECOND, Duration, Instant, seconds
 from node.core import requests
 from node.core.effects import Reply
 from node.core.requests import Request
-from simulations.host import Host
-from simulations.observing import Observer
+from simulations.invented.host import Host
+from simulations.invented.observing import Observer
+from simulations.invented.world import World
 from simulations.people import adopting, changes, gangs, later, rights, scripts, spending
 from simulations.people.carriers import Carrier
 from simulations.people.diary import Diary
 from simulations.people.resending import Resend, again
 from simulations.people.steps import Ask, Heard, Rest, Script, Tell
 from simulations.people.tastes import Tastes
-from simulations.world import World
 
 OPERATIONS_PER_SCRIPT: Final = 2.3
 """Reserve and release, or hold, post and release, or a lease with its renewals: measured."""

@@ -3,7 +3,7 @@
 It says what scripts say: who books what where, who is cut off from whom, until when all must agree.
 Every answer goes into the diary, every misfortune is counted, and probes look by themselves every
 few seconds, as a real agent's do. What goes wrong is brought about through the doors of
-`simulations.world` alone.
+`simulations.invented.world` alone.
 """
 
 from collections import Counter
@@ -20,11 +20,11 @@ from mesh.roll.membership import Liveness
 from node.core import requests
 from node.core.effects import Reply
 from simulations.checks import Checks, all_checks
-from simulations.host import Host
-from simulations.network import Weather
+from simulations.invented.host import Host
+from simulations.invented.network import Weather
+from simulations.invented.world import CALM, World
 from simulations.people.diary import Diary
 from simulations.verdicts import PromiseBroken, Stalled
-from simulations.world import CALM, World
 
 GIB: Final = 1 << 30
 RAM: Final = 8 * GIB

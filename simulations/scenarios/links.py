@@ -3,7 +3,7 @@
 from typing import Final
 
 from mesh.instant import MILLISECOND, SECOND
-from simulations.network import Weather
+from simulations.invented.network import Weather
 from simulations.scenarios.cluster import Asked, Booking, Cluster
 from simulations.scenarios.scenario import Scenario
 

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from mesh.instant import SECOND
 from node.core import requests
-from simulations.hardware import Card
+from simulations.invented.hardware import Card
 from simulations.scenarios.cluster import GIB, HOUR_MS, Asked, Booking, Cluster
 from simulations.scenarios.scenario import Scenario
 

@@ -8,13 +8,13 @@ from typing import Final, NamedTuple
 from mesh.instant import Duration, in_seconds
 from placement.amounts import format_duration
 from simulations.faults.catalogue import read_faults
+from simulations.invented.world import World
 from simulations.options import Options
 from simulations.results import OK, STALLED, VIOLATED, Result
 from simulations.run import CRASHES, Run, blame
 from simulations.scenarios.cluster import Cluster, Passed
 from simulations.scenarios.scenario import Scenario, Script
 from simulations.verdicts import PromiseBroken, Stalled
-from simulations.world import World
 
 NODES_MAX: Final = 200
 """More show nothing that fewer don't; large meshes are what plain runs are for."""

@@ -13,14 +13,14 @@ says which sentence it is, its own figures stand in it.
 from collections.abc import Mapping
 from typing import Any, Final
 
+from placement.asking.words import read_words
 from placement.decide import Policy, decide, listed
 from placement.decision import Decision
 from placement.history import BLOCKING, TOLD_ONLY, Failure, History, Observation, Scope
+from placement.judging.ties import ENGINE_TOOLS
 from placement.reasons import Miss, Reason
 from placement.request import Request
-from placement.ties import ENGINE_TOOLS
 from placement.view import ClusterView, DeviceView, LoadedModel, NodeView, PoolView
-from placement.words import read_words
 
 MIB: Final = 1 << 20
 DAY_SECONDS: Final = 24 * 3600

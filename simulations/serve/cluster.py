@@ -14,17 +14,17 @@ from node.config import read_slots
 from placement.amounts import AmountError, parse_bytes, parse_duration
 from simulations.campaign.transcript import Transcript
 from simulations.coverage import Coverage
-from simulations.disk import Spaces
 from simulations.faults.catalogue import Chosen, UnknownFault, read_faults
-from simulations.hardware import Card
-from simulations.host import Host
+from simulations.invented.disk import Spaces
+from simulations.invented.hardware import Card
+from simulations.invented.host import Host
+from simulations.invented.world import CALM, World
 from simulations.options import DURATION_MAX, SCHEMES
 from simulations.scenarios.cluster import Asked, Cluster
 from simulations.serve.commands import Machine, New
 from simulations.serve.misfortune import Misfortune
 from simulations.serve.no import No
 from simulations.verdicts import Stalled
-from simulations.world import CALM, World
 
 TRANSCRIPT_LINES_MAX: Final = 10_000
 SCRIPT_LINES_MAX: Final = 100_000

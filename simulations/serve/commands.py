@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, TypeAlias, get_args
 
 import msgspec
 
-from simulations.hardware import TOOLS
+from simulations.invented.hardware import TOOLS
 
 Name: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 Text: TypeAlias = Annotated[str, msgspec.Meta(max_length=200)]

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from mesh.identity import id_text
 from mesh.instant import MILLISECOND
-from simulations.host import Host
+from simulations.invented.host import Host
 from simulations.serve import commands as say
 from simulations.serve.cluster import Served
 from simulations.serve.no import No

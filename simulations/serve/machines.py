@@ -3,12 +3,12 @@
 from typing import Any, Final
 
 from mesh.instant import MILLISECOND
-from simulations.host import Host
-from simulations.network import Weather
+from simulations.invented.host import Host
+from simulations.invented.network import Weather
+from simulations.invented.world import CALM
 from simulations.serve import commands as say
 from simulations.serve.cluster import Served, chosen, size, span
 from simulations.serve.no import No
-from simulations.world import CALM
 
 Said = dict[str, Any]
 CUTS_MAX: Final = 1000

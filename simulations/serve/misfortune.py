@@ -12,10 +12,10 @@ from simulations.campaign.transcript import Transcript
 from simulations.faults.catalogue import Chosen
 from simulations.faults.nemesis import Nemesis
 from simulations.faults.scene import Scene
+from simulations.invented.world import World
 from simulations.options import DURATION_MAX
 from simulations.people.crowd import Crowd
 from simulations.serve.no import No
-from simulations.world import World
 
 SETS_MAX: Final = 100
 """Of one cluster. Each goes on hearing what happens, as those do who watch a world."""

@@ -17,7 +17,7 @@ from simulations.fidelity.people import ask
 from simulations.fidelity.resident import Resident
 from simulations.fidelity.scheduling import live
 from simulations.fidelity.village import Trace, Village, village
-from simulations.network import Weather
+from simulations.invented.network import Weather
 from simulations.stories import steps
 from simulations.stories.script import Story
 from simulations.stories.stage import NO_ANSWER, Answer, StageLacks, StoryFailed

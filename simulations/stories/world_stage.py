@@ -9,13 +9,13 @@ import trio
 from ledger import commands
 from mesh.instant import SECOND, Duration
 from node.core.requests import Request
-from simulations.disk import Spaces
-from simulations.network import Weather
+from simulations.invented.disk import Spaces
+from simulations.invented.network import Weather
+from simulations.invented.world import ANSWER_WAIT, World
 from simulations.stories import steps
 from simulations.stories.script import Story
 from simulations.stories.stage import Answer, StageLacks
 from simulations.stories.steps import Step
-from simulations.world import ANSWER_WAIT, World
 
 SEED: Final = 1
 LOOK_EVERY: Final[Duration] = 5 * SECOND

@@ -16,7 +16,7 @@ from node.core.picture.throughputs import BYTES_PER_SECOND_MAX, PEERS_MAX
 from node.core.picture.topics import GpuFact, LoadedFact, Models, ServerFact, StoredFact
 from placement.amounts import parse_bytes
 from placement.request import VENDORS
-from simulations.described import Timed
+from simulations.invented.described import Timed
 from simulations.whatif.table import Table
 
 CARDS_MAX: Final = 64

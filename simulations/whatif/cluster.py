@@ -32,9 +32,9 @@ from node.core.picture.topics import (
 from node.probes.offers import Offer, ShareRefused, offer_text, parse_offer
 from placement.amounts import parse_bytes
 from placement.request import DISK_CLASSES
-from simulations.described import Described
-from simulations.hardware import SOURCE
-from simulations.network import Weather
+from simulations.invented.described import Described
+from simulations.invented.hardware import SOURCE
+from simulations.invented.network import Weather
 from simulations.whatif.belongings import read_cards, read_models, read_throughput
 from simulations.whatif.table import BadFile, Table, named_tables, read_table
 

@@ -23,8 +23,8 @@ from node.core.picture.topics import (
     encode,
 )
 from node.core.picture.view import Sources
-from simulations import signatures
-from simulations.described import Described
+from simulations.invented import signatures
+from simulations.invented.described import Described
 
 MESH: Final = b"one shared view."
 """The id of a mesh in which nothing is sent."""

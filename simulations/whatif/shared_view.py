@@ -28,11 +28,11 @@ from node.core.names import find_node
 from node.core.outlook import legs_of
 from node.core.picture.view import Picture
 from node.core.requests import Refused
-from placement.columns import Prepared, prepare, redraw
 from placement.decide import decide, listed
 from placement.decision import Decision, Fit
+from placement.judging.columns import Prepared, prepare, redraw
 from placement.request import Objective, Request
-from simulations.described import Described
+from simulations.invented.described import Described
 from simulations.whatif.demand import Job, Kind
 from simulations.whatif.ground import ENDS, Answered, NoRoom, Placed
 from simulations.whatif.owner import Owner

@@ -14,12 +14,12 @@ from typing import Protocol
 
 from mesh.instant import Duration, Instant
 from node.core.picture.topics import PoolFact
-from placement.columns import Prepared
-from placement.legs import choose
+from placement.judging.columns import Prepared
+from placement.judging.legs import choose
+from placement.judging.screening import Screening, screen
 from placement.request import Request
-from placement.screening import Screening, screen
 from placement.view import NodeView, PoolView
-from simulations.described import Described
+from simulations.invented.described import Described
 
 
 class Gauge(Protocol):

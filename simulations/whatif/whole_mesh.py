@@ -15,17 +15,18 @@ from node.core.choosing import request_of
 from node.core.effects import Reply
 from node.core.names import find_node
 from node.core.requests import Refused, Release, Reserve
-from placement.columns import Prepared, prepare
 from placement.decide import decide
 from placement.decision import Decision
+from placement.judging.columns import Prepared, prepare
 from placement.request import Request
 from placement.view import ClusterView
 from simulations.checks import all_checks
 from simulations.faults.catalogue import Chosen
 from simulations.faults.nemesis import Nemesis
 from simulations.faults.scene import Scene
-from simulations.host import Host
-from simulations.observing import Observer
+from simulations.invented.host import Host
+from simulations.invented.observing import Observer
+from simulations.invented.world import CALM, World
 from simulations.people.crowd import Crowd
 from simulations.results import OK, STALLED, VIOLATED
 from simulations.run import CRASHES, LOOK_EVERY, blame
@@ -33,7 +34,6 @@ from simulations.verdicts import PromiseBroken, Stalled
 from simulations.whatif.cluster import Cluster
 from simulations.whatif.demand import Job
 from simulations.whatif.ground import Answered, NoRoom, Placed
-from simulations.world import CALM, World
 
 MEET_WAIT: Final[Duration] = 5 * MINUTE
 GIVE_BACK_AGAIN: Final[Duration] = 5 * SECOND

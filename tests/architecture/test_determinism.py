@@ -17,8 +17,8 @@ import sys
 from mesh.instant import MILLISECOND, SECOND
 from mesh.roll.membership import Roll
 from node.core import requests
-from simulations.network import Weather
-from simulations.world import World
+from simulations.invented.network import Weather
+from simulations.invented.world import World
 
 seed, planted = int(sys.argv[1]), sys.argv[2] == "planted"
 if planted:

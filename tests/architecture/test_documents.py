@@ -20,7 +20,7 @@ from node.cli.parser import build, parse
 from node.core.catalogue import KINDS
 from node.core.picture.company import Sight
 from node.core.picture.dangers import Sort
-from node.shell.chronicle import MISSED
+from node.shell.telling.chronicle import MISSED
 from tests.architecture.source import ROOMS, ROOT, files, name_of
 
 PAGES: Final = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])

@@ -21,7 +21,7 @@ from mesh.logs import (
     merkle_root,
     seal_block,
 )
-from node.shell.frames import BODY_BYTES_MAX
+from node.shell.streams.frames import BODY_BYTES_MAX
 from tests.mesh.network import Network
 from tests.mesh.test_machine_failing import settled
 

@@ -49,10 +49,10 @@ from mesh.letters.outcast import Notice, sign_word, write_outcast
 from mesh.letters.wire import block_bytes, encode, fact_bytes
 from mesh.logs import NO_BLOCK, Era, header_bytes, receipt_for, seal_block
 from mesh.roll.record import Endpoint, NodeRecord, record_body
-from node.shell.frames import Frame
-from node.shell.frames import Kind as FrameKind
-from node.shell.frames import encode as frame_bytes
-from node.shell.tls import ca_certificate, leaf_certificate
+from node.shell.streams.frames import Frame
+from node.shell.streams.frames import Kind as FrameKind
+from node.shell.streams.frames import encode as frame_bytes
+from node.shell.streams.tls import ca_certificate, leaf_certificate
 
 FOLDER: Final = Path(__file__).parents[1] / "data" / "wire"
 

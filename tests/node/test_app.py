@@ -24,8 +24,8 @@ from node.config import UpOptions
 from node.core import requests
 from node.core.effects import Reply
 from node.shell import clock
-from node.shell.events import EventWriter
-from node.shell.state import StateError, StateFolder
+from node.shell.disk.state import StateError, StateFolder
+from node.shell.telling.events import EventWriter
 from simulations.demo.places import volatile
 
 SMALL = "ram=64MiB,cores=0.05"
@@ -195,7 +195,7 @@ async def test_a_peer_is_asked_over_tls_and_answers_only_questions(tmp_path: Pat
 async def test_an_invite_brings_the_secret_once(tmp_path: Path) -> None:
     async with village(tmp_path, "ann") as here:
         from mesh.keys.invite import parse_invite
-        from node.shell.one_call import call_pinned
+        from node.shell.streams.one_call import call_pinned
 
         ann = here.apps["ann"]
         reply = await here.ask("ann", requests.Invite())

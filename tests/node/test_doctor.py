@@ -9,8 +9,8 @@ import trio.testing
 from mesh.instant import SECOND
 from node.core import requests
 from node.shell import clock
+from node.shell.datagrams.terrain import Terrain
 from node.shell.surroundings import Surroundings
-from node.shell.terrain import Terrain
 from tests.node.test_app import Village, village
 
 DEAF_SECONDS_MAX = 15

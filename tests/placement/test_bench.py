@@ -1,7 +1,7 @@
 """The benchmark measures a question that means something, and names its rows as promised."""
 
-from placement.columns import prepare
 from placement.decide import decide
+from placement.judging.columns import prepare
 from simulations.bench import placement as bench
 
 

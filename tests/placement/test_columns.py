@@ -5,7 +5,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placement.columns import (
+from placement.decide import decide
+from placement.decision import decision_bytes
+from placement.judging.columns import (
     BLOCK_ENTRIES_MAX,
     COLUMNS_MAX,
     Entry,
@@ -15,9 +17,7 @@ from placement.columns import (
     prepare,
     redraw,
 )
-from placement.decide import decide
-from placement.decision import decision_bytes
-from placement.needs import RAM, Source
+from placement.judging.needs import RAM, Source
 from placement.request import GpuSelector, Objective, Request
 from placement.view import ClusterView
 from tests.placement.pictures import (

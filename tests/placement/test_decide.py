@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placement.columns import prepare
 from placement.decide import Policy, decide, listed
 from placement.decision import decision_bytes, decode_decision, digest
-from placement.legs import choose
-from placement.needs import needs_of
+from placement.judging.columns import prepare
+from placement.judging.legs import choose
+from placement.judging.needs import needs_of
+from placement.judging.rules import misses
+from placement.judging.ties import asked_key, standing_key
 from placement.reasons import Reason, Verdict
 from placement.request import GpuSelector, Objective, Request
-from placement.rules import misses
-from placement.ties import asked_key, standing_key
 from placement.view import ClusterView
 from tests.placement.pictures import (
     GIB,

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from placement.amounts import parse_bytes, parse_cores
+from placement.asking.words import read_words
 from placement.decide import decide
 from placement.explain import HEADER, explain, rows
 from placement.request import Objective, Request
 from placement.view import ClusterView
-from placement.words import read_words
 from tests.placement.pictures import GIB, A, B, C, cores, node, ram, requests, steady, views
 
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from placement.columns import prepare
 from placement.decide import decide, listed
 from placement.explain_gang import explain_offer
 from placement.gangs import PARTS_MAX, Wish, decide_gang, offer, offer_bytes
+from placement.judging.columns import prepare
 from placement.reasons import Verdict
 from placement.request import GpuSelector, Request, RequestError
 from placement.view import ClusterView, DeviceView, NodeView, PoolView

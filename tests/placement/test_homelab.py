@@ -14,7 +14,7 @@ from node.probes.card import CardReading, gpu_fact
 from placement.decide import decide
 from placement.explain import explain
 from placement.view import ClusterView, NodeView
-from simulations.hardware import GIB, inventory, sample
+from simulations.invented.hardware import GIB, inventory, sample
 
 HALO = CardReading(
     "amd-0000:c5:00.0", "AMD gfx1151", capability="gfx1151", memory_total=96 * GIB, unified=True,

@@ -6,7 +6,7 @@ from hypothesis import given
 
 from placement.decide import decide, listed
 from placement.explain import explain
-from placement.needs import needs_of
+from placement.judging.needs import needs_of
 from placement.request import GpuSelector, Request
 from placement.view import ClusterView, DeviceView, PoolView
 from tests.placement.pictures import (

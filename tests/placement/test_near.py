@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placement.columns import prepare, redraw
+from placement.asking.documents import request_from_document
 from placement.decide import decide, listed
 from placement.decision import decision_bytes
-from placement.documents import request_from_document
 from placement.explain import explain
+from placement.judging.columns import prepare, redraw
 from placement.request import Near, Objective, Request, RequestError
 from placement.view import ClusterView, LinkView, StoredModel
 from tests.placement.pictures import GIB, A, B, C, node, ram, steady

@@ -2,10 +2,10 @@
 
 import pytest
 
-from placement.columns import prepare
 from placement.decide import BRIEF, decide, listed
 from placement.explain import explain
 from placement.history import Failure, History, Observation, Scope, failure_life
+from placement.judging.columns import prepare
 from placement.reasons import Reason
 from placement.request import Objective, Request, RequestError
 from placement.view import ClusterView, LoadedModel, StoredModel

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from placement.asking.documents import request_from_document
+from placement.asking.files import DocumentError, read_jobs
+from placement.asking.schema import request_schema
 from placement.decide import decide
-from placement.documents import request_from_document
-from placement.files import DocumentError, read_jobs
 from placement.plans import JOBS_MAX, changed_since, node_of, plan_all, token_of
 from placement.request import GpuSelector, Kind, Request, RequestError
-from placement.schema import request_schema
 from placement.supposing import suppose
 from placement.view import ClusterView
 from tests.placement.pictures import GIB, A, B, C, gpu_node, mac, node, ram, steady, with_room

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placement.documents import request_from_document
+from placement.asking.documents import request_from_document
+from placement.asking.selectors import parse_disk, parse_gpu_selector
 from placement.request import (
     DiskNeed,
     GpuSelector,
@@ -20,7 +21,6 @@ from placement.request import (
     question,
     question_digest,
 )
-from placement.selectors import parse_disk, parse_gpu_selector
 from tests.placement.pictures import GIB, requests, steady
 
 

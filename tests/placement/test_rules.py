@@ -2,9 +2,9 @@
 
 import pytest
 
+from placement.judging.rules import misses, verdict_of_misses
 from placement.reasons import Reason, Verdict
 from placement.request import DiskNeed, GpuSelector, Kind, Request, SlotsNeed
-from placement.rules import misses, verdict_of_misses
 from tests.placement.pictures import (
     GIB,
     A,

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placement.columns import prepare, redraw
+from placement.asking.documents import request_from_document
+from placement.asking.selectors import parse_slots
 from placement.decide import decide
 from placement.decision import Leg, decision_bytes
-from placement.documents import request_from_document
 from placement.explain import explain
+from placement.judging.columns import prepare, redraw
 from placement.request import Request, RequestError, SlotsNeed, question
-from placement.selectors import parse_slots
 from placement.supposing import suppose
 from placement.view import ClusterView
 from tests.placement.pictures import GIB, A, B, C, node, ram, slots, steady

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from placement.asking.words import TEXT_CHARS_MAX, model_memory, read_words
 from placement.memory.description import describe
 from placement.memory.estimate import estimate
 from placement.memory.requests import Asked, Confidence
 from placement.memory.typical import LADDER, estimate_by_size, whole
 from placement.request import Request, RequestError
-from placement.words import TEXT_CHARS_MAX, model_memory, read_words
 from tests.placement.pictures import GIB, steady
 
 MEMORY = Path(__file__).parents[2] / "placement/memory"

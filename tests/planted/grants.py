@@ -21,8 +21,8 @@ from node.core.effects import Reply
 from node.core.errands import SERVICE_LEDGER
 from node.core.reserving import asking
 from node.core.reserving.carrying import Carrying
-from simulations.host import Host
-from simulations.shell import Shell
+from simulations.invented.host import Host
+from simulations.invented.shell import Shell
 from tests.planted.bug import Bug, Course, Plant, set_to
 
 QUIET: Final = Course()

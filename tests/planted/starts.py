@@ -16,9 +16,9 @@ from mesh.instant import SECOND
 from mesh.persistence import Write
 from node.core.continuity import kept_epoch
 from node.core.machine import Agent
-from simulations import machines
 from simulations.checks.ends import CopiesAreHeard
-from simulations.disk import Disk
+from simulations.invented import machines
+from simulations.invented.disk import Disk
 from tests.planted.bug import Bug, Course, set_to
 
 DOUBT: Final = Course("power-cut=6,set-back=6,lost-disk=6", 4, 30, 8)

@@ -33,7 +33,7 @@ def test_a_seed_is_one_history_in_a_process_whose_strings_hash_otherwise() -> No
 
 def test_where_two_lives_part_the_first_event_that_differs_is_named() -> None:
     planted = """
-from simulations.world import World
+from simulations.invented.world import World
 arrived = World._arrived
 def bent(self, target, datagram, source):
     arrived(self, target, datagram + b"!" * (self.now > 1_500_000_000), source)

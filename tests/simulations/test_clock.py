@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.instant import HOUR, SECOND
-from simulations.clock import DRIFT_PPM_MAX, Clock
+from simulations.invented.clock import DRIFT_PPM_MAX, Clock
 
 ppms = st.integers(-500_000, 500_000)
 moments = st.integers(0, 10 * HOUR)

@@ -23,15 +23,15 @@ from mesh.effects import Address
 from mesh.instant import MILLISECOND
 from mesh.persistence import Write
 from node.shell import clock as real_clock
-from node.shell import udp
-from node.shell.journal import Journal, JournalCorrupt, JournalFailed, JournalFull, set_aside
-from node.shell.udp import DATAGRAM_BYTES_MAX, Gate
-from simulations.clock import DRIFT_PPM_MAX, Clock
-from simulations.disk import Disk, Spaces, Synced
-from simulations.host import Host
-from simulations.network import Weather
-from simulations.observing import Observer
-from simulations.world import World
+from node.shell.datagrams import udp
+from node.shell.datagrams.udp import DATAGRAM_BYTES_MAX, Gate
+from node.shell.disk.journal import Journal, JournalCorrupt, JournalFailed, JournalFull, set_aside
+from simulations.invented.clock import DRIFT_PPM_MAX, Clock
+from simulations.invented.disk import Disk, Spaces, Synced
+from simulations.invented.host import Host
+from simulations.invented.network import Weather
+from simulations.invented.observing import Observer
+from simulations.invented.world import World
 
 both = pytest.mark.parametrize("kind", ["real", "invented"])
 

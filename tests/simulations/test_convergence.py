@@ -4,8 +4,8 @@ from mesh.instant import SECOND, in_seconds
 from mesh.roll.membership import Liveness
 from node.core import requests
 from simulations.checks import Checks, all_checks
-from simulations.network import Weather
-from simulations.world import World
+from simulations.invented.network import Weather
+from simulations.invented.world import World
 
 
 def mesh_of(count: int, seed: int, weather: Weather | None = None) -> World:

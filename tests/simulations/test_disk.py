@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from mesh.persistence import Write
-from simulations.disk import Disk, Spaces, Synced
+from simulations.invented.disk import Disk, Spaces, Synced
 
 
 def row(number: int) -> list[Write]:

@@ -17,8 +17,8 @@ from simulations.faults.catalogue import (
 )
 from simulations.faults.nemesis import Injection, Nemesis
 from simulations.faults.scene import Scene
+from simulations.invented.world import CALM, World
 from simulations.people.crowd import Crowd
-from simulations.world import CALM, World
 
 WAITING = Path(catalogue.__file__).parents[1] / "waiting.toml"
 LONG = 60 * SECOND

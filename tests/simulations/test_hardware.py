@@ -3,8 +3,8 @@
 from ledger.commands import GrantKind, Hold, Leg, Outcome
 from mesh.instant import SECOND
 from node.core import requests
-from simulations.hardware import GIB, Card
-from simulations.world import World
+from simulations.invented.hardware import GIB, Card
+from simulations.invented.world import World
 from tests.simulations.test_machines import mesh
 
 

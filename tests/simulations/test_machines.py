@@ -8,10 +8,10 @@ from mesh.effects import Address, EpochBehind
 from mesh.instant import MILLISECOND, SECOND, seconds
 from mesh.roll.membership import Liveness
 from node.core import requests
-from simulations.host import Host
-from simulations.observing import Observer
-from simulations.shell import SOCKET_DATAGRAMS_MAX, STARTS_MAX
-from simulations.world import World
+from simulations.invented.host import Host
+from simulations.invented.observing import Observer
+from simulations.invented.shell import SOCKET_DATAGRAMS_MAX, STARTS_MAX
+from simulations.invented.world import World
 
 STRANGER = Address("10.9.9.9", 4653)
 

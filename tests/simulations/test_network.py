@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.instant import MILLISECOND, SECOND
-from simulations.network import (
+from simulations.invented.network import (
     REORDERED_BY_MAX,
     SENT_AGAIN_AFTER,
     TAIL_FROM,

@@ -24,13 +24,13 @@ from ledger.limits import PENDING_TTL
 from mesh.instant import SECOND, Instant, seconds
 from node.core.effects import Reply
 from node.core.errands import SERVICE_LEDGER
-from simulations.host import Host
-from simulations.observing import Observer
+from simulations.invented.host import Host
+from simulations.invented.observing import Observer
+from simulations.invented.world import World
 from simulations.people.crowd import Crowd
 from simulations.people.diary import Diary
 from simulations.people.resending import Resend, again
 from simulations.people.tastes import Tastes
-from simulations.world import World
 
 LONG = 60 * SECOND
 

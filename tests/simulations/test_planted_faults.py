@@ -24,13 +24,13 @@ from node.core.picture.replicas import Replicas
 from node.core.reserving import asking
 from node.core.reserving.custody import Answered, Custody
 from placement.decision import decision_bytes
-from simulations import machines
 from simulations.checks import all_checks
-from simulations.hardware import GIB
-from simulations.host import Host
-from simulations.network import Weather
-from simulations.shell import Shell
-from simulations.world import World
+from simulations.invented import machines
+from simulations.invented.hardware import GIB
+from simulations.invented.host import Host
+from simulations.invented.network import Weather
+from simulations.invented.shell import Shell
+from simulations.invented.world import World
 from tests.simulations import test_convergence
 from tests.simulations.test_convergence import look_at_all
 

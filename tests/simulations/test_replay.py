@@ -17,7 +17,7 @@ from mesh.instant import SECOND
 from mesh.letters.datagram import Kind
 from mesh.roll.membership import Liveness
 from node.core import requests
-from simulations.world import PORT, World
+from simulations.invented.world import PORT, World
 
 KIND_AT = 3
 """Where a datagram says what it is, behind magic and version."""

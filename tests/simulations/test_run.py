@@ -12,12 +12,12 @@ from mesh.instant import SECOND
 from simulations import coverage
 from simulations.coverage import RUNS_ENOUGH, STATES, never_reached, never_struck
 from simulations.faults.catalogue import CATALOGUE
-from simulations.host import Host
-from simulations.observing import Observer
+from simulations.invented.host import Host
+from simulations.invented.observing import Observer
+from simulations.invented.world import World
 from simulations.options import BadOptions, Options
 from simulations.run import Run
 from simulations.verdicts import PromiseBroken, Stalled
-from simulations.world import World
 
 SHORT = 6 * SECOND
 ROOT = Path(__file__).parents[2]

@@ -13,8 +13,8 @@ from ledger.recovery import Gathered, quarantine, reopening
 from mesh.instant import SECOND
 from node.core.machine import Agent
 from node.core.reserving.custody import Answered, Custody
-from simulations import machines
 from simulations.faults.catalogue import Chosen
+from simulations.invented import machines
 from simulations.options import Options
 from simulations.run import Run
 

@@ -13,8 +13,8 @@ from ledger.waiting import turns
 from mesh.instant import SECOND
 from node.core.gangs.returning import ReturningGangs
 from node.core.usage.rivals import Rivals
-from simulations import machines
-from simulations.network import Network
+from simulations.invented import machines
+from simulations.invented.network import Network
 from simulations.options import Options
 from simulations.results import OK, STALLED, VIOLATED
 from simulations.scenarios.catalogue import SCENARIOS, UnknownScenario, find

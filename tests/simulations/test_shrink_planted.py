@@ -9,11 +9,11 @@ import pytest
 from ledger import desk
 from ledger.observations import Continuity
 from mesh.instant import SECOND
-from simulations import machines
 from simulations.campaign.report import report
 from simulations.campaign.shrinking import promise_of, shrunk
 from simulations.campaign.swarm import live
 from simulations.faults.catalogue import read_faults
+from simulations.invented import machines
 from simulations.options import Options
 from simulations.results import VIOLATED, Result
 

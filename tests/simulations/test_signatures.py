@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.identity import SIGNATURE_BYTES, Identity, PublicKey, id_of, verify
-from simulations.signatures import ED25519, SCHEMES, STAND_IN, identity
+from simulations.invented.signatures import ED25519, SCHEMES, STAND_IN, identity
 from tests.architecture.source import files, name_of
 
 both = pytest.mark.parametrize("scheme", SCHEMES)

@@ -6,8 +6,8 @@ from random import Random
 from mesh.instant import MILLISECOND, SECOND
 from node.core.requests import Release, Reserve
 from simulations.checks import all_checks
-from simulations.network import Weather
-from simulations.world import World
+from simulations.invented.network import Weather
+from simulations.invented.world import World
 
 STEPS = 30
 NAMES = ("ann", "bob", "cyd")

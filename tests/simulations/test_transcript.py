@@ -12,7 +12,7 @@ from node.core.effects import Reply
 from simulations.campaign import wording
 from simulations.campaign.transcript import EveryEvent, Transcript, stamp
 from simulations.faults.nemesis import Injection
-from simulations.world import World
+from simulations.invented.world import World
 
 
 def evening(transcribe: type[Transcript], **how: int) -> Transcript:

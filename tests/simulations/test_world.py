@@ -13,12 +13,12 @@ from mesh.persistence import SPACE_BLOCK, Write
 from node.core import requests
 from node.core.effects import Effect, Reply
 from node.core.requests import Request
-from simulations import signatures
-from simulations.hardware import GIB
-from simulations.host import Host
-from simulations.network import Weather
-from simulations.observing import EVENTS, Audience, Observer
-from simulations.world import World
+from simulations.invented import signatures
+from simulations.invented.hardware import GIB
+from simulations.invented.host import Host
+from simulations.invented.network import Weather
+from simulations.invented.observing import EVENTS, Audience, Observer
+from simulations.invented.world import World
 
 ROUGH = Weather(
     MILLISECOND, 5 * MILLISECOND, loss=0.05, duplication=0.05, reordering=0.1, corruption=0.02,

@@ -15,8 +15,8 @@ from mesh.keys.keyring import Keyring
 from mesh.keys.secret import Secret, derive
 from node.core.requests import decode_request
 from node.core.trust.inviting import Inviting
-from node.shell.streams import StreamCounts, serve
-from node.shell.tls import MeshTls
+from node.shell.streams.serving import StreamCounts, serve
+from node.shell.streams.tls import MeshTls
 
 
 class FakeMember:

@@ -81,7 +81,7 @@ def _brought(options: UpOptions) -> Brought:
 
 def _from_invite(options: UpOptions, invite: "Invite") -> Brought:
     with explained():
-        from node.shell.state import StateFolder
+        from node.shell.disk.state import StateFolder
 
         folder = StateFolder.open(options.state)
         kept = kept_keys(folder)

@@ -21,7 +21,7 @@ from node.cli.starting import kept_keys
 
 if TYPE_CHECKING:
     from mesh.keys.keyring import Keyring
-    from node.shell.state import StateFolder
+    from node.shell.disk.state import StateFolder
 
 NEW_SECRET: Final = "new-secret"  # noqa: S105 - the name of a file
 NEXT: Final = {
@@ -116,7 +116,7 @@ def _generate(flags: Namespace) -> int:
     from random import SystemRandom
 
     from mesh.keys.secret import Secret, derive
-    from node.shell.state import write_atomically
+    from node.shell.disk.state import write_atomically
 
     _check_watched(flags)
     folder, keys = _folder(flags)
@@ -184,7 +184,7 @@ def _outcomes(body: dict[str, Any]) -> list[str]:
 
 def _by_hand(flags: Namespace, request: dict[str, Any]) -> dict[str, Any]:
     """The step on this folder alone: no agent runs that could tell anybody."""
-    from node.shell.state import StateFolder
+    from node.shell.disk.state import StateFolder
 
     with explained():
         folder = StateFolder.open(state_of(flags))
@@ -240,7 +240,7 @@ def _stepped(keys: "Keyring", key_id: bytes, request: dict[str, Any]) -> "Keyrin
 
 def _folder(flags: Namespace) -> "tuple[StateFolder, Keyring]":
     with explained():
-        from node.shell.state import StateFolder
+        from node.shell.disk.state import StateFolder
 
         folder = StateFolder(state_of(flags))
         return folder, _kept(folder)

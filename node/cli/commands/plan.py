@@ -53,7 +53,7 @@ def _jobs(path: Path) -> list[tuple[str, dict[str, Any]]]:
     """Name and request of every job in a document: `[[job]]` in TOML, `job: […]` in JSON or YAML.
     Raises Unable (wrong usage)."""
     from node.probes.models.files import ModelError, read_whole
-    from placement.files import DocumentError, read_jobs
+    from placement.asking.files import DocumentError, read_jobs
 
     try:
         return read_jobs(path.suffix, read_whole(path, JOBS_BYTES_MAX).decode("utf-8"))

@@ -12,8 +12,8 @@ def run(flags: Namespace) -> int:
     """0 when a known kind of work was read, 1 when none was."""
     import msgspec
 
+    from placement.asking.words import read_words
     from placement.request import RequestError, encode_request
-    from placement.words import read_words
 
     try:
         reading = read_words(" ".join(flags.words))

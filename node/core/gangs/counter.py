@@ -16,9 +16,9 @@ from node.core.outlook import Choice, Onlooker, Outlook, legs_of, work_of
 from node.core.picture.knowledge import Knowledge
 from node.core.requests import Refused, Reserve
 from node.core.requests.gangs import ReserveGang, WhereGang
-from placement.columns import prepare
 from placement.explain_gang import explain_offer
 from placement.gangs import Wish, decide_gang, offer, offer_bytes
+from placement.judging.columns import prepare
 from placement.request import Request, RequestError
 
 NODES_MIN: Final = 2

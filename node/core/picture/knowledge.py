@@ -45,7 +45,7 @@ from node.core.picture.topics import (
     decode_standing,
 )
 from node.core.picture.view import Picture, Sources
-from placement.columns import Prepared, prepare, redraw
+from placement.judging.columns import Prepared, prepare, redraw
 from placement.view import ClusterView
 
 TOPICS = (

@@ -14,9 +14,9 @@ from mesh.identity import Identity
 from mesh.keys.secret import Secret, derive
 from mesh.letters.datagram import DATAGRAM_BYTES_MAX
 from mesh.rejections import Rejection
-from node.shell.frames import FRAME_BYTES_MAX, Frame, Kind, encode
-from node.shell.streams import Cut
-from node.shell.tls import MeshTls
+from node.shell.streams.frames import FRAME_BYTES_MAX, Frame, Kind, encode
+from node.shell.streams.serving import Cut
+from node.shell.streams.tls import MeshTls
 from simulations.demo.nodes import Node, until
 from tests.node.bad_input.people import command, hold, holds, house, kept, running
 

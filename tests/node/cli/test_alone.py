@@ -24,8 +24,8 @@ from mesh.identity import Epoch, Identity, id_text
 from mesh.letters.wire import block_bytes
 from mesh.logs import NO_BLOCK, Block, Era, receipt_for, seal_block
 from mesh.persistence import SPACE_BLOCK, Write
-from node.shell.journal import Journal
-from node.shell.state import StateFolder
+from node.shell.disk.journal import Journal
+from node.shell.disk.state import StateFolder
 from tests.node.cli.conftest import Ran
 from tests.support.fake_agent import FACTS
 

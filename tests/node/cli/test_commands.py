@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from node.core.requests import REFUSALS, Refused
-from node.shell.state import StateFolder
+from node.shell.disk.state import StateFolder
 from tests.node.cli.conftest import Ran
 from tests.support.fake_agent import (
     BODIES,

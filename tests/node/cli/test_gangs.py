@@ -10,7 +10,7 @@ from node.cli.commands import where, why_not
 from node.cli.exits import Unable
 from node.cli.render import Ink
 from node.core.requests import read_request
-from simulations.world import World
+from simulations.invented.world import World
 
 LEG = {"pool": "ram", "amount": 1 << 30, "unit": "bytes"}
 

@@ -8,7 +8,7 @@ from mesh.instant import SECOND, seconds
 from node.core import requests
 from node.core.effects import Event
 from node.core.reserving import abroad
-from simulations.world import World
+from simulations.invented.world import World
 from tests.node.core.test_reservations import mesh, reserve
 
 MINUTES_MS = 60_000

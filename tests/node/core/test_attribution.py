@@ -11,8 +11,8 @@ from node.core import requests
 from node.core.picture.dangers import MARGIN_BYTES, dangers
 from node.core.picture.idling import IDLE_AFTER, Idling
 from node.core.picture.topics import ForeignFact, Live, PoolLive
-from simulations.hardware import GIB
-from simulations.world import World
+from simulations.invented.hardware import GIB
+from simulations.invented.world import World
 from tests.node.core.test_reservations import mesh, reserve
 from tests.node.core.test_ties import PID, adopt
 

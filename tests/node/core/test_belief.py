@@ -12,9 +12,9 @@ from node.core.outlook import Choice, Outlook
 from node.core.requests import Reserve
 from node.core.reserving.asking import Asking
 from node.core.reserving.wishes import BELIEF, POST_SENDS_MAX, Ask, AskingEffect
-from simulations.host import Host
-from simulations.observing import Observer
-from simulations.world import World
+from simulations.invented.host import Host
+from simulations.invented.observing import Observer
+from simulations.invented.world import World
 
 OWNER = NodeId(b"o" * 32)
 SESSION = b"s" * 16

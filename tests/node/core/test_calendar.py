@@ -6,7 +6,7 @@ from ledger.lifecycle import HoldState
 from mesh.instant import HOUR, MILLISECOND, MINUTE, SECOND, Duration
 from node.core import requests
 from node.core.effects import Reply
-from simulations.world import World
+from simulations.invented.world import World
 
 TERM_MS = 60_000
 SOON = 2 * MINUTE

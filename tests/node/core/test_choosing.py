@@ -11,8 +11,8 @@ from node.core.outlook import Outlook
 from node.core.picture.knowledge import Knowledge
 from node.core.requests import Refused, Reserve
 from placement.request import Kind
-from simulations.hardware import GIB
-from simulations.world import World
+from simulations.invented.hardware import GIB
+from simulations.invented.world import World
 
 US = NodeId(b"u" * 16)
 

@@ -3,7 +3,7 @@
 from mesh.instant import SECOND, seconds
 from node.core import requests
 from node.core.floods import FLOOD_MIN, LOOK_EVERY, QUIET, Floods
-from simulations.world import World
+from simulations.invented.world import World
 
 
 def mesh(*names: str) -> World:

@@ -6,7 +6,7 @@ from ledger.observations import PeersKnown
 from mesh.identity import NodeId
 from mesh.instant import SECOND, seconds
 from node.core.copies import Copies, check_copies
-from simulations.world import World
+from simulations.invented.world import World
 
 
 def three() -> World:

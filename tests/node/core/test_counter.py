@@ -6,7 +6,7 @@ from mesh.instant import SECOND, seconds
 from node.core import counter, requests
 from node.core.requests import Refused
 from node.core.reserving import instructing
-from simulations.world import World
+from simulations.invented.world import World
 
 
 def mesh(*names: str) -> World:

@@ -17,8 +17,8 @@ from node.core.requests import Forget, Forgotten, Holds, Reserve, Revoke
 from node.core.trust.forgetting import FORGOTTEN_MAX, NUMBER_LEAP_MAX, REASON_CHARS_MAX, Tombstone
 from simulations.checks.bounds import TablesAreBounded
 from simulations.checks.evidence import Evidence
-from simulations.network import Weather
-from simulations.world import World
+from simulations.invented.network import Weather
+from simulations.invented.world import World
 
 NAMES = ("ann", "bob", "cyd", "eve")
 

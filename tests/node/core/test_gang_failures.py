@@ -13,9 +13,9 @@ from mesh.instant import SECOND
 from node.core import answers, requests
 from node.core.gangs.gang import Stage
 from node.core.requests.gangs import ReserveGang
-from simulations.hardware import GIB
-from simulations.network import Weather
-from simulations.world import CALM, World
+from simulations.invented.hardware import GIB
+from simulations.invented.network import Weather
+from simulations.invented.world import CALM, World
 from tests.node.core.test_gang_later import CELLS as LATER
 from tests.node.core.test_gang_leases import ENDS, STANDS
 from tests.node.core.test_gang_waiting import CELLS as WAITING

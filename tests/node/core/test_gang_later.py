@@ -12,7 +12,7 @@ from mesh.instant import MILLISECOND, MINUTE, SECOND
 from node.core import requests
 from node.core.gangs.gang import Stage
 from node.core.requests.gangs import ReserveGang
-from simulations.world import World
+from simulations.invented.world import World
 
 NAMES: Final = ("ann", "bob", "cyd")
 AHEAD: Final = 5 * MINUTE

@@ -11,7 +11,7 @@ from mesh.instant import SECOND, Duration
 from node.core import requests
 from node.core.gangs.leases import GangLeases
 from node.core.requests.gangs import ReserveGang
-from simulations.world import World
+from simulations.invented.world import World
 
 NAMES: Final = ("ann", "bob", "cyd")
 SOON: Final[Duration] = TTL_MAX * 103 // 100 + 3 * SECOND

@@ -3,8 +3,8 @@
 from ledger.limits import Limits
 from ledger.policy import Policy, Principal, key_of
 from mesh.instant import SECOND
-from simulations.hardware import GIB
-from simulations.world import World
+from simulations.invented.hardware import GIB
+from simulations.invented.world import World
 from tests.node.core.test_gangs import gang, live
 
 TOKEN = "a long random word"

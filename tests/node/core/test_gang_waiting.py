@@ -11,8 +11,8 @@ from node.core import requests
 from node.core.effects import Reply
 from node.core.gangs.gang import Stage
 from node.core.requests.gangs import ReserveGang
-from simulations.hardware import GIB
-from simulations.world import World
+from simulations.invented.hardware import GIB
+from simulations.invented.world import World
 
 NAMES: Final = ("ann", "bob", "cyd")
 

@@ -21,8 +21,8 @@ from node.core.gangs.places import Places
 from node.core.gangs.returning import ReturningGangs
 from node.core.requests.gangs import ReserveGang
 from node.core.reserving.unclaimed import KEPT_FOR
-from simulations.hardware import GIB
-from simulations.world import World
+from simulations.invented.hardware import GIB
+from simulations.invented.world import World
 from tests.node.core.test_gang_waiting import answer, book, held, mesh, standing, told
 
 WISH: Final = "0a" * 16

@@ -10,10 +10,10 @@ from mesh.instant import SECOND
 from node.core import requests
 from node.core.effects import Event, Reply
 from node.core.requests.gangs import GangWay, ReserveGang, WhereGang
-from simulations.hardware import GIB
-from simulations.host import Host
-from simulations.observing import Observer
-from simulations.world import World
+from simulations.invented.hardware import GIB
+from simulations.invented.host import Host
+from simulations.invented.observing import Observer
+from simulations.invented.world import World
 
 HOUR_MS = 3_600_000
 NAMES = ("ann", "bob", "cyd", "dan")

@@ -8,7 +8,7 @@ from mesh.identity import short_id
 from mesh.instant import SECOND, seconds
 from node.core import requests
 from node.core.picture.reports import Check, ShellNews
-from simulations.world import World
+from simulations.invented.world import World
 
 
 def mesh(*names: str) -> World:

@@ -6,7 +6,7 @@ import pytest
 from mesh.instant import SECOND
 from node.core import requests
 from node.core.picture.topics import TOPIC_INVENTORY, TOPIC_LIVE, TOPIC_STANDING
-from simulations.world import World
+from simulations.invented.world import World
 
 DEEP = b"\x91" * 60_000
 WHERE = requests.Where({"memory": "1GiB"})

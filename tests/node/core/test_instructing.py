@@ -6,8 +6,8 @@ import pytest
 
 from mesh.instant import SECOND, seconds
 from node.core import requests
-from simulations.hardware import GIB
-from simulations.world import World
+from simulations.invented.hardware import GIB
+from simulations.invented.world import World
 from tests.node.core.test_reservations import HOUR_MS, mesh, reserve
 
 

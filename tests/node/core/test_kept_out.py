@@ -14,9 +14,9 @@ from node.core.requests import Doctor, Forget, Release, Reserve, Revoke, Status
 from node.core.requests.succession import Succeed
 from node.core.trust.kept_out import META_KEPT_OUT
 from node.core.trust.revoking import REASON_CHARS_MAX, Revocation
-from simulations.host import Host
-from simulations.network import Weather
-from simulations.world import World
+from simulations.invented.host import Host
+from simulations.invented.network import Weather
+from simulations.invented.world import World
 from tests.node.core.test_reservations import mesh, reserve
 from tests.node.core.test_succession import lost
 

@@ -9,7 +9,7 @@ from mesh.instant import MINUTE, SECOND, seconds
 from node.core import requests
 from node.core.effects import Reply
 from node.core.reserving.carrying import Carrying
-from simulations.world import World
+from simulations.invented.world import World
 from tests.node.core.test_reservations import held, mesh, reserve
 
 PID = 4711

@@ -7,7 +7,7 @@ from node.core import requests
 from node.core.picture.evidence import Airway, Evidence
 from node.core.reachability.links import Link, Telling
 from node.core.reachability.matrix import Clock, Survey, Way, delivered, rows, sentences
-from simulations.world import World
+from simulations.invented.world import World
 
 WIFI = Evidence(airways=(Airway("wlan0", "wifi", ("192.168.1.7/24",)),))
 

@@ -4,7 +4,7 @@ from mesh.instant import SECOND
 from node.core import requests
 from node.core.picture.reports import InventoryRead
 from node.core.picture.topics import LoadedFact, Models, ServerFact
-from simulations.world import World
+from simulations.invented.world import World
 
 OLLAMA = Models(
     (ServerFact("ollama", 11434, "0.12.3"),),

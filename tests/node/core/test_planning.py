@@ -2,7 +2,7 @@
 
 from mesh.instant import SECOND
 from node.core import requests
-from simulations.world import World
+from simulations.invented.world import World
 
 
 def met() -> World:

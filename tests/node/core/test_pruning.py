@@ -6,8 +6,8 @@ from mesh.instant import SECOND
 from mesh.kept.chains import check_chains
 from mesh.persistence import SPACE_ARCHIVE, SPACE_BASE, SPACE_BLOCK, SPACE_PROOF
 from node.core import requests
-from simulations.host import Host
-from simulations.world import World
+from simulations.invented.host import Host
+from simulations.invented.world import World
 from tests.node.core.test_reservations import held, reserve
 
 SMALL = Limits(checkpoint_entries=12, ended_kept=16)

@@ -23,8 +23,8 @@ from placement.history import (
     Observation,
     Scope,
 )
-from simulations.hardware import GIB
-from simulations.world import World
+from simulations.invented.hardware import GIB
+from simulations.invented.world import World
 from tests.node.core.test_reservations import mesh
 
 PID = 4242

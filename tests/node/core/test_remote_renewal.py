@@ -3,7 +3,7 @@
 from mesh.instant import SECOND, seconds
 from node.core import requests
 from node.core.effects import Reply
-from simulations.world import World
+from simulations.invented.world import World
 from tests.node.core.test_reservations import held, mesh, reserve
 
 

@@ -8,9 +8,9 @@ import pytest
 from ledger.lifecycle import HoldState
 from mesh.instant import SECOND, seconds
 from node.core import requests
-from simulations.hardware import GIB
-from simulations.host import Host
-from simulations.world import World
+from simulations.invented.hardware import GIB
+from simulations.invented.host import Host
+from simulations.invented.world import World
 
 HOUR_MS = 3_600_000
 

@@ -12,8 +12,8 @@ from mesh.roll.membership import Trust
 from node.core import requests
 from node.core.requests import Holds, Release, Reserve, Revoke, Status
 from node.core.trust.revoking import REASON_CHARS_MAX, REVOKED_MAX, Revocation
-from simulations.network import Weather
-from simulations.world import World
+from simulations.invented.network import Weather
+from simulations.invented.world import World
 
 NAMES = ("ann", "bob", "cyd", "eve")
 

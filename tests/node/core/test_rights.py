@@ -6,8 +6,8 @@ from mesh.instant import SECOND
 from node.core import requests
 from node.core.effects import Reply
 from node.core.requests.quotas import QuotaIssue, QuotaList, QuotaMove, QuotaOpen, QuotaWithdraw
-from simulations.hardware import GIB
-from simulations.world import World
+from simulations.invented.hardware import GIB
+from simulations.invented.world import World
 
 HOUR_MS = 3_600_000
 

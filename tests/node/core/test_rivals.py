@@ -12,8 +12,8 @@ from mesh.instant import SECOND, seconds
 from node.core import requests
 from node.core.picture.topics import Inventory, Metric
 from node.core.usage.rivals import Claim, claim_of, contested
-from simulations.hardware import GIB, Card, inventory
-from simulations.world import World
+from simulations.invented.hardware import GIB, Card, inventory
+from simulations.invented.world import World
 from tests.node.core.test_reservations import mesh, reserve
 
 CARD = "gpu:GPU-1"

@@ -11,8 +11,8 @@ from mesh.keys.keyring import KEYS_MAX
 from mesh.keys.secret import Secret, derive
 from node.core.requests import ChangeKeys, Doctor, Holds, Keys, Release, Reserve, Status
 from node.core.trust.rotating import SERVICE_KEYS, KeyOrder, KeyWord
-from simulations.network import Weather
-from simulations.world import World
+from simulations.invented.network import Weather
+from simulations.invented.world import World
 
 NAMES = ("ann", "bob", "cyd")
 NEXT = Secret(Random("the next one").randbytes(32))

@@ -2,7 +2,7 @@
 
 from node.core.picture.self_image import SelfImage
 from node.core.picture.topics import TOPIC_STANDING, decode_standing
-from simulations.hardware import GIB, inventory, sample
+from simulations.invented.hardware import GIB, inventory, sample
 
 
 def test_the_same_inventory_is_told_once() -> None:

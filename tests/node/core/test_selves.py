@@ -18,7 +18,7 @@ from node.core.selves import (
     address_row,
     read_addresses,
 )
-from simulations.world import World
+from simulations.invented.world import World
 
 HOUR_MS = 3_600_000
 GIB = {"ram": "1GiB", "node": "ann"}

@@ -10,7 +10,7 @@ from node.core import requests
 from node.core.effects import Reply
 from node.core.requests.gangs import ReserveGang
 from node.core.requests.quotas import QuotaIssue
-from simulations.world import World
+from simulations.invented.world import World
 
 HOUR_MS = 3_600_000
 WHISPER = "slots:whisper"

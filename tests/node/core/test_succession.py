@@ -25,9 +25,9 @@ from node.core.usage.succession import (
     restore_ancestors,
     restore_denied,
 )
-from simulations.hardware import GIB, Card
-from simulations.host import Host
-from simulations.world import World
+from simulations.invented.hardware import GIB, Card
+from simulations.invented.host import Host
+from simulations.invented.world import World
 from tests.node.core.test_reservations import HOUR_MS, held, mesh, reserve
 
 SEED = bytes(range(32))

@@ -17,7 +17,7 @@ from node.core.picture.throughputs import (
     decode,
     encode,
 )
-from simulations.world import World
+from simulations.invented.world import World
 
 BOB = NodeId(bytes(16))
 MB = 1_000_000

@@ -11,8 +11,8 @@ from node.core import requests
 from node.core.effects import Watch
 from node.core.processes import Process
 from node.core.usage.ties import TIES_MAX, Tied, Ties
-from simulations.hardware import GIB
-from simulations.world import World
+from simulations.invented.hardware import GIB
+from simulations.invented.world import World
 from tests.node.core.test_reservations import mesh, reserve
 
 PID = 4242

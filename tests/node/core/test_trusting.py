@@ -20,8 +20,8 @@ from node.core.requests import (
     Trust,
     Where,
 )
-from simulations.network import Weather
-from simulations.world import World
+from simulations.invented.network import Weather
+from simulations.invented.world import World
 
 GIB = {"ram": "1GiB"}
 

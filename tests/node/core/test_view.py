@@ -22,7 +22,7 @@ from node.core.picture.view import Picture, Sources, draw_row
 from placement.decide import decide
 from placement.explain import explain
 from placement.view import ClusterView
-from simulations.hardware import GIB, inventory, sample
+from simulations.invented.hardware import GIB, inventory, sample
 
 IDENTITY = Identity(bytes(32))
 ANN = IDENTITY.id

@@ -14,8 +14,8 @@ from ledger.commands import (
 )
 from mesh.instant import SECOND
 from node.core.errands import SERVICE_LEDGER
-from simulations.network import Weather
-from simulations.world import World
+from simulations.invented.network import Weather
+from simulations.invented.world import World
 
 NO_SIGNATURE = bytes(64)
 

@@ -9,9 +9,9 @@ from mesh.instant import MINUTE, SECOND
 from node.core import requests
 from node.core.reserving.asking import Asking
 from node.core.reserving.lines import ASK_EVERY, Lines
-from simulations.hardware import GIB
-from simulations.host import Host
-from simulations.world import World
+from simulations.invented.hardware import GIB
+from simulations.invented.host import Host
+from simulations.invented.world import World
 
 HOUR_MS = 3_600_000
 

@@ -12,7 +12,7 @@ from node.core import requests
 from node.core.reserving import kept
 from node.core.reserving.kept import KeptWishes
 from node.core.reserving.unclaimed import KEPT_FOR
-from simulations.world import World
+from simulations.invented.world import World
 from tests.node.core.test_waiting import HOUR_MS, fill, mesh, reserve
 
 WISH = "0f" * 16

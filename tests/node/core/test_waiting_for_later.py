@@ -2,7 +2,7 @@
 
 from mesh.instant import MILLISECOND, MINUTE, SECOND
 from node.core import requests
-from simulations.world import World
+from simulations.invented.world import World
 from tests.node.core.test_calendar import SOON, TERM_MS, book, mesh
 
 

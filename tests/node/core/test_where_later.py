@@ -5,7 +5,7 @@ from typing import Any
 from mesh.instant import HOUR, MILLISECOND, MINUTE, SECOND, Duration
 from node.core import requests
 from node.core.requests.gangs import GangWay, WhereGang
-from simulations.world import World
+from simulations.invented.world import World
 from tests.node.core.test_calendar import book, mesh
 
 

@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 
 from mesh.persistence import Write
-from node.shell.journal import (
+from node.shell.disk.journal import (
     Journal,
     Spaces,
 )

@@ -23,10 +23,10 @@ from mesh.roll.membership import Liveness
 from node.app import App, live
 from node.config import UpOptions
 from node.core.picture.reports import Found
-from node.shell import mdns
-from node.shell.events import EventWriter
-from node.shell.interfaces import scan
-from node.shell.mdns import MDNS_PORT, Mdns
+from node.shell.datagrams import mdns
+from node.shell.datagrams.interfaces import scan
+from node.shell.datagrams.mdns import MDNS_PORT, Mdns
+from node.shell.telling.events import EventWriter
 
 Answer = Callable[[str], dict[str, Any]]
 

@@ -9,11 +9,11 @@ import trio
 
 from mesh.effects import Address
 from mesh.identity import Identity, NodeId
-from node.shell.dialler import Dialler
-from node.shell.frames import Frame, Kind, encode
-from node.shell.places import Cut
-from node.shell.streams import ServiceRefused, StreamCounts, StreamHandler, serve
-from node.shell.tls import MeshTls
+from node.shell.streams.dialler import Dialler
+from node.shell.streams.frames import Frame, Kind, encode
+from node.shell.streams.places import Cut
+from node.shell.streams.serving import ServiceRefused, StreamCounts, StreamHandler, serve
+from node.shell.streams.tls import MeshTls
 
 SEED = bytes(range(32))
 SERVER = Identity(b"s" * 32)

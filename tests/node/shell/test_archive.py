@@ -17,9 +17,9 @@ from node.core import history as keeping
 from node.core.history import History
 from node.core.logbook import entries_of
 from node.core.requests import LedgerHistory
-from node.shell.archive import history
 from node.shell.aside import in_a_thread
-from node.shell.journal import Journal
+from node.shell.disk.archive import history
+from node.shell.disk.journal import Journal
 from tests.ledger.owner import OWNER, opened
 
 

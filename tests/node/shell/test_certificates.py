@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesh.identity import Identity
-from node.shell.certificates import ca_certificate, key_in, key_pem, leaf_certificate
+from node.shell.streams.certificates import ca_certificate, key_in, key_pem, leaf_certificate
 
 CA = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 NODE = Identity(bytes([7]) * 32)

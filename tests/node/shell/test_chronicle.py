@@ -8,7 +8,7 @@ import trio
 from mesh.instant import SECOND
 from node.core.effects import Event
 from node.core.requests import Events
-from node.shell.chronicle import (
+from node.shell.telling.chronicle import (
     EVENTS_KEPT_MAX,
     FOLLOWERS_MAX,
     MISSED,

@@ -4,10 +4,10 @@ import pytest
 import trio
 
 from mesh.effects import Address
-from node.shell import dialler
-from node.shell.dialler import ADDRESSES_TRIED_MAX, Dialler, dial_tcp
-from node.shell.outcomes import Failure, StreamFailed
-from node.shell.tls import MeshTls
+from node.shell.streams import dialler
+from node.shell.streams.dialler import ADDRESSES_TRIED_MAX, Dialler, dial_tcp
+from node.shell.streams.outcomes import Failure, StreamFailed
+from node.shell.streams.tls import MeshTls
 from tests.node.shell.stage import CALLER, SEED, SERVER, Stage, stage
 
 

@@ -1,7 +1,8 @@
 """The desk keeps its order; and the simulator's desk keeps the same one.
 
 Each rule is put to both shells, the real one (`node.shell.driver`) over a disk that finishes when
-told to, and the invented one (`simulations.world`), so that what is proven in there holds out here.
+told to, and the invented one (`simulations.invented.world`), so that what is proven in there holds
+out here.
 """
 
 import threading
@@ -25,10 +26,10 @@ from node.core.effects import Doubt, Effect, Event, Progress, Reply, Watch
 from node.core.machine import Agent
 from node.core.requests import Request
 from node.shell import driver as driver_module
+from node.shell.disk.journal_errors import full
 from node.shell.driver import INBOX_MAX, PROGRESS_WAITING_MAX, Driver
-from node.shell.journal_errors import full
-from simulations.disk import Disk, Synced
-from simulations.world import World
+from simulations.invented.disk import Disk, Synced
+from simulations.invented.world import World
 
 THERE = Address("127.0.0.1", 9)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.shell.events import EventWriter, harmless, json_line, pretty_line
+from node.shell.telling.events import EventWriter, harmless, json_line, pretty_line
 
 AT = dt.datetime(2020, 2, 3, 4, 5, 6, 789000, tzinfo=dt.UTC)
 

@@ -9,13 +9,14 @@ import trio
 
 from mesh.effects import Address
 from mesh.identity import NodeId
-from node.shell import dialler as dialler_module
-from node.shell import places, streams
-from node.shell.dialler import Dialler
-from node.shell.frames import Frame, Kind, encode
-from node.shell.outcomes import Failure, StreamFailed
-from node.shell.places import Cut
-from node.shell.tls import MeshTls, pinned_context
+from node.shell.streams import dialler as dialler_module
+from node.shell.streams import places
+from node.shell.streams import serving as streams
+from node.shell.streams.dialler import Dialler
+from node.shell.streams.frames import Frame, Kind, encode
+from node.shell.streams.outcomes import Failure, StreamFailed
+from node.shell.streams.places import Cut
+from node.shell.streams.tls import MeshTls, pinned_context
 from tests.node.shell.stage import (
     CALLER,
     SEED,

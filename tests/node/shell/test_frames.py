@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from node.shell.frames import (
+from node.shell.streams.frames import (
     BODY_BYTES_MAX,
     FRAME_BYTES_MAX,
     Fault,

@@ -11,15 +11,15 @@ import pytest
 from mesh.identity import NodeId
 from node.probes.sources import Roots
 from node.shell import health
-from node.shell.beacons import AirCounts, NetworkWarning, Trouble
-from node.shell.interfaces import Interface
-from node.shell.marker import find_marker
+from node.shell.datagrams.beacons import AirCounts, NetworkWarning, Trouble
+from node.shell.datagrams.interfaces import Interface
+from node.shell.datagrams.udp import GateCounts
+from node.shell.disk.marker import find_marker
+from node.shell.disk.state import StateFolder
 from node.shell.opening import Opened
-from node.shell.outcomes import DialCounts, Failure
-from node.shell.places import Cut
-from node.shell.state import StateFolder
-from node.shell.streams import StreamCounts
-from node.shell.udp import GateCounts
+from node.shell.streams.outcomes import DialCounts, Failure
+from node.shell.streams.places import Cut
+from node.shell.streams.serving import StreamCounts
 
 ETH = Interface("eth0", "10.0.0.1", 2, "10.0.0.255", multicast=True, loopback=False)
 NO_NETWORK = NetworkWarning(Trouble.NO_NETWORK, "", "nothing besides loopback", "plug in a cable")

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import psutil
 import pytest
 
-from node.shell import interfaces
-from node.shell.interfaces import Interface, advertised, scan, unsettled_addresses
+from node.shell.datagrams import interfaces
+from node.shell.datagrams.interfaces import Interface, advertised, scan, unsettled_addresses
 
 
 def interface(

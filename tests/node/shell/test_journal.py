@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mesh.persistence import Write
-from node.shell.journal import (
+from node.shell.disk.journal import (
     CHECKPOINT_PAGES,
     Journal,
     JournalBusy,
@@ -33,7 +33,7 @@ COMMITTER = """
 import sys
 from pathlib import Path
 from mesh.persistence import Write
-from node.shell.journal import Journal
+from node.shell.disk.journal import Journal
 journal = Journal.open(Path(sys.argv[1]))
 number = max((int.from_bytes(k, "big") for k in journal.load().get("n", {})), default=0)
 while True:
@@ -75,7 +75,9 @@ WRITES = st.lists(
 
 
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(batches=st.lists(WRITES, max_size=5), cut=st.integers(0, 5))
 def test_a_journal_is_a_dictionary_that_survives(
@@ -154,7 +156,7 @@ def test_a_long_run_of_commits_is_folded_into_the_file(path: Path) -> None:
 def test_a_journal_that_another_program_has_open_is_named(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("node.shell.journal.BUSY_MILLISECONDS_MAX", 1)
+    monkeypatch.setattr("node.shell.disk.journal.BUSY_MILLISECONDS_MAX", 1)
     first = Journal.open(path)
     with pytest.raises(JournalBusy):
         Journal.open(path)
@@ -289,7 +291,7 @@ FULL_MOUNT = """
 import subprocess, sys
 from pathlib import Path
 from mesh.persistence import Write
-from node.shell.journal import Journal, JournalError, read_only
+from node.shell.disk.journal import Journal, JournalError, read_only
 folder = sys.argv[1]
 mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", folder]
 if subprocess.run(mount, check=False).returncode:
@@ -317,7 +319,7 @@ except JournalError as error:
 READ_ONLY_MOUNT = """
 import subprocess, sys
 from pathlib import Path
-from node.shell.journal import Journal, JournalReadOnly, read_only
+from node.shell.disk.journal import Journal, JournalReadOnly, read_only
 folder = sys.argv[1]
 bind = subprocess.run(["mount", "--bind", folder, folder], check=False)
 again = subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=False)

@@ -6,7 +6,7 @@ import apsw
 import pytest
 
 from mesh.persistence import Write
-from node.shell.journal import (
+from node.shell.disk.journal import (
     Journal,
     JournalCorrupt,
     JournalForeign,

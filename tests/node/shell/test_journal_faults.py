@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mesh.persistence import Write
-from node.shell.journal import Journal
+from node.shell.disk.journal import Journal
 from tests.node.shell import test_journal, test_journal_damage
 
 SAYS_TOO_SOON = """

@@ -3,7 +3,7 @@
 import pytest
 import trio
 
-from node.shell import dialler as dialler_module
+from node.shell.streams import dialler as dialler_module
 from tests.node.shell.stage import stage, until
 
 

@@ -14,8 +14,9 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.shell import local
-from node.shell.local import (
+from node.shell.disk.state import StateError
+from node.shell.telling import local
+from node.shell.telling.local import (
     Body,
     LocalHandler,
     Progress,
@@ -24,7 +25,6 @@ from node.shell.local import (
     parse_line,
     serve_local,
 )
-from node.shell.state import StateError
 
 AWAY: Counter[TurnedAway] = Counter()
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mesh.identity import NodeId
 from mesh.logs import Era, Position
 from node.core.continuity import Marker, prove
-from node.shell.marker import (
+from node.shell.disk.marker import (
     MarkerFile,
     filesystem_type,
     find_marker,

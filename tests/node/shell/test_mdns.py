@@ -16,10 +16,10 @@ from zeroconf import ServiceInfo
 from mesh.effects import Address
 from mesh.identity import NodeId, id_text
 from node.core.picture.reports import Found
-from node.shell import mdns
-from node.shell.interfaces import Interface
-from node.shell.mdns import NODES_MAX, Book, Mdns, MdnsUnusable, Responder
-from node.shell.mdns_records import (
+from node.shell.datagrams import mdns
+from node.shell.datagrams.interfaces import Interface
+from node.shell.datagrams.mdns import NODES_MAX, Book, Mdns, MdnsUnusable, Responder
+from node.shell.datagrams.mdns_records import (
     ADDRESSES_PER_NODE_MAX,
     SERVICE_TYPE,
     Ignored,

@@ -20,7 +20,7 @@ import pytest
 
 from mesh.identity import NodeId
 from mesh.keys.secret import Secret
-from node.shell.state import StateFolder
+from node.shell.disk.state import StateFolder
 from tests.node.shell.test_mdns import KEY, OTHER_KEY, THEM, US
 
 ROOT = Path(__file__).parents[3]

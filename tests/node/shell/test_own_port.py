@@ -5,8 +5,8 @@ import socket
 import pytest
 import trio
 
-from node.shell import beacons, udp
-from node.shell.udp import SAME_PORT_EVERY_S, Gate, PortTaken
+from node.shell.datagrams import beacons, udp
+from node.shell.datagrams.udp import SAME_PORT_EVERY_S, Gate, PortTaken
 from simulations.ports import free_port
 
 

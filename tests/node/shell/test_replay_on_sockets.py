@@ -15,7 +15,7 @@ from mesh.keys.keyring import Keyring
 from mesh.keys.secret import Secret
 from mesh.machine import Mesh
 from node.shell import clock
-from node.shell.udp import Gate
+from node.shell.datagrams.udp import Gate
 from tests.node.shell.test_udp import until
 
 LOOPBACK = "127.0.0.1"

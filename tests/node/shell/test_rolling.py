@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from node.shell import rolling
-from node.shell.events import EventWriter
-from node.shell.rolling import LOGS_KEPT, RollingOutput, make_room, open_log, output_of
+from node.shell.telling import rolling
+from node.shell.telling.events import EventWriter
+from node.shell.telling.rolling import LOGS_KEPT, RollingOutput, make_room, open_log, output_of
 
 
 def logs(path: Path) -> list[Path]:
@@ -40,8 +40,8 @@ def test_a_log_is_rolled_while_it_is_written_and_no_more_is_kept_than_was_said(
 AGENT = """
 import sys
 from pathlib import Path
-from node.shell import rolling
-from node.shell.events import EventWriter
+from node.shell.telling import rolling
+from node.shell.telling.events import EventWriter
 rolling.LOG_BYTES_MAX = 500
 writer = EventWriter(rolling.output_of(Path(sys.argv[1])), pretty=False)
 for number in range(20):

@@ -8,8 +8,8 @@ import trio
 
 from mesh.effects import Address
 from node.core.picture.reports import SeedsFound
-from node.shell import seeding
-from node.shell.seeding import Seeding, literal_seeds
+from node.shell.datagrams import seeding
+from node.shell.datagrams.seeding import Seeding, literal_seeds
 
 BOTH = [
     (socket.AF_INET, socket.SOCK_DGRAM, 17, "", ("10.0.0.5", 4653)),

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from node.shell.files import ON_DISK
-from node.shell.journal_errors import failed, full
-from node.shell.spare import ENOUGH_BYTES, SHORT_BYTES, SPARE_BYTES, Spare
-from node.shell.state import StateError, explained
+from node.shell.disk.files import ON_DISK
+from node.shell.disk.journal_errors import failed, full
+from node.shell.disk.spare import ENOUGH_BYTES, SHORT_BYTES, SPARE_BYTES, Spare
+from node.shell.disk.state import StateError, explained
 
 FOLDER = Path("/state")
 

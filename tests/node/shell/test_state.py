@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.shell.state import (
+from node.shell.disk.state import (
     StateError,
     StateFolder,
     explained,
@@ -22,7 +22,7 @@ from node.shell.state import (
 HOLDER = """
 import sys
 from pathlib import Path
-from node.shell.state import StateFolder
+from node.shell.disk.state import StateFolder
 with StateFolder.open(Path(sys.argv[1])).locked():
     print("held", flush=True)
     sys.stdin.read()

@@ -12,9 +12,9 @@ import pytest
 from mesh.identity import NodeId
 from mesh.persistence import SPACE_BLOCK, SPACE_META, SPACE_PEER, Write
 from node.core.selves import META_LAST_WORD
-from node.shell.journal import Journal, read_only
-from node.shell.state import StateError, StateFolder
-from node.shell.stepping_aside import step_aside
+from node.shell.disk.journal import Journal, read_only
+from node.shell.disk.state import StateError, StateFolder
+from node.shell.disk.stepping_aside import step_aside
 from simulations.demo.places import volatile
 
 WORD = b"good-bye, signed"

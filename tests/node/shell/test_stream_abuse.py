@@ -5,11 +5,17 @@ import contextlib
 import pytest
 import trio
 
-from node.shell import places, streams
-from node.shell.frames import FRAME_BYTES_MAX, Frame, Kind, encode
-from node.shell.outcomes import StreamFailed
-from node.shell.places import CONNECTIONS_PER_MEMBER_MAX, STRANGERS_PER_SOURCE_MAX, Cut, Places
-from node.shell.tls import MeshTls, pinned_context
+from node.shell.streams import places
+from node.shell.streams import serving as streams
+from node.shell.streams.frames import FRAME_BYTES_MAX, Frame, Kind, encode
+from node.shell.streams.outcomes import StreamFailed
+from node.shell.streams.places import (
+    CONNECTIONS_PER_MEMBER_MAX,
+    STRANGERS_PER_SOURCE_MAX,
+    Cut,
+    Places,
+)
+from node.shell.streams.tls import MeshTls, pinned_context
 from tests.node.shell.stage import (
     CALLER,
     SEED,

@@ -9,12 +9,12 @@ import trio
 
 from mesh.effects import Address
 from mesh.identity import NodeId
-from node.shell import dialler as dialler_module
-from node.shell import streams
-from node.shell.dialler import Dialler
-from node.shell.outcomes import Failure, StreamFailed
-from node.shell.places import Cut
-from node.shell.tls import MeshTls, pinned_context
+from node.shell.streams import dialler as dialler_module
+from node.shell.streams import serving as streams
+from node.shell.streams.dialler import Dialler
+from node.shell.streams.outcomes import Failure, StreamFailed
+from node.shell.streams.places import Cut
+from node.shell.streams.tls import MeshTls, pinned_context
 from tests.node.shell.stage import (
     CALLER,
     SEED,

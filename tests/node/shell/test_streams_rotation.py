@@ -7,10 +7,10 @@ import pytest
 import trio
 
 from mesh.effects import Address
-from node.shell.dialler import Dialler
-from node.shell.outcomes import StreamFailed
-from node.shell.streams import Server, StreamCounts
-from node.shell.tls import MeshTls
+from node.shell.streams.dialler import Dialler
+from node.shell.streams.outcomes import StreamFailed
+from node.shell.streams.serving import Server, StreamCounts
+from node.shell.streams.tls import MeshTls
 from tests.node.shell.stage import CALLER, SEED, SERVER, STRANGE_SEED, echo, until
 
 

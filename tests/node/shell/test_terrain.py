@@ -4,9 +4,9 @@ from collections import Counter
 
 from mesh.instant import MILLISECOND
 from node.core.reachability.links import Telling, decode, encode
-from node.shell.beacons import AirCounts, NetworkWarning, Trouble
-from node.shell.interfaces import Interface
-from node.shell.terrain import WALL_MOVED_MIN, Terrain, evidence, look, moved
+from node.shell.datagrams.beacons import AirCounts, NetworkWarning, Trouble
+from node.shell.datagrams.interfaces import Interface
+from node.shell.datagrams.terrain import WALL_MOVED_MIN, Terrain, evidence, look, moved
 
 ETH = Interface("eth0", "10.0.0.5", 2, "10.0.0.255", True, False, 24, "ethernet")
 ETH6 = Interface("eth0", "fe80::1%eth0", 2, None, True, False, 64, "ethernet")

@@ -7,8 +7,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mesh.identity import Identity, id_text
-from node.shell import tls
-from node.shell.tls import MeshTls, ca_certificate, leaf_certificate, pinned_context
+from node.shell.streams import tls
+from node.shell.streams.tls import MeshTls, ca_certificate, leaf_certificate, pinned_context
 
 SEED = bytes(range(32))
 OTHER_SEED = bytes(32)

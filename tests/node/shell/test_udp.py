@@ -19,11 +19,11 @@ import pytest
 import trio
 
 from mesh.effects import Address
-from node.shell import beacons, link_news, udp
-from node.shell.beacons import AirCounts, Trouble, open_ears, ways_out
-from node.shell.interfaces import Interface, scan
-from node.shell.sockets import EVERYWHERE
-from node.shell.udp import DATAGRAM_BYTES_MAX, Gate
+from node.shell.datagrams import beacons, link_news, udp
+from node.shell.datagrams.beacons import AirCounts, Trouble, open_ears, ways_out
+from node.shell.datagrams.interfaces import Interface, scan
+from node.shell.datagrams.sockets import EVERYWHERE
+from node.shell.datagrams.udp import DATAGRAM_BYTES_MAX, Gate
 from simulations.ports import free_port
 
 
@@ -244,7 +244,7 @@ def test_a_group_that_may_not_be_joined_is_a_warning_and_leaves_no_socket() -> N
 
 NODE = """
 import json, subprocess, sys, trio
-from node.shell.udp import Gate
+from node.shell.datagrams.udp import Gate
 name, port, address = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 heard, letters, scans = set(), {}, []
 

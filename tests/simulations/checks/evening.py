@@ -7,9 +7,9 @@ from node.core import requests
 from simulations.checks import Checks
 from simulations.checks.check import Check
 from simulations.checks.checks import ALL
-from simulations.hardware import GIB
-from simulations.network import Weather
-from simulations.world import World
+from simulations.invented.hardware import GIB
+from simulations.invented.network import Weather
+from simulations.invented.world import World
 
 NAMES = ("ann", "bob", "cyd")
 

@@ -13,7 +13,7 @@ from simulations.checks.ends import CopiesAreHeard
 from simulations.checks.lapses import NothingOverstays
 from simulations.checks.presence import NobodySpeaksForAnother
 from simulations.checks.requests import OneAnswerEach
-from simulations.hardware import GIB
+from simulations.invented.hardware import GIB
 from simulations.verdicts import PromiseBroken
 from tests.simulations.checks.evening import Evening
 

@@ -7,9 +7,9 @@ from node.core.requests import Reserve
 from node.core.usage.rivals import Rivals
 from simulations.checks.checks import Checks
 from simulations.checks.contests import NothingContested
-from simulations.hardware import GIB, Card
+from simulations.invented.hardware import GIB, Card
+from simulations.invented.world import World
 from simulations.verdicts import PromiseBroken
-from simulations.world import World
 
 
 def lived() -> int:

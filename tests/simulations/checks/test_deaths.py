@@ -7,9 +7,9 @@ from mesh.watch.lookout import Lookout
 from mesh.watch.suspicion import Suspicions
 from simulations.checks.checks import Checks
 from simulations.checks.deaths import DeathsAreEarned
-from simulations.network import Weather
+from simulations.invented.network import Weather
+from simulations.invented.world import World
 from simulations.verdicts import PromiseBroken
-from simulations.world import World
 from tests.planted.detector import death_by_hearsay, no_last_look
 
 NAMES = ("ann", "bob", "cyd", "dan", "eve")

@@ -10,9 +10,9 @@ from node.core.requests import Forget
 from node.core.trust.forgetting import Forgetting
 from simulations.checks.checks import Checks
 from simulations.checks.forgotten import TheForgottenComeBackByThemselves
-from simulations.network import Weather
+from simulations.invented.network import Weather
+from simulations.invented.world import World
 from simulations.verdicts import PromiseBroken
-from simulations.world import World
 
 
 def lived() -> int:

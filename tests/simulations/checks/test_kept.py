@@ -32,9 +32,9 @@ from simulations.checks.placing import EqualPicturesEqualAnswers
 from simulations.checks.replays import CountersAreUsedOnce, ReplaysChangeNothing
 from simulations.checks.replicas import CopiesAreTrue, ForksAreSeen, TwinsAreNoticed
 from simulations.checks.rota import Rota
-from simulations.network import Weather
+from simulations.invented.network import Weather
+from simulations.invented.world import CALM
 from simulations.verdicts import PromiseBroken
-from simulations.world import CALM
 from tests.simulations.checks.evening import Evening
 
 # Books -------------------------------------------------------------------------------------------

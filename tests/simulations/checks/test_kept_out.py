@@ -8,9 +8,9 @@ from node.core.requests import Reserve, Revoke
 from node.core.trust.kept_out import OurOwn
 from simulations.checks.checks import Checks
 from simulations.checks.kept_out import OutcastsGrantNothing
-from simulations.network import Weather
+from simulations.invented.network import Weather
+from simulations.invented.world import World
 from simulations.verdicts import PromiseBroken
-from simulations.world import World
 
 
 def lived(*, again: bool = False) -> int:

@@ -11,9 +11,9 @@ from mesh.keys.secret import Secret, derive
 from node.core.requests import ChangeKeys, Revoke
 from simulations.checks.checks import Checks
 from simulations.checks.outcasts import OutcastsAreNotHeard
-from simulations.network import Weather
+from simulations.invented.network import Weather
+from simulations.invented.world import World
 from simulations.verdicts import PromiseBroken
-from simulations.world import World
 
 NEXT = Secret(Random("next").randbytes(32))
 

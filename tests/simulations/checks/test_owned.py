@@ -12,9 +12,9 @@ from node.core.usage import ties
 from simulations.checks.check import Check
 from simulations.checks.quotas import QuotasAreKept
 from simulations.checks.ties import TiesAreOnesOwn
+from simulations.invented.world import World
 from simulations.people.spending import allotted, token_of
 from simulations.verdicts import PromiseBroken
-from simulations.world import World
 from tests.simulations.checks.evening import Evening
 
 

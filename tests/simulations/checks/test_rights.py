@@ -11,7 +11,7 @@ from node.core import requests
 from node.core.copies import Copies
 from node.core.requests.quotas import QuotaIssue, QuotaMove
 from simulations.checks.rights import RightsHold
-from simulations.hardware import GIB
+from simulations.invented.hardware import GIB
 from simulations.verdicts import PromiseBroken
 from tests.simulations.checks.evening import Evening
 

@@ -21,10 +21,10 @@ from simulations.checks.discipline import AskersBelieve, OnlyTheHolder, Suspects
 from simulations.checks.durable import CopiesAreThere, DisksKeep, DurableBeforeAudible
 from simulations.checks.ends import AnswersAreKept, EndsInTime
 from simulations.checks.grants import NothingTwice
-from simulations.hardware import GIB
-from simulations.host import Host
-from simulations.network import Weather
-from simulations.shell import Shell
+from simulations.invented.hardware import GIB
+from simulations.invented.host import Host
+from simulations.invented.network import Weather
+from simulations.invented.shell import Shell
 from simulations.verdicts import PromiseBroken
 from tests.simulations.checks.evening import Evening
 

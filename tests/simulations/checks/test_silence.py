@@ -7,8 +7,8 @@ from mesh.instant import SECOND
 from node.core import requests
 from node.core.requests import Refused
 from simulations.checks.checks import ALL
-from simulations.hardware import GIB
-from simulations.network import Weather
+from simulations.invented.hardware import GIB
+from simulations.invented.network import Weather
 from simulations.verdicts import PromiseBroken, Stalled
 from tests.simulations.checks.evening import Evening
 

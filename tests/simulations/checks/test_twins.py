@@ -7,9 +7,9 @@ from node.core import requests, selves
 from node.core.selves import Selves
 from simulations.checks.checks import Checks
 from simulations.checks.twins import TwinsAreStopped
-from simulations.network import Weather
+from simulations.invented.network import Weather
+from simulations.invented.world import World
 from simulations.verdicts import PromiseBroken
-from simulations.world import World
 
 
 def copied(*, cut: bool = False, marker: bool = True) -> int:

@@ -11,7 +11,7 @@ from mesh.logs import seal_block
 from mesh.persistence import SPACE_BLOCK, Persist, Write
 from mesh.roll.storage import block_key
 from simulations.checks.durable import DisksKeep
-from simulations.host import Host
+from simulations.invented.host import Host
 from simulations.verdicts import PromiseBroken
 from tests.simulations.checks.evening import Evening
 

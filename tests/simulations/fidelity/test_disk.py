@@ -9,9 +9,9 @@ import apsw
 import pytest
 
 from mesh.persistence import Write
-from node.shell import journal as journal_module
-from node.shell.journal import Journal, _close_untouched
-from node.shell.journal_errors import JournalError, JournalFailed, JournalFull
+from node.shell.disk import journal as journal_module
+from node.shell.disk.journal import Journal, _close_untouched
+from node.shell.disk.journal_errors import JournalError, JournalFailed, JournalFull
 from simulations.fidelity.disk import SECTOR_BYTES, Disk
 from simulations.fidelity.promises import integrity
 from simulations.fidelity.vfs import DiskFiles, Platter, platter

@@ -17,8 +17,8 @@ import trio
 from ledger.observations import Continuity
 from mesh.persistence import Persist
 from node.core.effects import Effect
-from node.shell import journal as journal_module
 from node.shell import opening
+from node.shell.disk import journal as journal_module
 from node.shell.driver import Driver
 from simulations.fidelity import __main__ as command
 from simulations.fidelity.faults import CATALOGUE

@@ -10,14 +10,14 @@ import pytest
 import trio
 
 from mesh.effects import Address
-from node.shell.dialler import Dial, dial_tcp
-from node.shell.interfaces import LOOPBACK
+from node.shell.datagrams.interfaces import LOOPBACK
+from node.shell.datagrams.udp import Gate
+from node.shell.streams.dialler import Dial, dial_tcp
 from node.shell.surroundings import OurPort
-from node.shell.udp import Gate
 from simulations.fidelity.air import Air
 from simulations.fidelity.gate import InventedGate
 from simulations.fidelity.pipe import dial
-from simulations.network import Network, Weather
+from simulations.invented.network import Network, Weather
 
 
 @dataclass

@@ -11,7 +11,7 @@ from mesh.effects import Address
 from simulations.fidelity.air import PORT, Air, Station
 from simulations.fidelity.pipe import WINDOW_BYTES, Doorway, Pipe, dial, knock, pair
 from simulations.fidelity.scheduling import live
-from simulations.network import Network, Weather
+from simulations.invented.network import Network, Weather
 
 
 @asynccontextmanager

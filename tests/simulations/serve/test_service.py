@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from simulations.observing import Observer
+from simulations.invented.observing import Observer
+from simulations.invented.world import World
 from simulations.serve.service import LINE_BYTES_MAX, Service, serve
 from simulations.verdicts import PromiseBroken
-from simulations.world import World
 
 RESERVE = {"type": "reserve", "ask": {"ram": "6GiB"}, "term_ms": 600_000}
 

@@ -12,9 +12,9 @@ from mesh.instant import HOUR, SECOND
 from node.cli.exits import SIMULATE_MISUSED
 from node.cli.main import main
 from node.core.requests import Facts
-from simulations.hardware import GIB, Card
+from simulations.invented.hardware import GIB, Card
+from simulations.invented.world import World
 from simulations.whatif.findings import CSV_COLUMNS, findings
-from simulations.world import World
 from tests.simulations.whatif.files import ONE_MACHINE, cluster, demand, studied
 
 ROOT = Path(__file__).parents[3]

@@ -166,7 +166,10 @@ plain = st.recursive(
         plain,
     )
 )
-@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=250,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_no_file_whatever_is_in_it_ends_otherwise_than_in_a_reading_or_a_sentence(
     tmp_path: Path, value: object
 ) -> None:
@@ -179,7 +182,10 @@ def test_no_file_whatever_is_in_it_ends_otherwise_than_in_a_reading_or_a_sentenc
 
 
 @given(st.text(alphabet='[]{}="\n#.machine job ram8GiB', max_size=80))
-@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=250,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_no_text_does_either(tmp_path: Path, text: str) -> None:
     path = tmp_path / "any.toml"
     path.write_text(text)
