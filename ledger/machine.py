@@ -30,6 +30,7 @@ from ledger.granting.capacity import readings_of
 from ledger.limits import REASON_CHARS_MAX, Limits
 from ledger.observations import (
     CapacitySeen,
+    Contested,
     Continuity,
     DiskSeen,
     Fenced,
@@ -157,11 +158,8 @@ class Ledger(Readable):
         """Take note of something about the world."""
         effects: list[LedgerEffect] = []
         match observation:
-            case CapacitySeen():
-                self._readings = readings_of(observation)
-                self.later.calendar.see(observation.wall, now)
-                if self._is_open:
-                    effects.extend(self._desk.look(self._readings))
+            case CapacitySeen() | Contested():
+                effects.extend(self._see(observation, now))
             case Fenced(hold, gone) if self._quarantine is not None:
                 self._quarantine.fenced(hold, gone)
             case Fenced(hold, gone):
@@ -187,6 +185,15 @@ class Ledger(Readable):
             case TwinLives(reason):
                 effects.extend(self._close(reason, now))
         return [*effects, *self._progress(now)]
+
+    def _see(self, seen: CapacitySeen | Contested, now: Instant) -> Sequence[LedgerEffect]:
+        """The machine, or what others claim of it, is not as it was."""
+        if isinstance(seen, Contested):
+            self.later.contest(seen.pools)
+            return self._desk.contest() if self._is_open else []
+        self._readings = readings_of(seen)
+        self.later.calendar.see(seen.wall, now)
+        return self._desk.look(self._readings) if self._is_open else []
 
     def _hear_of_rights(self, told: RightsTold | RightsWord) -> Sequence[LedgerEffect]:
         """Whatever is read is told again, so what can't be written now is passed over; not so a

@@ -31,9 +31,6 @@ class PoolReading:
     system: int
     free: int | None
     used: Mapping[bytes, int]
-    contested: bool = False
-    """Another owner says that it is its own: nothing is granted on it until one of us takes back
-    its word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +40,15 @@ class CapacitySeen:
     pools: tuple[PoolReading, ...]
     wall: int | None = None
     """The wall clock at this look, ns since 1970; for the calendar alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contested:
+    """Every pool of which another owner says that it is its own: nothing is granted on them until
+    one of us takes back its word. It counts at once; a probe may hang, and word of others comes
+    all the same."""
+
+    pools: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +156,7 @@ class RightsWord:
 
 Observation: TypeAlias = (
     CapacitySeen
+    | Contested
     | Fenced
     | OwnLogSeen
     | PeersKnown

@@ -62,6 +62,7 @@ class Desk:
         """When the end of a booking is near enough to be told."""
         self.planner = Planner(later)
         self.escrow = later.escrow
+        self._contested = later.contested
         self.changes = 0
         """How often something was written or looked at: what was worked out before is stale."""
         self._journal_at: Instant | None = None
@@ -285,12 +286,18 @@ class Desk:
         self.changes += 1
         return self._balance()
 
+    def contest(self) -> list[LedgerEffect]:
+        """Others say of more that it is theirs, or of less."""
+        self.changes += 1
+        return self._balance()
+
     def _balance(self) -> list[LedgerEffect]:
         if self.readings is None:
             return []
         stuck = {leg.pool for hold in self.endings.stuck() for leg in self.books.live[hold].legs}
+        barred = stuck | self._contested
         before = dict(self.books.pools)
-        for entry in capacity_entries(self.books, self.readings, stuck):
+        for entry in capacity_entries(self.books, self.readings, barred):
             self.write(entry)
         impaired = [
             pool

@@ -1,6 +1,6 @@
-"""What an owner keeps beside its log: who waits, what time it is, and what it hears of rights."""
+"""What an owner keeps beside its log: who waits, what time it is, what it hears of others."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -27,6 +27,13 @@ class Later:
     """Nobody but a judge, who must see what a decision was taken on: no log tells it later. They
     look and touch nothing; in production there are none."""
     escrow: Escrow = field(default_factory=Escrow)
+    contested: set[str] = field(default_factory=set)
+    """Pools of which another owner says that they are its own."""
+
+    def contest(self, pools: Iterable[str]) -> None:
+        """It is exactly these that another owner says are its own."""
+        self.contested.clear()
+        self.contested.update(pools)
 
     @classmethod
     def restored(cls, saved: Mapping[str, Mapping[bytes, bytes]]) -> Self:

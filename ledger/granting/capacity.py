@@ -27,13 +27,14 @@ def readings_of(seen: CapacitySeen) -> dict[str, PoolReading]:
 
 
 def capacity_entries(
-    books: Books, readings: Mapping[str, PoolReading], stuck: AbstractSet[str]
+    books: Books, readings: Mapping[str, PoolReading], barred: AbstractSet[str]
 ) -> list[Entry]:
-    """What to write so that the accounts agree with the machine. `stuck`: pools with work on them
-    that would not end."""
+    """What to write so that the accounts agree with the machine. `barred`: pools on which nothing
+    may be granted whatever they have: work there would not end, or another says they are its own.
+    """
     entries: list[Entry] = []
     for pool in sorted({*books.pools, *readings}):
-        entries.extend(_pool_entries(books, pool, readings.get(pool), pool in stuck))
+        entries.extend(_pool_entries(books, pool, readings.get(pool), pool in barred))
     return entries
 
 
@@ -60,14 +61,16 @@ def _uses(books: Books, reading: PoolReading) -> Iterable[tuple[int, int]]:
     return uses
 
 
-def _pool_entries(books: Books, pool: str, reading: PoolReading | None, stuck: bool) -> list[Entry]:
+def _pool_entries(
+    books: Books, pool: str, reading: PoolReading | None, barred: bool
+) -> list[Entry]:
     if reading is None:
         return _vanished(books, pool)
     if reading.total is None:
         return _state(books, pool, PoolState.UNKNOWN)
     target = min(max(0, reading.total - reading.system), AMOUNT_MAX)
     entries, capacity = _towards(books, pool, target)
-    impaired = stuck or reading.contested or capacity > target
+    impaired = barred or capacity > target
     return [*entries, *_state(books, pool, PoolState.IMPAIRED if impaired else PoolState.OPEN)]
 
 

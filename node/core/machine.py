@@ -16,7 +16,7 @@ from random import Random
 from typing import Any, Final
 
 from ledger import effects as books_effects
-from ledger.observations import Fenced, OwnLogSeen, PeersKnown
+from ledger.observations import Fenced, Observation, OwnLogSeen, PeersKnown
 from ledger.owner.standings import CLOSED, QUARANTINED
 from mesh import effects as mesh_effects
 from mesh.identity import NodeId
@@ -80,7 +80,7 @@ class Agent:
         self.belonging = Belonging(self.knowledge)
         self.revoking = self.belonging.revoking
         self.bulletin = Bulletin(self.knowledge)
-        self.attribution = Attribution(self.knowledge, self.bulletin, self.errands)
+        self.attribution = Attribution(self.knowledge, self.bulletin, self.errands, self._to_books)
         word = partial(health.doctor, self.knowledge)
         self.surveying = Surveying(self.knowledge, birth.as_told, word)
         self._started: Instant = 0
@@ -94,7 +94,8 @@ class Agent:
     # Doors in ----------------------------------------------------------------------------------
 
     def start(self, now: Instant, addresses: tuple[tuple[str, int, str], ...]) -> list[Effect]:
-        """The first effects: the mesh, then the books. Our epoch is on disk before this."""
+        """The first effects: the mesh, then the books. Our epoch is on disk before this; what a
+        start writes (a gang of an earlier life is over) is signed with it."""
         self._started = now
         self.addresses = hosts_of(addresses)
         self.knowledge.refold()
@@ -105,14 +106,14 @@ class Agent:
         effects += self.from_books(self.ledger.boot(now), now)
         effects += self.from_policy(self.selves.restore(self.birth), now)
         self._copies.begin()
-        effects += self.from_books(self.ledger.report(self._copies.known, now), now)
+        effects += self._to_books(self._copies.known, now)
         saved = self.birth.saved
         effects += self.from_errands(self.errands.restore(saved, now), now)
         effects += self.attribution.restore(saved, now)
         effects += self.inviting.restore(saved, now)
         effects += self.bulletin.cut_off(saved.get(SPACE_ASK, {}), self.errands.kept.in_line)
         effects += self.publish(self.image.keys_are(self.knowledge.keys), now)
-        return effects + self._publish_standing(now)
+        return effects + self._publish_standing(now) + self.seal(now)
 
     def receive(self, datagram: bytes, source: mesh_effects.Address, now: Instant) -> list[Effect]:
         """One datagram as it came off the wire."""
@@ -232,7 +233,7 @@ class Agent:
                     self.knowledge.fact_learned(fact, now)
                     told = [*self.rotating.learned(fact), *self.belonging.learned(fact, now)]
                     out += self.from_policy(told, now)
-                    out += self.attribution.learned(fact)
+                    out += self.attribution.learned(fact, now)
                 case mesh_effects.LogExtended(author, blocks):
                     out += self.bulletin.extended(author, blocks, now)
                     out += self._read(author, now)
@@ -242,9 +243,7 @@ class Agent:
                 case mesh_effects.ForkProven(author, first, _):
                     out.append(self.bulletin.forked(author, first))
                 case mesh_effects.OwnLogAhead(peer, blocks, bases):
-                    out += self.from_books(
-                        self.ledger.report(OwnLogSeen(peer, blocks, bases), now), now
-                    )
+                    out += self._to_books(OwnLogSeen(peer, blocks, bases), now)
                 case mesh_effects.PeerAnsweredForOurLog(peer):
                     out += self._told_of_copies(self._copies.answered(peer), now)
                 case mesh_effects.BlockStored(peer, position):
@@ -253,7 +252,7 @@ class Agent:
                     out += self.from_policy(self.selves.heard(effect), now)
                 case mesh_effects.PeerChanged(peer, change, detail):
                     out.append(self.bulletin.peer(peer, change, detail))
-                    out += self.attribution.changed(change)
+                    out += self.attribution.changed(change, now)
                     out += self._changed(peer, change, now)
                 case mesh_effects.RollFull() | mesh_effects.KeptOut():
                     out += self.from_policy(self.belonging.heard(effect, now), now)
@@ -276,9 +275,12 @@ class Agent:
     def _told_of_copies(self, known: PeersKnown | None, now: Instant) -> list[Effect]:
         if known is None:
             return []
-        return self.from_books(self.ledger.report(known, now), now) + self.rights.opened(now)
+        return self._to_books(known, now) + self.rights.opened(now)
 
     # What the books ask --------------------------------------------------------------------------
+
+    def _to_books(self, seen: Observation, now: Instant) -> list[Effect]:
+        return self.from_books(self.ledger.report(seen, now), now)
 
     def from_books(
         self, effects: Sequence[books_effects.LedgerEffect], now: Instant
@@ -317,7 +319,7 @@ class Agent:
         if lapsed and self.errands.still_runs(hold):
             return [Look("a lease ran out over work that goes on")]
         out = self.from_errands(self.errands.fenced(hold), now)
-        out += self.from_books(self.ledger.report(Fenced(hold, gone=True), now), now)
+        out += self._to_books(Fenced(hold, gone=True), now)
         return [*out, Look("a grant ended")]
 
     def _stands(self, state: str, now: Instant) -> list[Effect]:
@@ -362,7 +364,7 @@ class Agent:
                 out.append(last_word(said, self.birth.epoch))
                 out += self.from_mesh(said, now)
             elif isinstance(effect, TellBooks):
-                out += self.from_books(self.ledger.report(effect.seen, now), now)
+                out += self._to_books(effect.seen, now)
             elif isinstance(effect, Happened):
                 out.append(self.bulletin.event(effect.kind, effect.sentence, node=effect.node))
             elif isinstance(effect, mesh_effects.Learned):

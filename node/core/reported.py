@@ -33,10 +33,10 @@ def reported(agent: "Agent", report: Report, now: Instant) -> list[Effect]:
     match report:
         case InventoryRead(inventory):
             effects = agent.publish(agent.image.inventory_read(inventory), now)
-            effects += agent.attribution.inventory_read(report)
+            effects += agent.attribution.inventory_read(report, now)
         case Sampled(live, wall=wall):
             agent.knowledge.seen, agent.knowledge.seen_at = live, now
-            seen = CapacitySeen(agent.attribution.readings(report), wall)
+            seen = CapacitySeen(report.readings, wall)
             effects = agent.from_books(agent.ledger.report(seen, now), now)
             effects += agent.publish(agent.image.sampled(live), now)
             effects += agent.publish(agent.image.timed(agent.knowledge.timings, now), now)

@@ -11,13 +11,12 @@ What endangers a hold is told twice, by its owner's agent and by its holder's: e
 from the figures that it has, so that no alarm can be lost on the way.
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
 
-from ledger.observations import PoolReading
+from ledger.observations import Contested, Observation
 from ledger.owner.standings import KEEPING
 from mesh.effects import PeerChange
 from mesh.facts import Fact
@@ -58,15 +57,20 @@ FOLLOWED_MAX: Final = 256
 UNPROVOKED: Final = (How.OUT_OF_MEMORY, How.CRASHED)
 HEARD_MAX: Final = 1024
 """Holds of ours elsewhere that were called idle; beyond them nobody is told, and `holds` shows."""
+ToBooks = Callable[[Observation, Instant], list[Effect]]
+"""Our own ledger is told something of the world; what it wants done for that."""
 
 
 class Attribution:
     """One agent's."""
 
-    def __init__(self, knowledge: Knowledge, bulletin: Bulletin, errands: Errands) -> None:
+    def __init__(
+        self, knowledge: Knowledge, bulletin: Bulletin, errands: Errands, to_books: ToBooks
+    ) -> None:
         self._knowledge = knowledge
         self._bulletin = bulletin
         self._errands = errands
+        self._to_books = to_books
         self.ties = Ties()
         self.rivals = Rivals(knowledge)
         self.remembering = Remembering()
@@ -86,7 +90,8 @@ class Attribution:
         restore_ancestors(self.rivals, meta.get(META_ANCESTORS, b""))
         self.rivals.look()
         self._knowledge.contests = self.rivals.warnings()
-        return [*self.ties.restore(saved.get(SPACE_TIE, {}))]
+        contested = self._to_books(Contested(tuple(self.rivals.contested)), now)
+        return [*self.ties.restore(saved.get(SPACE_TIE, {})), *contested]
 
     # Our own machine -----------------------------------------------------------------------------
 
@@ -94,7 +99,7 @@ class Attribution:
         """A live look came in."""
         knowledge = self._knowledge
         knowledge.running, knowledge.now = sample.running, now
-        contest = self._contest()
+        contest = self._contest(now)
         books = knowledge.ledger.books
         if knowledge.ledger.standing[0] not in KEEPING:
             return contest  # in doubt: what these books do not show may still be found
@@ -175,32 +180,22 @@ class Attribution:
 
     # Who else says that it is theirs -------------------------------------------------------------
 
-    def readings(self, sample: Sampled) -> tuple[PoolReading, ...]:
-        """What the probes saw, as the books may take it: nothing is promised of the contested."""
-        contested = self.rivals.contested
-        if not contested:
-            return sample.readings
-        return tuple(
-            replace(one, contested=True) if one.pool in contested else one
-            for one in sample.readings
-        )
-
-    def inventory_read(self, read: InventoryRead) -> list[Effect]:
+    def inventory_read(self, read: InventoryRead, now: Instant) -> list[Effect]:
         """Our own machine was looked at."""
         if not isinstance(read.inventory, Inventory):
             return []
         self.rivals.we_are(read.inventory)
-        return self._contest()
+        return self._contest(now)
 
-    def changed(self, change: PeerChange) -> list[Effect]:
+    def changed(self, change: PeerChange, now: Instant) -> list[Effect]:
         """A member of the roll is thought of otherwise."""
-        return self._contest() if change in CHANGES else []
+        return self._contest(now) if change in CHANGES else []
 
-    def settled(self) -> list[Effect]:
+    def settled(self, now: Instant) -> list[Effect]:
         """A person has said who is who."""
-        return self._contest()
+        return self._contest(now)
 
-    def _contest(self) -> list[Effect]:
+    def _contest(self, now: Instant) -> list[Effect]:
         begun, over = self.rivals.look()
         if not begun and not over:
             return []
@@ -214,12 +209,12 @@ class Attribution:
             for sentence, ancestral in told.items()
         ]
         effects += [self._bulletin.event("pool.settled", f"{pool}: {SETTLED}") for pool in over]
-        row = ancestors_row(rivals)
-        return [*effects, row, Look("another node says that a pool of ours is its own")]
+        effects += [ancestors_row(rivals), Look("another node says that a pool of ours is its own")]
+        return effects + self._to_books(Contested(tuple(rivals.contested)), now)
 
     # Other machines, as far as our holds are concerned -------------------------------------------
 
-    def learned(self, fact: Fact) -> list[Effect]:
+    def learned(self, fact: Fact, now: Instant) -> list[Effect]:
         """A node said something new of itself."""
         if fact.author == self._knowledge.us:  # what an earlier start of ours said, told back
             if fact.topic == TOPIC_USE:
@@ -229,7 +224,7 @@ class Attribution:
             return []
         if fact.topic == TOPIC_INVENTORY:
             self.rivals.told(fact.author)
-            return self._contest()
+            return self._contest(now)
         if fact.topic == TOPIC_LIVE:
             return self._seen_elsewhere(fact.author)
         if fact.topic == TOPIC_USE:

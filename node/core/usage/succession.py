@@ -80,7 +80,7 @@ def answered(
         sentence = f"a reason has 1 to {REASON_CHARS_MAX} characters; everybody will read it"
         raise Refused("bad_request", sentence, "write --reason TEXT")
     if request.deny:
-        return _deny(agent, token, found.node)
+        return _deny(agent, token, found.node, now)
     if _is_done(agent, found.node):
         return [Reply(token, ok=True, body=_told(agent.knowledge, found.node, already=True))]
     _check(agent, found, force=request.force)
@@ -234,7 +234,7 @@ def _heritage(agent: "Agent", found: _Found, reason: str) -> Heritage:
     return Heritage(node, chains.chain(node), chains.base(node), reason, public, signature)
 
 
-def _deny(agent: "Agent", token: int, node: NodeId) -> list[Effect]:
+def _deny(agent: "Agent", token: int, node: NodeId, now: Instant) -> list[Effect]:
     """It was another machine: what it promised is not asked of us any more."""
     rivals = agent.attribution.rivals
     if node not in rivals.denied and len(rivals.denied) >= DENIED_MAX:
@@ -243,7 +243,7 @@ def _deny(agent: "Agent", token: int, node: NodeId) -> list[Effect]:
     rivals.denied[node] = None
     row = Write(SPACE_META, META_DENIED, msgpack.packb([*rivals.denied]))
     body = _told(agent.knowledge, node, denied=True)
-    return [Persist((row,)), *agent.attribution.settled(), Reply(token, ok=True, body=body)]
+    return [Persist((row,)), *agent.attribution.settled(now), Reply(token, ok=True, body=body)]
 
 
 def restore_denied(rivals: Rivals, row: bytes) -> None:
