@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 
+from ledger.books import Books
 from ledger.books.gangs import GangStage
 from ledger.commands import Answer, Outcome
 from ledger.limits import GANG_MAX
@@ -293,3 +294,24 @@ def test_every_cell_of_the_page_is_lived_through() -> None:
         name for names in named for name in names.split("`, `") if "-" in name and " " not in name
     }
     assert cells == {*CELLS, *WAITING, *AGAIN, *ENDS, *STANDS, *LATER}
+
+
+def test_what_a_start_writes_of_a_gang_before_it_is_signed_with_it() -> None:
+    play = Play()
+    play.ask()
+    play.until(Stage.HOLDING)
+    play.world.run_until(lambda: bool(_books(play).live), 5 * SECOND)
+    play.world.crash("ann")
+    play.world.hosts["ann"].lag = SECOND  # else the first look at the machine would sign it
+    play.world.start("ann")
+    mine = play.world.hosts["ann"].alive
+    folded = Books()
+    for block in mine.mesh.chains.chain(mine.identity.id):
+        assert folded.apply_block(block) is None
+    assert folded.gangs
+    assert not folded.live, "it ended what it had granted itself"
+    assert folded.state_hash() == _books(play).state_hash()
+
+
+def _books(play: Play) -> Books:
+    return play.world.hosts["ann"].alive.ledger.books

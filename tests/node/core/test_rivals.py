@@ -63,6 +63,19 @@ def test_a_card_that_two_nodes_advertise_is_granted_by_neither_and_both_say_so()
     assert card_wanted(world, "ann").ok
 
 
+def test_where_a_probe_hangs_the_word_of_another_counts_all_the_same() -> None:
+    world = mesh("ann", "bob", "cyd")
+    plugged(world, "ann")
+    world.hosts["ann"].hang_probes(True)
+    plugged(world, "bob")
+    assert state(world, "ann", CARD) is PoolState.IMPAIRED
+    assert not card_wanted(world, "ann").ok
+    world.hosts["bob"].cards = []
+    world.look("bob")
+    world.run(2 * SECOND)
+    assert state(world, "ann", CARD) is PoolState.OPEN
+
+
 def test_a_dead_rival_counts_for_as_long_as_its_log_shows_holds() -> None:
     world = mesh("ann", "bob", "cyd")
     plugged(world, "bob")
