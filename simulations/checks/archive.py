@@ -19,14 +19,13 @@ from ledger.entries import (
     EntryRefused,
     Expired,
     Held,
-    Posted,
     Reclaimed,
     Released,
     Transferred,
     Voided,
     decode_entry,
 )
-from ledger.entries.gangs import Enlisted, Settled
+from ledger.entries.gangs import Settled
 from ledger.lifecycle import HoldState
 from ledger.proving.beginnings import books_from
 from ledger.proving.tally import AuditError, Tally
@@ -44,6 +43,7 @@ from mesh.persistence import (
 from mesh.rejections import Rejection
 from mesh.roll.storage import parse_base
 from node.core.effects import Effect
+from simulations.checks.witnesses import Witnesses
 from simulations.invented.host import Host
 
 Ending = Voided | Expired | Released | Reclaimed | Closed
@@ -217,11 +217,7 @@ class Archive:
         self.durable: dict[str, Fold] = {}
         self.shelves: dict[str, Shelf] = {}
         self.published: dict[NodeId, Published] = {}
-        self.granted_in: dict[bytes, dict[bytes, None]] = {}
-        """Hold → the blocks in which it is granted."""
-        self.of_gangs: dict[bytes, None] = {}
-        self.settled_in: dict[bytes, dict[bytes, None]] = {}
-        """Of holds that are of gangs: hold → the blocks in which it is settled."""
+        self._witnesses = Witnesses()
         self.forgot: dict[str, Forgot] = {}
         self._unheard: dict[str, int] = {}
         """Of each machine: transactions counted here of which its agents were never told."""
@@ -238,13 +234,11 @@ class Archive:
 
     def has_copy(self, keeper: str, hold: bytes) -> bool:
         """Whether a grant of `hold` is on the disk of `keeper`, in a chain or beside it."""
-        # Before it is settled one of a gang's is a lease: a copy of that is none of the booking.
-        told = self.settled_in if hold in self.of_gangs else self.granted_in
-        return self._has_one(keeper, told.get(hold, ()))
+        return self._has_one(keeper, self._witnesses.copies(hold))
 
     def has_post(self, keeper: str, hold: bytes) -> bool:
-        """Whether what an owner says when it posts `hold` is there, whatever comes of it then."""
-        return self._has_one(keeper, self.granted_in.get(hold, ()))
+        """Whether what shows that `hold` was posted is there, whatever came of it then."""
+        return self._has_one(keeper, self._witnesses.posts(hold))
 
     def _has_one(self, keeper: str, told: Iterable[bytes]) -> bool:
         shelf = self.shelves.get(keeper)
@@ -363,9 +357,7 @@ class Archive:
         if base is None or books is None:
             return None
         digest = state_hash(base.state)
-        for hold in books.live_holds():
-            if hold.state is HoldState.POSTED:
-                self.granted_in.setdefault(hold.id, {})[digest] = None
+        self._witnesses.begun_with(digest, books)
         return digest
 
     def _publish(self, author: NodeId, reading: Reading) -> None:
@@ -385,13 +377,7 @@ class Archive:
         except EntryRefused:
             entries = None
         reading = self._by_hash[block.hash] = Reading(block, block.hash, entries)
-        for entry in entries or ():
-            if isinstance(entry, Posted) or (isinstance(entry, Adopted) and entry.posted):
-                self.granted_in.setdefault(entry.id, {})[reading.hash] = None
-            elif isinstance(entry, Enlisted):
-                self.of_gangs[entry.id] = None
-            elif isinstance(entry, Settled):
-                self.settled_in.setdefault(entry.id, {})[reading.hash] = None
+        self._witnesses.read(reading.hash, entries or ())
         return reading
 
 

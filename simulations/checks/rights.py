@@ -55,8 +55,15 @@ class RightsHold(Check):
                 if isinstance(entry, BEGINS) and self._by_rights(host, entry.principal, entry.legs):
                     self._of.setdefault(entry.id, entry.principal)
 
+    def started(self, host: Host) -> None:
+        """What a crash let through was on the disk, though its agent was never told."""
+        self._count(host)
+
     def durable(self, host: Host, writes: Sequence[Write]) -> None:
         """Remembered at once: what is on a disk now may not be there a moment later."""
+        self._count(host)
+
+    def _count(self, host: Host) -> None:
         for row, total in self.evidence.archive.durable[host.name].tally.rights.items():
             self._ever[host.id, row] = max(total, self._ever.get((host.id, row), 0))
 

@@ -14,6 +14,7 @@ from simulations.checks.rights import RightsHold
 from simulations.invented.hardware import GIB
 from simulations.verdicts import PromiseBroken
 from tests.simulations.checks.evening import Evening
+from tests.simulations.checks.test_unheard import Whole
 
 OPENED = 40 * SECOND
 """Longer than a quarantine."""
@@ -59,6 +60,21 @@ def test_rights_that_move_and_are_spent_are_looked_at_in_silence() -> None:
     assert spend(evening, "ann", "cyd", 0.5)
     evening.run(3)
     assert evening.checks.looked["G5"] > 3
+
+
+def test_rights_that_a_crash_lets_through_have_come_though_nobody_was_told() -> None:
+    evening = shared()
+    world, bob = evening.world, evening.world.hosts["bob"]
+    world.ask("ann", QuotaMove("alice", {"ram": "4GiB"}, target="bob"))
+    folds = evening.checks.evidence.archive.durable
+    assert world.run_until(
+        lambda: bob.alive.ledger.books.rights != folds["bob"].tally.rights, SECOND
+    )
+    bob.disk.random = Whole()
+    world.crash("bob")
+    world.start("bob")
+    assert bob.alive.ledger.books.entitled["alice", "ram"] == 4 * GIB
+    evening.run(3)
 
 
 def test_rights_that_count_twice_where_they_come_are_caught(

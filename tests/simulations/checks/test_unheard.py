@@ -16,7 +16,7 @@ from simulations.verdicts import PromiseBroken
 from tests.simulations.checks.evening import Evening
 
 
-class _Whole(Random):
+class Whole(Random):
     """The coin by which a batch under way is on the disk, and in no time."""
 
     def random(self) -> float:
@@ -27,7 +27,7 @@ def cut_short(evening: Evening, writes: list[Write]) -> Host:
     """Bob dies with `writes` under way; they are on his disk all the same."""
     bob = evening.world.hosts["bob"]
     evening.run(1)
-    bob.disk.random = _Whole()
+    bob.disk.random = Whole()
     bob.disk.begin(writes)
     evening.world.crash("bob")
     return bob
