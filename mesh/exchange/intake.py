@@ -167,9 +167,10 @@ class Intake:
         if not self._board.notary.vouches(fact):
             self._refuse("fact: " + Pinned.BAD.value, harvest)
         elif fact.epoch_counter < self._own_epoch.counter:
-            # Our words of an earlier run, on a topic we have not spoken about since: they stand
-            # until we do. Nobody upstairs learns anything from hearing them.
-            self._board.offer(fact)
+            # Our words of an earlier run, or of a copy of us, on a topic we have not spoken about
+            # since: they stand until we do. Whether they are still true is known upstairs.
+            if self._board.offer(fact) is Pinned.NEWS:
+                harvest.told.append(FactLearned(fact))
         elif later or foreign:
             self._fell_behind(fact, record, harvest)
 

@@ -94,8 +94,7 @@ class Agent:
     # Doors in ----------------------------------------------------------------------------------
 
     def start(self, now: Instant, addresses: tuple[tuple[str, int, str], ...]) -> list[Effect]:
-        """The first effects: the mesh, then the books. Our epoch is on disk before this; what a
-        start writes (a gang of an earlier life is over) is signed with it."""
+        """The first effects: the mesh, then the books. What is written is signed in the end."""
         self._started = now
         self.addresses = hosts_of(addresses)
         self.knowledge.refold()
@@ -112,7 +111,8 @@ class Agent:
         effects += self.attribution.restore(saved, now)
         effects += self.inviting.restore(saved, now)
         effects += self.bulletin.cut_off(saved.get(SPACE_ASK, {}), self.errands.kept.in_line)
-        effects += self.publish(self.image.keys_are(self.knowledge.keys), now)
+        for statement in self.image.begun(self.knowledge):
+            effects += self.publish(statement, now)
         return effects + self._publish_standing(now) + self.seal(now)
 
     def receive(self, datagram: bytes, source: mesh_effects.Address, now: Instant) -> list[Effect]:
@@ -234,6 +234,7 @@ class Agent:
                     told = [*self.rotating.learned(fact), *self.belonging.learned(fact, now)]
                     out += self.from_policy(told, now)
                     out += self.attribution.learned(fact, now)
+                    out += self.publish(self.image.told_back(fact, self.knowledge), now)
                 case mesh_effects.LogExtended(author, blocks):
                     out += self.bulletin.extended(author, blocks, now)
                     out += self._read(author, now)

@@ -141,7 +141,8 @@ class AnswersAreKept(Check):
 
     def _look(self, host: Host, promise: Promise, company: dict[str, int] | None) -> None:
         state = self.evidence.archive.signed[host.name].state(promise.hold)
-        kept = state is HoldState.POSTED if promise.posted else state.live
+        # A start that no other disk had may be lost: what was planned stands, and starts again.
+        kept = state in (HoldState.POSTED, HoldState.PLANNED) if promise.posted else state.live
         if kept:
             if company is not None and promise.posted:
                 self.evidence.seen[KEPT_THROUGH] += 1

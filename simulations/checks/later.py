@@ -60,14 +60,17 @@ class PlansStart(Check):
         if isinstance(entry, Planned):
             self._plans[entry.id] = now, entry
             return
-        after = now
+        decided, after = now, now
         if isinstance(entry, Extended):
             after += desk.remaining(entry.id, host.clock.read(now)) or 0
         had = {pool: desk.books.capacity(pool) for pool in desk.books.pools}
-        given = self._given.setdefault(host.name, {})
-        given.setdefault(entry.id, []).append(Given(now, after, had))
+        given = self._given.setdefault(host.name, {}).setdefault(entry.id, [])
         if isinstance(entry, Started) and entry.id in self._plans:
-            self._started(host, self._plans[entry.id][1])
+            decided, plan = self._plans[entry.id]
+            self._started(host, plan)
+            # Its own place was decided on with it. What a late start takes behind that is new.
+            given.append(Given(now, max(now, now + plan.start + plan.term - host.wall(now)), had))
+        given.append(Given(decided, after, had))
 
     def durable(self, host: Host, writes: Sequence[Write]) -> None:
         """Nobody has heard of a start before it is on disk, nor may rely on it."""

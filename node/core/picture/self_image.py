@@ -7,9 +7,11 @@ idle mesh is silent, and every peer's picture of us is the one we last signed.
 from dataclasses import dataclass
 from typing import Final
 
+from mesh.facts import Fact
 from mesh.instant import Instant
 from mesh.keys.keyring import Keyring
 from node.core.picture.hysteresis import worth_publishing
+from node.core.picture.knowledge import Knowledge
 from node.core.picture.throughputs import TOPIC_THROUGHPUT, Timings
 from node.core.picture.topics import (
     TOPIC_INVENTORY,
@@ -27,6 +29,8 @@ from node.core.picture.topics import (
 )
 
 NO_MODELS: Final = Models((), (), ())
+SILENT_IF_NONE: Final = (TOPIC_KEYS, TOPIC_MODELS)
+"""Of what most nodes never have we say nothing, and what was said of it once would stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,9 @@ class SelfImage:
 
     inventory: Inventory | None = None
     models: Models | None = None
+    """As last seen; None: nobody has looked since the start."""
+    models_told: bytes | None = None
+    """What everybody takes for our models. None: nothing was ever said of any."""
     live: Live | None = None
     standing: tuple[str, str] | None = None
     keys: KeysHeld | None = None
@@ -51,10 +58,11 @@ class SelfImage:
     def inventory_read(self, inventory: Inventory | Models) -> Statement | None:
         """A full probe came in. Where no model was ever seen there is nothing to tell of them."""
         if isinstance(inventory, Models):
-            if inventory == (self.models or NO_MODELS):
+            body, self.models = encode(inventory), inventory
+            if body == (self.models_told or encode(NO_MODELS)):
                 return None
-            self.models = inventory
-            return Statement(TOPIC_MODELS, encode(inventory))
+            self.models_told = body
+            return Statement(TOPIC_MODELS, body)
         if inventory == self.inventory:
             return None
         self.inventory = inventory
@@ -74,11 +82,32 @@ class SelfImage:
 
     def keys_are(self, ring: Keyring) -> Statement | None:
         """Which secrets we take for the mesh's; told once there has been a change of secret."""
-        held = KeysHeld(ring.primary.key_id.hex(), tuple(one.key_id.hex() for one in ring.keys))
+        held = _held(ring)
         if held == self.keys or ring.is_as_founded:
             return None
         self.keys = held
         return Statement(TOPIC_KEYS, encode(held))
+
+    def told_back(self, fact: Fact, knowledge: Knowledge) -> Statement | None:
+        """Words of ours that we may not have said in this start: an earlier one did, or a copy of
+        this machine. They stand as ours until we say otherwise, so we do where they are not true.
+        """
+        if fact.author != knowledge.us:
+            return None
+        if fact.topic == TOPIC_MODELS:
+            self.models_told = fact.body
+            return None if self.models is None else self.inventory_read(self.models)
+        if fact.topic == TOPIC_KEYS:
+            self.keys = _held(knowledge.keys)
+            body = encode(self.keys)
+            return None if body == fact.body else Statement(TOPIC_KEYS, body)
+        return None
+
+    def begun(self, knowledge: Knowledge) -> list[Statement]:
+        """A start: what our own board says of us, and is not so any more."""
+        said = (knowledge.mesh.board.fact(knowledge.us, topic) for topic in SILENT_IF_NONE)
+        stale = [self.told_back(fact, knowledge) for fact in said if fact is not None]
+        return [one for one in (*stale, self.keys_are(knowledge.keys)) if one is not None]
 
     def keeps_out(self, body: bytes) -> Statement | None:
         """Who is revoked, as far as we know; told once there is anybody."""
@@ -93,3 +122,7 @@ class SelfImage:
             return None
         self.standing = (state, reason)
         return Statement(TOPIC_STANDING, encode(Standing(state, reason, remaining_ms)))
+
+
+def _held(ring: Keyring) -> KeysHeld:
+    return KeysHeld(ring.primary.key_id.hex(), tuple(one.key_id.hex() for one in ring.keys))

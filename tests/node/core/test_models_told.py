@@ -3,6 +3,7 @@
 from mesh.instant import SECOND
 from node.core import requests
 from node.core.picture.reports import InventoryRead
+from node.core.picture.self_image import NO_MODELS
 from node.core.picture.topics import LoadedFact, Models, ServerFact
 from simulations.invented.world import World
 
@@ -31,3 +32,20 @@ def test_a_model_loaded_on_one_machine_is_known_on_the_other_and_unloaded_too() 
         models = known()
         assert isinstance(models, dict)
         assert [row["name"] for row in models["loaded"]] == shown
+
+
+def test_models_that_went_while_the_agent_was_off_are_known_no_more() -> None:
+    world = World(1)
+    for name in ("ann", "bob"):
+        world.add(name)
+        world.start(name, first=True)
+    world.run(5 * SECOND)
+    world.report("ann", InventoryRead(OLLAMA))
+    world.run(5 * SECOND)
+    world.crash("ann")
+    world.start("ann")
+    world.run(SECOND)
+    world.report("ann", InventoryRead(NO_MODELS))
+    world.run(5 * SECOND)
+    models = world.answer("bob", requests.Facts("ann")).body["nodes"][0]["models"]
+    assert models["loaded"] == []

@@ -210,6 +210,23 @@ def test_who_comes_back_with_no_memory_and_an_old_key_is_greeted_under_it(world:
     assert everybody_meets(world)
 
 
+def test_a_restored_backup_does_not_pass_for_one_that_has_the_key(world: World) -> None:
+    cyd = world.hosts["cyd"]
+    disk, ring = cyd.disk.snapshot(), cyd.keys
+    done(world, "ann", "install", secret=NEXT.text)
+    world.run(SECOND)
+    world.crash("cyd", power=True)
+    cyd.disk.set_back(disk)
+    cyd.keys, cyd.marker = ring, None
+    world.start("cyd")
+    world.run(10 * SECOND)
+    refused = change(world, "ann", "use", key=NEW)
+    assert refused["sentence"] == "cyd: do not have it yet; nothing was changed"
+    assert done(world, "ann", "install", key=NEW)["cyd"] == "done"
+    world.run(SECOND)
+    assert done(world, "ann", "use", key=NEW) == dict.fromkeys(NAMES, "done")
+
+
 def test_of_whom_nothing_was_heard_since_the_start_nobody_says_that_it_lacks_a_key(
     world: World,
 ) -> None:
