@@ -269,7 +269,7 @@ TABLES: Final[Mapping[str, Bound]] = {
     "Rivals.ancestors": _members,
     "Rivals.denied": DENIED_MAX,
     "Rivals.kept": ANCESTORS_MAX,
-    "Rivals.contested": POOLS_MAX,
+    "Desk._contested": POOLS_MAX, "Rivals.contested": POOLS_MAX,
     "Claim.machine": 2,
     "Claim.pools": POOLS_MAX,
     "Outcasts._told": REVOKED_MAX,
