@@ -8,6 +8,7 @@ import pytest
 from ledger import desk, granting
 from ledger.commands import TTL_MAX, Answer, GrantKind, Hold, Inquire, Leg, Post, Release, Renew
 from ledger.leases import holder_span
+from ledger.lifecycle import HoldState
 from ledger.visits import Visit
 from mesh.instant import HOUR, MILLISECOND, SECOND
 from mesh.persistence import Write
@@ -21,6 +22,7 @@ from simulations.checks.discipline import AskersBelieve, OnlyTheHolder, Suspects
 from simulations.checks.durable import CopiesAreThere, DisksKeep, DurableBeforeAudible
 from simulations.checks.ends import AnswersAreKept, EndsInTime
 from simulations.checks.grants import NothingTwice
+from simulations.checks.later import PlansStart
 from simulations.invented.hardware import GIB
 from simulations.invented.host import Host
 from simulations.invented.network import Weather
@@ -329,6 +331,30 @@ def test_forgotten_with_every_copy_is_excused_also_of_a_machine_with_a_twin_that
         world.start(name)
     evening.run(60)
     evening.reserve("bob", "bob", "5GiB")
+
+
+def test_a_start_that_only_its_owners_disk_had_may_be_lost_and_the_plan_starts_again() -> None:
+    evening = Evening([AnswersAreKept, PlansStart])
+    world, bob, archive = evening.world, evening.world.hosts["bob"], evening.checks.evidence.archive
+    start = bob.wall(world.now) + 20 * SECOND
+    plan = bytes.fromhex(evening.reserve("ann", "bob", "5GiB", start_at_ms=start // MILLISECOND))
+    evening.run(5)
+    planned = bob.disk.snapshot()
+    world.network.cut(["bob"], ["ann", "cyd"])
+    evening.run(20)
+    assert archive.signed["bob"].state(plan) is HoldState.POSTED
+    world.crash("bob", power=True)
+    bob.disk.set_back(planned)
+    bob.marker = None
+    world.network.heal()
+    bob.set_ram(3 * GIB)
+    world.start("bob")
+    evening.run(60)
+    assert archive.signed["bob"].state(plan) is HoldState.PLANNED
+    bob.set_ram(8 * GIB)
+    world.look("bob")
+    evening.run(10)
+    assert archive.signed["bob"].state(plan) is HoldState.POSTED
 
 
 def test_an_owner_that_does_not_listen_to_copies(monkeypatch: pytest.MonkeyPatch) -> None:
