@@ -46,7 +46,7 @@ def gang(tastes: Tastes, diary: Diary, wall: Callable[[], int]) -> Script:
     ahead = tastes.dice.choice(AHEAD)
     if ahead:
         start = (wall() + ahead) // MILLISECOND
-        wanted = replace(wanted, start_at_ms=max(1, start), carried=False, wait_ms=0)
+        wanted = replace(wanted, start_at_ms=max(1, start), carried=False)
     reply = yield from _patiently(wanted, tastes)
     diary.replied("gang", reply)
     if reply is None or not reply.ok or tastes.forgets():

@@ -10,7 +10,7 @@ from ledger.books.gangs import Gang
 from ledger.commands import GANG_MEMBERS_MAX
 from mesh.identity import NodeId, parse_id
 from node.core import answers, choosing, planning
-from node.core.gangs.gang import is_leased
+from node.core.gangs.gang import is_later, is_leased
 from node.core.names import find_hold
 from node.core.outlook import Choice, Onlooker, Outlook, legs_of, work_of
 from node.core.picture.knowledge import Knowledge
@@ -29,9 +29,9 @@ def opening(knowledge: Knowledge, reserve: ReserveGang) -> Callable[[], Outlook]
     check_count(reserve.nodes)
     if reserve.pid is not None and reserve.pid_started is None:
         raise Refused("bad_request", "a pid needs its start time beside it, against reuse")
-    if reserve.start_at_ms is not None and (is_leased(reserve) or reserve.wait_ms):
-        sentence = "what starts later is booked, and neither waits nor is kept up by its asker"
-        raise Refused("bad_request", sentence, "leave out --pid, --carried and --wait")
+    if is_later(reserve) and is_leased(reserve):
+        sentence = "what starts later is booked, and not kept up by its asker"
+        raise Refused("bad_request", sentence, "leave out --pid and --carried")
     one = Reserve(
         reserve.ask, reserve.term_ms, reserve.label, reserve.principal,
         wait_for_opening=reserve.wait_for_opening, wait_ms=reserve.wait_ms,
@@ -44,7 +44,8 @@ def opening(knowledge: Knowledge, reserve: ReserveGang) -> Callable[[], Outlook]
     for request in wish.values():
         check_pin(request)
     parts = tuple(wish[str(ask)] for ask in asks)
-    return lambda: outlook(knowledge, parts, patient=reserve.wait_ms > 0)
+    stands_in_line = reserve.wait_ms > 0 and not is_later(reserve)
+    return lambda: outlook(knowledge, parts, patient=stands_in_line)
 
 
 def check_count(nodes: int) -> None:

@@ -38,6 +38,11 @@ def is_leased(reserve: ReserveGang) -> bool:
     return reserve.carried or reserve.pid is not None
 
 
+def is_later(reserve: ReserveGang) -> bool:
+    """Whether it is planned for then, and takes no room before."""
+    return reserve.start_at_ms is not None
+
+
 def enlisting(reserve: ReserveGang, gang: bytes) -> Enlisting:
     """As a hold names its gang."""
     return Enlisting(gang, 0 if is_leased(reserve) else reserve.term_ms * MILLISECOND)
@@ -48,7 +53,7 @@ def one_of(reserve: ReserveGang) -> Reserve:
     that its asker keeps up, unless it is to start later: then it is pencilled in."""
     return Reserve(
         reserve.ask, reserve.term_ms, reserve.label, reserve.principal, force=reserve.force,
-        token=reserve.token, carried=reserve.start_at_ms is None, start_at_ms=reserve.start_at_ms,
+        token=reserve.token, carried=not is_later(reserve), start_at_ms=reserve.start_at_ms,
     )  # fmt: skip
 
 
@@ -75,7 +80,7 @@ BELIEFS: Final[dict[Stage, Duration]] = {
 def belief(stage: Stage, reserve: ReserveGang | None) -> Duration | None:
     """As above. What is planned for later takes no room and needs no heartbeat: once it is posted
     it waits for the proof at once."""
-    if stage is Stage.POSTING and reserve is not None and reserve.start_at_ms is not None:
+    if stage is Stage.POSTING and reserve is not None and is_later(reserve):
         return BELIEFS[Stage.PARKING]
     return BELIEFS.get(stage)
 
@@ -188,8 +193,11 @@ class Gang:
     """When it was first asked for."""
     rests_until: Instant = 0
     """After a try that failed it pauses, so that two gangs do not meet again and again."""
-    shunned: dict[NodeId, None] = field(default_factory=dict)
-    """Owners that refused of late: asked again only where nobody else is left."""
+    shunned: dict[NodeId, bool] = field(default_factory=dict)
+    """Owners that refused of late, and whether for good: asked again only where nobody else is
+    left, those that may think better of it first."""
+    is_hopeless: bool = False
+    """The last one that refused had said no for good before, and had to be asked again."""
     tried: list[dict[str, Any]] = field(default_factory=list)
     why: str = ""
     """Why the present attempt ends."""

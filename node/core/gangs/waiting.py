@@ -3,6 +3,10 @@
 The first try goes to whoever the picture says has room. Whoever would wait stands in lines from
 then on (`places.py`), and is asked for holds again when enough owners say that it is its turn, or
 when others than those have room.
+
+One that starts later stands in no line, for what is planned ends by a person's word, which nobody
+foresees (`node/core/reserving/later.py`). It tries again now and then, until enough calendars have
+room for it at once, its time is over, or its start is past.
 """
 
 from collections.abc import Sequence
@@ -13,18 +17,22 @@ from ledger.entries.gangs import GangBegun
 from ledger.limits import REMAINING_EVERY
 from ledger.observations import GangStep
 from mesh.identity import NONCE_BYTES
-from mesh.instant import SECOND, Duration, Instant, in_seconds
+from mesh.instant import MILLISECOND, SECOND, Duration, Instant, in_seconds
 from mesh.persistence import SPACE_ASK, Persist, Write
 from node.core.gangs import kept
-from node.core.gangs.gang import GangingEffect, Member, Record, Stage
+from node.core.gangs.gang import Gang, GangingEffect, Member, Record, Stage, is_later
 from node.core.gangs.places import progress
-from node.core.gangs.table import GangTable
+from node.core.gangs.table import AT_ONCE_TRIES, GangTable
 from node.core.outlook import Choice, Outlook
 from node.core.requests import Refused
+from node.core.requests.gangs import ReserveGang
+from node.core.reserving import later
 from node.core.reserving.lines import roughly
 
 KEEP_EVERY: Final[Duration] = REMAINING_EVERY
 """How often the age of one that waits is put on disk: as seldom as what is left of a booking."""
+WORDS_MAX: Final = 4
+"""Refusals that a sentence names; programs are given more of them."""
 
 
 class WaitingGangs(GangTable):
@@ -40,6 +48,8 @@ class WaitingGangs(GangTable):
         gang = self._gangs[key]
         assert gang.look is not None and gang.reserve is not None  # noqa: PT018 - one fact: it is ours
         outlook = gang.look()
+        if is_later(gang.reserve) and gang.attempts >= AT_ONCE_TRIES and now >= gang.patience:
+            return self._refuse(key, self._in_vain(key, last_words(gang), now))
         lined_up = self._line_up(key, outlook, now) if gang.attempts else []
         chosen = self._chosen(key, outlook, now)
         shut = self._books.cannot_begin()
@@ -65,13 +75,13 @@ class WaitingGangs(GangTable):
 
     def _chosen(self, key: int, outlook: Outlook, now: Instant) -> list[Member]:
         """Whom to ask now: where it stands in line it is served in its turn, and does not push in;
-        who refused of late comes last."""
+        who refused of late comes behind all others, and who did for good behind those."""
         gang = self._gangs[key]
         assert gang.reserve is not None, "only what was asked for here looks for owners"
         lined = {place.choice.owner for place in self._places.of(key)}
         free = [(one, b"") for one in outlook.choices if one.owner not in lined]
         able = [(one.choice, one.id) for one in self._places.ready(key, now)] + free
-        able.sort(key=lambda one: one[0].owner in gang.shunned)
+        able.sort(key=lambda one: gang.shunned.get(one[0].owner, -1))
         return [self._member(choice, place) for choice, place in able[: gang.reserve.nodes]]
 
     def _member(self, choice: Choice, place: bytes) -> Member:
@@ -89,12 +99,15 @@ class WaitingGangs(GangTable):
         opens = gang.reserve.wait_for_opening and (shut is not None or outlook.soon is not None)
         if not gang.gone and (opens or now < gang.patience):
             why = shut or outlook.soon or f"{len(outlook.choices)} of {gang.reserve.nodes} fit"
-            return [*self._line_up(key, outlook, now), *self._wait(key, why, SECOND, now)]
+            pause = later.AGAIN if is_later(gang.reserve) else SECOND
+            return [*self._line_up(key, outlook, now), *self._wait(key, why, pause, now)]
         if shut is not None:
             refused = Refused("refused", f"a gang needs our own log: {shut}", "ask again later")
             return self._refuse(key, refused)
         if gang.reserve.wait_ms:
-            return self._refuse(key, self._in_vain(key, outlook, now))
+            ready = len(self._places.ready(key, now))
+            why = outlook.why_not or f"{ready} of {gang.reserve.nodes} nodes had room"
+            return self._refuse(key, self._in_vain(key, why, now))
         return self._refuse(key, Refused("not_possible", outlook.why_not, outlook.hint))
 
     def _line_up(self, key: int, outlook: Outlook, now: Instant) -> list[GangingEffect]:
@@ -114,12 +127,16 @@ class WaitingGangs(GangTable):
         """A try failed: pause, with dice, and then look again."""
         gang = self._gangs[key]
         pause = self._pause(gang)
+        if gang.attempts >= AT_ONCE_TRIES and gang.reserve is not None and is_later(gang.reserve):
+            pause += later.AGAIN
         gang.rests_until = now + pause
         return self._wait(key, why, pause, now)
 
     def _wait(self, key: int, why: str, pause: Duration, now: Instant) -> list[GangingEffect]:
         gang = self._gangs[key]
         gang.stage, gang.members, gang.wake_at = Stage.WAITING, [], now + pause
+        if now < gang.patience:
+            gang.wake_at = min(gang.wake_at, gang.patience)
         aged = self._keep(key, now) if now - gang.kept_at >= KEEP_EVERY else []
         if places := self._places.of(key):
             return [*aged, progress(gang, places, self._places.turn_in(key, now), why, now)]
@@ -142,12 +159,31 @@ class WaitingGangs(GangTable):
             return [*effects]
         return [*effects, *self._try(key, now)]
 
-    def _in_vain(self, key: int, outlook: Outlook, now: Instant) -> Refused:
+    def _patience(self, reserve: ReserveGang, now: Instant) -> Instant:
+        """Until when it tries again: nobody waits for a start that is past."""
+        patience = now + reserve.wait_ms * MILLISECOND
+        if reserve.start_at_ms is None:
+            return patience
+        start = self._books.moment(reserve.start_at_ms)
+        return patience if start is None else min(patience, start)
+
+    def _in_vain(self, key: int, why: str, now: Instant) -> Refused:
         """It waited as long as it would."""
         gang = self._gangs[key]
         assert gang.reserve is not None, "only what was asked for here waits"
-        waited, ready = roughly(now - gang.since), len(self._places.ready(key, now))
-        sentence = f"{outlook.why_not or f'{ready} of {gang.reserve.nodes} nodes had room'}"
-        sentence = f"no {gang.reserve.nodes} nodes had room at once in {waited}: {sentence}"
+        waited, nodes = roughly(now - gang.since), gang.reserve.nodes
+        if is_later(gang.reserve):
+            sentence = f"no {nodes} calendars had room for it then, all at once, in {waited}: {why}"
+            hint = (
+                "nothing is planned; `holdfast where --nodes --start` shows the room at other times"
+            )
+            return Refused("timeout", sentence, hint)
+        sentence = f"no {nodes} nodes had room at once in {waited}: {why}"
         hint = "nothing is held; ask for less, or wait longer: `holdfast holds --waiting`"
         return Refused("timeout", sentence, hint)
+
+
+def last_words(gang: Gang) -> str:
+    """Who refused of late, and in what words."""
+    told = "; ".join(f"{tried['node']}: {tried['detail']}" for tried in gang.tried[-WORDS_MAX:])
+    return told or gang.why

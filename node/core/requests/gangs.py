@@ -16,9 +16,10 @@ WAIT_MS_MAX: Final = 366 * 24 * 3_600_000
 class ReserveGang(msgspec.Struct, frozen=True, tag="reserve_gang", forbid_unknown_fields=True):
     """`ask` on each of `nodes` different nodes: all of them or none. For so long as `wait_ms` says
     it waits in the lines of owners until enough have room at one moment; nothing is held meanwhile.
-    `start_at_ms`: bookings that start then, by their owners' wall clocks, and take no room before.
-    `carried`: leases, which this agent renews while it runs, and (`pid`) while that process of this
-    machine does; when one of them is lost, all of it ends.
+    `start_at_ms`: bookings that start then, by their owners' wall clocks, and take no room before;
+    to wait for that is to try again, in no line. `carried`: leases, which this agent renews while
+    it runs, and (`pid`) while that process of this machine does; when one of them is lost, all of
+    it ends.
 
     → {id, state, kind, term_ms, remaining_ms, members: [{id, owner: {id, name}, legs, remaining_ms,
     token, receipts, stored_on}], tried, stored_on: [name…], warnings}
