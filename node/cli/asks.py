@@ -43,8 +43,8 @@ def document(flags: Namespace) -> dict[str, Any]:
         from node.cli.model_needs import needs
 
         written = {**needs(flags), **written}
-    elif flags.words and not any(name in written for name in ROOM):
-        written = {**_of_a_model(" ".join(flags.words)), **written}
+    else:
+        written = with_room(written, " ".join(flags.words))
     if not flags.words and not written:
         raise wrong_usage("say what is needed", _EXAMPLE)
     _check(written)
@@ -53,13 +53,13 @@ def document(flags: Namespace) -> dict[str, Any]:
     return {"words": " ".join(flags.words), **written} if flags.words else written
 
 
-def _of_a_model(words: str) -> dict[str, Any]:
-    names = perhaps_named(words)
-    if not names:
-        return {}
+def with_room(written: dict[str, Any], words: str) -> dict[str, Any]:
+    """`written`, and where it says no amounts, the room for a model that `words` call by name."""
+    if any(name in written for name in ROOM) or not (names := perhaps_named(words)):
+        return written
     from node.cli.model_needs import named
 
-    return named(names, words)
+    return {**named(names, words), **written}
 
 
 def term_ms(text: str | None, flag: str = "--for", limit: str = "") -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from node.cli.asking import answer, show
-from node.cli.asks import document
+from node.cli.asks import document, with_room
 from node.cli.exits import NO, YES, wrong_usage
 from node.cli.render import clean, table
 
@@ -15,9 +15,9 @@ NOWHERE = "why, node by node: `holdfast explain` with the same words and flags"
 
 def run(flags: Namespace) -> int:
     """0 when every job fits, 1 when one does not."""
-    jobs = _jobs(Path(flags.jobs)) if flags.jobs else [("job", document(flags))]
     if flags.jobs and flags.words:
         raise wrong_usage("a job in words and --jobs are two different plans", "write one of them")
+    jobs = _jobs(Path(flags.jobs)) if flags.jobs else [("job", document(flags))]
     body = answer(flags, {"type": "plan", "jobs": [ask for _, ask in jobs]})
     for (name, _), job in zip(jobs, body["jobs"], strict=True):
         job["name"] = name
@@ -56,10 +56,19 @@ def _jobs(path: Path) -> list[tuple[str, dict[str, Any]]]:
     from placement.asking.files import DocumentError, read_jobs
 
     try:
-        return read_jobs(path.suffix, read_whole(path, JOBS_BYTES_MAX).decode("utf-8"))
+        jobs = read_jobs(path.suffix, read_whole(path, JOBS_BYTES_MAX).decode("utf-8"))
     except DocumentError as error:
         raise wrong_usage(f"{path}: {error}") from error
     except ModelError as error:
         raise wrong_usage(str(error), "is the path right?") from error
     except UnicodeDecodeError as error:
         raise wrong_usage(f"{path} is not text", "write it as UTF-8") from error
+    return [(name, with_room(ask, _words(name, ask))) for name, ask in jobs]
+
+
+def _words(name: str, ask: dict[str, Any]) -> str:
+    """What the job `name` says in plain words."""
+    words = ask.get("words", "")
+    if not isinstance(words, str):
+        raise wrong_usage(f"{name}: words is no text", 'write it as words = "build the repo"')
+    return words

@@ -43,3 +43,25 @@ def test_a_plan_that_fits_nowhere_offers_nothing_to_take(state: Path, run: Run) 
     assert "nowhere (1 not enough room)" in ran.out
     assert "--plan" not in ran.out
     assert "holdfast explain" in ran.out
+
+
+def test_a_job_in_words_takes_as_much_as_the_model_that_it_calls_by_name(
+    state: Path, run: Run, tmp_path: Path
+) -> None:
+    words = "run ollama inference with llama3.1:70b"
+    jobs = tmp_path / "jobs.json"
+    sized = {"name": "sized", "words": words, "ram": "60GiB"}
+    jobs.write_text(json.dumps({"job": [{"name": "named", "words": words}, sized]}))
+    with FakeAgent(state) as agent:
+        agent.say("plan", {"jobs": [{**WHERE, "plan": "plan1-abcd"}] * 2, "ages_ms": {}})
+        ran = run("plan", "--jobs", str(jobs))
+        run("reserve", words)
+        planned, reserved = (heard for heard in agent.heard if heard["type"] in ("plan", "reserve"))
+        assert planned["jobs"][0] == reserved["ask"], "its token is for the same request"
+        assert planned["jobs"][0]["memory"].endswith("MiB")
+        assert planned["jobs"][1] == {"words": words, "ram": "60GiB"}
+    assert "llama3.1:70b, ollama" in ran.err
+    jobs.write_text('{"words": 7, "ram": "1GiB"}')
+    ran = run("plan", "--jobs", str(jobs))
+    assert ran.status == 2
+    assert "words is no text" in ran.err
