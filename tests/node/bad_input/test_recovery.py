@@ -3,14 +3,16 @@
 That a quarantine ends, and with what, is looked at elsewhere: here nobody waits for half a minute.
 """
 
+import json
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from simulations.demo.nodes import Node, StepFailed
+from simulations.demo.nodes import Node, StepFailed, until
 from tests.node.bad_input.people import House, command, ends, hold, holds, running, start
 
 HALF_A_PAGE = 2048
@@ -96,3 +98,47 @@ def test_a_disk_that_came_back_with_less_is_noticed_and_nothing_is_granted_on_it
         assert refused.status == 1, refused
         assert "quarantine" in refused.err, refused
         assert later in holds(ann), "what is on the disk is shown, and nothing is granted"
+
+
+def test_a_backup_older_than_a_new_secret_is_known_to_lack_it_and_is_not_shut_out(
+    home: House,
+) -> None:
+    ann, bob, backup = home.node("ann"), home.node("bob"), home.folder / "backup"
+    with running(bob, "--first"):
+        with running(ann, "--first", "--secret-file", str(bob.state / "secret")):
+            until("they know each other", lambda: _alive(bob), 15)
+        shutil.copytree(ann.state, backup)
+        with running(ann):
+            until("it is back", lambda: _alive(bob), 15)
+            assert command(bob, "keys", "generate").status == 0
+            assert command(bob, "keys", "install").status == 0
+            until("both have it", lambda: _missing(bob)["installed"] == [], 15)
+        shutil.rmtree(ann.state)
+        shutil.copytree(backup, ann.state)
+        with running(ann):
+            until("it is known to lack it", lambda: _missing(bob)["installed"] == ["ann"], 15)
+            old, new = _keys(bob)["primary"]["key"], _keys(bob)["installed"]["key"]
+            refused = command(bob, "keys", "use", new)
+            assert refused.status == 1, refused
+            assert "ann: do not have it yet; nothing was changed" in refused.err, refused
+            for step in (("install", new), ("use", new), ("remove", old)):
+                done = command(bob, "keys", *step)
+                assert done.status == 0, done
+            until("it speaks under the new one", lambda: _keys(ann)["primary"]["key"] == new, 15)
+            assert _alive(bob)
+            assert _alive(ann)
+
+
+def _alive(node: Node) -> bool:
+    return [row["liveness"] for row in node.granted(type="status")["peers"]] == ["alive"]
+
+
+def _keys(node: Node) -> dict[str, Any]:
+    """State → the key that is in it."""
+    told = json.loads(command(node, "keys", "list", "--json").out)
+    return {key["state"]: key for key in told["keys"]}
+
+
+def _missing(node: Node) -> dict[str, Any]:
+    """State → at whom the key that is in it is missing."""
+    return {state: key["missing_at"] for state, key in _keys(node).items()}
