@@ -99,7 +99,7 @@ class WaitingGangs(GangTable):
         opens = gang.reserve.wait_for_opening and (shut is not None or outlook.soon is not None)
         if not gang.gone and (opens or now < gang.patience):
             why = shut or outlook.soon or f"{len(outlook.choices)} of {gang.reserve.nodes} fit"
-            pause = later.AGAIN if is_later(gang.reserve) else SECOND
+            pause = later.AGAIN if is_later(gang.reserve) and not opens else SECOND
             return [*self._line_up(key, outlook, now), *self._wait(key, why, pause, now)]
         if shut is not None:
             refused = Refused("refused", f"a gang needs our own log: {shut}", "ask again later")
