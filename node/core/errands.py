@@ -43,6 +43,7 @@ from node.core.gangs import books as gang_books
 from node.core.gangs.gang import AskMember, Disbanded, Formed, GangingEffect, Record
 from node.core.gangs.ganging import Ganging
 from node.core.outlook import Outlook
+from node.core.picture.grants import ends_at
 from node.core.picture.knowledge import Knowledge
 from node.core.picture.reports import WorkEnded
 from node.core.processes import Process
@@ -358,7 +359,9 @@ class Errands:
         reserve = done.reserve
         state = HoldState.PENDING if reserve.hold_only else HoldState.POSTED
         since = done.since if is_carried(reserve) else None
-        self._knowledge.remember_grant(done.answer, done.choice.owner, state, now, since)
+        self._knowledge.remember_grant(
+            done.answer, done.choice.owner, state, now, since, ends_at(reserve)
+        )
         if reserve.pid is None:
             return [reply]
         assert reserve.pid_started is not None
@@ -375,5 +378,8 @@ class Errands:
     def _formed(self, done: Formed, now: Instant) -> Reply:
         for member in done.members:
             if member.answer is not None:
-                self._knowledge.remember_grant(member.answer, member.owner, HoldState.POSTED, now)
+                self._knowledge.remember_grant(
+                    member.answer, member.owner, HoldState.POSTED, now,
+                    ends_at=ends_at(done.reserve),
+                )  # fmt: skip
         return Reply(done.token, ok=True, body=gang_answers.formed(self._knowledge, done))

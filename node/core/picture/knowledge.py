@@ -7,13 +7,12 @@ It changes only when the mesh learns something, and is asked by every surface.
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import msgspec
 
 from ledger.books import Books
 from ledger.books.holds import LiveHold
-from ledger.commands import TTL_MAX, Answer
+from ledger.commands import TTL_MAX, Answer, Outcome
 from ledger.leases import holder_span, owner_span
 from ledger.lifecycle import HoldState
 from ledger.machine import Ledger
@@ -27,6 +26,7 @@ from mesh.machine import Mesh
 from mesh.roll.membership import Liveness, Member, Trust
 from node.core.picture.company import Company
 from node.core.picture.ends import Ends
+from node.core.picture.grants import Grant
 from node.core.picture.idling import TOPIC_USE, IdleFact, Idling, UseFact, decode_use
 from node.core.picture.past import TOPIC_HISTORY
 from node.core.picture.replicas import Replicas
@@ -59,19 +59,6 @@ TOPICS = (
 )
 NO_NEWS = ShellNews((), {}, ())
 GRANTS_REMEMBERED_MAX = 1024
-
-
-class Grant(NamedTuple):
-    """What an owner granted us, and how long it then said that this lasts."""
-
-    owner: NodeId
-    state: HoldState
-    left: Duration | None
-    told_at: Instant
-    believed_until: Instant | None = None
-    """Of what we renew: until when we may rely on it, counted from the send that was answered."""
-    receipts: tuple[bytes, ...] = ()
-    """What proves it to an owner in quarantine."""
 
 
 @dataclass(slots=True)
@@ -141,15 +128,20 @@ class Knowledge:
 
     def remember_grant(
         self, answer: Answer, owner: NodeId, state: HoldState, now: Instant,
-        since: Instant | None = None,
+        since: Instant | None = None, ends_at: int | None = None,
     ) -> None:  # fmt: skip
         """We hold this, whatever our copy of the owner's log says so far. `since`: of what may be
-        a carried lease, when we first sent what was answered."""
+        a carried lease, when we first sent what was answered. `ends_at`: of what is planned, by the
+        wall."""
         until = None if since is None else since + holder_span(TTL_MAX)
         before = self.granted.get(answer.id)
         receipts = answer.receipts or (() if before is None else before.receipts)
         receipts = () if until is None else receipts
-        self.granted[answer.id] = Grant(owner, state, answer.remaining, now, until, receipts)
+        if ends_at is None and before is not None and answer.outcome is Outcome.POSTED:
+            ends_at = before.ends_at  # it is confirmed, and lasts as long as was said
+        self.granted[answer.id] = Grant(
+            owner, state, answer.remaining, now, until, receipts, ends_at
+        )
         while len(self.granted) > GRANTS_REMEMBERED_MAX:
             self.granted.popitem(last=False)
 
@@ -259,9 +251,9 @@ class Knowledge:
         if owner == self.us:
             return self.ledger.remaining(hold.id, self.now)
         grant = self.granted.get(hold.id)
-        if grant is None or grant.left is None or grant.state is not hold.state:
+        if grant is None or grant.state is not hold.state:
             return None
-        return max(0, grant.left - (self.now - grant.told_at))
+        return grant.remaining(self.now, self.ledger.later.calendar.wall(self.now))
 
     # About facts ---------------------------------------------------------------------------------
 

@@ -28,7 +28,8 @@ from ledger.lifecycle import HoldState
 from mesh.identity import NodeId
 from mesh.instant import MINUTE, SECOND, Duration, Instant
 from mesh.logs import Block
-from node.core.picture.knowledge import Grant, Knowledge
+from node.core.picture.grants import Grant
+from node.core.picture.knowledge import Knowledge
 
 End: TypeAlias = Released | Reclaimed | Expired | Voided | Closed
 LOOK_EVERY: Final[Duration] = 5 * SECOND
@@ -131,15 +132,15 @@ class Abroad:
     def _ends_soon(self, hold: bytes, grant: Grant, now: Instant) -> Duration | None:
         """What is left of it, if that is little; of our own owner's word its own desk warns."""
         books = self._knowledge.books(grant.owner)
-        if grant.owner == self._knowledge.us or books is None or grant.left is None:
+        if grant.owner == self._knowledge.us or books is None:
             return None
         live = books.live.get(hold)
         if live is None or not live.is_booking or live.on_probation:
             return None
         if grant.state is not HoldState.POSTED:
             return None
-        left = max(0, grant.left - (now - grant.told_at))
-        return left if left <= warned_before(live.term) else None
+        left = grant.remaining(now, self._knowledge.ledger.later.calendar.wall(now))
+        return left if left is not None and left <= warned_before(live.term) else None
 
 
 def _minutes(left: Duration) -> int:

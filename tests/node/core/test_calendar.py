@@ -56,6 +56,22 @@ def test_a_booking_for_later_is_stored_on_a_peer_shown_everywhere_and_starts_in_
     assert state(world, "bob", hold) is HoldState.RELEASED
 
 
+def test_what_starts_later_does_not_run_down_before_it_starts_for_its_holder_either() -> None:
+    world = mesh("ann", "bob")
+    hold = book(world, "ann", 0.6, SOON, "bob", term_ms=10 * TERM_MS).body["id"]
+    world.run(SOON + MINUTE)
+    rows = [world.answer(name, requests.Holds()).body["holds"][0] for name in ("ann", "bob")]
+    assert {row["id"] for row in rows} == {hold}
+    mine, its_owners = (row["remaining_ms"] for row in rows)
+    assert 8.7 * TERM_MS < mine < 9 * TERM_MS
+    assert abs(mine - its_owners) < 2_000
+    assert not rows[0]["lapses_soon"]
+    assert all(one.kind != "alarm.lapses-soon" for one in world.hosts["ann"].events)
+    assert world.answer("ann", requests.Extend(hold, more_ms=60_000)).ok
+    (row,) = world.answer("ann", requests.Holds()).body["holds"]
+    assert 9.7 * TERM_MS < row["remaining_ms"] < 10 * TERM_MS
+
+
 def test_what_one_owner_has_no_room_for_then_goes_to_the_next() -> None:
     world = mesh("ann", "bob")
     owners = [book(world, "ann", 0.6, SOON).body["owner"]["name"] for _ in range(2)]
