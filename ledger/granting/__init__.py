@@ -19,6 +19,7 @@ from ledger.commands import (
     Shortfall,
 )
 from ledger.granting.capacity import room_now
+from ledger.granting.spans import spoken
 from ledger.limits import (
     Limits,
 )
@@ -57,7 +58,9 @@ def _term_too_long(hold: Hold, limits: Limits) -> Refused | None:
     longest = TTL_MAX if hold.kind is GrantKind.CARRIED else limits.booking_term_max
     if hold.term <= longest and (hold.gang is None or hold.gang.term <= limits.booking_term_max):
         return None
-    return Refused(Outcome.TERM_TOO_LONG, f"{longest} ns is the longest {hold.kind.value} term")
+    return Refused(
+        Outcome.TERM_TOO_LONG, f"{spoken(longest)} is the longest {hold.kind.value} term"
+    )
 
 
 def _pool_unknown(

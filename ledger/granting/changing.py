@@ -11,14 +11,13 @@ from ledger.books.holds import LiveHold
 from ledger.books.legs import within
 from ledger.commands import TTL_MAX, Extend, GrantKind, Outcome, Shrink, Transfer
 from ledger.granting import Refused
+from ledger.granting.spans import spoken
 from ledger.lifecycle import HoldState
 from ledger.limits import Limits
 from ledger.pools import much
-from mesh.instant import SECOND, Duration
+from mesh.instant import Duration
 
 ON_PROBATION: Final = "it is one of a gang's, and not shown to be complete yet"
-_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
-"""Seconds in each."""
 
 
 def refuse_extend(
@@ -33,12 +32,12 @@ def refuse_extend(
         return Refused(Outcome.WRONG_STEP, ON_PROBATION)
     longest = _longest(hold, limits)
     if command.term > longest:
-        sentence = f"{_worded(longest)} is the longest booking, counted from its beginning"
+        sentence = f"{spoken(longest)} is the longest booking, counted from its beginning"
         return Refused(Outcome.TERM_TOO_LONG, sentence)
     if parent_left is not None and command.term > parent_left:
         return Refused(Outcome.TERM_TOO_LONG, "what it was carved out of ends before")
     if command.term < hold.term:
-        sentence = f"it lasts {_worded(hold.term)} in all already"
+        sentence = f"it lasts {spoken(hold.term)} in all already"
         return Refused(Outcome.NOT_LONGER, sentence)
     return None
 
@@ -71,10 +70,10 @@ def refuse_transfer(
         return Refused(Outcome.NOT_PRINCIPAL, sentence)
     longest = TTL_MAX if command.kind is GrantKind.CARRIED else limits.booking_term_max
     if command.term > longest:
-        sentence = f"{_worded(longest)} is the longest {command.kind.value} term"
+        sentence = f"{spoken(longest)} is the longest {command.kind.value} term"
         return Refused(Outcome.TERM_TOO_LONG, sentence)
     if command.term > left:
-        sentence = f"it would outlive its parent, which has {_worded(left)} left"
+        sentence = f"it would outlive its parent, which has {spoken(left)} left"
         return Refused(Outcome.TERM_TOO_LONG, sentence)
     if len(books.live) >= limits.entries_max:
         sentence = f"{limits.entries_max} holds are the limit here"
@@ -82,7 +81,7 @@ def refuse_transfer(
     if not within(command.legs, parent.legs):
         has = dict(parent.legs)
         short = [leg for leg in sorted(command.legs) if leg.amount > has.get(leg.pool, 0)]
-        told = ", ".join(f"{has.get(leg.pool, 0)} of {leg.pool}" for leg in short)
+        told = ", ".join(f"{much(has.get(leg.pool, 0), leg.pool)} of {leg.pool}" for leg in short)
         return Refused(Outcome.MORE_THAN_HELD, f"its parent has {told} that is not handed on yet")
     return None
 
@@ -92,12 +91,3 @@ def _longest(hold: LiveHold, limits: Limits) -> Duration:
     if rules is None or rules.lease_max is None:
         return limits.booking_term_max
     return min(rules.lease_max, limits.booking_term_max)
-
-
-def _worded(span: Duration) -> str:
-    """In its two largest units, as people say it: `30 d`, `1 h 30 min`, `20 s`."""
-    parts, rest = [], span // SECOND
-    for size, name in _UNITS:
-        count, rest = divmod(rest, size)
-        parts += [f"{count} {name}"] if count else []
-    return " ".join(parts[:2]) or "less than 1 s"

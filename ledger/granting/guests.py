@@ -33,6 +33,8 @@ def guest_of(
         return Guest(claim, rules, rules.may_force)
     if rules.key and hmac.compare_digest(proof, prove(rules.key, owner, hold, claim)):
         return Guest(claim, rules, rules.may_force)
+    if rules.key and proof:
+        return Refused(Outcome.NOT_PRINCIPAL, f"{claim}: the token that was shown is not its own")
     wanted = "its token" if rules.key else "a peer that speaks for it"
     return Refused(Outcome.NOT_PRINCIPAL, f"{claim}: this needs {wanted}")
 

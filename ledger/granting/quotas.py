@@ -17,6 +17,7 @@ from ledger.books.rights import kind_of
 from ledger.commands import Hold, Leg, Outcome
 from ledger.granting import Refused
 from ledger.granting.guests import Guest
+from ledger.granting.spans import spoken
 from ledger.policy import Principal
 from ledger.pools import SLOTS, much
 from mesh.instant import MINUTE, Duration, Instant
@@ -58,7 +59,7 @@ def forbidden(hold: Hold, rules: Principal) -> Refused | None:
             return Refused(Outcome.NOT_FOR_YOU, sentence)
     term = hold.term if hold.gang is None else hold.gang.term or hold.term
     if rules.lease_max is not None and term > rules.lease_max:
-        sentence = f"{rules.name} holds for at most {rules.lease_max // 10**9} s here"
+        sentence = f"{rules.name} holds for at most {spoken(rules.lease_max)} here"
         return Refused(Outcome.TERM_TOO_LONG, sentence)
     return None
 

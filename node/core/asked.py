@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ledger.observations import Override
 from mesh.instant import Instant
 from node.core import answers, counter, requests
+from node.core.choosing import in_time
 from node.core.effects import Effect, Reply
 from node.core.gangs import counter as gang_counter
 from node.core.requests import Refused, Request
@@ -33,10 +34,12 @@ def asked(agent: "Agent", token: int, request: Request, now: Instant) -> list[Ef
             ties, errands = agent.attribution.ties, agent.errands
             check_free(ties, errands.carried, errands.asked_for, request)
             look = counter.opening(agent.knowledge, request)
-            return agent.from_errands(agent.errands.reserve(token, request, look, now), now)
+            one = in_time(agent.knowledge, request)
+            return agent.from_errands(agent.errands.reserve(token, one, look, now), now)
         case ReserveGang():
             look = gang_counter.opening(agent.knowledge, request)
-            return agent.from_errands(agent.errands.reserve_gang(token, request, look, now), now)
+            several = in_time(agent.knowledge, request)
+            return agent.from_errands(agent.errands.reserve_gang(token, several, look, now), now)
         case requests.Release(name) if gang := gang_counter.named(agent.knowledge, name):
             return agent.from_errands(agent.errands.disband(token, gang, now), now)
         case (

@@ -1,7 +1,7 @@
 """Choosing: a surface's words become a placement request, and a decision becomes owners to ask."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -20,6 +20,7 @@ from node.core.names import find_node
 from node.core.outlook import Choice, Onlooker, Outlook, legs_of, work_of
 from node.core.picture.knowledge import Knowledge
 from node.core.requests import Refused, Reserve
+from node.core.requests.gangs import ReserveGang
 from node.core.reserving.wishes import is_carried
 from placement.asking.documents import request_from_document
 from placement.decide import decide, listed
@@ -31,6 +32,8 @@ from placement.request import Kind, Request, RequestError, Window
 from placement.supposing import suppose
 from placement.view import ClusterView
 from placement.windows import within
+
+AnyReserve = TypeVar("AnyReserve", Reserve, ReserveGang)
 
 RAM: Final = "ram"
 NOT_UNDERSTOOD: Final = "unknown"
@@ -140,6 +143,17 @@ def _check_start(reserve: Reserve) -> None:
         raise Refused("bad_request", sentence, "leave out --pid")
     if not 0 < reserve.start_at_ms * MILLISECOND <= AMOUNT_MAX:
         raise Refused("bad_request", "that is no time of day", "write --start 'tomorrow 14:00'")
+
+
+def in_time(knowledge: Knowledge, reserve: AnyReserve) -> AnyReserve:
+    """`reserve`, with no more patience than there is until its start: nobody waits for what is
+    past."""
+    start = reserve.start_at_ms
+    at = None if start is None else knowledge.ledger.later.calendar.at(start * MILLISECOND)
+    if at is None or not reserve.wait_ms:
+        return reserve
+    left = max(0, at - knowledge.now) // MILLISECOND
+    return msgspec.structs.replace(reserve, wait_ms=min(reserve.wait_ms, left))
 
 
 def later(knowledge: Knowledge, request: Request) -> Outlook:

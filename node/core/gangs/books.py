@@ -18,7 +18,7 @@ from ledger.limits import GANGS_MAX
 from ledger.observations import GangSeen, GangStep
 from ledger.owner.standings import CLOSED, NO_MORE, QUARANTINED
 from mesh.identity import NodeId
-from mesh.instant import MILLISECOND, Instant
+from mesh.instant import Instant
 from node.core.outlook import Choice
 from node.core.picture.knowledge import Knowledge
 from node.core.reserving.custody import Custody
@@ -103,10 +103,6 @@ class GangBooks:
     def beat(self, now: Instant) -> int:
         """The mesh's count of time."""
         return self.knowledge.mesh.footing(now).beat
-
-    def moment(self, start_at_ms: int) -> Instant | None:
-        """When our wall clock will say so; None: it is not to be relied on."""
-        return self.knowledge.ledger.later.calendar.at(start_at_ms * MILLISECOND)
 
 
 def news(knowledge: Knowledge) -> list[GangSeen | GangStep]:

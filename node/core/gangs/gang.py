@@ -196,8 +196,6 @@ class Gang:
     shunned: dict[NodeId, bool] = field(default_factory=dict)
     """Owners that refused of late, and whether for good: asked again only where nobody else is
     left, those that may think better of it first."""
-    is_hopeless: bool = False
-    """The last one that refused had said no for good before, and had to be asked again."""
     tried: list[dict[str, Any]] = field(default_factory=list)
     why: str = ""
     """Why the present attempt ends."""

@@ -51,7 +51,6 @@ from node.core.gangs.gang import (
 )
 from node.core.gangs.returning import ReturningGangs
 from node.core.gangs.table import AT_ONCE_TRIES, forget, of_earlier
-from node.core.gangs.waiting import last_words
 from node.core.requests import Refused
 from node.core.reserving.wishes import hold_of
 
@@ -325,7 +324,6 @@ class Ganging(ReturningGangs):
         outcome = "no answer" if answer is None else answer.outcome.value
         detail = "the owner did not answer" if answer is None else answer.detail or outcome
         for_good = answer is not None and not answer.outcome.may_change_on_retry
-        gang.is_hopeless = for_good and gang.shunned.get(member.owner, False)
         gang.shunned[member.owner] = for_good
         gang.tried.append(
             {"node": name, "id": short_id(member.owner), "outcome": outcome, "detail": detail}
@@ -362,15 +360,6 @@ class Ganging(ReturningGangs):
             self._drop(key)
             return [Disbanded(gang.token, gang.id, tuple(gang.members))]
         effects: list[GangingEffect] = [forget(gang)]
-        assert gang.reserve is not None
-        in_vain = gang.is_hopeless and is_later(gang.reserve)
-        if not in_vain and (gang.attempts < AT_ONCE_TRIES or now < gang.patience):
+        if gang.attempts < AT_ONCE_TRIES or now < gang.patience:
             return effects + self._rest(key, f"not all were granted ({gang.why})", now)
-        if gang.reserve.wait_ms and not in_vain:
-            return effects + self._refuse(key, self._in_vain(key, last_words(gang), now))
-        sentence = f"{gang.reserve.nodes} nodes did not grant together ({last_words(gang)})"
-        hint = "`--wait 30m` keeps trying, `holdfast where --nodes` shows the room"
-        if in_vain:
-            hint = "waiting would not change that"
-        refused = Refused("refused", sentence, f"nothing is held; {hint}")
-        return effects + self._refuse(key, refused)
+        return effects + self._refuse(key, self._none_granted(key, now))

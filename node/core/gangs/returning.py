@@ -42,7 +42,7 @@ class ReturningGangs(WaitingGangs):
         if name and any(gang.wish == name for gang in self._gangs.values()):
             raise Refused("refused", "a gang is under way under that name", "ask again later")
         before = self.kept.claim(reserve)
-        gang = Gang(token, reserve, look, self._patience(reserve, now))
+        gang = Gang(token, reserve, look, now + reserve.wait_ms * MILLISECOND)
         gang.wish, gang.since = name or self._random.randbytes(HOLD_ID_BYTES), now
         gang.rank = self._books.beat(now)
         key = self._enter(gang)

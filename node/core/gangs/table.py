@@ -63,9 +63,6 @@ class Books(Protocol):
     def beat(self, now: Instant) -> int:
         """The mesh's count of time."""
 
-    def moment(self, start_at_ms: int) -> Instant | None:
-        """When our wall clock will say so; None: it is not to be relied on."""
-
 
 class GangTable:
     """Which gangs there are, and what is in the air for them."""

@@ -17,7 +17,7 @@ from ledger.entries.gangs import GangBegun
 from ledger.limits import REMAINING_EVERY
 from ledger.observations import GangStep
 from mesh.identity import NONCE_BYTES
-from mesh.instant import MILLISECOND, SECOND, Duration, Instant, in_seconds
+from mesh.instant import SECOND, Duration, Instant, in_seconds
 from mesh.persistence import SPACE_ASK, Persist, Write
 from node.core.gangs import kept
 from node.core.gangs.gang import Gang, GangingEffect, Member, Record, Stage, is_later
@@ -25,9 +25,10 @@ from node.core.gangs.places import progress
 from node.core.gangs.table import AT_ONCE_TRIES, GangTable
 from node.core.outlook import Choice, Outlook
 from node.core.requests import Refused
-from node.core.requests.gangs import ReserveGang
 from node.core.reserving import later
 from node.core.reserving.lines import roughly
+from node.core.reserving.refusals import BY_POLICY, POLICY_HINT
+from node.core.reserving.wishes import in_words
 
 KEEP_EVERY: Final[Duration] = REMAINING_EVERY
 """How often the age of one that waits is put on disk: as seldom as what is left of a booking."""
@@ -48,6 +49,8 @@ class WaitingGangs(GangTable):
         gang = self._gangs[key]
         assert gang.look is not None and gang.reserve is not None  # noqa: PT018 - one fact: it is ours
         outlook = gang.look()
+        if gang.attempts and is_hopeless(gang, outlook):
+            return self._refuse(key, did_not_grant(gang, "waiting would not change that"))
         if is_later(gang.reserve) and gang.attempts >= AT_ONCE_TRIES and now >= gang.patience:
             return self._refuse(key, self._in_vain(key, last_words(gang), now))
         lined_up = self._line_up(key, outlook, now) if gang.attempts else []
@@ -107,6 +110,7 @@ class WaitingGangs(GangTable):
         if gang.reserve.wait_ms:
             ready = len(self._places.ready(key, now))
             why = outlook.why_not or f"{ready} of {gang.reserve.nodes} nodes had room"
+            why = f"{why}; {last_words(gang)}" if gang.tried else why
             return self._refuse(key, self._in_vain(key, why, now))
         return self._refuse(key, Refused("not_possible", outlook.why_not, outlook.hint))
 
@@ -159,13 +163,12 @@ class WaitingGangs(GangTable):
             return [*effects]
         return [*effects, *self._try(key, now)]
 
-    def _patience(self, reserve: ReserveGang, now: Instant) -> Instant:
-        """Until when it tries again: nobody waits for a start that is past."""
-        patience = now + reserve.wait_ms * MILLISECOND
-        if reserve.start_at_ms is None:
-            return patience
-        start = self._books.moment(reserve.start_at_ms)
-        return patience if start is None else min(patience, start)
+    def _none_granted(self, key: int, now: Instant) -> Refused:
+        """Not enough owners granted at once, as often as they were asked."""
+        gang = self._gangs[key]
+        if gang.reserve is not None and gang.reserve.wait_ms:
+            return self._in_vain(key, last_words(gang), now)
+        return did_not_grant(gang, "`--wait 30m` keeps trying, `holdfast where --nodes` tells more")
 
     def _in_vain(self, key: int, why: str, now: Instant) -> Refused:
         """It waited as long as it would."""
@@ -183,7 +186,23 @@ class WaitingGangs(GangTable):
         return Refused("timeout", sentence, hint)
 
 
+def is_hopeless(gang: Gang, outlook: Outlook) -> bool:
+    """Whether so many owners have said no for good that too few are left."""
+    assert gang.reserve is not None, "only what was asked for here looks for owners"
+    able = {one.owner for one in (*outlook.lines, *outlook.choices)}
+    left = [owner for owner in able if not gang.shunned.get(owner, False)]
+    return len(left) < gang.reserve.nodes <= len(able)
+
+
+def did_not_grant(gang: Gang, hint: str) -> Refused:
+    """What its owners said to it. `hint`: what helps, where rules do not forbid it."""
+    assert gang.reserve is not None, "only what was asked for here is refused"
+    sentence = f"{gang.reserve.nodes} nodes did not grant together ({last_words(gang)})"
+    if gang.tried and {str(tried["outcome"]) for tried in gang.tried} <= BY_POLICY:
+        return Refused("policy", sentence, f"nothing is held; {POLICY_HINT}")
+    return Refused("refused", sentence, f"nothing is held; {hint}")
+
+
 def last_words(gang: Gang) -> str:
     """Who refused of late, and in what words."""
-    told = "; ".join(f"{tried['node']}: {tried['detail']}" for tried in gang.tried[-WORDS_MAX:])
-    return told or gang.why
+    return in_words(gang.tried[-WORDS_MAX:]) or gang.why

@@ -35,8 +35,8 @@ from node.core.effects import Progress, Reply
 from node.core.outlook import Choice, Outlook
 from node.core.processes import Process
 from node.core.requests import Refused, Reserve
-from node.core.reserving import kept, later
-from node.core.reserving.lines import Lines, LinesEffect, Stand, Turned, Won, in_vain, progress
+from node.core.reserving import kept, later, lines
+from node.core.reserving.lines import Lines, LinesEffect, Stand, Turned, Won
 from node.core.reserving.refusals import all_refused, unconfirmed, without_a_copy
 from node.core.reserving.wishes import (
     BELIEF,
@@ -177,6 +177,8 @@ class Asking:
             return self._try_next(key, now)
         if lined_up := self._line_up(key, errand, now):
             return lined_up
+        if outlook.choices and errand.tried:
+            return self._refuse(key, all_refused(errand))  # there is room, and nobody gives it
         if outlook.soon is None or not errand.reserve.wait_for_opening:
             hint = outlook.hint
             if outlook.soon is not None:
@@ -309,7 +311,7 @@ class Asking:
         if errand.until is not None and now >= errand.until:
             return self._waited_in_vain(key, errand, now)
         if lined_up := self._line_up(key, errand, now):
-            errand.tried.clear()
+            errand.tried_before, errand.tried = errand.tried, []
             return lined_up
         return self._refuse(key, all_refused(errand))
 
@@ -329,7 +331,7 @@ class Asking:
         errand.stage = Stage.IN_LINE
         errand.wake_at = min(now + LOOK_AGAIN, errand.until)
         row = kept.standing(errand, stands) if joined else []
-        return [*row, *self._heard(joined, now), progress(errand, stands, now)]
+        return [*row, *self._heard(joined, now), lines.progress(errand, stands, now)]
 
     def _heard(self, effects: Sequence[LinesEffect], now: Instant) -> list[AskingEffect]:
         """What came of standing in lines."""
@@ -364,14 +366,18 @@ class Asking:
         errand.tried.append(tried(choice, answer.outcome.value, answer.detail))
         if not answer.outcome.may_change_on_retry or answer.outcome is Outcome.NO_ROOM:
             errand.hopeless.append(choice.owner)
-        if errand.stage is Stage.IN_LINE and not self._lines.of(key):
-            errand.wake_at = now + WAIT_TICK
-        return []
+            pause = WAIT_TICK
+        else:
+            pause = later.AGAIN
+        if errand.stage is not Stage.IN_LINE or self._lines.of(key) or errand.until is None:
+            return []
+        errand.wake_at = min(now + pause, errand.until)
+        return [lines.no_line(errand, now)]
 
     def _waited_in_vain(self, key: int, errand: Wish, now: Instant) -> list[AskingEffect]:
         stands = self._lines.of(key)
         left = self._heard(self._lines.leave(key), now)
-        return [*left, *self._refuse(key, in_vain(errand, stands, now))]
+        return [*left, *self._refuse(key, lines.in_vain(errand, stands, now))]
 
     # How an errand ends --------------------------------------------------------------------------
 

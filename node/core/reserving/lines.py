@@ -25,7 +25,7 @@ from mesh.persistence import SPACE_ASK, Persist, Write
 from node.core.effects import Progress
 from node.core.outlook import Choice
 from node.core.requests import Refused, Reserve
-from node.core.reserving.wishes import AskInLine, Wish, forget, hold_of
+from node.core.reserving.wishes import AskInLine, Wish, forget, hold_of, in_words
 from placement.amounts import format_duration
 
 LINES_MAX: Final = 8
@@ -35,6 +35,10 @@ ASK_EVERY: Final[Duration] = 2 * SECOND
 VOID_SENDS_MAX: Final = 3
 NOT_NOW: Final = (Outcome.QUARANTINED, Outcome.BOOKINGS_CLOSED, Outcome.DISK_FULL)
 """An owner that says this may say yes later, and keeps the place."""
+
+
+HINT: Final = "ask for less, or wait longer: `holdfast holds --waiting` shows who else waits"
+HINT_THEN: Final = "ask for another time: `holdfast where` with the same words and --start shows it"
 
 
 class Won(NamedTuple):
@@ -256,13 +260,26 @@ def progress(wish: Wish, stands: list[Stand], now: Instant) -> Progress:
     return Progress(wish.token, body)
 
 
+def no_line(wish: Wish, now: Instant) -> Progress:
+    """That no owner gave it a place, and why; it asks again."""
+    assert wish.until is not None, "who would stand in a line knows for how long"
+    left = max(0, wish.until - now)
+    sentence = f"{in_words(wish.tried)}; asks again, for {roughly(left)} more"
+    body = {"stage": "waiting", "sentence": sentence, "remaining_ms": left // MILLISECOND}
+    return Progress(wish.token, body)
+
+
 def in_vain(wish: Wish, stands: list[Stand], now: Instant) -> Refused:
     """It waited as long as it would."""
-    sentence = f"no room became free in {roughly(wish.reserve.wait_ms * MILLISECOND)} of waiting"
+    what, hint = "no room became free", HINT
+    if wish.reserve.start_at_ms is not None:
+        what, hint = "no calendar had room for it then", HINT_THEN
+    sentence = f"{what} in {roughly(wish.reserve.wait_ms * MILLISECOND)} of waiting"
     if stands:
         best = min((told(stand, now) for stand in stands), key=_nearness)
         sentence += f" ({_worded(best)})"
-    hint = "ask for less, or wait longer: `holdfast holds --waiting` shows who else waits"
+    elif told_so := in_words(wish.tried or wish.tried_before):
+        sentence += f" ({told_so})"
     return Refused("timeout", sentence, hint)
 
 

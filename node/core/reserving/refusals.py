@@ -5,16 +5,19 @@ from typing import Final
 from ledger.commands import Outcome
 from node.core.outlook import Choice
 from node.core.requests import Refused
-from node.core.reserving.wishes import Wish
+from node.core.reserving.wishes import Wish, in_words
 
 BY_POLICY: Final = frozenset(
     outcome.value
     for outcome in (
         Outcome.NOT_TRUSTED, Outcome.NOT_PRINCIPAL, Outcome.MAY_NOT_FORCE, Outcome.NOT_FOR_YOU,
-        Outcome.TOO_FAST, Outcome.OVER_QUOTA, Outcome.RIGHTS_CLOSED, Outcome.NO_RIGHTS,
+        Outcome.TERM_TOO_LONG, Outcome.TOO_FAST, Outcome.OVER_QUOTA, Outcome.RIGHTS_CLOSED,
+        Outcome.NO_RIGHTS,
     )
 )  # fmt: skip
 """What rules forbid, however much room there is. More room would not help whoever asked."""
+
+POLICY_HINT: Final = "the owner has rules for that; `holdfast quota` shows rights over the mesh"
 
 NO_ANSWER: Final = "no answer"
 """In the place of an outcome, where an owner was silent."""
@@ -51,14 +54,12 @@ def without_a_copy(errand: Wish, choice: Choice, *, given_up: bool) -> Refused:
 def all_refused(errand: Wish) -> Refused:
     """Nobody that could have granted it did."""
     outcomes = {str(tried["outcome"]) for tried in errand.tried}
-    told = "; ".join(f"{tried['node']}: {tried['detail']}" for tried in errand.tried)
     hint = "`holdfast where` with the same words shows the room that is left"
     code = "refused"
     if outcomes and outcomes <= BY_POLICY:
-        code = "policy"
-        hint = "`holdfast quota` shows what is spare over the mesh; an owner may have rules too"
+        code, hint = "policy", POLICY_HINT
     elif outcomes == {NO_ANSWER}:
         hint = (
             "nothing was booked: `holdfast peers` shows who is reachable, `--wait 5m` keeps trying"
         )
-    return Refused(code, f"every candidate refused ({told})", hint)
+    return Refused(code, f"every candidate refused ({in_words(errand.tried)})", hint)

@@ -3,7 +3,7 @@
 What asking.py moves from stage to stage. It changes nothing by itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, TypeAlias
@@ -88,6 +88,8 @@ class Wish:
     first_sent: Instant = 0
     wake_at: Instant | None = None
     tried: list[dict[str, Any]] = field(default_factory=list)
+    tried_before: list[dict[str, Any]] = field(default_factory=list)
+    """The same of the last round of a wish that waits, for when it has waited in vain."""
     until: Instant | None = None
     """How long it waits for room at the most; None: it does not."""
     looked_at: Instant = 0
@@ -163,6 +165,11 @@ def tried(choice: Choice, outcome: str, detail: str) -> dict[str, Any]:
         "outcome": outcome,
         "detail": detail,
     }
+
+
+def in_words(tries: Iterable[dict[str, Any]]) -> str:
+    """Who refused, and how, each once."""
+    return "; ".join(dict.fromkeys(f"{tried['node']}: {tried['detail']}" for tried in tries))
 
 
 def waiting_progress(errand: Wish, outlook: Outlook) -> Progress:

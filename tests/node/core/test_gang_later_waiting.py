@@ -89,7 +89,7 @@ def test_nobody_waits_for_who_has_refused_for_good(monkeypatch: pytest.MonkeyPat
     play.ask(wait_ms=WAIT_MS)
     play.world.run(5 * SECOND)
     body = play.body()
-    assert (body["code"], body["attempts"]) == ("refused", 2)
+    assert (body["code"], body["attempts"]) == ("refused", 1)
     assert "waiting would not change that" in body["hint"]
     assert play.plans() == []
 
