@@ -38,28 +38,33 @@ _STARTED_FIELD: Final = 22
 
 def document(flags: Namespace) -> dict[str, Any]:
     """What is asked for: plain words, flags, or both; a flag says more exactly what words guess."""
-    written = {key: value for key, value in _written(flags).items() if value}
-    if any(getattr(flags, word, None) is not None for word in SIZING):
+    asked = written(flags)
+    if sized(flags):
         from node.cli.model_needs import needs
 
-        written = {**needs(flags), **written}
+        asked = {**needs(flags), **asked}
     else:
-        written = with_room(written, " ".join(flags.words))
-    if not flags.words and not written:
+        asked = with_room(asked, " ".join(flags.words))
+    if not flags.words and not asked:
         raise wrong_usage("say what is needed", _EXAMPLE)
-    _check(written)
+    _check(asked)
     if not flags.json:
-        _tell_units(written)
-    return {"words": " ".join(flags.words), **written} if flags.words else written
+        _tell_units(asked)
+    return {"words": " ".join(flags.words), **asked} if flags.words else asked
 
 
-def with_room(written: dict[str, Any], words: str) -> dict[str, Any]:
-    """`written`, and where it says no amounts, the room for a model that `words` call by name."""
-    if any(name in written for name in ROOM) or not (names := perhaps_named(words)):
-        return written
+def with_room(asked: dict[str, Any], words: str) -> dict[str, Any]:
+    """`asked`, and where it says no amounts, the room for a model that `words` call by name."""
+    if any(name in asked for name in ROOM) or not (names := perhaps_named(words)):
+        return asked
     from node.cli.model_needs import named
 
-    return {**named(names, words), **written}
+    return {**named(names, words), **asked}
+
+
+def sized(flags: Namespace) -> bool:
+    """Whether the flags say which model is to run, or how."""
+    return any(getattr(flags, word, None) is not None for word in SIZING)
 
 
 def term_ms(text: str | None, flag: str = "--for", limit: str = "") -> int:
@@ -132,7 +137,12 @@ def group_of(pid: int) -> str:
     return group
 
 
-def _written(flags: Namespace) -> dict[str, Any]:
+def written(flags: Namespace) -> dict[str, Any]:
+    """What the flags ask for, by the keys of a document; of those that were left out, nothing."""
+    return {key: value for key, value in _read(flags).items() if value}
+
+
+def _read(flags: Namespace) -> dict[str, Any]:
     cores = flags.cpu
     if cores is not None and cores.replace(".", "", 1).isdigit():
         cores = f"{cores} cores"  # the flag says CORES, so a bare number is no guess here

@@ -18,6 +18,8 @@ REPEAT_SECONDS_MIN: Final = 10
 """A log is told as often that we still wait for the same thing."""
 COUNTED: Final = re.compile(r"[0-9](?:[0-9dhm]*s|[0-9]* s|[0-9dh]*m) more")
 """What a sentence says that counts down by itself: `9 s more`, `4m59s more`, `29m more`."""
+VARYING: Final = re.compile(rf"{COUNTED.pattern}|within [0-9][0-9dhms]*")
+"""The same, and when a turn is to come: neither is news by itself."""
 
 
 class ProgressLine:
@@ -55,7 +57,7 @@ class ProgressLine:
 
     def _plain(self, sentence: str) -> None:
         # A countdown speaks every second; a log needs to hear now and then that it goes on.
-        now, gist = self._now(), COUNTED.sub("", sentence)
+        now, gist = self._now(), VARYING.sub("", sentence)
         if gist != self._last or now - self._said_at >= REPEAT_SECONDS_MIN * SECOND:
             self._write(sentence + "\n")
             self._said_at = now

@@ -27,16 +27,17 @@ def run(flags: Namespace) -> int:
 
 
 def _verdict(raw: bytes) -> dict[str, Any]:
-    from ledger.entries import EntryRefused, decode_entry
+    from ledger.entries import EntryRefused
     from ledger.proving.blocks import ReceiptRefused, decode_receipt
     from mesh.identity import id_of, id_text
     from mesh.logs import check_receipt
+    from node.core.entry_bodies import entry_body
 
     refused = {"ok": False, "problem": "it cannot be read as a receipt"}
     try:
         receipt = decode_receipt(raw)
         position = check_receipt(receipt)
-        entry = decode_entry(receipt.entry)
+        entry = entry_body(receipt.entry)
     except (ReceiptRefused, EntryRefused):
         return refused
     if position is None:
@@ -47,7 +48,7 @@ def _verdict(raw: bytes) -> dict[str, Any]:
         "author": id_text(id_of(receipt.public)),
         "era": position.era.counter,
         "height": position.height,
-        "entry": _plain(entry),
+        "entry": entry,
     }
 
 
@@ -82,8 +83,12 @@ def _written(text: str) -> list[Any]:
         parsed = json.loads(text)
     except (ValueError, RecursionError):
         return text.split()
-    if isinstance(parsed, dict) and isinstance(parsed.get("receipts"), list):
-        return list(parsed["receipts"])
+    if isinstance(parsed, dict):
+        members = parsed.get("members")
+        grants = [parsed, *(members if isinstance(members, list) else ())]  # a gang has one each
+        found = [grant.get("receipts") for grant in grants if isinstance(grant, dict)]
+        if any(isinstance(one, list) for one in found):
+            return [raw for one in found if isinstance(one, list) for raw in one]
     return list(parsed) if isinstance(parsed, list) else text.split()
 
 
@@ -98,23 +103,6 @@ def _bytes_of(written: object, path: Path) -> bytes:
         except (binascii.Error, ValueError):
             pass
     raise wrong_usage(f"{path} holds something that is no receipt", _HINT)
-
-
-def _plain(entry: Any) -> dict[str, Any]:
-    fields = {name: getattr(entry, name) for name in entry.__struct_fields__}
-    # A hold has a kind of its own (booking, carried); the entry's kind is what it records.
-    shown = {("grant" if name == "kind" else name): _shown(fields[name]) for name in fields}
-    return {"kind": entry.__struct_config__.tag, **shown}
-
-
-def _shown(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return {name: _shown(each) for name, each in value._asdict().items()}
-    if isinstance(value, (tuple, list)):
-        return [_shown(each) for each in value]
-    return value if isinstance(value, (int, str, type(None))) else getattr(value, "value", None)
 
 
 _HINT: Final = "it is what `holdfast reserve --json` prints, or receipts alone, one per line"

@@ -18,7 +18,7 @@ READY_SECONDS_MAX: Final = 30.0
 LOOK_SECONDS: Final = 0.1
 LOOKS_MAX: Final = int(READY_SECONDS_MAX / LOOK_SECONDS)
 HINT: Final = "to let the next machine in, run `holdfast invite` here and paste its line there"
-LOOPBACK: Final = "127."
+LOOPBACK: Final = ("127.", "[::1]")
 
 
 def welcome(

@@ -7,6 +7,7 @@ where they are missing. Only text comes in here: who opens the file is somebody 
 
 import json
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -35,7 +36,11 @@ def read_jobs(suffix: str, text: str) -> list[tuple[str, dict[str, Any]]]:
         raise DocumentError("`job` is a list of one or more jobs, and nothing stands beside it")
     if len(jobs) > JOBS_MAX:
         raise DocumentError(f"{len(jobs)} jobs: {JOBS_MAX} is the most")
-    return [_job(place, job) for place, job in enumerate(jobs, start=1)]
+    read = [_job(place, job) for place, job in enumerate(jobs, start=1)]
+    names = Counter(name for name, _ in read)
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise DocumentError(f"two jobs are called {twice[0]!r}: give each a name of its own")
+    return read
 
 
 def _job(place: int, job: object) -> tuple[str, dict[str, Any]]:
@@ -45,6 +50,8 @@ def _job(place: int, job: object) -> tuple[str, dict[str, Any]]:
     name = job.get("name", f"job {place}")
     if not isinstance(name, str) or not name.isprintable() or not name:
         raise DocumentError(f"job {place}: its name is no text")
+    if not rest:
+        raise DocumentError(f"{name}: it asks for nothing; say what is needed, as in ram = '4GiB'")
     return name, _checked(name, rest)
 
 

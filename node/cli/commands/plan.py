@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from node.cli.asking import answer, show
-from node.cli.asks import document, with_room
+from node.cli.asks import document, sized, with_room, written
 from node.cli.exits import NO, YES, wrong_usage
 from node.cli.render import clean, table
 
@@ -15,8 +15,9 @@ NOWHERE = "why, node by node: `holdfast explain` with the same words and flags"
 
 def run(flags: Namespace) -> int:
     """0 when every job fits, 1 when one does not."""
-    if flags.jobs and flags.words:
-        raise wrong_usage("a job in words and --jobs are two different plans", "write one of them")
+    if flags.jobs and (flags.words or written(flags) or sized(flags)):
+        sentence = "--jobs has all that its jobs ask for: words and flags beside it say another"
+        raise wrong_usage(sentence, "leave out --jobs, or write the rest into its file")
     jobs = _jobs(Path(flags.jobs)) if flags.jobs else [("job", document(flags))]
     body = answer(flags, {"type": "plan", "jobs": [ask for _, ask in jobs]})
     for (name, _), job in zip(jobs, body["jobs"], strict=True):

@@ -135,7 +135,7 @@ def test_doctor_without_an_agent_examines_this_machine(state: Path, run: Run) ->
 # A receipt needs nothing at all ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form", ["reserve --json", "hex", "base64", "list"])
+@pytest.mark.parametrize("form", ["reserve --json", "a gang", "hex", "base64", "list"])
 def test_a_receipt_is_verified_from_its_file_alone(
     form: str, state: Path, tmp_path: Path, run: Run
 ) -> None:
@@ -143,6 +143,7 @@ def test_a_receipt_is_verified_from_its_file_alone(
     raw = encode_receipt(receipt_for(block, 3))
     written = {
         "reserve --json": json.dumps({"receipts": [raw.hex()], "id": "x"}),
+        "a gang": json.dumps({"id": "x", "members": [{"receipts": [raw.hex()]}] * 2}),
         "hex": raw.hex() + "\n",
         "base64": base64.b64encode(raw).decode(),
         "list": json.dumps([raw.hex(), raw.hex()]),
@@ -155,7 +156,9 @@ def test_a_receipt_is_verified_from_its_file_alone(
     body = json.loads(run("ledger", "verify", "--receipt", str(file), "--json").out)
     assert body["ok"] is True
     assert body["receipts"][0]["author"] == id_text(block.author)
-    assert body["receipts"][0]["entry"]["legs"] == [{"pool": "ram", "amount": GIB}]
+    entry = body["receipts"][0]["entry"]
+    assert entry["legs"] == [{"pool": "ram", "amount": GIB, "unit": "bytes"}]
+    assert (entry["holder"], entry["term_ms"]) == (id_text(block.author), 1_000_000)
 
 
 def test_a_receipt_with_any_bit_flipped_proves_nothing(

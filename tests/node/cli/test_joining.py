@@ -319,7 +319,8 @@ def test_the_join_line_waits_for_the_agent_and_gives_way_to_a_hint(
     assert len(rests) == 3
     assert told == [HINT]
     told.clear()
-    with FakeAgent(state, {"invite": {**BODIES["invite"], "addresses": ["127.0.0.1:4653"]}}):
+    here = ["127.0.0.1:4653", "[::1]:4653"]
+    with FakeAgent(state, {"invite": {**BODIES["invite"], "addresses": here}}):
         welcome(state, told.append, rests.append)
     assert told[0] == "for the next agent on this machine: holdfast join hfi1-abcd-efgh"
     with FakeAgent(state / "b", {"invite": Refused("not_possible", "no address")}):

@@ -65,3 +65,8 @@ def test_a_job_in_words_takes_as_much_as_the_model_that_it_calls_by_name(
     ran = run("plan", "--jobs", str(jobs))
     assert ran.status == 2
     assert "words is no text" in ran.err
+    jobs.write_text('{"ram": "1GiB"}')
+    for beside in (["--ram", "2GiB"], ["go", "build"], ["--model", "llama3.1:8b"]):
+        ran = run("plan", "--jobs", str(jobs), *beside)
+        assert ran.status == 2
+        assert "--jobs has all that its jobs ask for" in ran.err

@@ -130,11 +130,16 @@ def test_a_countdown_in_a_log_is_repeated_every_ten_seconds_at_most() -> None:
     stream, seconds = io.StringIO(), iter(range(100))
     line = ProgressLine(stream, lambda: next(seconds) * SECOND)
     for left in range(25, 0, -1):
-        line({"sentence": f"oak waits: {left} s more (elm now)", "remaining_ms": left * 1000})
+        turn = f"its turn within {left + 40}s; waits {left}s more"
+        line({"sentence": f"oak place 1 of 2, {turn} (elm now)", "remaining_ms": left * 1000})
     line({"sentence": "asking oak"})
     assert stream.getvalue().splitlines() == [
-        *(f"oak waits: {left} s more (elm now)" for left in (25, 15, 5)), "asking oak",
-    ]  # fmt: skip
+        *(
+            f"oak place 1 of 2, its turn within {left + 40}s; waits {left}s more (elm now)"
+            for left in (25, 15, 5)
+        ),
+        "asking oak",
+    ]
 
 
 @pytest.mark.parametrize(
