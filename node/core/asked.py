@@ -41,6 +41,7 @@ def asked(agent: "Agent", token: int, request: Request, now: Instant) -> list[Ef
             several = in_time(agent.knowledge, request)
             return agent.from_errands(agent.errands.reserve_gang(token, several, look, now), now)
         case requests.Release(name) if gang := gang_counter.named(agent.knowledge, name):
+            gang_counter.check_whole(agent.knowledge, gang)
             return agent.from_errands(agent.errands.disband(token, gang, now), now)
         case (
             requests.Post()

@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 
-from node.cli.asking import answer, show
+from node.cli.asking import Body, answer, show
 from node.cli.exits import YES
 from node.cli.render import clean, short
 
@@ -22,7 +22,17 @@ def run(flags: Namespace) -> int:
 
 
 def _parts(flags: Namespace) -> list[str]:
-    """The ids of what was handed on of it and lives."""
+    """The ids of what was handed on of it and lives; of a gang, of any of its members."""
     wanted = flags.id.strip().lower()
     held = answer(flags, {"type": "holds"})["holds"]
-    return [hold["id"] for hold in held if str(hold["parent"] or "").startswith(wanted)]
+    gangs = {_gang(hold) for hold in held if _gang(hold) and _is(wanted, hold["id"], _gang(hold))}
+    wholes = [hold["id"] for hold in held if _is(wanted, hold["id"]) or _gang(hold) in gangs]
+    return [hold["id"] for hold in held if hold["parent"] in wholes]
+
+
+def _gang(hold: Body) -> str:
+    return str(hold["gang"]["id"]) if hold["gang"] else ""
+
+
+def _is(wanted: str, *names: str) -> bool:
+    return any(name.startswith(wanted) for name in names)

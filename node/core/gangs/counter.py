@@ -149,3 +149,18 @@ def named(knowledge: Knowledge, text: str) -> Gang | None:
             name = knowledge.name_of(NodeId(node))
             raise Refused("refused", f"that gang is {name}'s to end", f"run it on {name}")
     return None
+
+
+def check_whole(knowledge: Knowledge, gang: Gang) -> None:
+    """Raises Refused for a gang of which parts were handed on and live: others believe in them, and
+    nobody has told them anything."""
+    owners = [
+        knowledge.name_of(NodeId(member.owner))
+        for member in gang.members
+        if (books := knowledge.books(NodeId(member.owner))) is not None
+        and books.children(member.hold)
+    ]
+    if owners:
+        sentence = f"parts of it on {', '.join(owners)} are handed on, and released first"
+        hint = "`holdfast release --with-parts` gives back what was handed on as well"
+        raise Refused("refused", sentence, hint)

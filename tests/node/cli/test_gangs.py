@@ -1,5 +1,7 @@
 """Gangs at the command line: what is refused before anybody is asked, and how they are shown."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ from node.cli.exits import Unable
 from node.cli.render import Ink
 from node.core.requests import read_request
 from simulations.invented.world import World
+from tests.node.cli.conftest import Ran
+from tests.support.fake_agent import FakeAgent
 
 LEG = {"pool": "ram", "amount": 1 << 30, "unit": "bytes"}
 
@@ -122,3 +126,21 @@ def test_why_not_tells_what_speaks_against_one_node_and_against_so_many_with_it(
     assert said["dan", "2"]["text"][-1].endswith("; without it")
     assert said["dan", "4"]["text"][-1].startswith("4 nodes at once: 3 fit now (")
     assert said["dan", "4"]["misses"]
+
+
+@pytest.mark.parametrize("name", ["aaaa", "0101"])
+def test_what_was_handed_on_of_a_gang_is_given_back_before_it(
+    name: str, state: Path, run: Callable[..., Ran]
+) -> None:
+    def hold(of: str, gang: str | None = None, parent: str | None = None) -> dict[str, Any]:
+        member = None if gang is None else {"id": gang * 16}
+        return {"id": of * 16, "parent": parent and parent * 16, "gang": member}
+
+    held = [
+        hold("01", "aa"), hold("02", "aa"), hold("03", "bb"), hold("04"),
+        hold("05", parent="02"), hold("06", parent="03"), hold("07", parent="04"),
+    ]  # fmt: skip
+    with FakeAgent(state, {"holds": {"holds": held, "foreign": []}}) as agent:
+        assert run("release", name, "--with-parts").status == 0
+    asked = [heard["id"] for heard in agent.heard if heard["type"] == "release"]
+    assert asked == ["05" * 16, name]

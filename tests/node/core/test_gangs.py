@@ -86,6 +86,26 @@ def test_releasing_a_gang_ends_every_member_and_so_does_releasing_one_of_them() 
     assert (again["code"], "the gang that ann asked for" in again["sentence"]) == ("ended", True)
 
 
+def test_a_gang_of_which_a_part_was_handed_on_is_not_released_over_its_holder() -> None:
+    world = mesh()
+    body = form(world).body
+    whole = body["members"][0]["id"]
+    part = world.answer("ann", requests.Transfer(whole, {"ram": "512MiB"}, to="cyd"))
+    assert part.ok, part.body
+    world.run(2 * SECOND)
+    for name in (body["id"], body["members"][1]["id"]):
+        refused = world.answer("ann", requests.Release(name))
+        assert not refused.ok
+        where = body["members"][0]["owner"]["name"]
+        assert f"parts of it on {where} are handed on" in refused.body["sentence"]
+        assert "--with-parts" in refused.body["hint"]
+    assert sum(map(len, live(world).values())) == 4
+    assert world.answer("ann", requests.Release(part.body["id"])).ok
+    world.run(2 * SECOND)
+    assert world.answer("ann", requests.Release(body["id"])).ok
+    assert live(world) == {}
+
+
 def test_only_its_asker_ends_a_gang() -> None:
     world = mesh()
     body = form(world).body
