@@ -113,7 +113,7 @@ def _change(desk: Desk, command: Issue | Withdraw | WriteOff) -> RightsEntry | R
     more = command.total - books.rights.get(_row(command), 0)
     issued = books.issued(command.principal, command.sort)
     if more > issued:
-        sentence = f"{much(issued, command.sort)} are all that were issued here: say it there"
+        sentence = f"{much(issued, command.sort)} are all that this node issued to it"
         return Refused(Outcome.MORE_THAN_HELD, sentence)
     if isinstance(command, WriteOff):
         if not books.is_barred(command.node):

@@ -46,6 +46,8 @@ def document(flags: Namespace) -> dict[str, Any]:
     else:
         asked = with_room(asked, " ".join(flags.words))
     if not flags.words and not asked:
+        if getattr(flags, "plan", ""):
+            raise wrong_usage("say what was planned", "the same words and flags, beside --plan")
         raise wrong_usage("say what is needed", _EXAMPLE)
     _check(asked)
     if not flags.json:

@@ -138,9 +138,9 @@ def _check_terms(reserve: Reserve) -> None:
 def _check_start(reserve: Reserve) -> None:
     if reserve.start_at_ms is None:
         return
-    if reserve.pid is not None:
-        sentence = "what starts later is a booking, and does not end with a process"
-        raise Refused("bad_request", sentence, "leave out --pid")
+    if is_carried(reserve):
+        sentence = "what starts later is a booking, and nobody keeps it up"
+        raise Refused("bad_request", sentence, "leave out --pid and --carried")
     if not 0 < reserve.start_at_ms * MILLISECOND <= AMOUNT_MAX:
         raise Refused("bad_request", "that is no time of day", "write --start 'tomorrow 14:00'")
 

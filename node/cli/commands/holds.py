@@ -94,7 +94,7 @@ def _row(hold: dict[str, Any]) -> list[str]:
         _state(hold),
         clean(hold["kind"]),
         # A carried lease is renewed for as long as its process runs: the next renewal is no end.
-        "while it runs" if hold["kind"] == "carried" else span(_lasting(hold)),
+        "while renewed" if hold["kind"] == "carried" else span(_lasting(hold)),
         " ".join(clean(part) for part in (hold["principal"], hold["label"]) if part) or "-",
         age(hold["age_ms"]),
     ]

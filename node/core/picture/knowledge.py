@@ -223,6 +223,11 @@ class Knowledge:
                 told |= {hold.id: f"{hold.state.value} on {name}" for hold in books.ended.values()}
         return told
 
+    def gangs(self) -> set[bytes]:
+        """Every gang that stands or is being formed, as far as we know."""
+        known = [self.books(author) for author in (self.us, *self.replicas.authors())]
+        return {gang.id for books in known if books for gang in books.gangs.values() if gang.live}
+
     def holds(self) -> dict[bytes, tuple[NodeId, HoldState]]:
         """Every live hold we know of → its owner, and where it stands."""
         known = {

@@ -29,7 +29,7 @@ from ledger.pools import Unit, unit_of
 from mesh.identity import NodeId
 from mesh.instant import MILLISECOND, Duration
 from node.core import requests
-from node.core.names import find_hold, find_node
+from node.core.names import HOLD_CHARS, find_hold, find_node
 from node.core.picture.knowledge import Knowledge
 from node.core.requests import Refused
 from placement.amounts import AmountError, parse_bytes, parse_cores
@@ -62,8 +62,11 @@ def command(
 
 
 def _hold(knowledge: Knowledge, text: str) -> tuple[NodeId, bytes, bytes, HoldState]:
-    known = knowledge.holds()
-    hold = find_hold(text, known, knowledge.fates)
+    known, gangs = knowledge.holds(), knowledge.gangs()
+    hold = find_hold(text, known.keys() | gangs, knowledge.fates)
+    if hold in gangs:
+        sentence = f"{hold.hex()[:HOLD_CHARS]} is a gang, and this is for one of its members"
+        raise Refused("bad_request", sentence, "name a member: `holdfast holds` lists them")
     owner, state = known[hold]
     session = knowledge.session_of(owner)
     if session is None:

@@ -27,7 +27,7 @@ def test_a_carried_lease_lasts_while_its_process_runs(state: Path, run: Run) -> 
     others = {**carried, "remaining_ms": None}
     with FakeAgent(state, {"holds": {"holds": [carried, others]}}):
         shown = run("holds").out
-    assert shown.count("while it runs") == 2
+    assert shown.count("while renewed") == 2
     assert "20 s" not in shown
     assert "--peer" not in shown
 

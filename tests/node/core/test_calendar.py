@@ -131,3 +131,10 @@ def test_what_cannot_start_later_is_said_before_anybody_is_asked() -> None:
         assert world.answer("ann", wish).body["code"] == "bad_request"
     late = world.answer("ann", requests.Reserve(ask, TERM_MS, start_at_ms=1))
     assert "by the clock here" in late.body["sentence"]
+
+
+def test_what_starts_later_is_kept_up_by_nobody() -> None:
+    world = mesh("ann", "bob")
+    refused = book(world, "ann", 0.2, SOON, carried=True)
+    assert refused.body["code"] == "bad_request"
+    assert "leave out --pid and --carried" in refused.body["hint"]

@@ -6,6 +6,7 @@ import pytest
 
 from mesh.instant import SECOND, seconds
 from node.core import requests
+from node.core.requests.gangs import ReserveGang
 from simulations.invented.hardware import GIB
 from simulations.invented.world import World
 from tests.node.core.test_reservations import HOUR_MS, mesh, reserve
@@ -133,3 +134,15 @@ def test_a_booking_is_not_renewed_and_a_lease_is_not_extended() -> None:
     for wrong in (requests.Renew(booking), requests.Extend(lease, term_ms=HOUR_MS)):
         refused = world.answer("ann", wrong)
         assert refused.body["outcome"] == "not a step from here"
+
+
+def test_what_is_for_one_hold_says_so_of_a_gang() -> None:
+    world = mesh("ann", "bob")
+    gang = world.answer("ann", ReserveGang({"ram": "1GiB"}, 2, HOUR_MS)).body
+    world.run(SECOND)
+    name = gang["id"][:10]
+    for told in (requests.Extend(name, more_ms=1000), requests.Shrink(name, {"ram": "0"})):
+        refused = world.answer("ann", told)
+        assert refused.body["code"] == "bad_request"
+        assert f"{name} is a gang" in refused.body["sentence"]
+        assert "name a member" in refused.body["hint"]
