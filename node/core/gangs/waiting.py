@@ -177,7 +177,7 @@ class WaitingGangs(GangTable):
         waited, nodes = roughly(now - gang.since), gang.reserve.nodes
         if is_later(gang.reserve):
             sentence = f"no {nodes} calendars had room for it then, all at once, in {waited}: {why}"
-            hint = "nothing is planned; `holdfast where --start` tells whether another time would do"
+            hint = "nothing is planned; `holdfast where --start` tells if another time would do"
             return Refused("timeout", sentence, hint)
         sentence = f"no {nodes} nodes had room at once in {waited}: {why}"
         hint = "nothing is held; ask for less, or wait longer: `holdfast holds --waiting`"
