@@ -4,6 +4,7 @@ python -m simulations.campaign --count 500 [--seed 1] [--jobs 2]
 python -m simulations.campaign --for 30m
 python -m simulations.campaign --kept
 python -m simulations.campaign --operations 1000000 --seeds-min 5000 --record FILE [--resume]
+python -m simulations.campaign --judge FILE
 """
 
 import argparse
@@ -41,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if flags.record is not None:
         command = shlex.join(["python", "-m", "simulations.campaign", *words])
         return _record(flags, command)
+    if flags.judge is not None:
+        return _judge(flags.judge)
     if flags.kept:
         return _kept(flags)
     return _swarm(flags)
@@ -72,6 +75,7 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
         "--horizon", type=_positive, metavar="S",
         help="for a record: chaos of at most S seconds, but for every eleventh seed (as drawn)",
     )  # fmt: skip
+    parser.add_argument("--judge", type=Path, metavar="FILE", help="a record, by today's demands")
     parser.add_argument("--resume", action="store_true", help="go on with a record")
     flags = parser.parse_args(words)
     if flags.resume and flags.record is None:
@@ -79,8 +83,8 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     if flags.horizon and flags.record is None:
         parser.error("--horizon goes with --record FILE")
     plain = flags.count is not None or flags.seconds is not None
-    if flags.kept + plain + (flags.record is not None) > 1:
-        parser.error("--kept, --record, and --count or --for are three different things")
+    if flags.kept + plain + (flags.record is not None) + (flags.judge is not None) > 1:
+        parser.error("--kept, --record, --judge, and --count or --for are four different things")
     return flags
 
 
@@ -151,6 +155,18 @@ def _record(flags: argparse.Namespace, command: str) -> int:
             one.end()
     if isinstance(kept, keeping.Stopped):
         return _stopped(kept.failure, kept.tally, flags.jobs)
+    return _told(kept)
+
+
+def _judge(path: Path) -> int:
+    try:
+        return _told(keeping.judge(path))
+    except Unfit as error:
+        _say(str(error))
+        return MISUSED
+
+
+def _told(kept: keeping.Kept) -> int:
     _print_counts(kept.record.tally)
     for sentence in kept.objections:
         _say(f"not a record: {sentence}")

@@ -7,8 +7,9 @@ from typing import Final
 
 import msgspec
 
+from simulations.campaign import beside
 from simulations.campaign.origin import Origin, origin, uncommitted
-from simulations.campaign.record import Aim, Record, Unfit, canary_options, load, save, sung
+from simulations.campaign.record import Aim, Record, Unfit, canary_options, load, read, save, sung
 from simulations.campaign.swarm import Again, Failure, Live, Swarm, live, swarm
 from simulations.campaign.tally import Tally
 from simulations.campaign.twice import lived_twice
@@ -55,9 +56,23 @@ def keep(
         record.add(chunk.tally, chunk.next_seed)
         save(path, record)
     record.canary = sung(live(canary_options(aim.first_seed)))
+    record.beside = beside.lived(aim.first_seed)
     objections = tuple(record.objections())
     if origin() != code:
         objections = (*objections, "the code changed under the campaign: use a checkout of its own")
+    record.complete = not objections
+    save(path, record)
+    return Kept(record, objections)
+
+
+def judge(path: Path) -> Kept:
+    """Judge a record that was lived before by what is demanded now, and write down by which code.
+    What was lived stays what it was. Raises Unfit."""
+    record = read(path)
+    if not record.reached:
+        raise Unfit(f"{path.name} is not lived to its end: go on with --resume, on its own code")
+    record.beside, record.judged = beside.lived(record.aim.first_seed), origin()
+    objections = tuple(record.objections())
     record.complete = not objections
     save(path, record)
     return Kept(record, objections)

@@ -10,6 +10,7 @@ A record that has shown too little is refused: too few books changed, a fault th
 rare state that was never reached, a promise that nobody looked at, a canary that sang to the deaf.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -17,9 +18,10 @@ from typing import Final
 import msgspec
 
 from mesh.instant import SECOND
+from simulations.campaign.beside import Beside
 from simulations.campaign.origin import Origin
 from simulations.campaign.tally import Tally
-from simulations.coverage import never_reached, never_struck
+from simulations.coverage import BESIDE, never_reached, never_struck
 from simulations.options import Options
 from simulations.results import OK, Result
 
@@ -71,6 +73,10 @@ class Record(msgspec.Struct, forbid_unknown_fields=True):
     looked: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(SUMS, 0))
     """How often it was looked for."""
     canary: Canary | None = None
+    beside: tuple[Beside, ...] = ()
+    """Lives that reach what no drawn one comes to."""
+    judged: Origin | None = None
+    """By which code it was judged, where that is not the code that was lived."""
     tally: Tally = msgspec.field(default_factory=Tally)
 
     @property
@@ -98,6 +104,7 @@ class Record(msgspec.Struct, forbid_unknown_fields=True):
             )
         said += [f"this never struck: {one}" for one in never_struck(tally.faults, tally.seeds)]
         said += [f"never reached: {one}" for one in never_reached(tally.states, tally.seeds)]
+        said += self._beside()
         said += [f"nobody ever looked for {words}" for words, n in self.looked.items() if not n]
         said += [f"{n} {words}" for words, n in self.found.items() if n]
         if tally.verdicts != {OK: tally.seeds}:
@@ -107,6 +114,16 @@ class Record(msgspec.Struct, forbid_unknown_fields=True):
         if self.canary is None or self.canary.verdict == OK:
             said.append("the run that must fail did not: nobody is looking")
         return said
+
+    def _beside(self) -> list[str]:
+        """What the lives beside the drawn ones have not shown."""
+        seen = Counter[str](self.tally.states)
+        for life in self.beside:
+            if life.verdict == OK:
+                seen.update(life.states)
+        failed = [f"{life.line} is {life.verdict}" for life in self.beside if life.verdict != OK]
+        unseen = [one for one in BESIDE if not seen[one]]
+        return [*failed, *(f"never reached, nor by {BESIDE[one]}: {one}" for one in unseen)]
 
 
 class Unfit(ValueError):
@@ -123,14 +140,19 @@ def sung(result: Result) -> Canary:
     return Canary(result.options.line, result.verdict, result.violations)
 
 
-def load(path: Path, origin: Origin) -> Record:
-    """A record that was begun. Raises Unfit when it is of other code, or no record at all."""
+def read(path: Path) -> Record:
+    """A record as it lies there, of whatever code. Raises Unfit when it is none at all."""
     try:
-        record = msgspec.json.decode(path.read_bytes(), type=Record)
+        return msgspec.json.decode(path.read_bytes(), type=Record)
     except FileNotFoundError:
         raise Unfit(f"{path.name} was never begun: leave out --resume") from None
     except msgspec.MsgspecError as error:
         raise Unfit(f"{path.name} is no record of ours: {error}") from error
+
+
+def load(path: Path, origin: Origin) -> Record:
+    """A record that was begun. Raises Unfit when it is of other code, or no record at all."""
+    record = read(path)
     # The commit may have moved on, as long as not one line of what is run has changed.
     if msgspec.structs.replace(record.origin, commit=origin.commit) != origin:
         raise Unfit(f"{path.name} was begun with other code or libraries: begin a new one")

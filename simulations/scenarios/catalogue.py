@@ -4,7 +4,7 @@ import difflib
 from typing import Final
 
 from mesh.instant import SECOND
-from simulations.scenarios import disks, links, machines, people, processes
+from simulations.scenarios import alone, disks, links, machines, people, processes
 from simulations.scenarios.scenario import Scenario
 
 NIGHT: Final = Scenario(
@@ -15,7 +15,7 @@ NIGHT: Final = Scenario(
 
 SCENARIOS: Final[dict[str, Scenario]] = {
     scenario.name: scenario
-    for room in (links, disks, machines, processes, people)
+    for room in (links, disks, alone, machines, processes, people)
     for scenario in room.SCENARIOS
 } | {NIGHT.name: NIGHT}
 

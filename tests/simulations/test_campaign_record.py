@@ -9,15 +9,17 @@ import pytest
 
 from mesh.instant import SECOND
 from simulations.campaign import __main__ as command
-from simulations.campaign import keeping, origin, record
+from simulations.campaign import beside, keeping, origin, record
 from simulations.campaign.keeping import Kept, Stopped, keep
 from simulations.campaign.record import Aim, Canary, Record, Unfit
 from simulations.campaign.tally import Tally
-from simulations.coverage import RUNS_ENOUGH, STATES
+from simulations.coverage import BESIDE, RUNS_ENOUGH, STATES
 from simulations.faults.catalogue import CATALOGUE
 from simulations.options import Options
 from simulations.results import OK, VIOLATED, Result
 
+SIDEWAYS = (beside.Beside("holdfast simulate --scenario x", OK, (), dict.fromkeys(BESIDE, 1)),)
+DRAWN = [state for state in STATES if state not in BESIDE]
 AIM = Aim(operations=2_000, seeds=30, first_seed=1)
 EVERYTHING = ("I1", "I2", "I3", "I4", "G1", "G2", "B1", "B13")
 
@@ -27,7 +29,7 @@ def lived(options: Options) -> Result:
     ok = Result(
         options, OK, (), f"{options.seed:032x}", unheard=0, changed=50,
         operations={"granted": 60, "refused": 40}, kinds={}, faults=dict.fromkeys(CATALOGUE, 1),
-        states=dict.fromkeys(STATES, 1), checks=dict.fromkeys(EVERYTHING, 2), struck=(),
+        states=dict.fromkeys(DRAWN, 1), checks=dict.fromkeys(EVERYTHING, 2), struck=(),
         virtual_seconds=60.0, wall_seconds=0.1,
     )  # fmt: skip
     broken = ("B13: nobody wrote that down",)
@@ -48,6 +50,7 @@ def one_history(_options: Options, _code: str) -> None:
 def small_chunks_of_one_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeping, "CHUNK_SEEDS", 10)
     monkeypatch.setattr(keeping, "uncommitted", list)
+    monkeypatch.setattr(beside, "lived", lambda _seed: SIDEWAYS)
 
 
 def kept(path: Path, *, resume: bool = False, aim: Aim = AIM) -> Kept:
@@ -68,11 +71,11 @@ def good() -> Record:
     """A record against which nothing can be said."""
     tally = Tally(
         seeds=RUNS_ENOUGH, verdicts={OK: RUNS_ENOUGH}, operations={"granted": 2_000}, changed=1_000,
-        faults=dict.fromkeys(CATALOGUE, 1), states=dict.fromkeys(STATES, 1),
+        faults=dict.fromkeys(CATALOGUE, 1), states=dict.fromkeys(DRAWN, 1),
         checks=dict.fromkeys(EVERYTHING, 7), lived_twice=25,
     )  # fmt: skip
     canary = Canary("holdfast simulate --seed 1 --canary", VIOLATED, ("B13: …",))
-    made = Record("the command", origin.origin(), AIM, next_seed=1, canary=canary)
+    made = Record("the command", origin.origin(), AIM, 1, canary=canary, beside=SIDEWAYS)
     made.add(tally, RUNS_ENOUGH + 1)
     return made
 
@@ -181,6 +184,52 @@ def test_a_canary_that_passed_means_that_nobody_looked() -> None:
     made = good()
     made.canary = Canary("holdfast simulate --seed 1 --canary", OK, ())
     assert made.objections() == ["the run that must fail did not: nobody is looking"]
+
+
+@pytest.mark.parametrize(
+    ("lives", "objection"),
+    [
+        ((), "never reached, nor by late-copy: superseded"),
+        ((msgspec.structs.replace(SIDEWAYS[0], verdict=VIOLATED),), "simulate --scenario x is"),
+        ((msgspec.structs.replace(SIDEWAYS[0], verdict=VIOLATED),), "nor by only-one: opened al"),
+        ((msgspec.structs.replace(SIDEWAYS[0], states={"superseded": 0}),), "nor by late-copy"),
+    ],
+)
+def test_what_no_drawn_life_reaches_must_have_been_reached_beside_them(
+    lives: tuple[beside.Beside, ...], objection: str
+) -> None:
+    made = good()
+    made.beside = lives
+    assert any(objection in one for one in made.objections()), made.objections()
+
+
+def test_the_lives_beside_reach_what_they_are_there_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    lives = beside.lived(1)
+    assert {life.verdict for life in lives} == {OK}
+    assert {state for life in lives for state in life.states} >= set(BESIDE)
+    assert set(BESIDE) <= set(STATES)
+
+
+def test_a_record_is_judged_again_and_says_by_which_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "record.json"
+    kept(path)
+    lived_by = origin.origin()
+    monkeypatch.setattr(origin, "source", lambda: "later code")
+    assert command.main(["--judge", str(path)]) == 0
+    judged = msgspec.json.decode(path.read_bytes(), type=Record)
+    assert (judged.complete, judged.origin) == (True, lived_by)
+    assert judged.judged is not None
+    assert judged.judged.source == "later code"
+    monkeypatch.setattr(beside, "lived", lambda _seed: ())
+    assert command.main(["--judge", str(path)]) == 6
+    assert "nor by only-one: opened alone" in capsys.readouterr().err
+    assert not msgspec.json.decode(path.read_bytes(), type=Record).complete
+    record.save(path, Record("begun", lived_by, AIM, next_seed=1))
+    assert command.main(["--judge", str(path)]) == 64
+    assert "not lived to its end" in capsys.readouterr().err
 
 
 def test_the_command_says_why_it_is_none(

@@ -28,7 +28,7 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 NAMED = (
     "split-brain", "mass-join", "rack-loss", "gpu-race", "slow-disk", "full-disk",
     "cloned-identity", "clock-jump", "lossy-wifi", "one-way", "power-cut", "amnesia", "lost-disk",
-    "lost-key",
+    "lost-key", "only-one", "late-copy",
     "storm", "requester-dies", "shrinking-machine", "foreign-memory", "flapping",
     "sleepy-laptop", "gang-hunger", "gang-returns", "night",
 )  # fmt: skip
