@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
-from ledger.commands import TTL_MAX, Answer, Command, Enlisting
+from ledger.commands import TTL_MAX, Answer, Command, Enlisting, Outcome
 from ledger.entries.gangs import GangMember
 from ledger.leases import holder_span
 from ledger.limits import GANG_MAX, PENDING_TTL
@@ -83,6 +83,14 @@ def belief(stage: Stage, reserve: ReserveGang | None) -> Duration | None:
     if stage is Stage.POSTING and reserve is not None and is_later(reserve):
         return BELIEFS[Stage.PARKING]
     return BELIEFS.get(stage)
+
+
+def is_for_good(stage: Stage, answer: Answer | None) -> bool:
+    """Whether an owner that says this to a hold will say it again. What goes wrong behind the hold
+    says nothing of the next one: its owner restarted, or its time was over."""
+    if stage is not Stage.HOLDING or answer is None or answer.outcome is Outcome.TOO_LATE:
+        return False
+    return not answer.outcome.may_change_on_retry
 
 
 @dataclass(frozen=True, slots=True)

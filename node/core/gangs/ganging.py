@@ -45,6 +45,7 @@ from node.core.gangs.gang import (
     Stage,
     belief,
     enlisting,
+    is_for_good,
     is_later,
     is_leased,
     one_of,
@@ -323,8 +324,7 @@ class Ganging(ReturningGangs):
         name = self._books.name_of(member.owner)
         outcome = "no answer" if answer is None else answer.outcome.value
         detail = "the owner did not answer" if answer is None else answer.detail or outcome
-        for_good = answer is not None and not answer.outcome.may_change_on_retry
-        gang.shunned[member.owner] = for_good
+        gang.shunned[member.owner] = is_for_good(gang.stage, answer)
         gang.tried.append(
             {"node": name, "id": short_id(member.owner), "outcome": outcome, "detail": detail}
         )

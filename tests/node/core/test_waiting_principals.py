@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from ledger.commands import Answer, Outcome
 from mesh.instant import SECOND
 from node.core import requests
 from node.core.effects import Reply
+from node.core.gangs.gang import Stage, is_for_good
 from simulations.invented.world import World
 from tests.node.core.test_gang_principals import TOKEN, mesh
 from tests.node.core.test_gangs import gang
@@ -67,3 +69,24 @@ def test_a_gang_that_waits_over_a_quota_is_told_so_in_the_end() -> None:
     body = world.hosts["ann"].replies[token].body
     assert body["code"] == "timeout"
     assert QUOTA in body["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "outcome", "for_good"),
+    [
+        (Stage.HOLDING, Outcome.NOT_PRINCIPAL, True),
+        (Stage.HOLDING, Outcome.TERM_TOO_LONG, True),
+        (Stage.HOLDING, Outcome.OVER_QUOTA, False),
+        (Stage.HOLDING, Outcome.NO_ROOM, False),
+        (Stage.HOLDING, Outcome.TOO_LATE, False),
+        (Stage.HOLDING, None, False),
+        (Stage.POSTING, Outcome.NOT_FOUND, False),
+        (Stage.PARKING, Outcome.WRONG_STEP, False),
+        (Stage.SETTLING, Outcome.UNPROVEN, False),
+    ],
+)
+def test_only_what_is_said_to_a_hold_is_said_for_good(
+    stage: Stage, outcome: Outcome | None, *, for_good: bool
+) -> None:
+    answer = None if outcome is None else Answer(outcome, bytes(16), bytes(16))
+    assert is_for_good(stage, answer) is for_good
