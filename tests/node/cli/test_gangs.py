@@ -144,3 +144,16 @@ def test_what_was_handed_on_of_a_gang_is_given_back_before_it(
         assert run("release", name, "--with-parts").status == 0
     asked = [heard["id"] for heard in agent.heard if heard["type"] == "release"]
     assert asked == ["05" * 16, name]
+
+
+@pytest.mark.parametrize("name", ["", "0", "abcd"])
+def test_where_it_is_not_clear_what_is_meant_no_part_is_given_back(
+    name: str, state: Path, run: Callable[..., Ran]
+) -> None:
+    held = [
+        {"id": whole * 4, "parent": parent, "gang": None}
+        for whole, parent in (("abcd0000", None), ("abcd1111", None), ("01010101", "abcd0000" * 4))
+    ]
+    with FakeAgent(state, {"holds": {"holds": held, "foreign": []}}) as agent:
+        run("release", name, "--with-parts")
+    assert [one["id"] for one in agent.heard if one["type"] == "release"] in ([name], [])
